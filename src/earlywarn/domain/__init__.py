@@ -1,0 +1,1 @@
+"""Values and rules of the field: no I/O, no clock, no framework."""

@@ -1,0 +1,61 @@
+"""Currencies (ISO 4217) and the conversion of foreign amounts by a table of rates."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+
+import iso4217
+
+MINOR_UNITS: Mapping[str, int] = {
+    currency.code: currency.exponent for currency in iso4217.Currency if currency.exponent is not None
+}
+"""Digits after the point by currency code; metals, funds' test codes and XXX have none and are left out."""
+
+CURRENCY_CODES: tuple[str, ...] = tuple(sorted(MINOR_UNITS))
+
+
+def to_minor(amount: Decimal, currency: str) -> tuple[int, bool]:
+    """Return `amount` (major units) in minor units, and whether it had to be rounded (half-even).
+
+    >>> to_minor(Decimal("12.345"), "CHF")
+    (1234, True)
+    >>> to_minor(Decimal("1200"), "JPY")
+    (1200, False)
+    """
+    scaled = amount.scaleb(MINOR_UNITS[currency])
+    minor = int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
+    return minor, minor != scaled
+
+
+class RateTable:
+    """Exchange rates into one currency: units of `base` for one unit of the foreign currency.
+
+    A rate holds from its day until the next one; before the first there is none. Conversion of a
+    transaction rounds half-even to minor units of `base`, once, so a total is the sum of its parts.
+    """
+
+    def __init__(self, base: str, rates: Mapping[str, Sequence[tuple[date, Decimal]]]) -> None:
+        self.base = base
+        self._rates = {
+            currency: tuple(sorted((day.toordinal(), Fraction(rate)) for day, rate in dated))
+            for currency, dated in rates.items()
+        }
+
+    def convert(self, amount_minor: int, currency: str, day_ordinal: int) -> int | None:
+        """Return `amount_minor` of `currency` in minor units of the base, None if no rate holds that day."""
+        if currency == self.base:
+            return amount_minor
+        rate = None
+        for since, value in self._rates.get(currency, ()):
+            if since > day_ordinal:
+                break
+            rate = value
+        if rate is None:
+            return None
+        shift = Fraction(10) ** (MINOR_UNITS[self.base] - MINOR_UNITS[currency])
+        return round(amount_minor * rate * shift)
+
+    def describe(self) -> list[tuple[str, list[tuple[int, str]]]]:
+        """Return the table as plain values, in a fixed order, for the fingerprint of a run."""
+        return [(code, [(day, str(rate)) for day, rate in rows]) for code, rows in sorted(self._rates.items())]

@@ -1,0 +1,72 @@
+"""Why a record was not accepted: a closed list, so that every reason can be counted and mended."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class RejectReason(StrEnum):
+    """The closed enumeration of reasons; the value is the name in files, topics and metrics."""
+
+    NULL_VALUE = "null_value"
+    """The record has no value at all."""
+    TOO_LARGE = "too_large"
+    """The record's bytes exceed `limits.record_bytes`."""
+    NOT_JSON = "not_json"
+    """The bytes are not one JSON document in UTF-8 (NaN and Infinity are not JSON)."""
+    NOT_AN_OBJECT = "not_an_object"
+    """JSON, but not an object."""
+    MISSING_FIELD = "missing_field"
+    """A required field is absent or null."""
+    WRONG_TYPE = "wrong_type"
+    """A field has another JSON type than the schema asks for."""
+    VERSION_UNKNOWN = "version_unknown"
+    """The schema version `v` is not one this build reads."""
+    ID_INVALID = "id_invalid"
+    """The id is empty or longer than 128 characters."""
+    TEXT_TOO_LONG = "text_too_long"
+    """An optional text field (card, merchant, source ...) is longer than its limit."""
+    TIME_INVALID = "time_invalid"
+    """The time is no RFC 3339 date-time with an offset, or lies outside 1990..2100."""
+    TIME_IN_FUTURE = "time_in_future"
+    """The event time lies after the time of receipt by more than the tolerance."""
+    TOO_LATE = "too_late"
+    """The event is older than the revision horizon of its partition."""
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    """The amount exceeds 10^15 minor units, or a purchase is negative."""
+    COUNT_OUT_OF_RANGE = "count_out_of_range"
+    """The count is negative or exceeds 10^9."""
+    CURRENCY_UNKNOWN = "currency_unknown"
+    """The currency is no active ISO 4217 code."""
+    CURRENCY_NO_RATE = "currency_no_rate"
+    """A currency other than the panel's, for which no rate is given on that day."""
+    KIND_UNKNOWN = "kind_unknown"
+    """The kind is none of purchase, refund, reversal."""
+    CHANNEL_UNKNOWN = "channel_unknown"
+    """The channel is none of pos, ecom."""
+    MCC_INVALID = "mcc_invalid"
+    """The merchant category code is not four digits (ISO 18245)."""
+    SECTOR_MISSING = "sector_missing"
+    """Neither mcc nor sector nor merchant says what was bought."""
+    SECTOR_UNKNOWN = "sector_unknown"
+    """The sector code or merchant text is not in the panel's classification."""
+    REGION_MISSING = "region_missing"
+    """A card-present transaction without a region."""
+    REGION_UNKNOWN = "region_unknown"
+    """The region is no NUTS code, declared region or known postal code of the panel."""
+    COUNTRY_UNKNOWN = "country_unknown"
+    """The country is not two capital letters of ISO 3166-1 (or EL, UK)."""
+    PANEL_UNKNOWN = "panel_unknown"
+    """No panel of the run takes this country."""
+    ROW_UNREADABLE = "row_unreadable"
+    """A row of a CSV or Parquet file does not have the columns of its header."""
+    DUPLICATE_CELL = "duplicate_cell"
+    """A cell (date, region, sector) stands twice in an already aggregated history."""
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that was not accepted. `value` is a short excerpt that never holds a card token."""
+
+    reason: RejectReason
+    field: str = ""
+    detail: str = ""

@@ -1,0 +1,4 @@
+"""The two folds: records of one partition into block partials, partials of all partitions into closed buckets.
+
+Both are functions of their logs alone: no clock, no randomness, no I/O. See docs/architecture.md.
+"""

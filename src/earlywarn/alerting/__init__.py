@@ -1,0 +1,1 @@
+"""From scores to few, explained alerts: threshold, grouping, episodes, severity, text. No I/O, no clock."""

@@ -27,7 +27,8 @@ else:
 
 Kind = Literal["purchase", "refund", "reversal"]
 Channel = Literal["pos", "ecom"]
-Text = Annotated[str, Meta(min_length=1, max_length=TEXT_LENGTH)]
+Text = Annotated[str, Meta(max_length=TEXT_LENGTH)]
+"""Optional text; the empty string means absent."""
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -1,0 +1,144 @@
+"""A mapping compiled for one header: from a row to the text of each target field."""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+
+from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
+from earlywarn.adapters.files.values import RowError, as_text, number, shown
+from earlywarn.domain.reject import RejectReason
+
+Row = Sequence[object]
+Extract = Callable[[Row], str]
+
+NUMBERS = frozenset({"amount", "amount_minor", "transactions", "count", "v"})
+_SECRET = frozenset({"card"})
+_UNKNOWN_VALUE = {
+    "region": RejectReason.REGION_UNKNOWN,
+    "sector": RejectReason.SECTOR_UNKNOWN,
+    "merchant": RejectReason.SECTOR_UNKNOWN,
+    "mcc": RejectReason.MCC_INVALID,
+    "currency": RejectReason.CURRENCY_UNKNOWN,
+    "country": RejectReason.COUNTRY_UNKNOWN,
+    "kind": RejectReason.KIND_UNKNOWN,
+    "channel": RejectReason.CHANNEL_UNKNOWN,
+}
+
+
+def extractors(mapping: ColumnMapping, header: Sequence[str], card_key: bytes) -> dict[str, Extract]:
+    """Return a function for each target field but those made of the row number: row -> text, "" where it is empty.
+
+    The functions raise RowError for a row that cannot be used.
+    """
+    index = {name: position for position, name in reversed(list(enumerate(header)))}
+    return {
+        field: _first_of([_Step(field, source, index, mapping.form, card_key) for source in sources])
+        for field, sources in mapping.fields.items()
+        if not any(source.row_id for source in sources)
+    }
+
+
+def _first_of(steps: Sequence["_Step"]) -> Extract:
+    if len(steps) == 1 and not steps[0].conditions:
+        return steps[0].plain() or steps[0].text
+
+    def extract(row: Row) -> str:
+        for step in steps:
+            if all(condition(row) for condition in step.conditions):
+                return step.text(row)
+        return ""
+
+    return extract
+
+
+class _Step:
+    """One source of one field."""
+
+    def __init__(
+        self, field: str, source: FieldSource, index: Mapping[str, int], form: TextForm, card_key: bytes
+    ) -> None:
+        self._field = field
+        self._source = source
+        self._form = form
+        self._position = -1 if source.column is None else index[source.column]
+        self._pseudonym = source.pseudonym
+        self._card_key = card_key
+        self.conditions = [_condition(condition, index[condition.column], form) for condition in source.when]
+
+    def plain(self) -> Extract | None:
+        """Return the short way for a column that is taken as it stands, else None."""
+        source = self._source
+        steps = source.values or source.default or source.zero_pad or source.prefix or source.pseudonym
+        steps = steps or source.sign != "keep"
+        foreign = self._field in NUMBERS and (self._form.decimal != "." or self._form.thousands)
+        if source.column is None or source.values is not None or steps or foreign or self._field == "mcc":
+            return None
+        position = self._position
+        return lambda row: as_text(row[position])
+
+    def text(self, row: Row) -> str:
+        source = self._source
+        raw = source.constant if source.column is None else row[self._position]
+        text = as_text(raw)
+        if source.values is not None and text:
+            text = self._translated(text)
+        elif self._field in NUMBERS and isinstance(raw, str) and source.column is not None:
+            text = _plain_number(text, self._form)
+        elif self._field == "mcc" and isinstance(raw, int):
+            text = text.zfill(4)  # a number column has lost the leading zeros of the code
+        if source.sign != "keep":
+            text = _signed(text, source.sign)
+        if not text:
+            text = source.default
+        if not text:
+            return ""
+        text = source.prefix + text.zfill(source.zero_pad)
+        return self._hidden(text) if self._pseudonym else text
+
+    def _translated(self, text: str) -> str:
+        source = self._source
+        known = (source.values or {}).get(text)
+        if known is not None:
+            return known
+        if source.otherwise == "reject":
+            reason = _UNKNOWN_VALUE.get(self._field, RejectReason.WRONG_TYPE)
+            detail = "" if self._field in _SECRET else f"{shown(text)} is not in the mapping's values"
+            raise RowError(reason, self._field, detail)
+        return text if source.otherwise == "keep" else ""
+
+    def _hidden(self, text: str) -> str:
+        return blake2b(text.encode("utf-8", "replace"), digest_size=12, key=self._card_key[:64]).hexdigest()
+
+
+def _plain_number(text: str, form: TextForm) -> str:
+    if form.thousands:
+        text = text.replace(form.thousands, "")
+    if form.decimal != ".":
+        # A point would otherwise pass for the decimal sign that this file does not use.
+        text = text.replace(".", "?").replace(form.decimal, ".")
+    return text
+
+
+def _signed(text: str, sign: str) -> str:
+    if text.startswith("-"):
+        return text[1:]
+    return text if sign == "absolute" or not text else "-" + text.removeprefix("+")
+
+
+def _condition(condition: Condition, position: int, form: TextForm) -> Callable[[Row], bool]:
+    test = condition.test
+    if test is None:
+        values = condition.values
+        return lambda row: as_text(row[position]) in values
+    if test in ("empty", "filled"):
+        empty = test == "empty"
+        return lambda row: (not as_text(row[position])) is empty
+
+    def holds(row: Row) -> bool:
+        raw = row[position]
+        text = as_text(raw)
+        if isinstance(raw, str):
+            text = _plain_number(text, form)
+        value = number(text or "0", condition.column, RejectReason.AMOUNT_OUT_OF_RANGE)
+        return {"positive": value > 0, "negative": value < 0, "zero": value == 0, "not_zero": value != 0}[test]
+
+    return holds

@@ -1,0 +1,263 @@
+"""Reading a column mapping from YAML: every scalar is text (so `NO` stays Norway), every problem is listed."""
+
+import codecs
+from collections.abc import Mapping
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from earlywarn.adapters.files.mapping import (
+    CELL_REQUIRED,
+    FIELDS,
+    ColumnMapping,
+    Condition,
+    FieldSource,
+    Kind,
+    Test,
+    TextForm,
+)
+from earlywarn.errors import ConfigError
+
+_TEXT_LIMIT = 1 << 20
+_TOP = ("name", "kind", "title", "source", "time_zone", "format", "columns", "constants")
+_FORMAT = ("delimiter", "encoding", "decimal", "thousands")
+_SOURCE = (
+    "column", "constant", "row_id", "when", "values", "otherwise", "default", "zero_pad", "prefix",
+    "pseudonym", "date_format", "sign", "scale", "rounding",
+)  # fmt: skip
+_CHOICES = {
+    "otherwise": ("reject", "keep", "empty"),
+    "sign": ("keep", "negate", "absolute"),
+    "scale": ("major", "minor"),
+    "rounding": ("none", "half_even"),
+    "row_id": ("true", "false"),
+    "pseudonym": ("true", "false"),
+}
+_ONLY_FOR = {
+    "scale": ("amount",),
+    "rounding": ("amount", "amount_minor"),
+    "sign": ("amount", "amount_minor", "transactions", "count"),
+    "date_format": ("date", "ts"),
+}
+_ONE_FOR_ALL = ("date_format", "scale", "rounding")
+
+
+def read_mapping(text: str, place: str) -> ColumnMapping:
+    """Return the mapping in `text`; ConfigError lists every problem, each with `place` and line."""
+    reader = _Reader()
+    mapping = reader.mapping(text)
+    if reader.problems or mapping is None:
+        raise ConfigError("\n".join(f"{place}: {problem}" for problem in reader.problems))
+    return mapping
+
+
+class _Reader:
+    """Walks the YAML tree once, gathering problems instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._lines: dict[int, int] = {}
+        self._seen: set[int] = set()
+
+    def mapping(self, text: str) -> ColumnMapping | None:
+        if len(text) > _TEXT_LIMIT:
+            self.problems.append(f"{len(text)} characters, a mapping has at most {_TEXT_LIMIT}")
+            return None
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            self.problems.append(f"not YAML: {' '.join(str(error).split())}")
+            return None
+        top = self._tree(node) if node is not None else None
+        if self.problems:
+            return None
+        if not isinstance(top, dict):
+            self.problems.append("a mapping file holds keys: name, kind, columns ...")
+            return None
+        self._known_keys(top, _TOP, "")
+        name = self._text(top, "name", "")
+        kind = self._choice(top, "kind", get_args(Kind), "")
+        if kind is None or name is None:
+            return None
+        fields = self._fields(top, kind)
+        self._complete(fields, kind)
+        zone = self._zone(top)
+        return ColumnMapping(name=name, kind=kind, fields=fields, form=self._form(top), time_zone=zone)
+
+    def _tree(self, node: yaml.Node) -> Any:  # noqa: ANN401  # text, lists and dicts, told apart where they are read
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        if id(node) in self._seen:
+            self.problems.append(f"line {line}: anchors and aliases are not read, write the values out")
+            return {}
+        self._seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._tree(item) for item in node.value]
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._tree(key_node)
+            if not isinstance(key, str):
+                self.problems.append(f"line {key_node.start_mark.line + 1}: a key is text")
+                continue
+            if key in result:
+                self.problems.append(f"line {key_node.start_mark.line + 1}: {key!r} stands twice")
+            result[key] = self._tree(value_node)
+        self._lines[id(result)] = line
+        return result
+
+    def _problem(self, holder: object, text: str) -> None:
+        line = self._lines.get(id(holder))
+        self.problems.append(f"line {line}: {text}" if line else text)
+
+    def _known_keys(self, holder: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+        for key in holder:
+            if key not in known:
+                self._problem(holder, f"{where}unknown key {key!r}; known: {', '.join(known)}")
+
+    def _text(self, holder: dict[str, Any], key: str, where: str) -> str | None:
+        value = holder.get(key)
+        if isinstance(value, str) and value:
+            return value
+        self._problem(holder, f"{where}{key} is missing or not text")
+        return None
+
+    def _choice(self, holder: dict[str, Any], key: str, choices: tuple[str, ...], where: str) -> Any:  # noqa: ANN401
+        value = holder.get(key)
+        if value in choices:
+            return value
+        self._problem(holder, f"{where}{key} is {value!r}, it must be one of {', '.join(choices)}")
+        return None
+
+    def _zone(self, top: dict[str, Any]) -> str | None:
+        zone = top.get("time_zone")
+        if zone is None:
+            return None
+        try:
+            return ZoneInfo(zone).key
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+            self._problem(top, f"time_zone {zone!r} is no IANA time zone such as Europe/Zurich")
+            return None
+
+    def _form(self, top: dict[str, Any]) -> TextForm:
+        form = top.get("format", {})
+        if not isinstance(form, dict):
+            self._problem(top, "format holds keys: " + ", ".join(_FORMAT))
+            return TextForm()
+        self._known_keys(form, _FORMAT, "format: ")
+        given = {key: value for key, value in form.items() if key in _FORMAT}
+        for key, value in given.items():
+            longest = 40 if key == "encoding" else 1
+            if not isinstance(value, str) or len(value) > longest or (not value and key != "thousands"):
+                self._problem(form, f"format: {key} is {value!r}, it must be one character (encoding: its name)")
+                return TextForm()
+        result = TextForm(**given)
+        try:
+            codecs.lookup(result.encoding)
+        except LookupError:
+            self._problem(form, f"format: encoding {result.encoding!r} is not known")
+        if result.decimal == result.thousands:
+            self._problem(form, "format: decimal and thousands are the same character")
+        return result
+
+    def _fields(self, top: dict[str, Any], kind: str) -> dict[str, tuple[FieldSource, ...]]:
+        columns = top.get("columns")
+        constants = top.get("constants", {})
+        if not isinstance(columns, dict) or not isinstance(constants, dict):
+            self._problem(top, "columns (and constants, if any) hold one key per target field")
+            return {}
+        fields: dict[str, tuple[FieldSource, ...]] = {}
+        for field, given in [*columns.items(), *((key, {"constant": value}) for key, value in constants.items())]:
+            holder = columns if field in columns else constants
+            if field not in FIELDS[kind]:
+                self._problem(holder, f"{field!r} is no field of {kind}; there are: {', '.join(FIELDS[kind])}")
+            elif field in fields:
+                self._problem(constants, f"{field!r} stands in columns and in constants")
+            else:
+                sources = given if isinstance(given, list) else [given]
+                fields[field] = tuple(
+                    source for one in sources if (source := self._source(one, field, holder)) is not None
+                )
+                if not sources:
+                    self._problem(holder, f"{field}: the list of sources is empty")
+                for key in _ONE_FOR_ALL:
+                    if len({getattr(source, key) for source in fields[field]}) > 1:
+                        self._problem(holder, f"{field}: {key} must be the same in all sources")
+                if len(sources) > 1 and any(source.row_id for source in fields[field]):
+                    self._problem(holder, f"{field}: row_id stands alone")
+        return fields
+
+    def _source(self, given: object, field: str, holder: dict[str, Any]) -> FieldSource | None:
+        if isinstance(given, str):
+            given = {"column": given}
+        if not isinstance(given, dict):
+            self._problem(holder, f"{field}: a source is a column's name or keys: {', '.join(_SOURCE)}")
+            return None
+        before = len(self.problems)
+        where = f"{field}: "
+        self._known_keys(given, _SOURCE, where)
+        if sum(key in given for key in ("column", "constant", "row_id")) != 1:
+            self._problem(given, f"{where}exactly one of column, constant and row_id says where the value comes from")
+        if "row_id" in given and field != "id":
+            self._problem(given, f"{where}row_id is only for id")
+        options: dict[str, Any] = {}
+        for key, value in given.items():
+            if key in _ONLY_FOR and field not in _ONLY_FOR[key]:
+                self._problem(given, f"{where}{key} is only for {', '.join(_ONLY_FOR[key])}")
+            elif key in _CHOICES:
+                choice = self._choice(given, key, _CHOICES[key], where)
+                options[key] = choice == "true" if _CHOICES[key] == ("true", "false") else choice
+            elif key == "when":
+                options[key] = self._conditions(value, where, given)
+            elif key == "values":
+                options[key] = self._table(value, where, given)
+            elif key == "zero_pad":
+                options[key] = self._digits(value, where, given)
+            elif key in _SOURCE and not isinstance(value, str):
+                self._problem(given, f"{where}{key} must be text")
+            elif key in _SOURCE:
+                options[key] = value
+        if "otherwise" in given and "values" not in given:
+            self._problem(given, f"{where}otherwise goes with values")
+        return FieldSource(**options) if len(self.problems) == before else None
+
+    def _digits(self, value: object, where: str, holder: dict[str, Any]) -> int:
+        if isinstance(value, str) and value.isdecimal() and 0 < int(value) <= 18:
+            return int(value)
+        self._problem(holder, f"{where}zero_pad is {value!r}, it must be a number of digits from 1 to 18")
+        return 0
+
+    def _table(self, value: object, where: str, holder: dict[str, Any]) -> dict[str, str]:
+        if isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values()):
+            return value
+        self._problem(holder, f"{where}values is a table: text in the file, text to take for it")
+        return {}
+
+    def _conditions(self, value: object, where: str, holder: dict[str, Any]) -> tuple[Condition, ...]:
+        conditions = []
+        for one in value if isinstance(value, list) else [value]:
+            if not isinstance(one, dict) or not isinstance(one.get("column"), str):
+                self._problem(holder, f"{where}when names a column and either is or in")
+                continue
+            self._known_keys(one, ("column", "is", "in"), f"{where}when: ")
+            if ("is" in one) == ("in" in one):
+                self._problem(one, f"{where}when: exactly one of is and in")
+            elif "is" in one:
+                test = self._choice(one, "is", get_args(Test), f"{where}when: ")
+                conditions.append(Condition(column=one["column"], test=test))
+            elif isinstance(one["in"], list) and all(isinstance(text, str) for text in one["in"]):
+                conditions.append(Condition(column=one["column"], values=frozenset(one["in"])))
+            else:
+                self._problem(one, f"{where}when: in is a list of texts")
+        return tuple(conditions)
+
+    def _complete(self, fields: Mapping[str, object], kind: str) -> None:
+        if kind == "cells":
+            lacking = [field for field in CELL_REQUIRED if field not in fields]
+        else:
+            lacking = [] if "ts" in fields else ["ts"]
+            if ("amount" in fields) == ("amount_minor" in fields):
+                self.problems.append("columns: exactly one of amount (major or minor units) and amount_minor is needed")
+        if lacking:
+            self.problems.append(f"columns: {', '.join(lacking)} must be mapped for {kind}")

@@ -1,0 +1,72 @@
+"""rejects.jsonl: what was not accepted, line by line, bounded."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from earlywarn.adapters.files.batch import Place
+from earlywarn.domain.reject import Reject
+
+LINES_KEPT = 100_000
+
+
+class _Line(msgspec.Struct, frozen=True):
+    file: str
+    line: int
+    field: str
+    reason: str
+    detail: str
+
+
+class RejectsWriter:
+    """Writes one JSON line `{"file","line","field","reason","detail"}` for each rejected record.
+
+    The file keeps the first `lines_kept` rejects; the rest are counted (`total`, `by_reason`) and
+    not written, so that a file of rubbish cannot fill the disk. Use it as a context manager.
+    """
+
+    def __init__(self, path: Path, lines_kept: int = LINES_KEPT) -> None:
+        self._lines_kept = lines_kept
+        self._by_reason: Counter[str] = Counter()
+        self._total = 0
+        self._encoder = msgspec.json.Encoder()
+        self._stream = path.open("wb")
+
+    @property
+    def total(self) -> int:
+        """Number of rejects so far, written or not."""
+        return self._total
+
+    @property
+    def left_out(self) -> int:
+        """Number of rejects that were counted and not written."""
+        return max(0, self._total - self._lines_kept)
+
+    @property
+    def by_reason(self) -> Mapping[str, int]:
+        """Rejects by reason, in the order of the reasons' names."""
+        return dict(sorted(self._by_reason.items()))
+
+    def add(self, place: Place, reject: Reject) -> None:
+        """Count one reject, and write it while there is room."""
+        self._total += 1
+        self._by_reason[reject.reason.value] += 1
+        if self._total <= self._lines_kept:
+            line = _Line(place.file, place.line, reject.field, reject.reason.value, reject.detail)
+            self._stream.write(self._encoder.encode(line) + b"\n")
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,193 @@
+"""From rows of columns to transactions and cells: each row becomes a value or the reason why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from earlywarn.adapters.files.fields import Extract, Row, extractors
+from earlywarn.adapters.files.mapping import CELL_REQUIRED, ColumnMapping, FieldSource
+from earlywarn.adapters.files.values import (
+    RowError,
+    day_parser,
+    minor_units,
+    number,
+    shown,
+    time_parser,
+    whole,
+    without_long_numbers,
+)
+from earlywarn.aggregation.intake import explain
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.country import COUNTRY_CODES
+from earlywarn.domain.money import MINOR_UNITS
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, TEXT_LENGTH, Transaction
+from earlywarn.errors import InputError
+
+_COUNTRIES = frozenset(COUNTRY_CODES)
+_NAME_IN_ID = 100
+_EMPTY = {
+    "region": RejectReason.REGION_MISSING,
+    "sector": RejectReason.SECTOR_MISSING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputDefaults:
+    """What the files do not say.
+
+    `currency` ISO 4217, `country` ISO 3166-1 alpha-2, `time_zone` IANA name for times without offset (a mapping's
+    own zone goes before it), `card_key` up to 64 bytes that key the pseudonyms of card numbers.
+    """
+
+    currency: str | None = None
+    country: str | None = None
+    time_zone: str = "UTC"
+    card_key: bytes = b""
+
+
+class _Columns:
+    """What cells and transactions have in common: extractors by field, defaults, and how amounts are read."""
+
+    def __init__(self, mapping: ColumnMapping, header: Sequence[str], defaults: InputDefaults, name: str) -> None:
+        self.rounded = 0
+        self._extract = extractors(mapping, header, defaults.card_key)
+        self._currency = defaults.currency or ""
+        self._country = defaults.country or ""
+        if "currency" not in mapping.fields and not self._currency:
+            raise InputError(
+                f"{name}: neither the file nor the settings name a currency; "
+                "add a column or a constant `currency`, or set the input's default currency (ISO 4217)"
+            )
+        if self._currency and self._currency not in MINOR_UNITS:
+            raise InputError(f"{name}: the default currency {self._currency!r} is no ISO 4217 code such as CHF")
+
+    def _text(self, field: str, row: Row, default: str = "") -> str:
+        extract = self._extract.get(field)
+        return (extract(row) if extract is not None else "") or default
+
+    def _required(self, field: str, row: Row) -> str:
+        text = self._extract[field](row)
+        if not text:
+            raise RowError(_EMPTY.get(field, RejectReason.MISSING_FIELD), field, "empty")
+        return text
+
+    def _amount_minor(self, source: FieldSource, field: str, row: Row, currency: str) -> int:
+        value = number(self._required(field, row), field, RejectReason.AMOUNT_OUT_OF_RANGE)
+        rounding = source.rounding == "half_even"
+        if source.scale == "minor" and not rounding:
+            return whole(value, field)
+        if source.scale == "minor":
+            minor = round(value)  # half-even, as Python rounds
+            self.rounded += minor != value
+            return minor
+        minor, rounded = minor_units(value, currency, field, rounding=rounding)
+        self.rounded += rounded
+        return minor
+
+
+class CellRows(_Columns):
+    """Rows to cells: amounts rounded half-even to minor units and counted in `rounded`.
+
+    Raises:
+        InputError: no currency is known.
+    """
+
+    def __init__(self, mapping: ColumnMapping, header: Sequence[str], defaults: InputDefaults, name: str) -> None:
+        super().__init__(mapping, header, defaults, name)
+        self._day = day_parser(mapping.fields["date"][0].date_format, "date")
+        amount = mapping.fields["amount"][0]
+        self._amount = msgspec.structs.replace(amount, rounding="half_even")
+
+    def convert(self, row: Row, line: int) -> Cell | Reject:  # noqa: ARG002  # the same form as for transactions
+        """Return the row's cell, or why there is none."""
+        try:
+            return self._cell(row)
+        except RowError as error:
+            return error.reject
+
+    def _cell(self, row: Row) -> Cell:
+        day, region, sector, transactions_text, _ = (self._required(field, row) for field in CELL_REQUIRED)
+        currency = self._text("currency", row, self._currency)
+        country = self._text("country", row, self._country)
+        if country and country not in _COUNTRIES:
+            raise RowError(RejectReason.COUNTRY_UNKNOWN, "country", f"{shown(country)} is no ISO 3166-1 code")
+        for field, text in (("region", region), ("sector", sector)):
+            if len(text) > TEXT_LENGTH:
+                raise RowError(RejectReason.TEXT_TOO_LONG, field, f"{len(text)} characters, at most {TEXT_LENGTH}")
+        local_day = _within(self._day(day), "date")
+        transactions = whole(number(transactions_text, "transactions", RejectReason.COUNT_OUT_OF_RANGE), "transactions")
+        if not 0 <= transactions <= COUNT_LIMIT:
+            raise RowError(RejectReason.COUNT_OUT_OF_RANGE, "transactions", f"{transactions}, from 0 to {COUNT_LIMIT}")
+        rounded = self.rounded
+        amount_minor = self._amount_minor(self._amount, "amount", row, currency)
+        if not 0 <= amount_minor <= AMOUNT_LIMIT_MINOR:
+            self.rounded = rounded
+            raise RowError(
+                RejectReason.AMOUNT_OUT_OF_RANGE, "amount", f"{amount_minor} minor units, from 0 to 10^15"
+            )
+        return Cell(local_day, region, sector, transactions, amount_minor, currency, country or None)
+
+
+class TransactionRows(_Columns):
+    """Rows to transactions; `rounded` counts the amounts that a mapping allowed to be rounded.
+
+    Raises:
+        InputError: no currency is known.
+    """
+
+    def __init__(self, mapping: ColumnMapping, header: Sequence[str], defaults: InputDefaults, name: str) -> None:
+        super().__init__(mapping, header, defaults, name)
+        zone = ZoneInfo(mapping.time_zone or defaults.time_zone)
+        self._time = time_parser(mapping.fields["ts"][0].date_format, zone, "ts")
+        self._id_start = name[-_NAME_IN_ID:]
+        self._amount = _amount_source(mapping)
+        self._amount_field = "amount" if "amount" in mapping.fields else "amount_minor"
+        special = {"ts", "amount", "amount_minor", "currency", "country", "count", "v"}
+        self._texts: list[tuple[str, Extract]] = [
+            (field, extract) for field, extract in self._extract.items() if field not in special
+        ]
+        self._integers = [field for field in ("count", "v") if field in self._extract]
+
+    def convert(self, row: Row, line: int) -> Transaction | Reject:
+        """Return the row's transaction, or why there is none; `line` makes an id where the file has none."""
+        try:
+            values = self._values(row, line)
+        except RowError as error:
+            return error.reject
+        try:
+            return msgspec.convert(values, Transaction)
+        except msgspec.ValidationError as error:
+            reject = explain(str(error))
+            return msgspec.structs.replace(reject, detail=without_long_numbers(reject.detail))
+
+    def _values(self, row: Row, line: int) -> dict[str, object]:
+        values: dict[str, object] = {field: text for field, extract in self._texts if (text := extract(row))}
+        if "id" not in self._extract:
+            values["id"] = f"{self._id_start}:{line}"
+        values["ts"] = self._time(self._required("ts", row))
+        for field in self._integers:
+            if text := self._text(field, row):
+                values[field] = whole(number(text, field, RejectReason.COUNT_OUT_OF_RANGE), field)
+        if country := self._text("country", row, self._country):
+            values["country"] = country
+        currency = values["currency"] = self._text("currency", row, self._currency)
+        if not currency:
+            raise RowError(RejectReason.MISSING_FIELD, "currency", "empty")
+        values["amount_minor"] = self._amount_minor(self._amount, self._amount_field, row, str(currency))
+        return values
+
+
+def _amount_source(mapping: ColumnMapping) -> FieldSource:
+    if "amount" in mapping.fields:
+        return mapping.fields["amount"][0]
+    return msgspec.structs.replace(mapping.fields["amount_minor"][0], scale="minor")
+
+
+def _within(day: date, field: str) -> date:
+    if not 1990 <= day.year <= 2100:
+        raise RowError(RejectReason.TIME_INVALID, field, f"{day} lies outside 1990 to 2100")
+    return day

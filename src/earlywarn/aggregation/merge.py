@@ -1,0 +1,221 @@
+"""Second fold, first half: the partials of all source partitions into differences and one watermark.
+
+Order within a partition is (block, last offset, active before idle before end). A partial that is
+not newer than what is applied is ignored; one that leaves a gap is a defect of the log and stops
+the fold. What is left is each accepted transaction exactly once.
+"""
+
+from typing import NamedTuple
+
+from earlywarn.aggregation.partial import Partial
+from earlywarn.domain.state import State
+from earlywarn.errors import LogError
+
+BEFORE_ALL = -(1 << 62)
+AFTER_ALL = 1 << 62
+
+
+class Difference(NamedTuple):
+    """What one applied row adds to a bucket (epoch seconds); `late` keeps it apart from vintage 0."""
+
+    panel: str
+    region: str
+    sector: str
+    bucket: int
+    late: bool
+    transactions: int
+    amount_minor: int
+
+
+class Delivered(NamedTuple):
+    """On-time transactions that a partition or a named source added to a bucket."""
+
+    panel: str
+    feed: str
+    bucket: int
+    transactions: int
+
+
+class Applied(NamedTuple):
+    """The outcome of one partial: all empty if it was not newer."""
+
+    differences: list[Difference]
+    delivered: list[Delivered]
+    rejected: dict[str, int]
+
+
+class _Partition:
+    """What is applied of one source partition."""
+
+    __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sealed", "sources")
+
+    def __init__(self) -> None:
+        self.order: tuple[int, int, bool, bool] | None = None
+        self.sealed = True
+        self.event_time_ms: int | None = None
+        self.idle = False
+        self.end = False
+        self.rows: dict[tuple[str, str, str, int, bool], tuple[int, int]] = {}
+        self.sources: dict[tuple[str, str, int], int] = {}
+        self.rejected: dict[str, int] = {}
+
+
+class PartialsFold:
+    """Merges the partials of one partition of the partials log, from all source partitions."""
+
+    def __init__(self, *, partitions: int, block_size: int, lateness_seconds: int) -> None:
+        self.block_size = block_size
+        self.lateness_seconds = lateness_seconds
+        self._partitions = [_Partition() for _ in range(partitions)]
+        self._watermark_ms = BEFORE_ALL
+
+    @property
+    def partitions(self) -> int:
+        """Return the number of source partitions, as far as the log has said."""
+        return len(self._partitions)
+
+    def apply(self, partial: Partial) -> Applied:
+        """Apply one partial; a duplicate, stale or already covered one changes nothing."""
+        self._grow(partial)
+        state = self._partitions[partial.partition]
+        if state.order is not None and partial.order <= state.order:
+            return Applied([], [], {})
+        self._check_gap(partial, state)
+        if state.order is None or partial.block != state.order[0]:
+            state.rows, state.sources, state.rejected = {}, {}, {}
+        outcome = Applied(
+            self._differences(partial, state), self._delivered(partial, state), self._rejected(partial, state)
+        )
+        state.order = partial.order
+        state.sealed = partial.sealed
+        state.idle = partial.idle
+        state.end = state.end or partial.end
+        if partial.event_time_ms is not None:
+            state.event_time_ms = partial.event_time_ms
+        return outcome
+
+    def watermark_seconds(self) -> int | None:
+        """Return the time before which no on-time row can come any more; None until all partitions spoke.
+
+        It never goes back: a partition that was idle and returns is late by its own log or fills open buckets.
+        """
+        if any(state.order is None for state in self._partitions):
+            return None
+        active = [state for state in self._partitions if not state.idle and not state.end]
+        if active:
+            if any(state.event_time_ms is None for state in active):
+                return None
+            lowest = min(state.event_time_ms for state in active if state.event_time_ms is not None)
+            self._watermark_ms = max(self._watermark_ms, lowest - self.lateness_seconds * 1000)
+        elif all(state.end for state in self._partitions):
+            self._watermark_ms = AFTER_ALL
+        return None if self._watermark_ms == BEFORE_ALL else self._watermark_ms // 1000
+
+    def heard(self, until_seconds: int) -> float:
+        """Return the share of partitions that have spoken for the time until `until_seconds`."""
+        heard = sum(
+            state.end or (not state.idle and (state.event_time_ms or 0) >= until_seconds * 1000)
+            for state in self._partitions
+        )
+        return heard / len(self._partitions)
+
+    @property
+    def newest_event_seconds(self) -> int | None:
+        """Return the newest accepted event time of any partition."""
+        times = [state.event_time_ms for state in self._partitions if state.event_time_ms is not None]
+        return max(times) // 1000 if times else None
+
+    def ended(self, partition: int) -> bool:
+        """Return whether a partition has said its end."""
+        return self._partitions[partition].end
+
+    # --- applying
+
+    def _grow(self, partial: Partial) -> None:
+        if partial.partition >= partial.partitions:
+            raise LogError(f"partial of partition {partial.partition} claims there are only {partial.partitions}")
+        while len(self._partitions) < partial.partitions:
+            self._partitions.append(_Partition())
+
+    def _check_gap(self, partial: Partial, state: _Partition) -> None:
+        before_block = partial.block * self.block_size - 1
+        if state.order is None:
+            covered = before_block
+            skipped = False
+        elif partial.block == state.order[0]:
+            covered = state.order[1]
+            skipped = False
+        else:
+            covered = before_block
+            skipped = not state.sealed
+        if partial.since > covered or skipped:
+            raise LogError(
+                f"partition {partial.partition}: the partial of block {partial.block} starts after offset "
+                f"{partial.since}, but only {state.order} is applied; the partials log has a gap"
+            )
+
+    @staticmethod
+    def _differences(partial: Partial, state: _Partition) -> list[Difference]:
+        found = []
+        for row in partial.rows:
+            key = (row.panel, row.region, row.sector, row.bucket, row.late)
+            transactions, amount = state.rows.get(key, (0, 0))
+            state.rows[key] = (row.transactions, row.amount_minor)
+            if row.transactions != transactions or row.amount_minor != amount or (transactions, amount) == (0, 0):
+                found.append(Difference(*key, row.transactions - transactions, row.amount_minor - amount))
+        return found
+
+    @staticmethod
+    def _delivered(partial: Partial, state: _Partition) -> list[Delivered]:
+        found = []
+        for row in partial.sources:
+            key = (row.panel, row.source, row.bucket)
+            before = state.sources.get(key, 0)
+            state.sources[key] = row.transactions
+            found.append(Delivered(*key, row.transactions - before))
+        return found
+
+    @staticmethod
+    def _rejected(partial: Partial, state: _Partition) -> dict[str, int]:
+        news = {
+            reason: count - state.rejected.get(reason, 0)
+            for reason, count in partial.rejected.items()
+            if count != state.rejected.get(reason, 0)
+        }
+        state.rejected = partial.rejected
+        return news
+
+    # --- snapshot
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        return {
+            "watermark_ms": self._watermark_ms,
+            "partitions": [
+                {
+                    "order": None if state.order is None else list(state.order),
+                    "sealed": state.sealed,
+                    "event_time_ms": state.event_time_ms,
+                    "idle": state.idle,
+                    "end": state.end,
+                    "rows": [[*key, *value] for key, value in state.rows.items()],
+                    "sources": [[*key, value] for key, value in state.sources.items()],
+                    "rejected": dict(state.rejected),
+                }
+                for state in self._partitions
+            ],
+        }
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._watermark_ms = saved["watermark_ms"]
+        self._partitions = []
+        for each in saved["partitions"]:
+            state = _Partition()
+            state.order = None if each["order"] is None else tuple(each["order"])
+            state.sealed, state.idle, state.end = each["sealed"], each["idle"], each["end"]
+            state.event_time_ms = each["event_time_ms"]
+            state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
+            state.sources = {tuple(row[:3]): row[3] for row in each["sources"]}
+            state.rejected = dict(each["rejected"])
+            self._partitions.append(state)

@@ -1,0 +1,68 @@
+"""The partial: what one source partition has counted in its current block of offsets, cumulatively.
+
+The names on the wire are those of docs/delivery.md.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """Cumulative block value of one cell and base bucket; late rows are rows of their own.
+
+    `bucket` is the bucket's start in epoch seconds; `amount_minor` is in the panel's currency.
+    """
+
+    panel: str
+    region: str
+    sector: str
+    bucket: int
+    late: bool
+    transactions: int
+    amount_minor: int
+
+
+class SourceRow(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """Cumulative number of on-time transactions that one source (acquirer, feed) delivered to a bucket."""
+
+    panel: str
+    source: str
+    bucket: int
+    transactions: int
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True, rename={"partition": "p", "partitions": "P", "event_time_ms": "M"}):
+    """One record of a partials log.
+
+    `since` is the offset after which rows may have changed (the sender's previous record of the
+    block, or the offset before the block's first); `last` the last offset folded in, -1 for an empty
+    partition. `event_time_ms` is the running maximum of accepted event times, None before the first.
+    `rejected` counts the block's dead letters by reason, cumulatively.
+    """
+
+    partition: int
+    partitions: int
+    block: int
+    since: int
+    last: int
+    sealed: bool
+    event_time_ms: int | None
+    idle: bool = False
+    end: bool = False
+    rows: tuple[Row, ...] = ()
+    sources: tuple[SourceRow, ...] = ()
+    rejected: dict[str, int] = {}
+
+    @property
+    def order(self) -> tuple[int, int, bool, bool]:
+        """Return the place of this partial in its partition: block, last offset, active before idle before end."""
+        return (self.block, self.last, self.idle, self.end)
+
+    def restrict(self, takes: Callable[[str], bool]) -> "Partial":
+        """Return the partial with the rows of those panels alone that `takes` accepts."""
+        return msgspec.structs.replace(
+            self,
+            rows=tuple(row for row in self.rows if takes(row.panel)),
+            sources=tuple(row for row in self.sources if takes(row.panel)),
+        )

@@ -1,0 +1,156 @@
+"""An alert in words. Every figure is read from the alert itself, so text and figures cannot disagree."""
+
+from datetime import date
+from typing import Protocol
+
+from earlywarn.domain.alert import Alert, Evidence
+from earlywarn.domain.money import MINOR_UNITS
+from earlywarn.domain.series import ALL
+
+_MEASURES = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
+_THIN = "\u202f"
+
+
+class Names(Protocol):
+    """What codes are called."""
+
+    def region(self, code: str) -> str:
+        """Return the name of a region."""
+
+    def sector(self, code: str) -> str:
+        """Return the title of a sector."""
+
+    def panel(self, panel: str) -> str:
+        """Return the name of a panel."""
+
+    def currency(self, panel: str) -> str:
+        """Return the currency of a panel."""
+
+
+def narrate(alert: Alert, names: Names) -> str:
+    """Return what happened, how large, since when, against what, how unusual, and what the neighbours do."""
+    if alert.kind == "coverage":
+        return _coverage(alert, names)
+    if alert.kind == "model":
+        return _model(alert, names)
+    parts = [_headline(alert, names), _size(alert, names), _unusual(alert), _neighbours(alert), _contributors(alert, names)]
+    if alert.status == "resolved":
+        parts.append(f"Resolved: back within its usual range after {day(alert.resolved_on)}.")
+    return " ".join(part for part in parts if part)
+
+
+def subject(alert: Alert, names: Names) -> str:
+    """Return what the alert is about, in words."""
+    region = None if alert.region is None else names.region(alert.region)
+    sector = None if alert.sector is None else names.sector(alert.sector)
+    if region is None and sector is None:
+        return f"{names.panel(alert.panel)}, all regions and sectors"
+    if region is None:
+        return f"{sector}, all regions of {names.panel(alert.panel)}"
+    return f"{region}, all sectors" if sector is None else f"{sector} in {region}"
+
+
+def day(iso: str | None) -> str:
+    """Return a date as people write it.
+
+    >>> day("2020-02-03")
+    '3 Feb 2020'
+    """
+    if iso is None:
+        return "an unknown day"
+    when = date.fromisoformat(iso)
+    return f"{when.day} {when:%b %Y}"
+
+
+def quantity(value: float, measure: str, currency: str) -> str:
+    """Return a value of a measure with its unit, to a sensible number of digits."""
+    if measure == "transactions":
+        return _grouped(f"{value:,.0f}")
+    major = value / 10 ** MINOR_UNITS[currency]
+    digits = 2 if measure == "mean_ticket" else 0
+    return f"{currency} {_grouped(f'{major:,.{digits}f}')}"
+
+
+def _grouped(text: str) -> str:
+    return text.replace(",", _THIN)
+
+
+def _pct(value: float) -> str:
+    return f"{value:+.0f}{_THIN}%".replace("-", "\u2212")
+
+
+def _headline(alert: Alert, names: Names) -> str:
+    change = alert.change_pct or 0.0
+    word = "below" if change < 0 else "above"
+    what = _MEASURES[alert.measure]
+    return f"{subject(alert, names)}: {what} {abs(change):.0f}{_THIN}% {word} expected on {day(alert.as_of)}"
+
+
+def _size(alert: Alert, names: Names) -> str:
+    if alert.observed is None or alert.expected is None or alert.lower is None or alert.upper is None:
+        return "."
+    currency = names.currency(alert.panel)
+    observed, expected, lower, upper = (
+        quantity(value, alert.measure, currency) for value in (alert.observed, alert.expected, alert.lower, alert.upper)
+    )
+    text = f"({observed} against {expected}, usual range {lower} to {upper})"
+    effect = _first(alert, "effect")
+    if effect is None:
+        return f"{text}."
+    return f"{text}; {_pct(effect.value)} since {day(alert.opened_on)}, probability {alert.probability:.0%}."
+
+
+def _unusual(alert: Alert) -> str:
+    last, record = _first(alert, "days_since_as_extreme"), _first(alert, "days_on_record")
+    direction = "fall" if alert.direction == "down" else "rise"
+    if last is not None:
+        return f"No {direction} here was this marked in the {last.value:.0f} days before."
+    return f"The most marked {direction} here in {record.value:.0f} days on record." if record is not None else ""
+
+
+def _neighbours(alert: Alert) -> str:
+    elsewhere, beside = _first(alert, "same_sector_elsewhere"), _first(alert, "other_sectors_here")
+    told = []
+    if elsewhere is not None:
+        told.append(f"the same sector elsewhere {_pct(elsewhere.value)}")
+    if beside is not None:
+        told.append(f"other sectors here {_pct(beside.value)}")
+    outside = _first(alert, "rest_of_panel")
+    if outside is not None:
+        told.append(f"the rest of the panel {_pct(outside.value)}")
+    return f"That day: {', '.join(told)}." if told else ""
+
+
+def _contributors(alert: Alert, names: Names) -> str:
+    parts = [item for item in alert.evidence if item.name == "contribution" and item.series_id is not None]
+    told = [f"{_cell(item.series_id or '', names)} ({item.value:.0f}{_THIN}%)" for item in parts]
+    return f"Most of the evidence: {', '.join(told)}." if told else ""
+
+
+def _cell(series_id: str, names: Names) -> str:
+    from urllib.parse import unquote  # noqa: PLC0415  # only here
+
+    _, region, sector = (unquote(part) for part in series_id.split("/"))
+    return f"{names.sector(sector)} in {names.region(region)}" if ALL not in (region, sector) else series_id
+
+
+def _coverage(alert: Alert, names: Names) -> str:
+    missing = next((item.value for item in alert.evidence if item.name == "missing_volume"), 0.0)
+    silent = sorted(item.name.removeprefix("silent: ") for item in alert.evidence if item.name.startswith("silent: "))
+    where = names.panel(alert.panel)
+    text = f"{where}: {missing:.0f}{_THIN}% of the expected volume of {day(alert.as_of)} was not reported"
+    if silent:
+        text += f" (silent: {', '.join(silent)})"
+    if alert.status == "resolved":
+        return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+    return f"{text}. This says nothing about spending; economic alerts are held back meanwhile."
+
+
+def _model(alert: Alert, names: Names) -> str:
+    share = next((item.value for item in alert.evidence if item.name == "drifting_series"), 0.0)
+    text = f"{names.panel(alert.panel)}: the models of {share:.0f}{_THIN}% of the series have drifted lately"
+    return f"{text}; they re-learn their levels, and scores are less certain until then."
+
+
+def _first(alert: Alert, name: str) -> Evidence | None:
+    return next((item for item in alert.evidence if item.name == name), None)

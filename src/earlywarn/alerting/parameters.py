@@ -1,0 +1,69 @@
+"""Everything an office would want to set about its alerts, with units."""
+
+import msgspec
+
+from earlywarn.errors import ConfigError
+
+
+class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """When an episode opens, is revised and ends, and how grave it is.
+
+    alarm_evidence: log-likelihood ratio (over-dispersion removed) at which a node alarms: score 1.
+    resolve_ratio: an open episode is quiet on a day whose score stays below this.
+    quiet_days: quiet days in a row after which an episode is resolved (and may open anew).
+    hold_days: alarm days in a row after which the new level is accepted as normal.
+    revise_days: an open episode without other news is revised this often.
+    explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
+    severity_probabilities: least probability for medium, high, severe.
+    severity_change_pct: least size of the change, in per cent, for medium, high, severe.
+    probability_at_alarm: probability of a shock that evidence exactly at the threshold stands for.
+    coverage_share: with less of the expected volume heard, economic alerts of the day are muted.
+    drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
+    """
+
+    alarm_evidence: float = 7.0
+    resolve_ratio: float = 0.6
+    quiet_days: int = 7
+    hold_days: int = 10
+    revise_days: int = 7
+    explained_share: float = 0.5
+    severity_probabilities: tuple[float, float, float] = (0.90, 0.95, 0.99)
+    severity_change_pct: tuple[float, float, float] = (0.0, 8.0, 15.0)
+    probability_at_alarm: float = 0.90
+    coverage_share: float = 0.95
+    drift_share: float = 0.5
+    drift_days: int = 28
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} = {value}: {rule}"
+            for name, value, ok, rule in (
+                ("alarm_evidence", self.alarm_evidence, self.alarm_evidence > 0, "must be above 0"),
+                ("resolve_ratio", self.resolve_ratio, 0 < self.resolve_ratio <= 1, "must lie within 0..1"),
+                ("quiet_days", self.quiet_days, self.quiet_days >= 1, "must be at least 1 day"),
+                ("hold_days", self.hold_days, self.hold_days >= 1, "must be at least 1 day"),
+                ("revise_days", self.revise_days, self.revise_days >= 1, "must be at least 1 day"),
+                ("coverage_share", self.coverage_share, 0 <= self.coverage_share <= 1, "must lie within 0..1"),
+                (
+                    "probability_at_alarm",
+                    self.probability_at_alarm,
+                    0 < self.probability_at_alarm < 1,
+                    "must lie within 0..1, ends excluded",
+                ),
+                (
+                    "severity_probabilities",
+                    self.severity_probabilities,
+                    list(self.severity_probabilities) == sorted(self.severity_probabilities),
+                    "must ascend",
+                ),
+                (
+                    "severity_change_pct",
+                    self.severity_change_pct,
+                    list(self.severity_change_pct) == sorted(self.severity_change_pct),
+                    "must ascend",
+                ),
+            )
+            if not ok
+        ]
+        if problems:
+            raise ConfigError("alerts: " + "; ".join(problems))

@@ -1,0 +1,253 @@
+"""Bank of onset hypotheses: for each node, did a step begin 1..W days ago, and how large is it?
+
+Under "a step d began a days ago in the cells of node n", today's whitened innovations w = P v (P the inverse correlation)
+have the mean d P f with f[i] = g[i, a] / s[i] (footprint over predictive sd), 0 outside of the node. So each day adds
+
+    A[n, a] += f'w  (clipped to +-c sqrt(f'Pf)),        B[n, a] += f'Pf,
+
+and the log likelihood ratio of a step d is d A - d^2 B / 2. The score of a direction is its maximum over onsets and
+over steps of at least a minimum and at most a maximum size,
+
+    score = max over a of max(0, d A - d^2 B / 2) / phi,   d = clip(A / B, smallest, largest),
+
+with phi the over-dispersion: an exponentially weighted mean of A^2/B (1 for a perfect model) at a few ages, shrunken
+on the log scale to the mean of all nodes, so that one threshold serves all. A shape says which measures step:
+"joint" moves count and amount alike, "ticket" the amount alone.
+
+References: Willsky and Jones (1976), IEEE Trans. Automatic Control 21 (generalised likelihood ratio with a filter's own
+footprint); Lai (1995), JRSS B 57 (window-limited ratios, minimum effect).
+
+Example:
+    >>> from earlywarn.detection.hierarchy import NodeTree
+    >>> bank = OnsetBank(OnsetParameters(window_days=8), NodeTree([("CH01", "05")]))
+    >>> flat = np.ones((2, 8)) / 0.1
+    >>> for z in [0.5, -0.5, 0.5, -2.0, -2.0, -2.0]:
+    ...     bank.learn(np.full(2, z), np.eye(2), flat, np.zeros(1, dtype=bool))
+    >>> down, up = bank.scores()
+    >>> down.score.round(1).tolist(), down.onset_age_days.tolist(), down.effect.round(2).tolist(), up.score.tolist()
+    ([12.0], [2], [-0.2], [0.0])
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.errors import ConfigError
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+SHAPES: tuple[str, ...] = ("joint", "ticket")
+SHAPE_WEIGHTS = np.array([[1.0, 1.0], [0.0, 1.0]])
+"""Step of the log count and of the log amount in each shape."""
+TINY = 1e-12
+
+
+class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the bank.
+
+    Attributes:
+        window_days: W, oldest onset is W - 1 days ago.
+        youngest_age_days: youngest onset that can score (1: a step needs two days to show).
+        effect_min_down, effect_min_up: smallest steps of interest (log units, positive).
+        effect_max: largest step (log units).
+        clip: c, what a usual day may say at most (standard deviations).
+        clip_special: the same for a day whose calendar variance factor reaches `special_inflation`.
+        special_inflation: mean variance factor of a node's cells from which its day is special.
+        dispersion_memory: weight of the past per day in the over-dispersion (0..1).
+        dispersion_pooling: share of the pooled mean in a node's log over-dispersion (0..1).
+        dispersion_min: smallest phi.
+        dispersion_ages_days: onset ages at which it is measured.
+        ticket_handicap: what a score of shape "ticket" loses (nats), the price of a second hypothesis.
+    """
+
+    window_days: int = 21
+    youngest_age_days: int = 1
+    effect_min_down: float = 0.12
+    effect_min_up: float = 0.20
+    effect_max: float = 1.5
+    clip: float = 5.0
+    clip_special: float = 1.5
+    special_inflation: float = 1.9
+    dispersion_memory: float = 0.98
+    dispersion_pooling: float = 0.8
+    dispersion_min: float = 0.5
+    dispersion_ages_days: tuple[int, ...] = (6, 13, 20)
+    ticket_handicap: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+        if not 0 <= self.youngest_age_days < self.window_days:
+            raise ConfigError(f"0 <= youngest_age_days < window_days must hold: {self}")
+        if not 0 < max(self.effect_min_down, self.effect_min_up) <= self.effect_max:
+            raise ConfigError(f"smallest effects must be positive and at most effect_max: {self}")
+        if not (0 < self.dispersion_memory < 1 and 0 <= self.dispersion_pooling <= 1 and self.dispersion_min > 0):
+            raise ConfigError(f"dispersion_memory and _pooling must be shares, _min positive: {self}")
+        if min(self.clip, self.clip_special) <= 0 or not self.dispersion_ages_days:
+            raise ConfigError(f"clips must be positive and dispersion_ages_days not empty: {self}")
+
+
+class OnsetScores(msgspec.Struct, frozen=True):
+    """One direction's scores of G nodes: see `day_scores.Evidence`; `shape` indexes SHAPES."""
+
+    score: Floats
+    effect: Floats
+    effect_sd: Floats
+    onset_age_days: Integers
+    shape: Integers
+
+
+class OnsetBank:
+    """Evidence of all shapes (D), nodes (G) and onset ages (W).
+
+    Args:
+        parameters: see `OnsetParameters`.
+        tree: the nodes over K cells; log series are K counts, then K amounts.
+
+    Attributes:
+        linear, information: float64[D, G, W], A and B.
+        by_cell: float64[D, K, W], each cell's part of A, unclipped.
+    """
+
+    def __init__(self, parameters: OnsetParameters, tree: NodeTree) -> None:
+        self.parameters = parameters
+        self._allocate(tree)
+
+    def _allocate(self, tree: NodeTree) -> None:
+        cells, nodes, window = len(tree.series), len(tree.nodes), self.parameters.window_days
+        self.tree = tree
+        self.linear = np.zeros((len(SHAPES), nodes, window))
+        self.information = np.zeros((len(SHAPES), nodes, window))
+        self.by_cell = np.zeros((len(SHAPES), cells, window))
+        self.dispersion = np.ones((len(SHAPES), nodes, len(self._dispersion_ages)))
+        self._members = tree.members.astype(np.float64)
+        groups = (np.arange(cells), tree.region_of, tree.sector_of, np.zeros(cells, dtype=np.int64))
+        self._levels = [
+            (rows, np.tile(group[:, None] == group[None, :], (2, 2)))
+            for level, group in zip(("cell", "region", "sector", "panel"), groups, strict=True)
+            if len(rows := tree.level_rows(level))
+        ]
+
+    @property
+    def _dispersion_ages(self) -> list[int]:
+        within = [age for age in self.parameters.dispersion_ages_days if age < self.parameters.window_days]
+        return within or [self.parameters.window_days - 1]
+
+    def age(self, days: int) -> None:
+        """Make all onsets `days` older; hypotheses of today start without evidence."""
+        days = min(days, self.parameters.window_days)
+        for evidence in (self.linear, self.information, self.by_cell):
+            evidence[:, :, days:] = evidence[:, :, : evidence.shape[2] - days].copy()
+            evidence[:, :, :days] = 0.0
+
+    def learn(self, whitened: Floats, precision: Floats, response: Floats, special: Flags) -> None:
+        """Let a day pass and add its evidence.
+
+        Args:
+            whitened: float64[2K], w, 0 where not seen. precision: float64[2K, 2K], P, 0 where not seen.
+            response: float64[2K, W], footprint over predictive sd, 0 where not seen or not to be used.
+            special: bool[G], days on which a node may say little.
+        """
+        self.age(1)
+        cells, clip = len(self.tree.series), self.parameters
+        limit = np.where(special, clip.clip_special, clip.clip)[:, None]
+        for shape, weights in enumerate(SHAPE_WEIGHTS):
+            step = response * np.repeat(weights, cells)[:, None]
+            part = step * whitened[:, None]
+            by_cell = part[:cells] + part[cells:]
+            information = np.empty_like(self.information[shape])
+            for rows, same in self._levels:
+                each = step * ((precision * same) @ step)
+                information[rows] = self._members[rows] @ (each[:cells] + each[cells:])
+            information = np.maximum(information, 0.0)
+            bound = limit * np.sqrt(information)
+            self.linear[shape] += np.clip(self._members @ by_cell, -bound, bound)
+            self.information[shape] += information
+            self.by_cell[shape] += by_cell
+        self._learn_dispersion()
+
+    def _learn_dispersion(self) -> None:
+        memory = self.parameters.dispersion_memory
+        for place, age in enumerate(self._dispersion_ages):
+            information = self.information[:, :, age]
+            old = self.dispersion[:, :, place]
+            ratio = self.linear[:, :, age] ** 2 / np.maximum(information, TINY)
+            # One day may move the mean only so far: an episode is no over-dispersion.
+            updated = memory * old + (1.0 - memory) * np.minimum(ratio, 6.0 * old + 1.0)
+            self.dispersion[:, :, place] = np.where(information > TINY, updated, old)
+
+    def over_dispersion(self) -> Floats:
+        """Return phi, float64[D, G]."""
+        parameters, ages = self.parameters, self.dispersion.shape[2]
+        # A tenth a measurement keeps the logarithm of a node without any evidence away from minus infinity.
+        log_own = np.log(self.dispersion.sum(axis=2) / ages + 0.1)
+        pooled = log_own.mean(axis=1, keepdims=True)
+        share = parameters.dispersion_pooling
+        return np.maximum(np.exp((1.0 - share) * log_own + share * pooled), parameters.dispersion_min)
+
+    def scores(self) -> tuple[OnsetScores, OnsetScores]:
+        """Return the scores (down, up) of all nodes."""
+        parameters = self.parameters
+        linear = self.linear[:, :, parameters.youngest_age_days :]
+        information = np.maximum(self.information[:, :, parameters.youngest_age_days :], TINY)
+        estimate, dispersion = linear / information, self.over_dispersion()
+        return (
+            self._best(-1.0, -estimate, linear, information, dispersion, parameters.effect_min_down),
+            self._best(1.0, estimate, linear, information, dispersion, parameters.effect_min_up),
+        )
+
+    def _best(
+        self, sign: float, size: Floats, linear: Floats, information: Floats, dispersion: Floats, smallest: float
+    ) -> OnsetScores:
+        effect = sign * np.clip(size, smallest, self.parameters.effect_max)
+        ratio = np.where(effect * linear > 0, effect * linear - 0.5 * effect**2 * information, 0.0)
+        handicap = np.array([0.0, self.parameters.ticket_handicap])[:, None]
+        ages = np.argmax(ratio, axis=2)
+        best = np.take_along_axis(ratio, ages[:, :, None], axis=2)[:, :, 0] / dispersion - handicap
+        nodes = np.arange(best.shape[1])
+        shape = np.argmax(best, axis=0)
+        age = ages[shape, nodes]
+        spread = np.sqrt(dispersion[shape, nodes] / information[shape, nodes, age])
+        return OnsetScores(
+            score=np.maximum(best[shape, nodes], 0.0),
+            effect=effect[shape, nodes, age],
+            effect_sd=spread,
+            onset_age_days=age + self.parameters.youngest_age_days,
+            shape=shape,
+        )
+
+    def forget(self, nodes: Flags) -> None:
+        """Drop the evidence of the flagged nodes (bool[G]); cells among them lose their parts elsewhere, too."""
+        self.linear[:, nodes] = 0.0
+        self.information[:, nodes] = 0.0
+        self.by_cell[:, nodes[: len(self.tree.series)]] = 0.0
+
+    def embed(self, tree: NodeTree) -> None:
+        """Lay the evidence out for a grown `tree`; new nodes have none."""
+        old_tree, state = self.tree, self.state()
+        self._allocate(tree)
+        cells = tree.embedding(old_tree.series)
+        # A node that the grown tree no longer tells apart (a set it shares with another) is dropped.
+        kept = [place for place, node in enumerate(old_tree.nodes) if node in tree.index]
+        nodes = [tree.index[old_tree.nodes[place]] for place in kept]
+        self.linear[:, nodes] = state["linear"][:, kept]
+        self.information[:, nodes] = state["information"][:, kept]
+        self.dispersion[:, nodes] = state["dispersion"][:, kept]
+        self.by_cell[:, cells] = state["by_cell"]
+
+    def state(self) -> dict[str, Any]:
+        """Return the evidence as arrays."""
+        return {name: getattr(self, name).copy() for name in ("linear", "information", "by_cell", "dispersion")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same tree."""
+        for name in ("linear", "information", "by_cell", "dispersion"):
+            setattr(self, name, state[name].copy())

@@ -1,0 +1,317 @@
+"""Bayesian calendar regressions of M log series at once: the array face and the formulas.
+
+Computes, for each series i with features x (P of them, a constant first among equals) and a log value y,
+
+    prediction   m = x'b,  s2 = V + x'Sx,  V = max(R f w, phi / E[count])
+    innovation   e = y - m,  z = e / s
+    learning     k = h Sx / s2,  b' = b + k e,  S' = S - h (Sx)(Sx)' / s2,  h = min(1, H / |z|)
+    passing      S[const] += q R and S[weekday] += q_w R for each day
+
+R is an exponentially weighted, Huberised variance of one observation (`robust_scale`), f the day's variance
+factor from the calendar, w a slowly learned factor of the weekday, phi / E[count] the Poisson floor (1 for a
+log count; 1 + cv^2 of a ticket for a log amount). The prior of S is fixed by feature name, so that a day
+type never seen has a wide s and cannot alarm.
+
+The *footprint* g[a] is what a unit step that started a days ago adds to today's innovation: 1 at its start, then
+less, as the regression learns it. With D[a] = db/d(step), it is exact: g[a] = 1 - x'D[a], D'[a] = D[a] + k g[a].
+
+References: West and Harrison (1997), Bayesian Forecasting and Dynamic Models, chapters 4 and 10; Huber (1981),
+Robust Statistics, chapter 7 (weights); Willsky and Jones (1976), IEEE Trans. Automatic Control 21 (footprint).
+
+Example:
+    >>> bank = RegressionBank(("const", "d0"), RegressionParameters(), size=2)
+    >>> x = np.array([[1.0, 0.0], [1.0, 0.0]])
+    >>> for _ in range(60):
+    ...     seen = bank.learn(np.array([5.0, np.nan]), x, np.ones(2), weekday=1)
+    >>> bank.predict(x, np.ones(2), weekday=1).mean.round(2).tolist()
+    [5.0, 0.0]
+    >>> seen.footprint[0, :2].round(2).tolist(), seen.footprint[1, 0].item()
+    ([1.0, 0.96], 0.0)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from earlywarn.detection.robust_scale import ScaleParameters, memory_at, next_variance
+from earlywarn.errors import ConfigError, SnapshotError
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+LEVEL_FEATURE = "const"
+WEEKDAY_FEATURES = tuple(f"d{weekday}" for weekday in range(6))
+PRIOR_SD: dict[str, float] = {
+    LEVEL_FEATURE: 0.5**0.5,
+    **dict.fromkeys(WEEKDAY_FEATURES, 1.0),
+    **dict.fromkeys(("hol_wd", "hol_sat"), 0.6),
+    **dict.fromkeys(("hol_sun", "dec24", "dec31", "bf", "advsun", "eastsun"), 0.4),
+    "ramp": 0.3,
+    **dict.fromkeys(("pre", "post"), 0.25),
+    **dict.fromkeys(("bridge", "between"), 0.2),
+    **dict.fromkeys(("c1", "s1"), 0.12),
+    "school": 0.1,
+    **dict.fromkeys(("payday", "mstart"), 0.05),
+    **dict.fromkeys(("c2", "s2"), 0.04),
+}
+"""Prior standard deviation of a feature's effect (log units): how much such days differ in card data at large.
+The constant's is that of the first level, which starts at the first value seen."""
+
+
+class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of a calendar regression (variances in units of R per day where named so).
+
+    Attributes:
+        level_drift: q, daily variance of the level's random walk, in units of R.
+        weekday_drift: q_w, the same of each weekday effect.
+        variance_start: R before anything is known (squared log units).
+        variance_min: smallest R (squared log units).
+        huber: H, innovation from which a day counts less (standard deviations).
+        huber_start: the same in the first `start_days` days, when the scale is a guess.
+        start_days: observations after which `huber` holds.
+        scale_delay_days: observations before R and the weekday factors are learned.
+        weekday_rate: weight of a new day in its weekday's factor.
+        weekday_shrink: share of the weekday factor's target that is one.
+        weekday_min, weekday_max: bounds of the weekday factor.
+        prior_sd_unknown: prior sd of a feature whose name is not in PRIOR_SD.
+        window_days: W, number of onset ages whose footprint is kept.
+        scale: forgetting and clipping of R.
+    """
+
+    level_drift: float = 0.003
+    weekday_drift: float = 0.0005
+    variance_start: float = 0.02
+    variance_min: float = 1e-4
+    huber: float = 3.0
+    huber_start: float = 8.0
+    start_days: int = 28
+    scale_delay_days: int = 21
+    weekday_rate: float = 0.08
+    weekday_shrink: float = 0.25
+    weekday_min: float = 0.5
+    weekday_max: float = 6.0
+    prior_sd_unknown: float = 0.2
+    window_days: int = 21
+    scale: ScaleParameters = ScaleParameters()
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+        positive = (self.variance_start, self.variance_min, self.huber, self.huber_start, self.prior_sd_unknown)
+        if min(positive) <= 0 or self.window_days < 1 or min(self.level_drift, self.weekday_drift) < 0:
+            raise ConfigError(f"variances, Huber limits and the window must be positive, drifts not negative: {self}")
+        if not (0 <= self.weekday_rate < 1 and 0 <= self.weekday_shrink <= 1):
+            raise ConfigError(f"weekday_rate and weekday_shrink must be shares: {self}")
+        if not 0 < self.weekday_min <= 1 <= self.weekday_max:
+            raise ConfigError(f"0 < weekday_min <= 1 <= weekday_max must hold: {self}")
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """One day ahead, for M series: `mean` and `sd` (log units), and Sx [M, P] for the learning."""
+
+    mean: Floats
+    sd: Floats
+    covariance_x: Floats
+
+
+class Innovation(msgspec.Struct, frozen=True):
+    """What a day said beyond its prediction, for M series; 0 where nothing was seen.
+
+    Attributes:
+        prediction: what was expected (the first value of a series is its own prediction).
+        error: float64[M], log units; z: float64[M], the same in predictive sd.
+        seen: bool[M]. footprint: float64[M, W], effect of a unit step by age, 0 before the series began.
+    """
+
+    prediction: Prediction
+    error: Floats
+    z: Floats
+    seen: Flags
+    footprint: Floats
+
+
+class RegressionBank:
+    """M calendar regressions over the same P features.
+
+    Args:
+        names: the P feature names; one must be "const".
+        parameters: see `RegressionParameters`.
+        size: M.
+
+    Attributes:
+        count_of: int64[M], the series whose expected value exp(m) is the count of the Poisson floor, -1 for none.
+        dispersion: float64[M], phi of the floor.
+        learned: int64[M], observations learned by each series.
+
+    Raises:
+        ConfigError: no constant among the names, or a name twice.
+    """
+
+    def __init__(self, names: Sequence[str], parameters: RegressionParameters, *, size: int = 0) -> None:
+        self.names, self.parameters = tuple(names), parameters
+        if LEVEL_FEATURE not in self.names or len(set(self.names)) < len(self.names):
+            raise ConfigError(f"features need distinct names, {LEVEL_FEATURE!r} among them: {self.names}")
+        self.level = self.names.index(LEVEL_FEATURE)
+        self.drift = np.zeros(len(self.names))
+        self.drift[[place for place, name in enumerate(self.names) if name in WEEKDAY_FEATURES]] = (
+            parameters.weekday_drift
+        )
+        self.drift[self.level] = parameters.level_drift
+        self.prior = np.array([PRIOR_SD.get(name, parameters.prior_sd_unknown) for name in self.names]) ** 2
+        self._allocate(size)
+
+    def _allocate(self, size: int) -> None:
+        features, window = len(self.names), self.parameters.window_days
+        self.coefficients = np.zeros((size, features))
+        self.covariance = np.tile(np.diag(self.prior), (size, 1, 1))
+        self.variance = np.full(size, self.parameters.variance_start)
+        self.weekday_factor = np.ones((size, 7))
+        self.learned = np.zeros(size, dtype=np.int64)
+        self.sensitivity = np.zeros((size, window, features))
+        self.count_of = np.full(size, -1, dtype=np.int64)
+        self.dispersion = np.zeros(size)
+
+    def predict(self, design: Floats, inflation: Floats, weekday: int) -> Prediction:
+        """Return the prediction of a day; `design` [M, P], `inflation` [M] (variance factor), weekday 0 = Monday."""
+        mean = np.einsum("ij,ij->i", design, self.coefficients)
+        return self._predict(design, inflation, weekday, mean)
+
+    def _predict(self, design: Floats, inflation: Floats, weekday: int, mean: Floats) -> Prediction:
+        covariance_x = np.matmul(self.covariance, design[:, :, None])[:, :, 0]
+        noise = self.variance * inflation * self.weekday_factor[:, weekday]
+        floored = self.count_of >= 0
+        if floored.any():
+            # At least half a payment is expected: below that the logarithm means nothing.
+            count = np.exp(np.maximum(mean[self.count_of], np.log(0.5)))
+            noise = np.where(floored, np.maximum(noise, self.dispersion / count), noise)
+        total = noise + np.maximum(np.einsum("ij,ij->i", design, covariance_x), 0.0)
+        return Prediction(mean, np.sqrt(total), covariance_x)
+
+    def learn(self, values: Floats, design: Floats, inflation: Floats, weekday: int) -> Innovation:
+        """Predict the log `values` [M] (not finite = not seen), learn them, and return the innovations."""
+        seen = np.isfinite(values)
+        fresh = seen & (self.learned == 0)
+        self.coefficients[fresh, self.level] = values[fresh]
+        mean = np.einsum("ij,ij->i", design, self.coefficients)
+        prediction = self._predict(design, inflation, weekday, mean)
+        error = np.where(seen, np.where(seen, values, 0.0) - mean, 0.0)
+        z = error / prediction.sd
+        footprint = self._learn_effects(prediction, error, z, seen, design)
+        self._learn_scale(prediction, error, seen, weekday)
+        self.learned += seen
+        return Innovation(prediction, error, z, seen, footprint)
+
+    def _learn_effects(
+        self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats
+    ) -> Floats:
+        parameters = self.parameters
+        limit = np.where(self.learned > parameters.start_days, parameters.huber, parameters.huber_start)
+        weight = np.where(seen, limit / np.maximum(np.abs(z), limit), 0.0) / prediction.sd**2
+        footprint = (1.0 - np.matmul(self.sensitivity, design[:, :, None])[:, :, 0])[:, :-1]
+        footprint = np.concatenate([np.ones((len(footprint), 1)), footprint], axis=1)
+        footprint *= seen[:, None]
+        footprint[np.arange(parameters.window_days)[None, :] > self.learned[:, None]] = 0.0
+        self.age(1)
+        gain = prediction.covariance_x * weight[:, None]
+        self.sensitivity += footprint[:, :, None] * gain[:, None, :]
+        self.coefficients += gain * error[:, None]
+        # Both factors alike, so that the matrix stays symmetric to the last bit (its triangle is the state).
+        half = prediction.covariance_x * np.sqrt(weight)[:, None]
+        self.covariance -= half[:, :, None] * half[:, None, :]
+        return footprint
+
+    def _learn_scale(self, prediction: Prediction, error: Floats, seen: Flags, weekday: int) -> None:
+        parameters, scale = self.parameters, self.parameters.scale
+        due = seen & (self.learned > parameters.scale_delay_days)
+        # The part of the squared error that one observation's variance R answers for.
+        share = error**2 * self.variance / prediction.sd**2
+        memory = memory_at(self.learned - (parameters.start_days // 2), scale)
+        variance = np.maximum(next_variance(self.variance, share, memory, scale), parameters.variance_min)
+        factor = self.weekday_factor[:, weekday]
+        relative = np.minimum(share, scale.clip**2 * self.variance) / variance * factor
+        target = parameters.weekday_shrink + (1.0 - parameters.weekday_shrink) * relative
+        updated = (1.0 - parameters.weekday_rate) * factor + parameters.weekday_rate * target
+        bounded = np.clip(updated, parameters.weekday_min, parameters.weekday_max)
+        self.weekday_factor[:, weekday] = np.where(due, bounded, factor)
+        self.variance = np.where(due, variance, self.variance)
+
+    def age(self, days: int) -> None:
+        """Make the onsets `days` older; today's begins with no effect learned yet."""
+        days = min(days, self.parameters.window_days)
+        if days:
+            self.sensitivity = np.concatenate(
+                [np.zeros_like(self.sensitivity[:, :days]), self.sensitivity[:, : self.sensitivity.shape[1] - days]],
+                axis=1,
+            )
+
+    def drift_days(self, days: int) -> None:
+        """Let levels and weekday effects wander for `days` days, where anything is known."""
+        wander = (self.learned > 0)[:, None] * self.variance[:, None] * self.drift[None, :] * days
+        np.einsum("ijj->ij", self.covariance)[...] += wander
+
+    def widen_level(self, series: Flags, variance: float) -> None:
+        """Add `variance` (squared log units) to the level of the flagged series, so that it re-learns."""
+        self.covariance[series, self.level, self.level] += variance
+
+    def anchor(self, series: Flags, values: Floats, design: Floats) -> None:
+        """Start the level of the flagged series anew at today's `values`, keeping what else is known of them."""
+        level = self.level
+        rest = np.einsum("ij,ij->i", design, self.coefficients) - design[:, level] * self.coefficients[:, level]
+        self.coefficients[series, level] = (values - rest)[series]
+        self.covariance[series, level, :] = 0.0
+        self.covariance[series, :, level] = 0.0
+        self.covariance[series, level, level] = self.prior[level]
+        self.sensitivity[series] = 0.0
+
+    def embed(self, places: Integers, size: int) -> None:
+        """Lay the series out anew: old series i stands at `places[i]` of `size`; the others start afresh.
+
+        `count_of` and `dispersion` are the caller's to set again.
+        """
+        state = self.state()
+        self._allocate(size)
+        fresh = self.state()
+        for name, old in state.items():
+            fresh[name][places] = old
+        self.restore(fresh)
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned as arrays; of the covariances the upper triangle."""
+        rows, columns = np.triu_indices(len(self.names))
+        return {
+            "coefficients": self.coefficients.copy(),
+            "covariance": self.covariance[:, rows, columns],
+            "variance": self.variance.copy(),
+            "weekday_factor": self.weekday_factor.copy(),
+            "learned": self.learned.copy(),
+            "sensitivity": self.sensitivity.copy(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned, of the same features and window.
+
+        Raises:
+            SnapshotError: the arrays do not fit the features.
+        """
+        size, features, window = len(state["coefficients"]), len(self.names), self.parameters.window_days
+        if state["coefficients"].shape != (size, features) or state["sensitivity"].shape != (size, window, features):
+            raise SnapshotError(
+                f"a regression's state of shape {state['sensitivity'].shape} does not fit {features} features and "
+                f"{window} days: it was written under another configuration"
+            )
+        count_of, dispersion = self.count_of, self.dispersion
+        self._allocate(size)
+        if len(count_of) == size:
+            self.count_of, self.dispersion = count_of, dispersion
+        rows, columns = np.triu_indices(features)
+        self.covariance[:, rows, columns] = state["covariance"]
+        self.covariance[:, columns, rows] = state["covariance"]
+        for name in ("coefficients", "variance", "weekday_factor", "learned", "sensitivity"):
+            setattr(self, name, state[name].copy())

@@ -1,0 +1,69 @@
+"""The alert as it is published: one record per revision, the same in files, topics, Redis and the API."""
+
+from typing import Literal
+
+import msgspec
+
+from earlywarn.domain.series import Level, Measure
+
+Kind = Literal["economic", "coverage", "model"]
+Status = Literal["open", "updated", "resolved", "superseded"]
+Direction = Literal["up", "down"]
+Severity = Literal["medium", "high", "severe"]
+
+SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure behind an alert: `name` says what, `value` how much, `unit` in what, `series_id` where."""
+
+    name: str
+    value: float
+    unit: str
+    series_id: str | None = None
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of one alert.
+
+    Dates are ISO 8601, local to the panel. `opened_on` is the first day of the shock as estimated,
+    `detected_on` the day whose closing decided the alarm. `observed`, `expected`, `lower` and `upper`
+    are of `measure` on the revision's day (`as_of`): transactions, or minor units of the currency.
+    `expected` is what the baseline says without the shock; `change_pct` is observed against it.
+    `score` above 1 is alarm.
+    """
+
+    id: str
+    revision: int
+    sequence: int
+    run: str
+    kind: Kind
+    status: Status
+    panel: str
+    level: Level
+    series_id: str
+    region: str | None
+    sector: str | None
+    measure: Measure
+    direction: Direction
+    severity: Severity
+    probability: float
+    opened_on: str
+    detected_on: str
+    resolved_on: str | None
+    as_of: str
+    observed: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    change_pct: float | None
+    score: float
+    evidence: tuple[Evidence, ...]
+    parent: str | None
+    children: tuple[str, ...]
+    supersedes: str | None
+    provisional: bool
+    exercise: bool
+    text: str
+    model_version: str
+    config_hash: str

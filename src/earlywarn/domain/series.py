@@ -1,0 +1,57 @@
+"""Series: what is counted. A cell is one sector of one region; totals leave a dimension out."""
+
+from typing import Literal, NamedTuple
+from urllib.parse import quote
+
+Level = Literal["panel", "region", "sector", "cell"]
+Measure = Literal["transactions", "amount", "mean_ticket"]
+Resolution = Literal["hour", "day"]
+
+ALL = "*"
+"""Stands in a series_id for the dimension that a total sums over; no code may be this."""
+
+
+class CellKey(NamedTuple):
+    """The key of a cell within a panel, ordered by region, then sector."""
+
+    region: str
+    sector: str
+
+
+class Series(NamedTuple):
+    """A cell or a total of a panel; `region` and `sector` are None where the series sums over them."""
+
+    panel: str
+    region: str | None
+    sector: str | None
+
+    @property
+    def level(self) -> Level:
+        """Return the level of the series."""
+        if self.region is None:
+            return "panel" if self.sector is None else "sector"
+        return "region" if self.sector is None else "cell"
+
+    @property
+    def series_id(self) -> str:
+        """Return the canonical id: panel/region/sector, percent-encoded, `*` for a total.
+
+        >>> Series("CH", "CH04", None).series_id
+        'CH/CH04/*'
+        """
+        return "/".join(ALL if part is None else quote(part, safe=" ") for part in self)
+
+
+def series_of(panel: str, cells: tuple[CellKey, ...]) -> tuple[Series, ...]:
+    """Return every series of a panel in canonical order: cells, regions, sectors, panel.
+
+    The order of the cells is kept; regions and sectors are sorted.
+    """
+    regions = sorted({cell.region for cell in cells})
+    sectors = sorted({cell.sector for cell in cells})
+    return (
+        *(Series(panel, cell.region, cell.sector) for cell in cells),
+        *(Series(panel, region, None) for region in regions),
+        *(Series(panel, None, sector) for sector in sectors),
+        Series(panel, None, None),
+    )

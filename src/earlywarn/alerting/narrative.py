@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Protocol
+from urllib.parse import unquote
 
 from earlywarn.domain.alert import Alert, Evidence
 from earlywarn.domain.money import MINOR_UNITS
@@ -128,8 +129,6 @@ def _contributors(alert: Alert, names: Names) -> str:
 
 
 def _cell(series_id: str, names: Names) -> str:
-    from urllib.parse import unquote  # noqa: PLC0415  # only here
-
     _, region, sector = (unquote(part) for part in series_id.split("/"))
     return f"{names.sector(sector)} in {names.region(region)}" if ALL not in (region, sector) else series_id
 

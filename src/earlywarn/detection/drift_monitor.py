@@ -21,7 +21,7 @@ Example:
     ...     drift = monitor.learn(np.array([noise, noise + (2.0 if day > 100 else 0.0)]), np.ones(2, dtype=bool))
     ...     if drift.any():
     ...         print(day, drift.tolist())
-    118 [False, True]
+    115 [False, True]
 """
 
 from typing import Any

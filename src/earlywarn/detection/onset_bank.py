@@ -25,7 +25,7 @@ Example:
     ...     bank.learn(np.full(2, z), np.eye(2), flat, np.zeros(1, dtype=bool))
     >>> down, up = bank.scores()
     >>> down.score.round(1).tolist(), down.onset_age_days.tolist(), down.effect.round(2).tolist(), up.score.tolist()
-    ([12.0], [2], [-0.2], [0.0])
+    ([9.5], [2], [-0.2], [0.0])
 """
 
 from typing import Any

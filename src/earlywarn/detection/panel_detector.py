@@ -1,42 +1,118 @@
-"""SKELETON: the public face of the detection layer; the body follows."""
+"""From the closed days of a panel to a score per node and direction: the composition of the estimators.
+
+For each closed day, in this order (K cells, M = 2K log series: K counts, then K amounts):
+
+ 1. each log series is predicted by its calendar regression and learned (`regression_bank`);
+ 2. the clipped, standardised innovations are whitened against each other, with yesterday's correlation (`whitening`);
+ 3. the whitened innovations are added to the evidence of every node and onset (`onset_bank`), which gives the scores;
+ 4. drift of a series' model is watched (`drift_monitor`) and answered by a wider level, so that it re-learns;
+ 5. the sector mix of each region is ranked against its past (`mix_anomaly`);
+ 6. correlations and mixes learn the day, and a day passes in the random walks.
+
+Here are no thresholds, no episodes and no alerts, no I/O, no clock and no random number but the trees' fixed seed. The alerting
+layer calls `accept` when an episode has lasted long enough to be the new normal.
+
+A cell without transactions is missing where few are expected, and evidence (half a payment) where many are; a cell long
+silent is dormant. An amount that is not positive (refunds) is missing. See `DetectorParameters`.
+
+Example:
+    >>> from datetime import date, timedelta
+    >>> class Flat:
+    ...     names = ("const",)
+    ...     def row(self, region, day):
+    ...         return type("Row", (), {"values": (1.0,), "inflation": 1.0})
+    >>> detector = PanelDetector(DetectorParameters(ready_days=80), Flat())
+    >>> cells = [("CH01", "05"), ("CH02", "05")]
+    >>> for age in range(110):
+    ...     wave = 1.0 + 0.02 * ((7 * age) % 5 - 2)
+    ...     count = np.array([1000 * wave * (0.7 if age >= 100 else 1.0), 1000 / wave]).astype(np.int64)
+    ...     scores = detector.step(date(2024, 1, 1) + timedelta(age), cells, count, 50 * count)
+    >>> scores.nodes[0].label, bool(scores.ready[0]), bool(scores.down.score[0] > 10), int(scores.down.onset_age_days[0])
+    ('CH01 x 05', True, True, 9)
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from statistics import NormalDist
 from typing import Any, Protocol
 
 import msgspec
+import numpy as np
+from scipy.special import ndtr
 
-from earlywarn.detection.day_scores import DayScores, Integers
-from earlywarn.detection.hierarchy import Node, SeriesKey
+from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Evidence, Flags, Floats, Integers, Measure
+from earlywarn.detection.detector_parameters import DetectorParameters
+from earlywarn.detection.drift_monitor import DriftMonitor
+from earlywarn.detection.hierarchy import Node, NodeTree, SeriesKey
+from earlywarn.detection.mix_anomaly import MixAnomaly
+from earlywarn.detection.node_deviation import HALF_PAYMENT, node_deviations
+from earlywarn.detection.onset_bank import SHAPES, OnsetBank, OnsetScores
+from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
+from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
+from earlywarn.errors import SnapshotError
+
+__all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
+
+MIX_SECTORS = 2
+"""A region needs so many sectors to have a mix."""
 
 
 class FeatureRow(Protocol):
     """A day's features in a region: see `domain.day_features`."""
 
-    values: Sequence[float]
-    inflation: float
+    @property
+    def values(self) -> Sequence[float] | Floats:
+        """Return the P values, in the order of `DayFeatures.names`."""
+
+    @property
+    def inflation(self) -> float:
+        """Return the factor on the variance of such a day, 1 on usual ones."""
 
 
 class DayFeatures(Protocol):
     """The calendar of a panel: see `domain.day_features`."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the P feature names, "const" among them."""
 
     def row(self, region: str, day: date) -> FeatureRow:
         """Return the features of a day in a region."""
 
 
-class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of the composition (nested structs of each estimator follow)."""
+class _Day(msgspec.Struct, frozen=True):
+    """A day as the regressions see it: design [M, P], inflation [M], weekday, counts and amounts [M]."""
 
-    ready_days: int = 64
-    interval_probability: float = 0.95
+    design: Floats
+    inflation: Floats
+    weekday: int
+    observed: Floats
 
 
 class PanelDetector:
-    """From the closed days of a panel to a score per node and direction."""
+    """The models of one panel, a fold `state, closed day -> scores`.
 
-    def __init__(self, parameters: DetectorParameters, features: DayFeatures) -> None: ...
+    Args:
+        parameters: see `DetectorParameters`.
+        features: the panel's calendar.
+    """
+
+    def __init__(self, parameters: DetectorParameters, features: DayFeatures) -> None:
+        self.parameters, self.features = parameters, features
+        self._day: date | None = None
+        self._tree = NodeTree(())
+        self._regression = RegressionBank(features.names, parameters.regression)
+        self._correlation = InnovationCorrelation(parameters.whitening, np.zeros((0, 0), dtype=np.int64))
+        self._onset = OnsetBank(parameters.onset, self._tree)
+        self._drift = DriftMonitor(parameters.drift)
+        self._mix: dict[str, MixAnomaly] = {}
+        self._silent_days = np.zeros(0, dtype=np.int64)
+        self._reach = NormalDist().inv_cdf(0.5 + parameters.interval_probability / 2)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nodes scored so far, in canonical order."""
+        return self._tree.nodes
 
     def step(
         self,
@@ -47,17 +123,260 @@ class PanelDetector:
         *,
         usable: bool = True,
     ) -> DayScores:
-        """Score the closed day `day`, then learn it. Days ascend strictly; gaps are days without news."""
-        raise NotImplementedError
+        """Score the closed day `day`, then learn it.
+
+        Args:
+            day: local day, later than the last one; days left out pass without news.
+            series: K keys (region, sector), strictly ascending; earlier ones must all be among them.
+            transactions: int64[K], 0 where there were none. amount_minor: int64[K], minor units.
+            usable: False for a break of coverage: the day passes, nothing is learned or scored.
+
+        Raises:
+            ValueError: the day is not later, series are missing or unordered, or lengths differ.
+        """
+        if len(transactions) != len(series) or len(amount_minor) != len(series):
+            raise ValueError(f"{day}: {len(series)} series, {len(transactions)} counts, {len(amount_minor)} amounts")
+        if self._day is not None and day <= self._day:
+            raise ValueError(f"{day}: days must ascend, the last one was {self._day}")
+        if tuple(series) != self._tree.series:
+            self._grow(NodeTree(series))
+        if self._day is not None:
+            self._pass_silently((day - self._day).days - 1)
+        self._day = day
+        return self._score(day, self._see(day, transactions, amount_minor), usable=usable)
 
     def accept(self, nodes: Iterable[Node]) -> None:
-        """Take the present level of these nodes as the new normal: level variance jumps, evidence is forgotten."""
-        raise NotImplementedError
+        """Take the present level of these nodes as the new normal: level variance jumps, evidence is forgotten.
+
+        Raises:
+            KeyError: a node that the panel does not have.
+        """
+        for node in nodes:
+            inside = self._tree.members[self._tree.index[node]]
+            both = np.tile(inside, 2)
+            self._regression.widen_level(both, self.parameters.accept_level_sd**2)
+            self._drift.reset(both)
+            self._onset.forget(~(self._tree.members & ~inside[None, :]).any(axis=1))
+
+    def _grow(self, tree: NodeTree) -> None:
+        places = tree.embedding(self._tree.series)
+        cells = len(tree.series)
+        both = np.concatenate([places, places + cells])
+        self._regression.embed(both, 2 * cells)
+        self._correlation.embed(both, pair_kinds(tree.region_of, tree.sector_of))
+        self._onset.embed(tree)
+        self._drift.embed(both, 2 * cells)
+        silent = np.zeros(cells, dtype=np.int64)
+        silent[places] = self._silent_days
+        self._silent_days = silent
+        self._lay_out(tree)
+
+    def _lay_out(self, tree: NodeTree) -> None:
+        """Set what follows from the tree alone: Poisson floors, and mixes whose sectors have changed."""
+        cells = len(tree.series)
+        self._regression.count_of = np.tile(np.arange(cells), 2)
+        self._regression.dispersion = np.repeat([1.0, self.parameters.ticket_dispersion], cells)
+        sizes = np.bincount(tree.region_of, minlength=len(tree.regions))
+        before = dict(zip(self._tree.regions, np.bincount(self._tree.region_of).tolist(), strict=False))
+        self._mix = {
+            region: self._mix[region]
+            if region in self._mix and before.get(region) == size
+            else MixAnomaly(self.parameters.mix)
+            for region, size in zip(tree.regions, sizes.tolist(), strict=True)
+            if size >= MIX_SECTORS
+        }
+        self._tree = tree
+
+    def _pass_silently(self, days: int) -> None:
+        """Let `days` days pass of which nothing is known."""
+        self._regression.age(days)
+        self._regression.drift_days(days)
+        self._onset.age(days)
+
+    def _see(self, day: date, transactions: Integers, amount_minor: Integers) -> _Day:
+        tree = self._tree
+        rows = [self.features.row(region, day) for region in tree.regions]
+        values = np.array([row.values for row in rows], dtype=np.float64).reshape(len(rows), len(self.features.names))
+        inflation = np.array([row.inflation for row in rows], dtype=np.float64)
+        return _Day(
+            design=np.tile(values[tree.region_of], (2, 1)),
+            inflation=np.tile(inflation[tree.region_of], 2),
+            weekday=day.weekday(),
+            observed=np.concatenate([transactions, amount_minor]).astype(np.float64),
+        )
+
+    def _score(self, day: date, seen: _Day, *, usable: bool) -> DayScores:
+        drifting: tuple[tuple[SeriesKey, Measure], ...] = ()
+        footprint = np.zeros((2 * len(self._tree.series), self.parameters.onset.window_days))
+        correlation = self._correlation.correlation()
+        if usable:
+            innovation = self._learn_levels(seen)
+            prediction, footprint = innovation.prediction, innovation.footprint
+            drifting = self._learn_evidence(innovation, seen)
+            mix = self._learn_mix(innovation)
+        else:
+            prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
+            mix = np.full(len(self._mix), np.nan)
+            self._onset.age(1)
+            self._regression.age(1)
+        deviations = self._deviations(prediction, correlation, seen.observed if usable else seen.observed * np.nan)
+        self._regression.drift_days(1)
+        down, up = self._onset.scores()
+        usable_days = self._usable_days()
+        return DayScores(
+            day=day,
+            usable=usable,
+            nodes=self._tree.nodes,
+            ready=usable_days >= self.parameters.ready_days,
+            usable_days=usable_days,
+            down=_evidence(down),
+            up=_evidence(up),
+            transactions=deviations[0],
+            amount=deviations[1],
+            mean_ticket=deviations[2],
+            absorbed=np.stack([self._absorbed(footprint, side) for side in (down, up)]),
+            contributions=self._contributions(down, up),
+            mix_regions=tuple(self._mix),
+            mix_rank=mix,
+            drifting=drifting,
+        )
+
+    def _learn_levels(self, seen: _Day) -> Innovation:
+        """Turn the day into log values, missing ones NaN, and let the regressions learn them."""
+        parameters, cells = self.parameters, len(self._tree.series)
+        count, amount = seen.observed[:cells], seen.observed[cells:]
+        paid = count > 0
+        mean = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
+        dormant = self._silent_days >= parameters.dormant_days
+        known = self._regression.learned[:cells] > 0
+        collapsed = ~paid & known & ~dormant & (mean[:cells] >= np.log(parameters.zero_evidence_transactions))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.concatenate(
+                [np.where(paid, np.log(count), np.nan), np.where(paid & (amount > 0), np.log(amount), np.nan)]
+            )
+        values[:cells][collapsed] = np.log(HALF_PAYMENT)
+        values[cells:][collapsed] = (np.log(HALF_PAYMENT) + mean[cells:] - mean[:cells])[collapsed]
+        if (awake := dormant & paid).any():
+            self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
+        self._silent_days = np.where(paid | ~known, 0, self._silent_days + 1)
+        return self._regression.learn(values, seen.design, seen.inflation, seen.weekday)
+
+    def _learn_evidence(self, innovation: Innovation, seen: _Day) -> tuple[tuple[SeriesKey, Measure], ...]:
+        """Whiten, add to the evidence, watch for drift, learn the correlation; return who drifts."""
+        parameters, tree = self.parameters, self._tree
+        clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
+        # `learned` counts today already.
+        mature = innovation.seen & (self._regression.learned > parameters.evidence_after_days)
+        drifting = np.zeros(len(mature), dtype=bool)
+        precision = self._correlation.precision(mature)
+        whitened = precision @ clipped
+        response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
+        members = tree.members / np.maximum(tree.members.sum(axis=1), 1)[:, None]
+        special = members @ seen.inflation[: len(tree.series)] >= parameters.onset.special_inflation
+        self._onset.learn(whitened, precision, response, special)
+        if mature.any():
+            residual = whitened / np.sqrt(np.where(mature, np.diag(precision), 1.0))
+            drifting = self._drift.learn(residual, mature)
+            self._regression.widen_level(drifting, parameters.drift.level_sd**2)
+        self._correlation.learn(clipped, innovation.seen)
+        places = np.flatnonzero(drifting).tolist()
+        cells = len(tree.series)
+        return tuple((tree.series[place % cells], MEASURES[place // cells]) for place in places)
+
+    def _learn_mix(self, innovation: Innovation) -> Floats:
+        """Rank each region's mix of amounts, then learn it; return the ranks."""
+        tree, cells, ranks = self._tree, len(self._tree.series), []
+        seen = innovation.seen[cells:]
+        median = np.where(seen, np.exp(innovation.prediction.mean[cells:]), 0.0)
+        total = np.bincount(tree.region_of, median * np.exp(innovation.error[cells:]), len(tree.regions))
+        usual = np.bincount(tree.region_of, median, len(tree.regions))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            common = np.log(total / usual)[tree.region_of]
+        share = np.where(seen, (innovation.error[cells:] - common) / innovation.prediction.sd[cells:], 0.0)
+        mapped = ndtr(share)
+        for region, model in self._mix.items():
+            inside = np.flatnonzero(tree.region_of == tree.regions.index(region)).tolist()
+            x = {tree.series[cell][1]: float(mapped[cell]) for cell in inside}
+            ranks.append(model.rank_one(x))
+            model.learn_one(x)
+        return np.array(ranks, dtype=np.float64)
+
+    def _deviations(
+        self, prediction: Prediction, correlation: Floats, observed: Floats
+    ) -> tuple[Deviation, Deviation, Deviation]:
+        cells = len(self._tree.series)
+        known = self._regression.learned > 0
+        return node_deviations(
+            self._tree,
+            mean=prediction.mean,
+            sd=prediction.sd,
+            correlation=correlation,
+            observed=observed,
+            active=known[:cells] & known[cells:] & (self._silent_days < self.parameters.dormant_days),
+            zero_evidence=self.parameters.zero_evidence_transactions,
+            reach=self._reach,
+        )
+
+    def _usable_days(self) -> Integers:
+        learned = self._regression.learned[: len(self._tree.series)]
+        return np.array([int(np.median(learned[member])) for member in self._tree.members], dtype=np.int64)
+
+    def _absorbed(self, footprint: Floats, side: OnsetScores) -> Floats:
+        """Return float64[G]: share of the best step that the baseline has taken in, a mean over the cells seen."""
+        amounts = footprint[len(self._tree.series) :]
+        heard = amounts > 0
+        members = self._tree.members.astype(np.float64)
+        share = (members @ np.where(heard, 1.0 - amounts, 0.0)) / np.maximum(members @ heard.astype(np.float64), 1.0)
+        return np.take_along_axis(share, side.onset_age_days[:, None], axis=1)[:, 0]
+
+    def _contributions(self, down: OnsetScores, up: OnsetScores) -> Floats:
+        falls = down.score >= up.score
+        shape = np.where(falls, down.shape, up.shape)
+        age = np.where(falls, down.onset_age_days, up.onset_age_days)
+        effect = np.where(falls, down.effect, up.effect)
+        return np.where(self._tree.members, self._onset.by_cell[shape, :, age] * effect[:, None], 0.0)
 
     def state(self) -> dict[str, Any]:
-        """Return everything learned as plain values and arrays."""
-        raise NotImplementedError
+        """Return everything learned as plain values and arrays, for `domain.state.encode_state`."""
+        return {
+            "day": self._day.isoformat() if self._day else None,
+            "series": [list(key) for key in self._tree.series],
+            "features": list(self.features.names),
+            "regression": self._regression.state(),
+            "correlation": self._correlation.state(),
+            "onset": self._onset.state(),
+            "drift": self._drift.state(),
+            "mix": {region: model.state() for region, model in self._mix.items()},
+            "silent_days": self._silent_days.copy(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over a state of the same parameters and features."""
-        raise NotImplementedError
+        """Take over a state of the same parameters and features.
+
+        Raises:
+            SnapshotError: the state was written with other features or another window.
+        """
+        if tuple(state["features"]) != self.features.names:
+            raise SnapshotError(f"the state's features {state['features']} are not the panel's {self.features.names}")
+        self.__init__(self.parameters, self.features)  # type: ignore[misc] # a fresh start, as after construction
+        self._grow(NodeTree([(region, sector) for region, sector in state["series"]]))
+        self._day = date.fromisoformat(state["day"]) if state["day"] else None
+        self._regression.restore(state["regression"])
+        self._correlation.restore(state["correlation"])
+        self._onset.restore(state["onset"])
+        self._drift.restore(state["drift"])
+        for region, saved in state["mix"].items():
+            self._mix[region].restore(saved)
+        self._silent_days = state["silent_days"].copy()
+
+
+def _evidence(side: OnsetScores) -> Evidence:
+    """Name the measure: a step of count and amount alike is one of the amount, that of a ticket is its own."""
+    measure_of_shape = np.array([MEASURES.index({"joint": "amount", "ticket": "mean_ticket"}[s]) for s in SHAPES])
+    return Evidence(
+        score=side.score,
+        effect=side.effect,
+        effect_sd=side.effect_sd,
+        onset_age_days=side.onset_age_days,
+        measure=measure_of_shape[side.shape],
+    )

@@ -6,6 +6,7 @@ two letters is a country, each further character one level down. The tables are 
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -59,7 +60,7 @@ class RegionTree:
         self._recoding = dict(sorted((recoding or {}).items()))
         problems = [
             f"region {before.code!r} stands twice; remove one"
-            for before, after in zip(ordered, ordered[1:], strict=False)
+            for before, after in pairwise(ordered)
             if before.code == after.code
         ]
         children: dict[str, list[str]] = {code: [] for code in self._regions}

@@ -2,14 +2,15 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from importlib.resources.abc import Traversable
 
 from earlywarn.errors import ConfigError
 
 
-def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_table(path: Traversable, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a UTF-8 CSV with a header; values are stripped, none of `columns` is empty.
 
+    `path` is a pathlib.Path or a packaged resource.
     Columns besides `columns` are allowed and passed on; blank lines and lines that start with `#` are not rows.
 
     Raises:
@@ -17,7 +18,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
             row is listed.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             reader = csv.reader(lines, strict=True)
             rows = [(reader.line_num, row) for row in reader if any(row) and not row[0].startswith("#")]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -7,7 +7,7 @@
 """
 
 from earlywarn.adapters.files.batch import Batch, CellBatch, JsonBatch, Place, RowBatch
-from earlywarn.adapters.files.inputs import InputDefaults, InputFile, ReadLimits, open_inputs
+from earlywarn.adapters.files.inputs import InputFile, ReadLimits, open_inputs
 from earlywarn.adapters.files.mapping import (
     ColumnMapping,
     detect_mapping,
@@ -17,6 +17,7 @@ from earlywarn.adapters.files.mapping import (
 )
 from earlywarn.adapters.files.ordering import merge_cells, sorted_transactions
 from earlywarn.adapters.files.rejects import RejectsWriter
+from earlywarn.adapters.files.rows import InputDefaults
 
 __all__ = [
     "Batch",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from earlywarn.adapters.files.lines import LineBlock, line_blocks
 from earlywarn.adapters.files.mapping import TextForm
-from earlywarn.adapters.files.source import ByteSource, as_utf8
+from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource, as_utf8
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.errors import InputError
 
@@ -24,15 +24,18 @@ def csv_header(source: ByteSource, form: TextForm | None) -> tuple[list[str], Te
     Raises:
         InputError: there is no such line, or it is not text.
     """
-    encoding = form.encoding if form is not None else "utf-8"
-    text = b"".join(as_utf8(iter([source.head(_HEAD_BYTES)]), encoding)).decode("utf-8", "replace")
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    head = source.head(_HEAD_BYTES)
+    encoding = "utf-16" if head.startswith(UTF16_BOMS) else "utf-8"
+    if form is not None:
+        encoding = form.encoding
+    text = b"".join(as_utf8(iter([head]), encoding)).decode("utf-8", "replace")
+    line = next((line for line in text.split("\n") if line.strip()), "")
     if not line:
         raise InputError(f"{source.path}: the file is empty; it needs a header and rows")
     if form is not None:
         return _split(line, form.delimiter), form
     delimiter = max(DELIMITERS, key=lambda sign: len(_split(line, sign)))
-    return _split(line, delimiter), TextForm(delimiter=delimiter)
+    return _split(line, delimiter), TextForm(delimiter=delimiter, encoding=encoding)
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -68,6 +71,10 @@ def _texts(block: LineBlock) -> Iterator[tuple[int, str]]:
     # Bytes that are not UTF-8 become lone surrogates, which the parser finds and rejects row by row.
     texts = joined.decode("utf-8", "surrogateescape").split("\n")
     return enumerate(texts, block.first)
+
+
+def _with_ends(text: str) -> Iterator[str]:
+    return (line + "\n" for line in text.split("\n"))
 
 
 class _Parser:
@@ -107,7 +114,7 @@ class _Parser:
         whole = text
         while True:
             try:
-                fields = next(csv.reader(whole.splitlines(keepends=True), delimiter=self._delimiter, strict=True))
+                fields = next(csv.reader(_with_ends(whole), delimiter=self._delimiter, strict=True))
             except csv.Error as error:
                 if "unexpected end of data" not in str(error):
                     row: list[str] | Reject = Reject(reason=RejectReason.ROW_UNREADABLE, detail=f"{error}")

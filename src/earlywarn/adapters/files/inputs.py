@@ -1,21 +1,25 @@
-"""Opening inputs: patterns to files, files to their kind, format and reader."""
+"""Opening inputs: patterns to files, files to what they hold, and a reader for each."""
 
+import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from earlywarn.adapters.files.batch import Batch
+from earlywarn.adapters.files.batch import Batch, RowBatch
+from earlywarn.adapters.files.cells import Outcome, cell_batches, sorted_cells
+from earlywarn.adapters.files.columnar import parquet_rows
+from earlywarn.adapters.files.delimited import csv_rows
+from earlywarn.adapters.files.json_lines import json_batches
+from earlywarn.adapters.files.json_rows import json_rows
+from earlywarn.adapters.files.layout import Layout, look
 from earlywarn.adapters.files.mapping import ColumnMapping
-
-
-@dataclass(frozen=True, slots=True)
-class InputDefaults:
-    """What the files do not say: currency (ISO 4217), country (ISO 3166-1), zone of naive times, key for card tokens."""
-
-    currency: str | None = None
-    country: str | None = None
-    time_zone: str = "UTC"
-    card_key: bytes = b""
+from earlywarn.adapters.files.rows import CellRows, InputDefaults, TransactionRows
+from earlywarn.adapters.files.source import ByteSource
+from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+from earlywarn.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +27,87 @@ class ReadLimits:
     """Bounds of memory: bytes read at a time, bytes of one record, rows of one typed batch."""
 
     chunk_bytes: int = 4 << 20
-    record_bytes: int = 1 << 20
+    record_bytes: int = RECORD_BYTES_LIMIT
     batch_rows: int = 4_096
 
 
+@dataclass(slots=True)
 class InputFile:
-    """One file to read. `batches()` may be called several times; each call reads from the start."""
+    """One file to read. `batches()` may be called several times; each call reads from the start.
+
+    `position_bytes` is how far the latest reading got, in bytes of the file as it lies on disk.
+    """
 
     name: str
-    kind: Literal["cells", "transactions"]
+    path: Path
+    layout: Layout
     size_bytes: int
-    position_bytes: int
+    defaults: InputDefaults
+    limits: ReadLimits
+    _source: ByteSource = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._source = ByteSource(self.path)
+
+    @property
+    def kind(self) -> Literal["cells", "transactions"]:
+        """What the file holds."""
+        return self.layout.kind
+
+    @property
+    def position_bytes(self) -> int:
+        """Bytes of the file read so far, from 0 to `size_bytes`."""
+        return self._source.position_bytes
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the file's records in order.
+        """Yield the file's records in order; cells are sorted by day first.
 
         Raises:
             InputError: the file is damaged (a cut-off gzip, say) or has gone.
         """
-        raise NotImplementedError
+        mapping = self.layout.mapping
+        if mapping is None:
+            yield from json_batches(self._source, self.name, self.limits.chunk_bytes, self.limits.record_bytes)
+        elif mapping.kind == "cells":
+            cells = CellRows(mapping, self.layout.header, self.defaults, self.name)
+            rejects, outcomes = sorted_cells(_converted(self._rows(), cells))
+            yield from cell_batches(self.name, rejects, self.limits.batch_rows)
+            yield from cell_batches(self.name, outcomes, self.limits.batch_rows, cells.rounded)
+        else:
+            yield from self._row_batches(TransactionRows(mapping, self.layout.header, self.defaults, self.name))
+
+    def _row_batches(self, rows: TransactionRows) -> Iterator[RowBatch]:
+        for chunk in self._rows():
+            for start in range(0, len(chunk), self.limits.batch_rows):
+                part = chunk[start : start + self.limits.batch_rows]
+                before = rows.rounded
+                records: list[Transaction | Reject] = [
+                    row if isinstance(row, Reject) else rows.convert(row, line) for line, row in part
+                ]
+                yield RowBatch(self.name, [line for line, _ in part], records, rows.rounded - before)
+
+    def _rows(self) -> Iterator[list[tuple[int, Sequence[object] | Reject]]]:
+        layout, limits = self.layout, self.limits
+        if layout.format == "parquet":
+            line = 1
+            for rows in parquet_rows(self.path, layout.header, limits.batch_rows, self._progress):
+                yield list(enumerate(rows, line))
+                line += len(rows)
+        elif layout.format == "csv":
+            columns = len(layout.header)
+            for numbered in csv_rows(self._source, layout.form, columns, limits.chunk_bytes, limits.record_bytes):
+                yield list(numbered)
+        else:
+            yield from json_rows(self._source, layout.header, limits.chunk_bytes, limits.record_bytes)
+
+    def _progress(self, share: float) -> None:
+        self._source.position_bytes = round(self.size_bytes * share)
+
+
+def _converted(chunks: Iterator[list[tuple[int, Sequence[object] | Reject]]], cells: CellRows) -> Iterator[Outcome]:
+    for chunk in chunks:
+        for line, row in chunk:
+            yield line, row if isinstance(row, Reject) else cells.convert(row, line)
 
 
 def open_inputs(
@@ -50,9 +116,48 @@ def open_inputs(
     defaults: InputDefaults | None = None,
     limits: ReadLimits | None = None,
 ) -> list[InputFile]:
-    """Find the files of `patterns` (paths and globs, sorted, each once) and see what each holds.
+    """Find the files of `patterns` (paths and globs, each match sorted, each file once) and see what each holds.
 
     Raises:
-        InputError: no match, not readable, or of a form that is not known; it lists every such file.
+        InputError: no match, not readable, or of a form that is not known; one line for every such file.
     """
-    raise NotImplementedError
+    defaults = defaults or InputDefaults()
+    limits = limits or ReadLimits()
+    problems: list[str] = []
+    inputs: dict[Path, InputFile] = {}
+    for pattern in patterns:
+        for path in _matches(pattern, problems):
+            if path.resolve() in inputs:
+                continue
+            try:
+                inputs[path.resolve()] = _open(path, mapping, defaults, limits)
+            except InputError as error:
+                problems.append(str(error))
+    if problems or not inputs:
+        raise InputError("\n".join(problems) or "no input is named; give files or globs")
+    return list(inputs.values())
+
+
+def _matches(pattern: str, problems: list[str]) -> list[Path]:
+    if Path(pattern).exists():  # a name that holds brackets is itself before it is a glob
+        return [Path(pattern)]
+    if glob.has_magic(pattern):
+        found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not Path(name).is_dir()]  # noqa: PTH207  # a pattern may be absolute
+        if found:
+            return found
+        problems.append(f"{pattern}: no file matches; quote the pattern or check the folder")
+        return []
+    problems.append(f"{pattern}: no such file")
+    return []
+
+
+def _open(path: Path, mapping: ColumnMapping | None, defaults: InputDefaults, limits: ReadLimits) -> InputFile:
+    if not path.is_file():
+        raise InputError(f"{path}: not a file; name files, or a glob such as {path}/*.jsonl")
+    layout = look(path, mapping)
+    name = str(path)
+    if layout.mapping is not None:
+        # What the columns and the settings do not give is said now, not in the middle of a run.
+        rows = CellRows if layout.mapping.kind == "cells" else TransactionRows
+        rows(layout.mapping, layout.header, defaults, name)
+    return InputFile(name, path, layout, path.stat().st_size, defaults, limits)

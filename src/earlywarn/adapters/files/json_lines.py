@@ -8,7 +8,6 @@ from earlywarn.adapters.files.source import ByteSource, as_utf8
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 
-
 _BLANK_BYTES = 16
 """A line of white space alone is not longer than this; a record always is."""
 

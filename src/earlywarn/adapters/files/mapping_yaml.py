@@ -59,6 +59,7 @@ class _Reader:
         self.problems: list[str] = []
         self._lines: dict[int, int] = {}
         self._seen: set[int] = set()
+        self._readers = {"when": self._conditions, "values": self._table, "zero_pad": self._digits}
 
     def mapping(self, text: str) -> ColumnMapping | None:
         if len(text) > _TEXT_LIMIT:
@@ -201,26 +202,23 @@ class _Reader:
             self._problem(given, f"{where}exactly one of column, constant and row_id says where the value comes from")
         if "row_id" in given and field != "id":
             self._problem(given, f"{where}row_id is only for id")
-        options: dict[str, Any] = {}
-        for key, value in given.items():
-            if key in _ONLY_FOR and field not in _ONLY_FOR[key]:
-                self._problem(given, f"{where}{key} is only for {', '.join(_ONLY_FOR[key])}")
-            elif key in _CHOICES:
-                choice = self._choice(given, key, _CHOICES[key], where)
-                options[key] = choice == "true" if _CHOICES[key] == ("true", "false") else choice
-            elif key == "when":
-                options[key] = self._conditions(value, where, given)
-            elif key == "values":
-                options[key] = self._table(value, where, given)
-            elif key == "zero_pad":
-                options[key] = self._digits(value, where, given)
-            elif key in _SOURCE and not isinstance(value, str):
-                self._problem(given, f"{where}{key} must be text")
-            elif key in _SOURCE:
-                options[key] = value
+        options = {key: self._option(key, value, field, given) for key, value in given.items() if key in _SOURCE}
         if "otherwise" in given and "values" not in given:
             self._problem(given, f"{where}otherwise goes with values")
         return FieldSource(**options) if len(self.problems) == before else None
+
+    def _option(self, key: str, value: object, field: str, holder: dict[str, Any]) -> Any:  # noqa: ANN401
+        where = f"{field}: "
+        if key in _ONLY_FOR and field not in _ONLY_FOR[key]:
+            self._problem(holder, f"{where}{key} is only for {', '.join(_ONLY_FOR[key])}")
+        if key in _CHOICES:
+            choice = self._choice(holder, key, _CHOICES[key], where)
+            return choice == "true" if _CHOICES[key] == ("true", "false") else choice
+        if key in self._readers:
+            return self._readers[key](value, where, holder)
+        if not isinstance(value, str):
+            self._problem(holder, f"{where}{key} must be text")
+        return value
 
     def _digits(self, value: object, where: str, holder: dict[str, Any]) -> int:
         if isinstance(value, str) and value.isdecimal() and 0 < int(value) <= 18:

@@ -126,9 +126,7 @@ class CellRows(_Columns):
         amount_minor = self._amount_minor(self._amount, "amount", row, currency)
         if not 0 <= amount_minor <= AMOUNT_LIMIT_MINOR:
             self.rounded = rounded
-            raise RowError(
-                RejectReason.AMOUNT_OUT_OF_RANGE, "amount", f"{amount_minor} minor units, from 0 to 10^15"
-            )
+            raise RowError(RejectReason.AMOUNT_OUT_OF_RANGE, "amount", f"{amount_minor} minor units, from 0 to 10^15")
         return Cell(local_day, region, sector, transactions, amount_minor, currency, country or None)
 
 

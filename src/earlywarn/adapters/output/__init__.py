@@ -1,0 +1,1 @@
+"""What a run leaves behind: alerts.jsonl, aggregates.parquet, summary.json, report.html."""

@@ -1,0 +1,165 @@
+"""Notices that are no economic alerts: breaks of coverage, and models that drift."""
+
+from datetime import date, timedelta
+
+import msgspec
+
+from earlywarn.aggregation.rows import ClosedDay, Coverage
+from earlywarn.alerting.episode import Episode, alert_id
+from earlywarn.alerting.letterhead import Letterhead
+from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.domain.alert import SEVERITIES, Alert, Evidence, Kind, Severity, Status
+from earlywarn.domain.series import Series
+from earlywarn.domain.state import State
+
+_SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
+
+
+class Notices:
+    """At most one open coverage episode and one open model episode of a panel."""
+
+    def __init__(self, panel: str, parameters: AlertParameters, letterhead: Letterhead) -> None:
+        self.panel = panel
+        self.parameters = parameters
+        self.letterhead = letterhead
+        self._coverage: Episode | None = None
+        self._silent: tuple[str, ...] = ()
+        self._model: Episode | None = None
+        self._drifted: dict[tuple[str, str], date] = {}
+
+    def coverage(self, closed: ClosedDay) -> list[Alert]:
+        """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it."""
+        share = closed.coverage.share
+        broken = share < self.parameters.coverage_share
+        if broken:
+            status: Status = "updated"
+            if self._coverage is None:
+                self._coverage = self._episode("coverage", closed.day)
+                status = "open"
+            elif self._silent == closed.coverage.silent:
+                self._coverage.last_alarm_on = closed.day
+                return []
+            self._coverage.last_alarm_on = closed.day
+            self._silent = closed.coverage.silent
+            return [self._coverage_alert(self._coverage, closed.coverage, closed.day, status)]
+        if self._coverage is None:
+            return []
+        episode, self._coverage, self._silent = self._coverage, None, ()
+        return [self._coverage_alert(episode, closed.coverage, closed.day, "resolved")]
+
+    def drift(self, scores: DayScores) -> list[Alert]:
+        """Open a model episode when many cells' models have drifted lately; resolve it when few have."""
+        for series, _ in scores.drifting:
+            self._drifted[series] = scores.day
+        oldest = scores.day - timedelta(days=self.parameters.drift_days)
+        self._drifted = {series: day for series, day in self._drifted.items() if day > oldest}
+        cells = sum(node.level == "cell" for node in scores.nodes)
+        share = len(self._drifted) / cells if cells else 0.0
+        if self._model is None and share >= self.parameters.drift_share:
+            self._model = self._episode("model", scores.day)
+            return [self._model_alert(self._model, share, scores.day, "open")]
+        if self._model is not None and share < self.parameters.drift_share / 2:
+            episode, self._model = self._model, None
+            return [self._model_alert(episode, share, scores.day, "resolved")]
+        if self._model is not None:
+            self._model.last_alarm_on = scores.day
+        return []
+
+    def _episode(self, kind: Kind, day: date) -> Episode:
+        series = Series(self.panel, None, None)
+        return Episode(
+            id=alert_id(self.letterhead.run, series.series_id, kind, "down", day.isoformat()),
+            region=None,
+            sector=None,
+            direction="down",
+            detected_on=day,
+            opened_on=day,
+            last_alarm_on=day,
+            last_revised_on=day,
+            children=[],
+        )
+
+    def _coverage_alert(self, episode: Episode, coverage: Coverage, day: date, status: Status) -> Alert:
+        missing = 1 - coverage.share
+        grade: Severity = (
+            "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
+        )
+        least = 1 - self.parameters.coverage_share
+        evidence = (
+            Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
+            *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
+        )
+        score = missing / least if least > 0 else missing
+        return self._notice(episode, "coverage", status, day, grade, score, evidence)
+
+    def _model_alert(self, episode: Episode, share: float, day: date, status: Status) -> Alert:
+        evidence = (Evidence(name="drifting_series", value=round(100 * share, 1), unit="pct"),)
+        return self._notice(episode, "model", status, day, "medium", share / self.parameters.drift_share, evidence)
+
+    def _notice(
+        self,
+        episode: Episode,
+        kind: Kind,
+        status: Status,
+        day: date,
+        grade: Severity,
+        score: float,
+        evidence: tuple[Evidence, ...],
+    ) -> Alert:
+        if SEVERITIES.index(grade) > SEVERITIES.index(episode.severity):
+            episode.severity = grade
+        episode.revision += 1
+        series = Series(self.panel, None, None)
+        return Alert(
+            id=episode.id,
+            revision=episode.revision,
+            sequence=0,
+            run=self.letterhead.run,
+            kind=kind,
+            status=status,
+            panel=self.panel,
+            level="panel",
+            series_id=series.series_id,
+            region=None,
+            sector=None,
+            measure="transactions",
+            direction="down",
+            severity=episode.severity,
+            probability=1.0,
+            opened_on=episode.opened_on.isoformat(),
+            detected_on=episode.detected_on.isoformat(),
+            resolved_on=episode.last_alarm_on.isoformat() if status == "resolved" else None,
+            as_of=day.isoformat(),
+            observed=None,
+            expected=None,
+            lower=None,
+            upper=None,
+            change_pct=None,
+            score=round(score, 3),
+            evidence=evidence,
+            parent=None,
+            children=(),
+            supersedes=None,
+            provisional=False,
+            exercise=self.letterhead.exercise,
+            text="",
+            model_version=self.letterhead.model_version,
+            config_hash=self.letterhead.config_hash,
+        )
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        return {
+            "coverage": None if self._coverage is None else msgspec.to_builtins(self._coverage),
+            "silent": list(self._silent),
+            "model": None if self._model is None else msgspec.to_builtins(self._model),
+            "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
+        }
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._coverage = None if saved["coverage"] is None else msgspec.convert(saved["coverage"], Episode)
+        self._model = None if saved["model"] is None else msgspec.convert(saved["model"], Episode)
+        self._silent = tuple(saved["silent"])
+        self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}

@@ -1,0 +1,136 @@
+"""The fold behind one partition of the partials log: partials in, everything to publish out.
+
+For each of its panels: ledger (buckets), detector (scores), desk (alerts). Its state is a function of
+the log alone, so a snapshot is valid whoever wrote it, and what it publishes is numbered by itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.ledger import PanelLedger
+from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay
+from earlywarn.alerting.desk import AlertDesk
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.panel_detector import PanelDetector
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.state import State, decode_state, encode_state
+from earlywarn.errors import SnapshotError
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDay:
+    """A closed day with what the models said of it; it is for reports, and no part of the contract."""
+
+    closed: ClosedDay
+    scores: DayScores
+
+
+Output = AggregateRows | JudgedDay | Alert
+
+
+class PanelParts(msgspec.Struct, frozen=True):
+    """The three stages of a panel."""
+
+    panel: Panel
+    ledger: PanelLedger
+    detector: PanelDetector
+    desk: AlertDesk
+
+
+class RunFold:
+    """Folds the partials of all source partitions, for the panels of one partition q."""
+
+    def __init__(
+        self,
+        panels: Sequence[Panel],
+        fold: PartialsFold,
+        *,
+        revision_horizon_days: int,
+        coverage: CoverageParameters,
+        detector_of: Callable[[Panel], PanelDetector],
+        desk_of: Callable[[Panel], AlertDesk],
+        fingerprint: str,
+    ) -> None:
+        self.fold = fold
+        self.fingerprint = fingerprint
+        self.sequence = 0
+        self.rejected: dict[str, int] = {}
+        self._parts = {
+            panel.id: PanelParts(
+                panel,
+                PanelLedger(panel, revision_horizon_days=revision_horizon_days, coverage=coverage),
+                detector_of(panel),
+                desk_of(panel),
+            )
+            for panel in sorted(panels, key=lambda panel: panel.id)
+        }
+
+    def apply(self, partial: Partial) -> Iterator[Output]:
+        """Apply one partial and give what it makes publishable, in order. Exhaust it before the next."""
+        applied = self.fold.apply(partial)
+        for reason, count in applied.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + count
+        for difference in applied.differences:
+            self._parts[difference.panel].ledger.add(difference, partial.partition)
+        for delivered in applied.delivered:
+            self._parts[delivered.panel].ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions)
+        for parts in self._parts.values():
+            for closed in parts.ledger.close(self.fold):
+                if isinstance(closed, AggregateRows):
+                    yield closed
+                else:
+                    yield from self._judge(parts, closed)
+
+    def _judge(self, parts: PanelParts, closed: ClosedDay) -> Iterator[Output]:
+        if not closed.complete or not closed.cells:
+            return
+        usable = not parts.desk.mutes(closed)
+        scores = parts.detector.step(
+            closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable
+        )
+        yield JudgedDay(closed, scores)
+        for alert in parts.desk.step(scores, closed, parts.detector.accept):
+            self.sequence += 1
+            yield msgspec.structs.replace(alert, sequence=self.sequence)
+
+    # --- snapshot
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes: no pickle, deterministic, restorable by the same code and configuration."""
+        return encode_state(
+            {
+                "fingerprint": self.fingerprint,
+                "sequence": self.sequence,
+                "rejected": dict(sorted(self.rejected.items())),
+                "fold": self.fold.state(),
+                "panels": {
+                    name: {
+                        "ledger": parts.ledger.state(),
+                        "detector": parts.detector.state(),
+                        "desk": parts.desk.state(),
+                    }
+                    for name, parts in self._parts.items()
+                },
+            }
+        )
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take over a snapshot; it must come from the same code and configuration."""
+        saved: State = decode_state(snapshot)
+        if saved["fingerprint"] != self.fingerprint:
+            raise SnapshotError(
+                f"the snapshot was written under configuration {saved['fingerprint']}, this run has "
+                f"{self.fingerprint}; fold the log from its start instead"
+            )
+        self.sequence, self.rejected = saved["sequence"], dict(saved["rejected"])
+        self.fold.restore(saved["fold"])
+        for name, parts in self._parts.items():
+            parts.ledger.restore(saved["panels"][name]["ledger"])
+            parts.detector.restore(saved["panels"][name]["detector"])
+            parts.desk.restore(saved["panels"][name]["desk"])

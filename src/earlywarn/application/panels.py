@@ -1,0 +1,185 @@
+"""From the settings of a panel to the panel itself, its calendar features and its names."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import msgspec
+
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.calendar import LocalCalendar
+from earlywarn.domain.country import nuts_country
+from earlywarn.domain.day_features import DayFeatures
+from earlywarn.domain.money import CURRENCY_CODES, RateTable
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.region import ONLINE, RegionResolver, RegionTree
+from earlywarn.domain.sector import Classification
+from earlywarn.errors import ConfigError
+from earlywarn.reference.classifications import load_classification
+from earlywarn.reference.holiday import HolidayShares, SchoolHolidays, easter_of
+from earlywarn.reference.nuts import load_regions
+from earlywarn.reference.nuts.postal import postal_lookup
+from earlywarn.reference.zones import country_defaults
+
+_RATE_COLUMNS = ["currency", "since", "rate"]
+
+
+@dataclass(frozen=True, slots=True)
+class EquippedPanel:
+    """A panel with what detection and alerts need of it."""
+
+    panel: Panel
+    features: DayFeatures
+    settings: PanelSettings
+    tree: RegionTree
+    described: object
+
+
+class PanelNames:
+    """What the codes of the run's panels are called (`alerting.narrative.Names`)."""
+
+    def __init__(self, panels: Sequence[EquippedPanel]) -> None:
+        self._panels = {each.panel.id: each for each in panels}
+
+    def panel(self, panel: str) -> str:
+        """Return the name of a panel."""
+        settings = self._panels[panel].settings
+        if settings.name:
+            return settings.name
+        tree = self._panels[panel].tree
+        return ", ".join(tree.name(code) for code in self._panels[panel].panel.countries if code in tree) or panel
+
+    def currency(self, panel: str) -> str:
+        """Return the currency of a panel."""
+        return self._panels[panel].panel.currency
+
+    def region(self, code: str) -> str:
+        """Return the name of a region; its code where it has none."""
+        if code == ONLINE:
+            return "Online"
+        for each in self._panels.values():
+            if code in each.settings.regions:
+                return each.settings.regions[code] or code
+        tree = next(iter(self._panels.values())).tree
+        return tree.name(code) if code in tree else code
+
+    def sector(self, code: str) -> str:
+        """Return the title of a sector; its code where it has none."""
+        for each in self._panels.values():
+            classes = each.panel.classification.classes
+            if code in classes:
+                return classes[code].title
+        return code
+
+
+def equip(settings: PanelSettings) -> EquippedPanel:
+    """Build a panel from its settings and the reference tables.
+
+    Raises:
+        ConfigError: one line for each problem.
+    """
+    problems: list[str] = []
+    countries = tuple(nuts_country(country) for country in settings.countries)
+    defaults = country_defaults(countries[0]) if countries else None
+    currency = settings.currency or (defaults.currency if defaults else "")
+    time_zone = settings.time_zone or (defaults.time_zone if defaults else "")
+    if currency not in CURRENCY_CODES:
+        problems.append(f"currency = {currency!r}: give an ISO 4217 code such as EUR")
+    if not time_zone:
+        problems.append("time_zone: give an IANA name such as Europe/Zurich, or a country")
+    try:
+        calendar = LocalCalendar(time_zone or "UTC", settings.base_bucket_seconds)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        tree = load_regions(Path(settings.nuts_recoding) if settings.nuts_recoding else None)
+        postal = postal_lookup(
+            tree, Path(settings.postal_codes) if settings.postal_codes else None, tercet=settings.tercet
+        )
+        resolver = RegionResolver(
+            tree,
+            level=settings.region_level,
+            countries=countries,
+            declared=settings.regions,
+            online=settings.online_region,
+            postal=postal,
+            accepts_any=settings.any_region,
+        )
+        school = (
+            SchoolHolidays(Path(settings.school_holidays), tree, tuple(settings.regions))
+            if settings.school_holidays
+            else None
+        )
+        at_home = countries or settings.holiday_countries
+        holidays = HolidayShares(tree, at_home)
+        features = DayFeatures(
+            holidays,
+            school.share if school else None,
+            easter=easter_of(at_home[0] if at_home else None),
+            pay_day=settings.pay_day,
+        )
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        classification = (
+            Classification.open() if settings.classification == "open" else load_classification(settings.classification)
+        )
+    except ConfigError as error:
+        problems.append(str(error))
+    rates = _read_rates(Path(settings.rates), problems) if settings.rates else {}
+    if problems:
+        raise ConfigError("\n".join(f"panel {settings.id}: {line}" for text in problems for line in text.split("\n")))
+    panel = Panel(
+        id=settings.id,
+        currency=currency,
+        countries=countries,
+        calendar=calendar,
+        regions=resolver,
+        classification=classification,
+        rates=RateTable(currency, rates),
+        resolution=settings.resolution,
+    )
+    described = [panel.describe(), holidays.describe(), school.describe() if school else None, settings.pay_day]
+    return EquippedPanel(panel, features, settings, tree, described)
+
+
+def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_version: str) -> str:
+    """Return a short hash of everything that decides what a run publishes, except the data."""
+    plain = {
+        "model": model_version,
+        "fold": msgspec.to_builtins(settings.fold),
+        "coverage": msgspec.to_builtins(settings.coverage),
+        "detection": msgspec.to_builtins(settings.detection),
+        "alerts": msgspec.to_builtins(settings.alerts),
+        "panels": [each.described for each in panels],
+    }
+    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
+
+
+def _read_rates(path: Path, problems: list[str]) -> dict[str, list[tuple[date, Decimal]]]:
+    """Read `currency,since,rate`: units of the panel's currency for one unit of the foreign one, from a day on."""
+    rates: dict[str, list[tuple[date, Decimal]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines)
+            if reader.fieldnames != _RATE_COLUMNS:
+                problems.append(f"{path}:1: columns {reader.fieldnames}; expected {','.join(_RATE_COLUMNS)}")
+                return {}
+            for row in reader:
+                try:
+                    rate = Decimal(row["rate"])
+                    since = date.fromisoformat(row["since"])
+                except (InvalidOperation, ValueError, TypeError):
+                    problems.append(f"{path}:{reader.line_num}: {row}: expected a date and a number")
+                    continue
+                if row["currency"] not in CURRENCY_CODES or not (rate.is_finite() and rate > 0):
+                    problems.append(f"{path}:{reader.line_num}: {row}: expected an ISO 4217 code and a rate above 0")
+                    continue
+                rates.setdefault(row["currency"], []).append((since, rate))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+    return rates

@@ -1,0 +1,60 @@
+"""Every parameter of the detection layer: those of the composition, and each estimator's own."""
+
+import msgspec
+
+from earlywarn.detection.drift_monitor import DriftParameters
+from earlywarn.detection.mix_anomaly import MixParameters
+from earlywarn.detection.onset_bank import OnsetParameters
+from earlywarn.detection.regression_bank import RegressionParameters
+from earlywarn.detection.whitening import WhiteningParameters
+from earlywarn.errors import ConfigError
+
+
+class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of `PanelDetector`.
+
+    Attributes:
+        regression, whitening, onset, drift, mix: the estimators' own; both windows of days must agree.
+        innovation_clip: largest standardised innovation that enters whitening and evidence (sd).
+        evidence_after_days: observations of a series before it gives evidence.
+        ready_days: usable days after which a node's warm-up is over (of a total: its median cell's).
+        zero_evidence_transactions: a cell without transactions counts as half a transaction (evidence of a
+            collapse) where at least so many are expected; where fewer are, the day is missing for that cell.
+        dormant_days: usable days in a row without transactions after which a cell is dormant: no expectation, no
+            evidence. With its next transaction its level starts anew.
+        ticket_dispersion: 1 + squared coefficient of variation of a ticket, for the Poisson floor of amounts.
+        accept_level_sd: what the level's sd gains (log units) when an episode's level is accepted.
+        interval_probability: of the published interval around the expected value.
+    """
+
+    regression: RegressionParameters = RegressionParameters()
+    whitening: WhiteningParameters = WhiteningParameters()
+    onset: OnsetParameters = OnsetParameters()
+    drift: DriftParameters = DriftParameters()
+    mix: MixParameters = MixParameters()
+    innovation_clip: float = 4.0
+    evidence_after_days: int = 64
+    ready_days: int = 90
+    zero_evidence_transactions: float = 20.0
+    dormant_days: int = 28
+    ticket_dispersion: float = 2.0
+    accept_level_sd: float = 0.25
+    interval_probability: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a value out of range, or windows that differ.
+        """
+        if self.regression.window_days != self.onset.window_days:
+            raise ConfigError(
+                f"regression.window_days ({self.regression.window_days}) and onset.window_days "
+                f"({self.onset.window_days}) must agree"
+            )
+        if not 0 < self.interval_probability < 1:
+            raise ConfigError(f"interval_probability must lie in (0, 1): {self.interval_probability}")
+        if min(self.innovation_clip, self.zero_evidence_transactions, self.dormant_days, self.ticket_dispersion) <= 0:
+            raise ConfigError(f"clip, zero_evidence, dormant_days and ticket_dispersion must be positive: {self}")
+        if min(self.evidence_after_days, self.ready_days, self.accept_level_sd) < 0:
+            raise ConfigError(f"evidence_after_days, ready_days and accept_level_sd must not be negative: {self}")

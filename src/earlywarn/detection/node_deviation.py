@@ -1,0 +1,106 @@
+"""Today's transactions, amount and mean ticket of every node against the prediction, on the natural scale.
+
+A total's expected value is the sum of its cells' (each the median exp(m) of its log prediction). Its interval is log-normal
+by the delta method: with cell shares p of the expected total, cell predictive sd s and the correlation Q of innovations,
+
+    sd(log total) = sqrt((p s)' Q (p s)),     var(log ticket) = var(log amount) + var(log count) - 2 cov.
+
+The approximation: Q is that of usual days; on days never seen before, cells err together more than Q says.
+
+Reference: Rao (1973), Linear Statistical Inference, section 6a.2 (delta method).
+
+Example:
+    >>> from earlywarn.detection.hierarchy import NodeTree
+    >>> tree = NodeTree([("CH01", "05"), ("CH01", "11")])
+    >>> count, amount, ticket = node_deviations(
+    ...     tree, mean=np.log([100.0, 50.0, 1e5, 1e5]), sd=np.full(4, 0.1), correlation=np.eye(4),
+    ...     observed=np.array([80.0, 50.0, 8e4, 1e5]), active=np.ones(2, dtype=bool), zero_evidence=20.0, reach=1.96)
+    >>> count.expected.round().tolist(), count.z.round(1).tolist(), float(ticket.z[2].round(1))
+    ([100.0, 50.0, 150.0], [-2.2, 0.0, -1.9], 0.4)
+    >>> float((count.upper[2] / count.expected[2]).round(3))
+    1.157
+"""
+
+import numpy as np
+
+from earlywarn.detection.day_scores import Deviation, Flags, Floats
+from earlywarn.detection.hierarchy import NodeTree
+
+SMALLEST_VARIANCE = 1e-8
+"""Of a log total: keeps a standardised deviation finite."""
+HALF_PAYMENT = 0.5
+"""What nothing at all counts as, where it is evidence (see DetectorParameters.zero_evidence_transactions)."""
+
+
+def node_deviations(
+    tree: NodeTree,
+    *,
+    mean: Floats,
+    sd: Floats,
+    correlation: Floats,
+    observed: Floats,
+    active: Flags,
+    zero_evidence: float,
+    reach: float,
+) -> tuple[Deviation, Deviation, Deviation]:
+    """Return the deviations of transactions, amount and mean ticket.
+
+    Args:
+        tree: G nodes over K cells.
+        mean, sd: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
+        correlation: float64[2K, 2K] of the innovations.
+        observed: float64[2K], counts and amounts; NaN if the day is not usable.
+        active: bool[K], cells with an expectation.
+        zero_evidence: expected transactions from which none at all is a deviation.
+        reach: half width of the interval in standard deviations.
+    """
+    cells = len(tree.series)
+    members = tree.members.astype(np.float64)
+    medians = np.where(np.tile(active, 2), np.exp(mean), 0.0)
+    halves = (slice(0, cells), slice(cells, 2 * cells))
+    expected = [members @ medians[half] for half in halves]
+    seen = [members @ observed[half] for half in halves]
+    # Each node's exposure to the cells' standardised innovations.
+    exposures = [
+        members * (medians[half] * sd[half])[None, :] / np.maximum(total, np.finfo(float).tiny)[:, None]
+        for half, total in zip(halves, expected, strict=True)
+    ]
+    variances = [
+        _quadratic(exposure, correlation[half, half], exposure)
+        for half, exposure in zip(halves, exposures, strict=True)
+    ]
+    covariance = _quadratic(exposures[0], correlation[halves[0], halves[1]], exposures[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usual_ticket = expected[1] / expected[0]
+        ticket_seen = np.where((seen[0] > 0) & (seen[1] > 0), seen[1] / seen[0], np.nan)
+    silent_is_news = expected[0] >= zero_evidence
+    count = _deviation(seen[0], expected[0], variances[0], HALF_PAYMENT, silent_is_news, reach)
+    amount = _deviation(seen[1], expected[1], variances[1], HALF_PAYMENT * usual_ticket, silent_is_news, reach)
+    ticket_variance = variances[0] + variances[1] - 2.0 * covariance
+    never = np.zeros(len(members), dtype=bool)
+    ticket = _deviation(ticket_seen, usual_ticket, ticket_variance, 0.0, never, reach)
+    return count, amount, ticket
+
+
+def _quadratic(left: Floats, matrix: Floats, right: Floats) -> Floats:
+    """Return the rows' a'Mb; of the cells (rows with one member) without the matrix product."""
+    cells = matrix.shape[0]
+    own = np.diag(left[:cells]) * np.diag(matrix) * np.diag(right[:cells])
+    totals = np.einsum("gk,gk->g", left[cells:] @ matrix, right[cells:])
+    return np.concatenate([own, totals])
+
+
+def _deviation(
+    observed: Floats, expected: Floats, variance: Floats, floor: Floats | float, silent_is_news: Flags, reach: float
+) -> Deviation:
+    sd = np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        z = np.log(np.maximum(observed, floor) / expected) / sd
+        heard = (expected > 0) & ((observed > 0) | ((observed <= 0) & silent_is_news))
+        return Deviation(
+            observed=observed,
+            expected=expected,
+            lower=expected * np.exp(-reach * sd),
+            upper=expected * np.exp(reach * sd),
+            z=np.where(heard & np.isfinite(z), z, 0.0),
+        )

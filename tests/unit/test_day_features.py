@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from earlywarn.domain.calendar import orthodox_easter
-from earlywarn.domain.day_features import PRIOR_SD, SPECIAL, DayFeatures, FeatureRow, black_friday
+from earlywarn.domain.day_features import NAMES, SPECIAL, DayFeatures, FeatureRow, black_friday
 from earlywarn.errors import ConfigError
 from earlywarn.reference.holiday import HolidayShares
 from earlywarn.reference.nuts import load_regions
@@ -28,20 +28,20 @@ def test_an_ordinary_day_is_its_weekday_and_season(swiss: DayFeatures) -> None:
     row = swiss.row("CH04", date(2019, 9, 11))
     features = named(swiss, "CH04", date(2019, 9, 11))
     set_to_one = {name for name, value in features.items() if value == 1.0}
-    assert set_to_one == {"const", "wednesday"}
+    assert set_to_one == {"const", "d2"}
     assert {name for name, value in features.items() if 0 < abs(value) < 1} == {
-        "since_pay_day",
-        "year_cos",
-        "year_sin",
-        "half_year_cos",
-        "half_year_sin",
+        "paysince",
+        "c1",
+        "s1",
+        "c2",
+        "s2",
     }
     assert row == FeatureRow(values=row.values, inflation=1.0, special=False, label="")
 
 
 def test_weekdays_stand_against_sunday(swiss: DayFeatures) -> None:
     weekdays = swiss.names[1:7]
-    assert weekdays == ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+    assert weekdays == ("d0", "d1", "d2", "d3", "d4", "d5")
     monday = date(2019, 9, 9)
     for place in range(7):
         features = named(swiss, "CH04", monday + timedelta(days=place))
@@ -52,23 +52,23 @@ def test_a_holiday_counts_by_share_and_by_what_the_day_would_have_been() -> None
     thursday = date(2019, 6, 20)
     shares = {"all": 1.0, "some": 0.25}
     features = DayFeatures(lambda region, day: shares[region] * (day == thursday))
-    assert named(features, "some", thursday)["holiday_weekday"] == 0.25
-    assert named(features, "some", thursday - timedelta(days=1))["before_holiday"] == 0.25
-    assert named(features, "some", thursday + timedelta(days=1))["after_holiday"] == 0.25
-    assert named(features, "some", thursday + timedelta(days=2))["second_after_holiday"] == 0.25
+    assert named(features, "some", thursday)["hol_wd"] == 0.25
+    assert named(features, "some", thursday - timedelta(days=1))["pre"] == 0.25
+    assert named(features, "some", thursday + timedelta(days=1))["post"] == 0.25
+    assert named(features, "some", thursday + timedelta(days=2))["post2"] == 0.25
     assert named(features, "all", thursday + timedelta(days=1))["bridge"] == 1.0
-    for day, name in ((date(2020, 8, 1), "holiday_saturday"), (date(2021, 8, 1), "holiday_sunday")):
+    for day, name in ((date(2020, 8, 1), "hol_sat"), (date(2021, 8, 1), "hol_sun")):
         assert named(on(day), "all", day)[name] == 1.0
-        assert named(on(day), "all", day)["holiday_weekday"] == 0.0
+        assert named(on(day), "all", day)["hol_wd"] == 0.0
 
 
 def test_sundays_and_holidays_are_not_the_days_around_a_holiday() -> None:
     easter_monday = date(2019, 4, 22)
     features = on(easter_monday, date(2019, 4, 23))
-    assert named(features, "x", date(2019, 4, 21))["before_holiday"] == 0.0
-    assert named(features, "x", date(2019, 4, 23))["after_holiday"] == 0.0
-    assert named(features, "x", date(2019, 4, 24))["after_holiday"] == 1.0
-    assert named(features, "x", date(2019, 4, 24))["second_after_holiday"] == 0.0
+    assert named(features, "x", date(2019, 4, 21))["pre"] == 0.0
+    assert named(features, "x", date(2019, 4, 23))["post"] == 0.0
+    assert named(features, "x", date(2019, 4, 24))["post"] == 1.0
+    assert named(features, "x", date(2019, 4, 24))["post2"] == 0.0
 
 
 def test_monday_before_a_holiday_is_a_bridge() -> None:
@@ -122,23 +122,23 @@ def test_every_day_of_years_has_a_label_exactly_where_it_is_inflated(swiss: DayF
 def test_days_since_pay_day_run_from_pay_day_to_the_next() -> None:
     features = DayFeatures(lambda _region, _day: 0.0, pay_day=28)
     days = [date(2020, 2, 27), date(2020, 2, 28), date(2020, 2, 29), date(2020, 3, 1), date(2020, 3, 27)]
-    assert [round(named(features, "x", day)["since_pay_day"] * 31) for day in days] == [30, 0, 1, 2, 28]
-    assert [named(features, "x", day)["pay_day"] for day in days] == [0, 1, 1, 0, 0]
+    assert [round(named(features, "x", day)["paysince"] * 31) for day in days] == [30, 0, 1, 2, 28]
+    assert [named(features, "x", day)["payday"] for day in days] == [0, 1, 1, 0, 0]
     with pytest.raises(ConfigError, match="pay_day = 31"):
         DayFeatures(lambda _region, _day: 0.0, pay_day=31)
 
 
 def test_feasts_follow_the_computus_given() -> None:
     features = DayFeatures(lambda _region, _day: 0.0, easter=orthodox_easter)
-    assert named(features, "x", date(2019, 4, 28))["feast_sunday"] == 1.0
-    assert named(features, "x", date(2019, 4, 21))["feast_sunday"] == 0.0
+    assert named(features, "x", date(2019, 4, 28))["eastsun"] == 1.0
+    assert named(features, "x", date(2019, 4, 21))["eastsun"] == 0.0
 
 
 def test_school_holidays_are_a_feature_only_with_a_table() -> None:
     without = on()
     given = DayFeatures(lambda _region, _day: 0.0, lambda region, _: 0.5 if region == "a" else 0.0)
-    assert given.names == (*without.names, "school_holiday") == tuple(PRIOR_SD)
-    assert [named(given, region, date(2019, 2, 11))["school_holiday"] for region in "ab"] == [0.5, 0.0]
+    assert given.names == (*without.names, "school") == NAMES
+    assert [named(given, region, date(2019, 2, 11))["school"] for region in "ab"] == [0.5, 0.0]
 
 
 def test_black_friday_is_the_day_after_the_fourth_thursday() -> None:

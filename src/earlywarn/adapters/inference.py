@@ -13,7 +13,6 @@ from earlywarn.domain.country import nuts_country
 from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.region import RegionTree
 from earlywarn.domain.transaction import Transaction
-from earlywarn.errors import InputError
 from earlywarn.reference.classifications import available, load_classification
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.zones import country_defaults
@@ -43,13 +42,18 @@ def infer_panel(
 ) -> PanelSettings:
     """Return the settings of one panel that takes everything in `inputs`; what is given is not guessed.
 
-    Raises:
-        InputError: not one record can be read.
+    Inputs without a readable record give a panel that takes anything, so that the run can say why it took nothing.
     """
     look = _look(inputs)
     if not look.records:
-        names = ", ".join(each.name for each in inputs)
-        raise InputError(f"{names}: no readable record; see rejects.jsonl for the reasons")
+        return PanelSettings(
+            id="panel",
+            currency=currency or "EUR",
+            time_zone=time_zone or "UTC",
+            region_level=None,
+            any_region=True,
+            classification="open",
+        )
     tree = load_regions()
     nuts = bool(look.regions) and _share_of_nuts(look.regions, tree) >= _MOST
     countries = [country] if country else _countries(look, tree, nuts=nuts)

@@ -61,6 +61,8 @@ class RunFold:
         self.fingerprint = fingerprint
         self.sequence = 0
         self.rejected: dict[str, int] = {}
+        self.transactions = 0
+        self.late_transactions = 0
         self._parts = {
             panel.id: PanelParts(
                 panel,
@@ -77,6 +79,8 @@ class RunFold:
         for reason, count in applied.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for difference in applied.differences:
+            self.transactions += difference.transactions
+            self.late_transactions += difference.transactions if difference.late else 0
             self._parts[difference.panel].ledger.add(difference, partial.partition)
         for delivered in applied.delivered:
             self._parts[delivered.panel].ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions)
@@ -107,6 +111,8 @@ class RunFold:
             {
                 "fingerprint": self.fingerprint,
                 "sequence": self.sequence,
+                "transactions": self.transactions,
+                "late_transactions": self.late_transactions,
                 "rejected": dict(sorted(self.rejected.items())),
                 "fold": self.fold.state(),
                 "panels": {
@@ -129,6 +135,7 @@ class RunFold:
                 f"{self.fingerprint}; fold the log from its start instead"
             )
         self.sequence, self.rejected = saved["sequence"], dict(saved["rejected"])
+        self.transactions, self.late_transactions = saved["transactions"], saved["late_transactions"]
         self.fold.restore(saved["fold"])
         for name, parts in self._parts.items():
             parts.ledger.restore(saved["panels"][name]["ledger"])

@@ -54,6 +54,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         window_days: W, oldest onset is W - 1 days ago.
         youngest_age_days: youngest onset that can score (1: a step needs two days to show).
         effect_min_down, effect_min_up: smallest steps of interest (log units, positive).
+        effect_min_ticket: the same for steps of the ticket alone, in both directions; at least the above.
         effect_max: largest step (log units).
         clip: c, what a usual day may say at most (standard deviations).
         clip_special: the same for a day whose calendar variance factor reaches `special_inflation`.
@@ -69,6 +70,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
     youngest_age_days: int = 1
     effect_min_down: float = 0.12
     effect_min_up: float = 0.20
+    effect_min_ticket: float = 0.20
     effect_max: float = 1.5
     clip: float = 5.0
     clip_special: float = 1.5
@@ -87,7 +89,8 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not 0 <= self.youngest_age_days < self.window_days:
             raise ConfigError(f"0 <= youngest_age_days < window_days must hold: {self}")
-        if not 0 < max(self.effect_min_down, self.effect_min_up) <= self.effect_max:
+        smallest = (self.effect_min_down, self.effect_min_up, self.effect_min_ticket)
+        if not 0 < min(smallest) <= max(smallest) <= self.effect_max:
             raise ConfigError(f"smallest effects must be positive and at most effect_max: {self}")
         if not (0 < self.dispersion_memory < 1 and 0 <= self.dispersion_pooling <= 1 and self.dispersion_min > 0):
             raise ConfigError(f"dispersion_memory and _pooling must be shares, _min positive: {self}")
@@ -207,7 +210,8 @@ class OnsetBank:
     def _best(
         self, sign: float, size: Floats, linear: Floats, information: Floats, dispersion: Floats, smallest: float
     ) -> OnsetScores:
-        effect = sign * np.clip(size, smallest, self.parameters.effect_max)
+        ticket = max(smallest, self.parameters.effect_min_ticket)
+        effect = sign * np.clip(size, np.array([smallest, ticket])[:, None, None], self.parameters.effect_max)
         ratio = np.where(effect * linear > 0, effect * linear - 0.5 * effect**2 * information, 0.0)
         handicap = np.array([0.0, self.parameters.ticket_handicap])[:, None]
         ages = np.argmax(ratio, axis=2)

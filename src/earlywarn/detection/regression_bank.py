@@ -54,8 +54,8 @@ PRIOR_SD: dict[str, float] = {
     **dict.fromkeys(("pre", "post"), 0.25),
     **dict.fromkeys(("bridge", "between"), 0.2),
     **dict.fromkeys(("c1", "s1"), 0.12),
-    "school": 0.1,
-    **dict.fromkeys(("payday", "mstart"), 0.05),
+    **dict.fromkeys(("post2", "school"), 0.1),
+    **dict.fromkeys(("payday", "mstart", "paysince"), 0.05),
     **dict.fromkeys(("c2", "s2"), 0.04),
 }
 """Prior standard deviation of a feature's effect (log units): how much such days differ in card data at large.

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from math import cos, pi, sin
-from types import MappingProxyType
 
 import msgspec
 
@@ -21,43 +20,19 @@ _ONE = timedelta(days=1)
 _CACHED_ROWS = 65_536
 _PENTECOST_DAYS = 49
 
-PRIOR_SD: Mapping[str, float] = MappingProxyType(
-    {
-        "const": 0.7071,
-        "monday": 1.0,
-        "tuesday": 1.0,
-        "wednesday": 1.0,
-        "thursday": 1.0,
-        "friday": 1.0,
-        "saturday": 1.0,
-        "holiday_weekday": 0.6,
-        "holiday_saturday": 0.6,
-        "holiday_sunday": 0.4,
-        "before_holiday": 0.25,
-        "after_holiday": 0.25,
-        "second_after_holiday": 0.1,
-        "bridge": 0.2,
-        "christmas_eve": 0.4,
-        "new_years_eve": 0.4,
-        "december_ramp": 0.3,
-        "between_years": 0.2,
-        "black_friday": 0.4,
-        "pay_day": 0.05,
-        "month_start": 0.05,
-        "since_pay_day": 0.05,
-        "year_cos": 0.12,
-        "year_sin": 0.12,
-        "half_year_cos": 0.04,
-        "half_year_sin": 0.04,
-        "advent_sunday": 0.4,
-        "feast_sunday": 0.4,
-        "school_holiday": 0.1,
-    }
+NAMES: tuple[str, ...] = (
+    "const",
+    *("d0", "d1", "d2", "d3", "d4", "d5"),  # Monday .. Saturday, against an ordinary Sunday
+    *("hol_wd", "hol_sat", "hol_sun"),  # the share that keeps a holiday, by what the day would have been
+    *("pre", "post", "post2", "bridge"),  # open days before, after and two days after one, bridge days
+    *("dec24", "dec31", "ramp", "between"),  # year-end; ramp grows until 23 December
+    "bf",  # Black Friday
+    *("payday", "mstart", "paysince"),  # from pay day on; days 1 to 4; months since the last pay day
+    *("c1", "s1", "c2", "s2"),  # season: year and half-year
+    *("advsun", "eastsun"),  # Sundays that are open in Advent; Easter Sunday and Pentecost
+    "school",  # the share with school holidays; only if a table is given
 )
-"""Features in their order, each with the standard deviation of its effect (log points) before it was seen.
-
-The base of the weekdays is an ordinary Sunday. `school_holiday` is a feature only if a table is given.
-"""
+"""Features in their order; their prior spread is the model's (`detection.regression_bank`)."""
 
 
 class FeatureRow(msgspec.Struct, frozen=True):
@@ -109,7 +84,7 @@ class DayFeatures:
         self._school = school
         self._easter = easter
         self._pay_day = pay_day
-        self.names: tuple[str, ...] = tuple(name for name in PRIOR_SD if school is not None or name != "school_holiday")
+        self.names: tuple[str, ...] = NAMES if school is not None else NAMES[:-1]
         # A row depends on the region through these shares alone, so regions that keep the same days share it.
         self._row = lru_cache(maxsize=_CACHED_ROWS)(self._computed)
 
@@ -133,29 +108,29 @@ class DayFeatures:
         angle = 2 * pi * day.timetuple().tm_yday / 365.25
         features = {
             "const": 1.0,
-            **{name: float(weekday == place) for place, name in enumerate(self.names[1:7])},
-            "holiday_weekday": today * (weekday < 5),
-            "holiday_saturday": today * (weekday == 5),
-            "holiday_sunday": today * (weekday == 6),
-            "before_holiday": after * (1 - today) * open_day,
-            "after_holiday": before * (1 - today) * open_day,
-            "second_after_holiday": two_before * (1 - before) * (1 - today) * open_day,
+            **{f"d{place}": float(weekday == place) for place in range(6)},
+            "hol_wd": today * (weekday < 5),
+            "hol_sat": today * (weekday == 5),
+            "hol_sun": today * (weekday == 6),
+            "pre": after * (1 - today) * open_day,
+            "post": before * (1 - today) * open_day,
+            "post2": two_before * (1 - before) * (1 - today) * open_day,
             "bridge": (1 - today) * (before if weekday == 4 else after if weekday == 0 else 0.0),
-            "christmas_eve": float(december and day.day == 24),
-            "new_years_eve": float(december and day.day == 31),
-            "december_ramp": day.day / 23 if december and day.day < 24 and open_day else 0.0,
-            "between_years": float((december and 26 < day.day < 31) or (day.month == 1 and 1 < day.day < 6)),
-            "black_friday": {-1: 0.3, 0: 1.0, 1: 0.6}.get((day - black_friday(day.year)).days, 0.0),
-            "pay_day": float(day.day >= self._pay_day),
-            "month_start": float(day.day <= 4),
-            "since_pay_day": self._days_since_pay_day(day) / 31,
-            "year_cos": cos(angle),
-            "year_sin": sin(angle),
-            "half_year_cos": cos(2 * angle),
-            "half_year_sin": sin(2 * angle),
-            "advent_sunday": float(december and 8 <= day.day < 24 and weekday == 6),
-            "feast_sunday": float((day - self._easter(day.year)).days in (0, _PENTECOST_DAYS)),
-            "school_holiday": school,
+            "dec24": float(december and day.day == 24),
+            "dec31": float(december and day.day == 31),
+            "ramp": day.day / 23 if december and day.day < 24 and open_day else 0.0,
+            "between": float((december and 26 < day.day < 31) or (day.month == 1 and 1 < day.day < 6)),
+            "bf": {-1: 0.3, 0: 1.0, 1: 0.6}.get((day - black_friday(day.year)).days, 0.0),
+            "payday": float(day.day >= self._pay_day),
+            "mstart": float(day.day <= 4),
+            "paysince": self._days_since_pay_day(day) / 31,
+            "c1": cos(angle),
+            "s1": sin(angle),
+            "c2": cos(2 * angle),
+            "s2": sin(2 * angle),
+            "advsun": float(december and 8 <= day.day < 24 and weekday == 6),
+            "eastsun": float((day - self._easter(day.year)).days in (0, _PENTECOST_DAYS)),
+            "school": school,
         }
         inflation, label = _uncertainty(day, today, features)
         return FeatureRow(
@@ -177,13 +152,13 @@ def _uncertainty(day: date, today: float, features: Mapping[str, float]) -> tupl
     december = day.month == 12
     kinds = (
         (1 + 8 * min(1.0, 2 * today), "public holiday" if today >= 0.5 else "public holiday in part of the region"),
-        (6.0 * features["feast_sunday"], "Easter or Pentecost Sunday"),
-        (4.0 * features["christmas_eve"], "Christmas Eve"),
-        (4.0 * features["new_years_eve"], "New Year's Eve"),
-        (4.0 * (features["black_friday"] > 0), "Black Friday and the days around it"),
-        (4.0 * features["advent_sunday"], "Sunday in Advent"),
-        (1 + 3 * min(1.0, 2 * features["before_holiday"]), "day before a public holiday"),
-        (1 + 3 * min(1.0, 2 * features["after_holiday"]), "day after a public holiday"),
+        (6.0 * features["eastsun"], "Easter or Pentecost Sunday"),
+        (4.0 * features["dec24"], "Christmas Eve"),
+        (4.0 * features["dec31"], "New Year's Eve"),
+        (4.0 * (features["bf"] > 0), "Black Friday and the days around it"),
+        (4.0 * features["advsun"], "Sunday in Advent"),
+        (1 + 3 * min(1.0, 2 * features["pre"]), "day before a public holiday"),
+        (1 + 3 * min(1.0, 2 * features["post"]), "day after a public holiday"),
         (3.0 * (features["bridge"] > 0.2), "bridge day"),
         (4.0 * (december and 20 <= day.day < 27), "days before Christmas" if day.day < 25 else "Christmas"),
         (4.0 * (december and day.day >= 27), "between Christmas and New Year"),

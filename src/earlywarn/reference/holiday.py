@@ -76,7 +76,7 @@ class HolidayShares:
         return share
 
     def profile(self, region: str) -> tuple[Share, ...]:
-        """Return the subdivisions whose holidays the region keeps, with shares that sum to 1; none without a country."""
+        """Return the subdivisions whose holidays a region keeps, with shares that sum to 1; none without country."""
         profile = self._profiles.get(region)
         if profile is None:
             if len(self._profiles) >= _CACHED_SHARES:

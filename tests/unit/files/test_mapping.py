@@ -160,7 +160,8 @@ def test_a_mapping_of_ones_own_reads_decimal_commas_encodings_and_translations(t
 
 def test_a_mapping_reads_json_lines_of_a_foreign_schema(tmp_path: Path) -> None:
     mapping = parse_mapping(
-        "{name: m, kind: transactions, columns: {id: {row_id: true}, ts: when, amount: much}, constants: {currency: EUR}}",
+        "{name: m, kind: transactions, constants: {currency: EUR},"
+        " columns: {id: {row_id: true}, ts: when, amount: much}}",
         "m.yaml",
     )
     text = '{"when":"2019-03-04T12:34:56Z","much":12.34}\n[1]\nnonsense\n{"when":"2019-03-04T12:34:56Z"}\n'

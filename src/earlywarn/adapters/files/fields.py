@@ -29,7 +29,7 @@ def extractors(mapping: ColumnMapping, header: Sequence[str], card_key: bytes) -
 
     The functions raise RowError for a row that cannot be used.
     """
-    index = {name: position for position, name in reversed(list(enumerate(header)))}
+    index = _positions(header)
     return {
         field: _first_of([_Step(field, source, index, mapping.form, card_key) for source in sources])
         for field, sources in mapping.fields.items()
@@ -37,9 +37,29 @@ def extractors(mapping: ColumnMapping, header: Sequence[str], card_key: bytes) -
     }
 
 
+def plain_positions(mapping: ColumnMapping, header: Sequence[str]) -> dict[str, int]:
+    """Return the positions of the columns that are taken as they stand, by target field: the fast way for most."""
+    index = _positions(header)
+    return {
+        field: index[sources[0].column or ""]
+        for field, sources in mapping.fields.items()
+        if len(sources) == 1 and not sources[0].when and _is_plain(field, sources[0], mapping.form)
+    }
+
+
+def _positions(header: Sequence[str]) -> dict[str, int]:
+    return {name: position for position, name in reversed(list(enumerate(header)))}
+
+
+def _is_plain(field: str, source: FieldSource, form: TextForm) -> bool:
+    steps = source.default or source.zero_pad or source.prefix or source.pseudonym or source.sign != "keep"
+    foreign = field in NUMBERS and (form.decimal != "." or form.thousands)
+    return source.column is not None and source.values is None and not steps and not foreign and field != "mcc"
+
+
 def _first_of(steps: Sequence["_Step"]) -> Extract:
     if len(steps) == 1 and not steps[0].conditions:
-        return steps[0].plain() or steps[0].text
+        return steps[0].text
 
     def extract(row: Row) -> str:
         for step in steps:
@@ -63,17 +83,6 @@ class _Step:
         self._pseudonym = source.pseudonym
         self._card_key = card_key
         self.conditions = [_condition(condition, index[condition.column], form) for condition in source.when]
-
-    def plain(self) -> Extract | None:
-        """Return the short way for a column that is taken as it stands, else None."""
-        source = self._source
-        steps = source.values or source.default or source.zero_pad or source.prefix or source.pseudonym
-        steps = steps or source.sign != "keep"
-        foreign = self._field in NUMBERS and (self._form.decimal != "." or self._form.thousands)
-        if source.column is None or source.values is not None or steps or foreign or self._field == "mcc":
-            return None
-        position = self._position
-        return lambda row: as_text(row[position])
 
     def text(self, row: Row) -> str:
         source = self._source

@@ -21,6 +21,9 @@ from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
 
+_ROW_SIZE = 8
+"""Rows as Python lists take many times their bytes, so they are read in smaller chunks than raw records."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
@@ -88,6 +91,7 @@ class InputFile:
 
     def _rows(self) -> Iterator[list[tuple[int, Sequence[object] | Reject]]]:
         layout, limits = self.layout, self.limits
+        chunk_bytes = max(1, limits.chunk_bytes // _ROW_SIZE)
         if layout.format == "parquet":
             line = 1
             for rows in parquet_rows(self.path, layout.header, limits.batch_rows, self._progress):
@@ -95,10 +99,10 @@ class InputFile:
                 line += len(rows)
         elif layout.format == "csv":
             columns = len(layout.header)
-            for numbered in csv_rows(self._source, layout.form, columns, limits.chunk_bytes, limits.record_bytes):
+            for numbered in csv_rows(self._source, layout.form, columns, chunk_bytes, limits.record_bytes):
                 yield list(numbered)
         else:
-            yield from json_rows(self._source, layout.header, limits.chunk_bytes, limits.record_bytes)
+            yield from json_rows(self._source, layout.header, chunk_bytes, limits.record_bytes)
 
     def _progress(self, share: float) -> None:
         self._source.position_bytes = round(self.size_bytes * share)

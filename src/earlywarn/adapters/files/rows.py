@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from earlywarn.adapters.files.fields import Extract, Row, extractors
+from earlywarn.adapters.files.fields import Extract, Row, extractors, plain_positions
 from earlywarn.adapters.files.mapping import CELL_REQUIRED, ColumnMapping, FieldSource
 from earlywarn.adapters.files.values import (
     RowError,
+    as_text,
     day_parser,
     minor_units,
     number,
@@ -29,6 +30,7 @@ from earlywarn.errors import InputError
 
 _COUNTRIES = frozenset(COUNTRY_CODES)
 _NAME_IN_ID = 100
+_SHORT_NUMBER = 15
 _EMPTY = {
     "region": RejectReason.REGION_MISSING,
     "sector": RejectReason.SECTOR_MISSING,
@@ -76,7 +78,10 @@ class _Columns:
         return text
 
     def _amount_minor(self, source: FieldSource, field: str, row: Row, currency: str) -> int:
-        value = number(self._required(field, row), field, RejectReason.AMOUNT_OUT_OF_RANGE)
+        text = self._required(field, row)
+        if source.scale == "minor" and len(text) <= _SHORT_NUMBER and text.isdecimal():
+            return int(text)
+        value = number(text, field, RejectReason.AMOUNT_OUT_OF_RANGE)
         rounding = source.rounding == "half_even"
         if source.scale == "minor" and not rounding:
             return whole(value, field)
@@ -145,8 +150,10 @@ class TransactionRows(_Columns):
         self._amount = _amount_source(mapping)
         self._amount_field = "amount" if "amount" in mapping.fields else "amount_minor"
         special = {"ts", "amount", "amount_minor", "currency", "country", "count", "v"}
+        plain = plain_positions(mapping, header)
+        self._plain = [(field, position) for field, position in plain.items() if field not in special]
         self._texts: list[tuple[str, Extract]] = [
-            (field, extract) for field, extract in self._extract.items() if field not in special
+            (field, extract) for field, extract in self._extract.items() if field not in special | plain.keys()
         ]
         self._integers = [field for field in ("count", "v") if field in self._extract]
 
@@ -163,7 +170,14 @@ class TransactionRows(_Columns):
             return msgspec.structs.replace(reject, detail=without_long_numbers(reject.detail))
 
     def _values(self, row: Row, line: int) -> dict[str, object]:
-        values: dict[str, object] = {field: text for field, extract in self._texts if (text := extract(row))}
+        values: dict[str, object] = {}
+        for field, position in self._plain:
+            raw = row[position]
+            if text := raw.strip() if raw.__class__ is str else as_text(raw):
+                values[field] = text
+        for field, extract in self._texts:
+            if text := extract(row):
+                values[field] = text
         if "id" not in self._extract:
             values["id"] = f"{self._id_start}:{line}"
         values["ts"] = self._time(self._required("ts", row))

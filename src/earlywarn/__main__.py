@@ -1,0 +1,5 @@
+"""`python -m earlywarn`."""
+
+from earlywarn.cli import main
+
+main()

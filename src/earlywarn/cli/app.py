@@ -1,0 +1,57 @@
+"""The commands and what they share: errors as lines, JSON for machines, progress on a terminal."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import earlywarn
+from earlywarn.cli.config import config_app
+from earlywarn.cli.history import backtest, score
+from earlywarn.cli.making import generate
+from earlywarn.cli.running import demo, run
+from earlywarn.errors import EarlywarnError
+
+app = typer.Typer(
+    name="earlywarn",
+    help="Early warning of economic shocks from card transactions.\n\nStart with: earlywarn demo",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
+    if wanted:
+        typer.echo(f"earlywarn {earlywarn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001  # handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(demo)
+app.command()(run)
+app.command()(backtest)
+app.command()(score)
+app.command()(generate)
+app.add_typer(config_app, name="config")
+
+
+def run_app() -> None:
+    """Run the application; an expected error is one line per problem and exit code 1."""
+    try:
+        app()
+    except EarlywarnError as error:
+        for line in str(error).split("\n"):
+            print(f"earlywarn: {line}", file=sys.stderr)  # noqa: T201  # this is the command line
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)

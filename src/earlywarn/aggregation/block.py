@@ -216,7 +216,7 @@ class BlockFold:
                 detail=f"{event_ms} ms is after the receipt and its tolerance, {latest} ms",
             )
         if not 0 <= item.count <= COUNT_LIMIT:
-            return Reject(reason=RejectReason.COUNT_OUT_OF_RANGE, field="count", detail=f"{item.count:.40}")
+            return Reject(reason=RejectReason.COUNT_OUT_OF_RANGE, field="count", detail=str(item.count)[:40])
         amount = item.amount_minor if item.kind == "purchase" else abs(item.amount_minor)
         if not 0 <= amount <= AMOUNT_LIMIT_MINOR:
             return Reject(reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=f"{item.amount_minor}"[:40])

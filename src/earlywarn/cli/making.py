@@ -19,7 +19,7 @@ from earlywarn.generate import GenerateOptions, Shock, synthetic_cells, write_ge
 
 _DEMO_SHOCKS = (
     Shock(first_day=date(2023, 6, 5), days=28, change_pct=-35.0, region="CH07"),
-    Shock(first_day=date(2023, 10, 9), days=28, change_pct=-30.0, sector="5812"),
+    Shock(first_day=date(2023, 10, 9), days=28, change_pct=-30.0, sector="Food and beverage services"),
 )
 
 

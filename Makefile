@@ -1,0 +1,73 @@
+# One command per chore; the same in CI. `make help` lists them.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := /bin/bash
+
+# The first Python that fits (3.11 or 3.12); override with `make test PYTHON=python3.12`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src -type f -not -name '*.pyc')
+
+# One BLAS thread: small matrices, and results that do not depend on the machine.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.PHONY: help demo test unit lint types audit bench docs lock clean
+help: ## List the chores
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.runtime: requirements/runtime.lock
+	@test -n "$(PYTHON)" || { echo "earlywarn needs Python 3.11 or 3.12 on the PATH"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# The package is always installed from its built wheel, never from the source tree.
+$(VENV)/.wheel: $(SOURCES) $(VENV)/.runtime
+	@rm -rf dist build/wheel
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+	@touch $@
+
+demo: $(VENV)/.wheel ## Run the Swiss sample through folds and models, and open its report
+	$(BIN)/earlywarn demo
+
+test: lint types unit ## Everything that must hold: lint, types, tests against the built wheel
+
+unit: $(VENV)/.dev $(VENV)/.wheel ## The tests alone
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, formatting, import contracts
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	PYTHONPATH=src $(BIN)/lint-imports
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+audit: $(VENV)/.dev ## Known vulnerabilities in the locked dependencies
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/dev.lock
+
+bench: $(VENV)/.dev $(VENV)/.wheel ## Measure the fold and the models, as ratios in one run
+	$(BIN)/python tests/bench/bench_fold.py
+	$(BIN)/python tests/bench/bench_detection.py
+	$(BIN)/python tests/bench/bench_memory.py
+
+docs: $(VENV)/.dev $(VENV)/.wheel ## Regenerate the generated parts of docs/ and check links
+	$(BIN)/python docs/build.py
+
+lock: ## Lock the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate -q pyproject.toml -o requirements/runtime.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate -q pyproject.toml --group dev --extra postal -c requirements/runtime.lock \
+		-o requirements/dev.lock
+
+clean: ## Remove what the chores made
+	rm -rf $(VENV) build dist out .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

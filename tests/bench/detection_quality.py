@@ -89,7 +89,11 @@ class Yardstick:
 
 class Product:
     def __init__(
-        self, features: YardstickCalendar, series: list[tuple[str, str]], threshold: float, parameters: DetectorParameters
+        self,
+        features: YardstickCalendar,
+        series: list[tuple[str, str]],
+        threshold: float,
+        parameters: DetectorParameters,
     ) -> None:
         self.series, self.threshold = series, threshold
         self.detector = PanelDetector(parameters, features)
@@ -136,7 +140,9 @@ def judge(
         scores = np.array([detector.step(day, *panel[day]) for day in days])
         cost = (time.perf_counter() - began) / len(days) / len(series) * 1e6
         threshold = calibrate(scores, options.rate)
-    print(f"  threshold {threshold:.2f}: {false_rate(scores, threshold):.2f} false/series-year, {cost:.0f} us/series-day")
+    print(
+        f"  threshold {threshold:.2f}: {false_rate(scores, threshold):.2f} false/series-year, {cost:.0f} us/series-day"
+    )
     rng, starts = random.Random(options.seed), {}
     for cell in range(len(series)):
         for start in rng.sample(range(WARM_UP_DAYS, len(days) - HELD_DAYS), options.starts):
@@ -173,7 +179,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0)
     parser.add_argument("--before", type=dt.date.fromisoformat, default=dt.date(2020, 2, 24))
-    parser.add_argument("--shocks", nargs="*", default=["-.2:-.2", "-.1:-.1", "0:-.2", "-.2:0", ".3:.3"], metavar="COUNT:AMOUNT")
+    parser.add_argument(
+        "--shocks", nargs="*", default=["-.2:-.2", "-.1:-.1", "0:-.2", "-.2:0", ".3:.3"], metavar="COUNT:AMOUNT"
+    )
     parser.add_argument("--only", choices=["yardstick", "product"])
     options = parser.parse_args()
     series, panel = load_panel(options.history, options.before)

@@ -138,4 +138,8 @@ class MixAnomaly(base.AnomalyDetector):
 
 def _clean(x: dict[Any, Any]) -> dict[str, float]:
     """Return the finite values by name, in order of name."""
-    return {str(name): float(value) for name, value in sorted(x.items(), key=lambda item: str(item[0])) if np.isfinite(value)}
+    return {
+        str(name): float(value)
+        for name, value in sorted(x.items(), key=lambda item: str(item[0]))
+        if np.isfinite(value)
+    }

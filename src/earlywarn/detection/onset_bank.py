@@ -70,7 +70,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
     youngest_age_days: int = 1
     effect_min_down: float = 0.12
     effect_min_up: float = 0.20
-    effect_min_ticket: float = 0.20
+    effect_min_ticket: float = 0.25
     effect_max: float = 1.5
     clip: float = 5.0
     clip_special: float = 1.5
@@ -79,7 +79,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
     dispersion_pooling: float = 0.8
     dispersion_min: float = 0.5
     dispersion_ages_days: tuple[int, ...] = (6, 13, 20)
-    ticket_handicap: float = 0.5
+    ticket_handicap: float = 3.0
 
     def __post_init__(self) -> None:
         """Check the ranges.

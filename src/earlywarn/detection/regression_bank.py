@@ -208,9 +208,7 @@ class RegressionBank:
         self.learned += seen
         return Innovation(prediction, error, z, seen, footprint)
 
-    def _learn_effects(
-        self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats
-    ) -> Floats:
+    def _learn_effects(self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats) -> Floats:
         parameters = self.parameters
         limit = np.where(self.learned > parameters.start_days, parameters.huber, parameters.huber_start)
         weight = np.where(seen, limit / np.maximum(np.abs(z), limit), 0.0) / prediction.sd**2

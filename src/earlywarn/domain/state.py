@@ -62,7 +62,9 @@ def decode_state(data: bytes, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> dict
     try:
         plain = unpacker.decompress(data, limit_bytes)
         if not unpacker.eof:
-            raise SnapshotError(f"a state of {len(data)} bytes is cut short or unpacks to more than {limit_bytes} bytes")
+            raise SnapshotError(
+                f"a state of {len(data)} bytes is cut short or unpacks to more than {limit_bytes} bytes"
+            )
         state = msgspec.msgpack.decode(plain, ext_hook=_extension, strict=True)
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
         raise SnapshotError(f"a state of {len(data)} bytes cannot be read: {error}") from error

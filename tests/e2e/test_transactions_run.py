@@ -1,0 +1,122 @@
+"""Generated transactions through the command line: exact against the truth, whatever is wrong with some records."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from conftest import Command
+
+RECEIVED = "1767225600000"
+
+
+@pytest.fixture(scope="module")
+def generated(earlywarn: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generate 120 days of transactions, some late, double or broken; return the folder."""
+    folder = tmp_path_factory.mktemp("generated")
+    finished = earlywarn(
+        "generate", "--out", folder / "tx.jsonl.zst", "--transactions", "150000", "--days", "120",
+        "--late-share", "0.01", "--duplicate-share", "0.002", "--broken-share", "0.01",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(earlywarn: Command, generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the generated transactions; return the folder of the results."""
+    out = tmp_path_factory.mktemp("ran")
+    finished = earlywarn("run", generated / "tx.jsonl.zst", "--out", out, "--received-at", RECEIVED, "--no-report")
+    assert finished.returncode == 0, finished.stderr
+    return out
+
+
+def test_aggregates_equal_the_truth(generated: Path, ran: Path) -> None:
+    """Cells of days, latest vintage, equal the generator's own count exactly, late and double records included."""
+    differing = duckdb.sql(f"""
+        with truth as (select date::varchar as day, region,
+                              sum(transactions + duplicate_transactions) as n,
+                              sum(amount_minor + duplicate_amount_minor) as amount
+                       from '{generated}/truth.parquet' group by all),
+        ours as (select start[:10] as day, region, sum(transactions) as n, sum(amount_minor) as amount
+                 from '{ran}/aggregates.parquet'
+                 where level = 'cell' and bucket = 'day' and latest group by all)
+        select * from truth full join ours using (day, region)
+        where coalesce(truth.n, 0) <> coalesce(ours.n, 0) or coalesce(truth.amount, 0) <> coalesce(ours.amount, 0)
+    """).fetchall()
+    assert differing == []
+
+
+def test_hours_sum_to_days(ran: Path) -> None:
+    """The latest hours of every series sum to its latest days."""
+    differing = duckdb.sql(f"""
+        with hours as (select series_id, start[:10] as day, sum(transactions) as n, sum(amount_minor) as amount
+                       from '{ran}/aggregates.parquet' where bucket = 'hour' and latest group by all),
+        days as (select series_id, start[:10] as day, transactions as n, amount_minor as amount
+                 from '{ran}/aggregates.parquet' where bucket = 'day' and latest)
+        select * from hours full join days using (series_id, day)
+        where coalesce(hours.n, 0) <> coalesce(days.n, 0) or coalesce(hours.amount, 0) <> coalesce(days.amount, 0)
+    """).fetchall()
+    assert differing == []
+
+
+def test_each_bucket_has_one_latest_vintage(ran: Path) -> None:
+    """Vintages are numbered from 0 (late rows of an unborn cell: from 1) without gap, the last one is `latest`."""
+    wrong = duckdb.sql(f"""
+        select series_id, bucket, start from '{ran}/aggregates.parquet'
+        group by all having sum(latest::int) <> 1 or max(vintage) <> max(vintage) filter (latest)
+            or count(distinct vintage) <> count(*) or max(vintage) - min(vintage) + 1 <> count(*)
+    """).fetchall()
+    assert wrong == []
+    revised = duckdb.sql(f"select count(*) from '{ran}/aggregates.parquet' where vintage > 0").fetchone()
+    assert revised is not None
+    assert revised[0] > 0
+
+
+def test_broken_records_are_listed_with_their_reasons(generated: Path, ran: Path) -> None:
+    """rejects.jsonl holds every broken record once, with file, line, field and the expected reason."""
+    truth = json.loads((generated / "truth.json").read_text())
+    rejects = [json.loads(line) for line in (ran / "rejects.jsonl").read_text().splitlines()]
+    counted: dict[str, int] = {}
+    for reject in rejects:
+        counted[reject["reason"]] = counted.get(reject["reason"], 0) + 1
+        assert reject["file"].endswith("tx.jsonl.zst")
+        assert reject["line"] >= 1
+    assert counted == truth["expected_rejects"]
+    assert json.loads((ran / "summary.json").read_text())["rejected"] == counted
+
+
+def test_chopping_into_files_changes_nothing(
+    earlywarn: Command, generated: Path, ran: Path, tmp_path: Path
+) -> None:
+    """The same records dealt into three files, each a partition of its own, give the same final values and alerts."""
+    with pa.input_stream(str(generated / "tx.jsonl.zst")) as stream:
+        lines = stream.read().splitlines(keepends=True)
+    for part in range(3):
+        (tmp_path / f"part-{part}.jsonl").write_bytes(b"".join(lines[part::3]))
+    out = tmp_path / "out"
+    finished = earlywarn("run", tmp_path / "part-*.jsonl", "--out", out, "--received-at", RECEIVED, "--no-report")
+    assert finished.returncode == 0, finished.stderr
+    kept = "series_id, bucket, start, transactions, amount_minor"
+    one, other = (f"select {kept} from '{each}/aggregates.parquet' where latest" for each in (ran, out))
+    assert duckdb.sql(f"({one} except {other}) union all ({other} except {one})").fetchall() == []
+
+
+def test_nothing_readable_exits_1_and_says_why(earlywarn: Command, tmp_path: Path) -> None:
+    """A file of rubbish gives exit 1, one clear line, and the rejects."""
+    file = tmp_path / "rubbish.jsonl"
+    file.write_text('{"id": 1}\nno json\n{"id":"a","ts":1,"amount_minor":1,"currency":"XXQ","region":"CH04"}\n')
+    finished = earlywarn("run", file, "--out", tmp_path / "out")
+    assert finished.returncode == 1
+    assert "not one record could be used" in finished.stderr
+    assert len((tmp_path / "out/rejects.jsonl").read_text().splitlines()) == 3
+
+
+def test_bad_usage_exits_2(earlywarn: Command, tmp_path: Path) -> None:
+    """An unknown option, or no input, is bad usage."""
+    assert earlywarn("run", "--frobnicate", "--out", tmp_path).returncode == 2
+    assert earlywarn("run", "--out", tmp_path).returncode == 2
+    missing = earlywarn("run", tmp_path / "nothing.csv", "--out", tmp_path)
+    assert missing.returncode == 1
+    assert "nothing.csv" in missing.stderr

@@ -87,14 +87,21 @@ class MixAnomaly(base.AnomalyDetector):
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Rank the past by the score of `x`, then let the trees learn it; an `x` without features is no news."""
+        self.rank_and_learn_one(x)
+
+    def rank_and_learn_one(self, x: dict[Any, Any]) -> float:
+        """Return what `rank_one` returns, then learn `x`: one score for both."""
         values = _clean(x)
         if not values:
-            return
+            return math.nan
         if not self._features:
             self._features = sorted(values)
+        score = float(self._trees.score_one(values))
+        rank = self._rank(score)
         if not self._trees._first_window:  # noqa: SLF001 -- before, every score is 0 and says nothing
-            self._history.append(float(self._trees.score_one(values)))
+            self._history.append(score)
         self._trees.learn_one(values)
+        return rank
 
     def score_one(self, x: dict[Any, Any]) -> float:
         """Return the trees' score of `x`, 0 (usual) to 1; 0.0 until the first window is full."""
@@ -103,10 +110,13 @@ class MixAnomaly(base.AnomalyDetector):
 
     def rank_one(self, x: dict[Any, Any]) -> float:
         """Return the conformal p-value of `x` in (0, 1], small = unusual; NaN while the past is too short."""
+        return self._rank(self.score_one(x))
+
+    def _rank(self, score: float) -> float:
         if len(self._history) < self._settings.history_min_days:
             return math.nan
-        score = self.score_one(x)
-        return (1 + sum(past >= score for past in self._history)) / (len(self._history) + 1)
+        as_unusual = int(np.count_nonzero(np.array(self._history) >= score))
+        return (1 + as_unusual) / (len(self._history) + 1)
 
     def state(self) -> dict[str, Any]:
         """Return what was learned: the trees' masses (their splits follow from the seed) and the past scores."""

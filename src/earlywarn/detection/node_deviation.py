@@ -23,13 +23,12 @@ Example:
 
 import numpy as np
 
+from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import Deviation, Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
 
 SMALLEST_VARIANCE = 1e-8
 """Of a log total: keeps a standardised deviation finite."""
-HALF_PAYMENT = 0.5
-"""What nothing at all counts as, where it is evidence (see DetectorParameters.zero_evidence_transactions)."""
 
 
 def node_deviations(
@@ -47,7 +46,8 @@ def node_deviations(
 
     Args:
         tree: G nodes over K cells.
-        mean, sd: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
+        mean: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
+        sd: float64[2K], their standard deviations.
         correlation: float64[2K, 2K] of the innovations.
         observed: float64[2K], counts and amounts; NaN if the day is not usable.
         active: bool[K], cells with an expectation.

@@ -34,7 +34,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.hierarchy import LEVELS, NodeTree
 from earlywarn.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
@@ -135,7 +135,7 @@ class OnsetBank:
         groups = (np.arange(cells), tree.region_of, tree.sector_of, np.zeros(cells, dtype=np.int64))
         self._levels = [
             (rows, np.tile(group[:, None] == group[None, :], (2, 2)))
-            for level, group in zip(("cell", "region", "sector", "panel"), groups, strict=True)
+            for level, group in zip(LEVELS, groups, strict=True)
             if len(rows := tree.level_rows(level))
         ]
 
@@ -155,7 +155,8 @@ class OnsetBank:
         """Let a day pass and add its evidence.
 
         Args:
-            whitened: float64[2K], w, 0 where not seen. precision: float64[2K, 2K], P, 0 where not seen.
+            whitened: float64[2K], w, 0 where not seen.
+            precision: float64[2K, 2K], P, 0 where not seen.
             response: float64[2K, W], footprint over predictive sd, 0 where not seen or not to be used.
             special: bool[G], days on which a node may say little.
         """
@@ -194,7 +195,8 @@ class OnsetBank:
         log_own = np.log(self.dispersion.sum(axis=2) / ages + 0.1)
         pooled = log_own.mean(axis=1, keepdims=True)
         share = parameters.dispersion_pooling
-        return np.maximum(np.exp((1.0 - share) * log_own + share * pooled), parameters.dispersion_min)
+        phi: Floats = np.maximum(np.exp((1.0 - share) * log_own + share * pooled), parameters.dispersion_min)
+        return phi
 
     def scores(self) -> tuple[OnsetScores, OnsetScores]:
         """Return the scores (down, up) of all nodes."""

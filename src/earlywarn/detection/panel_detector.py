@@ -38,23 +38,20 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
-from scipy.special import ndtr
 
-from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Evidence, Flags, Floats, Integers, Measure
+from earlywarn.detection.cell_activity import CellActivity
+from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Evidence, Floats, Integers, Measure
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.hierarchy import Node, NodeTree, SeriesKey
-from earlywarn.detection.mix_anomaly import MixAnomaly
-from earlywarn.detection.node_deviation import HALF_PAYMENT, node_deviations
+from earlywarn.detection.node_deviation import node_deviations
 from earlywarn.detection.onset_bank import SHAPES, OnsetBank, OnsetScores
+from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
 from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
-
-MIX_SECTORS = 2
-"""A region needs so many sectors to have a mix."""
 
 
 class FeatureRow(Protocol):
@@ -105,8 +102,10 @@ class PanelDetector:
         self._correlation = InnovationCorrelation(parameters.whitening, np.zeros((0, 0), dtype=np.int64))
         self._onset = OnsetBank(parameters.onset, self._tree)
         self._drift = DriftMonitor(parameters.drift)
-        self._mix: dict[str, MixAnomaly] = {}
-        self._silent_days = np.zeros(0, dtype=np.int64)
+        self._mixes = RegionMixes(parameters.mix)
+        self._activity = CellActivity(
+            zero_evidence_transactions=parameters.zero_evidence_transactions, dormant_days=parameters.dormant_days
+        )
         self._reach = NormalDist().inv_cdf(0.5 + parameters.interval_probability / 2)
 
     @property
@@ -166,25 +165,10 @@ class PanelDetector:
         self._correlation.embed(both, pair_kinds(tree.region_of, tree.sector_of))
         self._onset.embed(tree)
         self._drift.embed(both, 2 * cells)
-        silent = np.zeros(cells, dtype=np.int64)
-        silent[places] = self._silent_days
-        self._silent_days = silent
-        self._lay_out(tree)
-
-    def _lay_out(self, tree: NodeTree) -> None:
-        """Set what follows from the tree alone: Poisson floors, and mixes whose sectors have changed."""
-        cells = len(tree.series)
+        self._activity.embed(places, cells)
+        self._mixes.lay_out(tree)
         self._regression.count_of = np.tile(np.arange(cells), 2)
         self._regression.dispersion = np.repeat([1.0, self.parameters.ticket_dispersion], cells)
-        sizes = np.bincount(tree.region_of, minlength=len(tree.regions))
-        before = dict(zip(self._tree.regions, np.bincount(self._tree.region_of).tolist(), strict=False))
-        self._mix = {
-            region: self._mix[region]
-            if region in self._mix and before.get(region) == size
-            else MixAnomaly(self.parameters.mix)
-            for region, size in zip(tree.regions, sizes.tolist(), strict=True)
-            if size >= MIX_SECTORS
-        }
         self._tree = tree
 
     def _pass_silently(self, days: int) -> None:
@@ -213,10 +197,18 @@ class PanelDetector:
             innovation = self._learn_levels(seen)
             prediction, footprint = innovation.prediction, innovation.footprint
             drifting = self._learn_evidence(innovation, seen)
-            mix = self._learn_mix(innovation)
+            amounts = slice(len(self._tree.series), None)
+            mix = self._mixes.learn(
+                self._mixes.shares(
+                    prediction.mean[amounts],
+                    innovation.error[amounts],
+                    prediction.sd[amounts],
+                    innovation.seen[amounts],
+                )
+            )
         else:
             prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
-            mix = np.full(len(self._mix), np.nan)
+            mix = np.full(len(self._mixes.regions), np.nan)
             self._onset.age(1)
             self._regression.age(1)
         deviations = self._deviations(prediction, correlation, seen.observed if usable else seen.observed * np.nan)
@@ -236,29 +228,20 @@ class PanelDetector:
             mean_ticket=deviations[2],
             absorbed=np.stack([self._absorbed(footprint, side) for side in (down, up)]),
             contributions=self._contributions(down, up),
-            mix_regions=tuple(self._mix),
+            mix_regions=self._mixes.regions,
             mix_rank=mix,
             drifting=drifting,
         )
 
     def _learn_levels(self, seen: _Day) -> Innovation:
         """Turn the day into log values, missing ones NaN, and let the regressions learn them."""
-        parameters, cells = self.parameters, len(self._tree.series)
-        count, amount = seen.observed[:cells], seen.observed[cells:]
-        paid = count > 0
-        mean = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
-        dormant = self._silent_days >= parameters.dormant_days
-        known = self._regression.learned[:cells] > 0
-        collapsed = ~paid & known & ~dormant & (mean[:cells] >= np.log(parameters.zero_evidence_transactions))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.concatenate(
-                [np.where(paid, np.log(count), np.nan), np.where(paid & (amount > 0), np.log(amount), np.nan)]
-            )
-        values[:cells][collapsed] = np.log(HALF_PAYMENT)
-        values[cells:][collapsed] = (np.log(HALF_PAYMENT) + mean[cells:] - mean[:cells])[collapsed]
-        if (awake := dormant & paid).any():
+        cells = len(self._tree.series)
+        usual = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
+        values, awake = self._activity.log_values(
+            seen.observed[:cells], seen.observed[cells:], usual, self._regression.learned[:cells] > 0
+        )
+        if awake.any():
             self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
-        self._silent_days = np.where(paid | ~known, 0, self._silent_days + 1)
         return self._regression.learn(values, seen.design, seen.inflation, seen.weekday)
 
     def _learn_evidence(self, innovation: Innovation, seen: _Day) -> tuple[tuple[SeriesKey, Measure], ...]:
@@ -283,24 +266,6 @@ class PanelDetector:
         cells = len(tree.series)
         return tuple((tree.series[place % cells], MEASURES[place // cells]) for place in places)
 
-    def _learn_mix(self, innovation: Innovation) -> Floats:
-        """Rank each region's mix of amounts, then learn it; return the ranks."""
-        tree, cells, ranks = self._tree, len(self._tree.series), []
-        seen = innovation.seen[cells:]
-        median = np.where(seen, np.exp(innovation.prediction.mean[cells:]), 0.0)
-        total = np.bincount(tree.region_of, median * np.exp(innovation.error[cells:]), len(tree.regions))
-        usual = np.bincount(tree.region_of, median, len(tree.regions))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            common = np.log(total / usual)[tree.region_of]
-        share = np.where(seen, (innovation.error[cells:] - common) / innovation.prediction.sd[cells:], 0.0)
-        mapped = ndtr(share)
-        for region, model in self._mix.items():
-            inside = np.flatnonzero(tree.region_of == tree.regions.index(region)).tolist()
-            x = {tree.series[cell][1]: float(mapped[cell]) for cell in inside}
-            ranks.append(model.rank_one(x))
-            model.learn_one(x)
-        return np.array(ranks, dtype=np.float64)
-
     def _deviations(
         self, prediction: Prediction, correlation: Floats, observed: Floats
     ) -> tuple[Deviation, Deviation, Deviation]:
@@ -312,14 +277,15 @@ class PanelDetector:
             sd=prediction.sd,
             correlation=correlation,
             observed=observed,
-            active=known[:cells] & known[cells:] & (self._silent_days < self.parameters.dormant_days),
+            active=known[:cells] & known[cells:] & ~self._activity.dormant,
             zero_evidence=self.parameters.zero_evidence_transactions,
             reach=self._reach,
         )
 
     def _usable_days(self) -> Integers:
         learned = self._regression.learned[: len(self._tree.series)]
-        return np.array([int(np.median(learned[member])) for member in self._tree.members], dtype=np.int64)
+        totals = [int(np.median(learned[member])) for member in self._tree.members[len(learned) :]]
+        return np.concatenate([learned, np.array(totals, dtype=np.int64)])
 
     def _absorbed(self, footprint: Floats, side: OnsetScores) -> Floats:
         """Return float64[G]: share of the best step that the baseline has taken in, a mean over the cells seen."""
@@ -346,8 +312,8 @@ class PanelDetector:
             "correlation": self._correlation.state(),
             "onset": self._onset.state(),
             "drift": self._drift.state(),
-            "mix": {region: model.state() for region, model in self._mix.items()},
-            "silent_days": self._silent_days.copy(),
+            "mixes": self._mixes.state(),
+            "silent_days": self._activity.silent_days.copy(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -365,9 +331,8 @@ class PanelDetector:
         self._correlation.restore(state["correlation"])
         self._onset.restore(state["onset"])
         self._drift.restore(state["drift"])
-        for region, saved in state["mix"].items():
-            self._mix[region].restore(saved)
-        self._silent_days = state["silent_days"].copy()
+        self._mixes.restore(state["mixes"])
+        self._activity.silent_days = state["silent_days"].copy()
 
 
 def _evidence(side: OnsetScores) -> Evidence:

@@ -30,6 +30,7 @@ from river import stats
 from earlywarn.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 class ScaleParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class ScaleParameters(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"clip ({self.clip}) must exceed 1 and consistency ({self.consistency}) 0")
 
 
-def memory_at(count: Floats, parameters: ScaleParameters) -> Floats:
+def memory_at(count: Floats | Integers, parameters: ScaleParameters) -> Floats:
     """Return l(n), the weight of the past after `count` observations (any shape)."""
     return np.clip(1.0 - 1.0 / np.maximum(count, 1.0), parameters.memory_start, parameters.memory)
 

@@ -93,6 +93,9 @@ class InnovationCorrelation:
         self.kinds = kinds
         self._flat_kinds = kinds.ravel()
         self._kind_sizes = np.maximum(np.bincount(self._flat_kinds), 1)
+        self._forget_results()
+
+    def _forget_results(self) -> None:
         self._correlation: Floats | None = None
         self._precision: Floats | None = None
 
@@ -101,7 +104,7 @@ class InnovationCorrelation:
         parameters = self.parameters
         mature = seen & (self.days >= parameters.delay_days)
         self.days += seen
-        self._correlation = self._precision = None
+        self._forget_results()
         if not mature.any():
             return
         learned = self.learned_days
@@ -139,16 +142,17 @@ class InnovationCorrelation:
 
     def precision(self, seen: Flags | None = None) -> Floats:
         """Return the inverse correlation [M, M] of the series `seen` (default all), 0 in the others' rows."""
-        if self._precision is None:
-            self._precision = np.linalg.inv(self.correlation())
+        full = self._precision
+        if full is None:
+            full = self._precision = np.asarray(np.linalg.inv(self.correlation()), dtype=np.float64)
         if seen is None or seen.all():
-            return self._precision
+            return full
         if not seen.any():
-            return np.zeros_like(self._precision)
+            return np.zeros_like(full)
         # inverse(Q_ss) = P_ss - P_sm inverse(P_mm) P_ms with P = inverse(Q): few are missing, so that is cheap.
         missing = ~seen
-        cross = self._precision[:, missing]
-        reduced = self._precision - cross @ np.linalg.solve(self._precision[np.ix_(missing, missing)], cross.T)
+        cross = full[:, missing]
+        reduced: Floats = full - cross @ np.linalg.solve(full[np.ix_(missing, missing)], cross.T)
         reduced[missing, :] = 0.0
         reduced[:, missing] = 0.0
         return reduced
@@ -172,7 +176,7 @@ class InnovationCorrelation:
         rows, columns = np.triu_indices(len(self.days))
         self.moment[rows, columns] = state["moment"]
         self.moment[columns, rows] = state["moment"]
-        self._correlation = self._precision = None
+        self._forget_results()
 
 
 def _positive_definite(matrix: Floats, floor: float) -> Floats:
@@ -258,7 +262,8 @@ def pair_kinds(region_of: Integers, sector_of: Integers) -> Integers:
     """Return the kinds of all pairs of 2K log series (K counts, then K amounts) of K cells.
 
     Args:
-        region_of, sector_of: int64[K], each cell's region and sector by number.
+        region_of: int64[K], each cell's region by number.
+        sector_of: int64[K], each cell's sector by number.
 
     Returns:
         int64[2K, 2K]: 0 itself; 1 the two measures of a cell; 2..4 same region (both counts, mixed, both

@@ -1,0 +1,82 @@
+"""Small static charts as SVG: they need no script, so they show in a mail preview and on paper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """Observed against expected: SVG paths in a box of `width` x `height`, and the span to shade."""
+
+    width: int
+    height: int
+    band: str
+    expected: str
+    observed: str
+    spans: tuple[tuple[float, float], ...]
+    top: float
+    last: tuple[float, float] | None
+
+
+def sketch(
+    observed: Floats,
+    expected: Floats,
+    lower: Floats,
+    upper: Floats,
+    *,
+    width: int,
+    height: int,
+    spans: Sequence[tuple[int, int]] = (),
+) -> Sketch | None:
+    """Draw one series of n days; None if nothing was observed.
+
+    The scale starts at zero and ends above observed and expected; a band that reaches higher is cut there.
+    `spans` are pairs of day indices, both included.
+    """
+    if not np.isfinite(observed).any():
+        return None
+    greatest = float(np.nanmax(np.concatenate([observed, expected])))
+    top = greatest * 1.12 if greatest > 0 else 1.0
+    days = len(observed)
+    x = np.linspace(0, width, days) if days > 1 else np.array([width / 2])
+
+    def y(values: Floats) -> Floats:
+        return np.asarray(height * (1 - np.clip(values, 0, top) / top))
+
+    half = width / (days - 1) / 2 if days > 1 else width / 2
+    shaded = tuple(
+        (round(max(float(x[start]) - half, 0.0), 1), round(min(float(x[end]) + half, width), 1))
+        for start, end in spans
+        if 0 <= start <= end < days
+    )
+    known = np.flatnonzero(np.isfinite(observed))
+    last = (round(float(x[known[-1]]), 1), round(float(y(observed)[known[-1]]), 1)) if len(known) else None
+    return Sketch(
+        width, height, _band(x, y(lower), y(upper)), _line(x, y(expected)), _line(x, y(observed)), shaded, top, last
+    )
+
+
+def _runs(known: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.intp]]:
+    """Return the indices of known values, in unbroken runs."""
+    at = np.flatnonzero(known)
+    return [run for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if len(run)]
+
+
+def _points(x: Floats, y: Floats) -> str:
+    return "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def _line(x: Floats, y: Floats) -> str:
+    return "".join(f"M{_points(x[run], y[run])}" for run in _runs(np.isfinite(y)))
+
+
+def _band(x: Floats, low: Floats, high: Floats) -> str:
+    return "".join(
+        f"M{_points(np.concatenate([x[run], x[run][::-1]]), np.concatenate([high[run], low[run][::-1]]))}Z"
+        for run in _runs(np.isfinite(low) & np.isfinite(high))
+    )

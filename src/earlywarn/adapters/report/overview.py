@@ -1,0 +1,137 @@
+"""The state of a panel in plain words, and its key figures."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
+from earlywarn.adapters.report.episodes import Card
+from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
+from earlywarn.adapters.report.wording import against_expected, compact, counted, long_day, money, percent, signed
+from earlywarn.domain.alert import SEVERITIES
+
+_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The sentence about a panel: the last week, the alerts, and what one must know of the data."""
+
+    tone: str
+    week: str
+    alerts: str
+    caveat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One key figure with a line that puts it in its place."""
+
+    label: str
+    value: str
+    note: str
+
+
+def state(
+    name: str, history: PanelHistory, cards: Sequence[Card], alerts: Sequence[AlertRecord], ready_days: int
+) -> State:
+    """Return what a reader must know first. `tone` is calm, watch or alarm."""
+    last = history.last_day
+    if last is None:
+        return State("calm", f"{name}: no complete day has been judged yet.", "No alert was raised.", "")
+    standing = [card for card in cards if card.is_open and card.direction != "none"]
+    caveat = " ".join(record.latest.text for record in alerts if record.is_open and record.latest.kind != "economic")
+    if not history.is_ready:
+        learnt = f"{name}: the models are still learning what is usual here ({counted(history.days, 'day')} seen)."
+        return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
+    week = history.week((None, None), 1)
+    grades = Counter(card.severity for card in standing)
+    tone = "alarm" if grades["severe"] else "watch" if standing or caveat else "calm"
+    return State(tone, _week(name, week, last), _alerts(standing, grades, len(cards)), caveat)
+
+
+def key_figures(
+    history: PanelHistory,
+    record: PanelRecord,
+    cards: Sequence[Card],
+    currency: str,
+    summary: Mapping[str, object],
+) -> list[Figure]:
+    """Return the strip of figures: period, transactions, amount, alerts, rejected, coverage."""
+    transactions = sum(count for count, _ in record.totals.values())
+    amount = sum(minor for _, minor in record.totals.values())
+    days = sorted(start[:10] for start in record.totals)
+    week = history.week((None, None), 1)
+    counts = history.week((None, None), 0)
+    economic = [card for card in cards if card.direction != "none"]
+    standing = sum(card.is_open for card in economic)
+    grades = Counter(card.severity for card in economic)
+    told = ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
+    figures = [
+        Figure("Transactions", compact(transactions), _against(counts)),
+        Figure("Amount", money(amount, currency), _against(week)),
+        Figure("Alerts", f"{len(economic)}", f"{standing} open; {told}" if told else "no shock found"),
+    ]
+    if days:
+        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+        period = Figure("Period", f"{first:%b %Y} to {last:%b %Y}", f"{counted(len(days), 'day')}, to {long_day(last)}")
+        figures.insert(0, period)
+    return [*figures, _rejected(summary), _coverage(record)]
+
+
+def number(summary: Mapping[str, object], name: str) -> float:
+    """Return a number of the summary, 0 where there is none."""
+    value = summary.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def rejects(summary: Mapping[str, object]) -> dict[str, int]:
+    """Return the rejected records by reason, most frequent first."""
+    found = summary.get("rejected")
+    if not isinstance(found, Mapping):
+        return {}
+    counts = {str(reason): int(count) for reason, count in found.items() if isinstance(count, int)}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _week(name: str, week: WeekDeviation | None, last: date) -> str:
+    when = f"In the week to {long_day(last)}"
+    if week is None:
+        return f"{when}, card spending in {name} could not be judged: too few days were heard."
+    usual = f"{signed(week.lower)} to {signed(week.upper)}"
+    verdict = "inside" if week.is_usual else "outside"
+    return f"{when}, card spending in {name} was {against_expected(week.share)}, {verdict} its usual range ({usual})."
+
+
+def _alerts(standing: Sequence[Card], grades: Counter[str], total: int) -> str:
+    if not standing:
+        past = f"; {counted(total, 'earlier alert')} {'is' if total == 1 else 'are'} over" if total else ""
+        return f"No alert is open{past}."
+    told = ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
+    count = len(standing)
+    spoken = _WORDS[count] if count < len(_WORDS) else str(count)
+    return f"{spoken} {'alert is' if count == 1 else 'alerts are'} open: {told}."
+
+
+def _against(week: WeekDeviation | None) -> str:
+    return "last week: not judged" if week is None else f"last week {signed(week.share)} against expected"
+
+
+def _rejected(summary: Mapping[str, object]) -> Figure:
+    found = rejects(summary)
+    rejected, records = sum(found.values()), number(summary, "records")
+    if not rejected:
+        return Figure("Rejected", "none", f"of {counted(int(records), 'record')}" if records else "")
+    share = f"{percent(rejected / records)} of {counted(int(records), 'record')}" if records else ""
+    return Figure("Rejected", compact(rejected), share)
+
+
+def _coverage(record: PanelRecord) -> Figure:
+    shares = [(coverage.share, day) for day, coverage in record.coverage]
+    if not shares:
+        return Figure("Coverage", "unknown", "")
+    mean = sum(share for share, _ in shares) / len(shares)
+    least, day = min(shares)
+    note = "every day complete" if least >= 1 else f"least: {percent(least)} on {long_day(day)}"
+    return Figure("Coverage", percent(mean), note)

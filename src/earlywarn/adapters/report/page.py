@@ -1,0 +1,216 @@
+"""Puts the page together: views, chart data, style, script and plotly in one file that asks for nothing else."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from earlywarn.adapters.report.charts import ChartBook
+from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
+from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker, Lane, months, timeline
+from earlywarn.adapters.report.geography import Geography, geography
+from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.adapters.report.overview import Figure, State, key_figures, state
+from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
+from earlywarn.adapters.report.wording import long_day, percent, short_day
+from earlywarn.application.panels import EquippedPanel
+from earlywarn.reference.nuts import ATTRIBUTION
+
+_LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """Everything the template says about one panel."""
+
+    at: int
+    name: str
+    currency: str
+    as_of: str
+    days: int
+    first_day: str
+    last_day: str
+    state: State
+    figures: list[Figure]
+    geography: Geography
+    open_cards: list[Card]
+    past_cards: list[Card]
+    cards_left_out: int
+    lanes: list[Lane]
+    months: list[tuple[float, str]]
+    book: ChartBook
+    quality: Quality
+    is_ready: bool
+
+
+def write_report(path: Path, collector: ReportCollector, summary: Mapping[str, object]) -> None:
+    """Write report.html.
+
+    Args:
+        path: The file to write; an existing one is replaced.
+        collector: Has seen every output of the run.
+        summary: What also becomes summary.json; keys that are missing are left out of the page.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.write_text(render_report(collector, summary), encoding="utf-8", newline="\n")
+
+
+def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> str:
+    """Return the page as text (see `write_report`)."""
+    run = collector.run
+    records = list(collector.alerts.values())
+    views, payload = [], []
+    for at, each in enumerate(run.panels):
+        view, data = _panel(at, each, collector, [r for r in records if r.latest.panel == each.panel.id], summary)
+        views.append(view)
+        payload.append(data)
+    script, plotly = _text("report.js"), _plotly()
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        title=", ".join(view.name for view in views),
+        panels=views,
+        summary=summary,
+        inputs=_inputs(summary),
+        intake=intake(summary),
+        rejects=reject_rows(summary),
+        exercise=run.settings.exercise,
+        run_id=run.settings.run,
+        config_hash=run.fingerprint,
+        probability=percent(run.settings.detection.interval_probability),
+        severities=[percent(each) for each in run.settings.alerts.severity_probabilities],
+        sizes=[f"{each:.0f}" for each in run.settings.alerts.severity_change_pct],
+        ready_days=run.settings.detection.ready_days,
+        coverage_share=percent(run.settings.alerts.coverage_share),
+        attribution=ATTRIBUTION,
+        alerts_left_out=collector.alerts_left_out,
+        style=Markup(_text("report.css")),  # noqa: S704  # our own file, nothing of the data
+        script=Markup(script),  # noqa: S704  # our own file, nothing of the data
+        plotly=Markup(plotly),  # noqa: S704  # the wheel's own script, checked in _plotly
+        chart_data=script_json({"panels": payload}),
+        policy=_policy(script, plotly),
+    )
+
+
+def script_json(value: object) -> Markup:
+    """Return a value as JSON that cannot end the script element it stands in.
+
+    >>> print(script_json({"name": "</script><!--&"}))
+    {"name":"\\u003c/script\\u003e\\u003c!--\\u0026"}
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    for character, escape in _LINE_SEPARATORS.items():
+        text = text.replace(character, escape)
+    return Markup(text)  # noqa: S704  # escaped above
+
+
+def _panel(
+    at: int,
+    equipped: EquippedPanel,
+    collector: ReportCollector,
+    alerts: list[AlertRecord],
+    summary: Mapping[str, object],
+) -> tuple[PanelView, dict[str, object]]:
+    run, panel = collector.run, equipped.panel
+    record = collector.panels[panel.id]
+    history = PanelHistory(record, run.settings.detection.interval_probability)
+    newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
+    book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
+    maker = CardMaker(panel.id, f"p{at}a", book, run.names)
+    cards = maker.cards(alerts)
+    shown = cards[:CARDS_SHOWN]
+    name = run.names.panel(panel.id)
+    first = date.fromordinal(max(history.first_ordinal, 1))
+    last = history.last_day
+    view = PanelView(
+        at=at,
+        name=name,
+        currency=panel.currency,
+        as_of="" if last is None else long_day(last),
+        days=history.days,
+        first_day="" if last is None else short_day(first),
+        last_day="" if last is None else short_day(last),
+        state=state(name, history, cards, newest, run.settings.detection.ready_days),
+        figures=key_figures(history, record, cards, panel.currency, summary),
+        geography=geography(history, book, equipped.tree, run.names, panel.currency),
+        open_cards=[card for card in shown if card.is_open],
+        past_cards=[card for card in shown if not card.is_open],
+        cards_left_out=len(cards) - len(shown),
+        lanes=timeline(shown, history.days, [run.names.region(region or "") for region, _ in book.regions]),
+        months=months(first, history.days),
+        book=book,
+        quality=quality(record, run.settings.alerts.coverage_share),
+        is_ready=history.is_ready,
+    )
+    data: dict[str, object] = {
+        "name": name,
+        "currency": panel.currency,
+        "start": first.isoformat(),
+        "days": history.days,
+        "series": book.payload(panel.currency),
+        "alerts": [
+            {
+                "series": book.index[key],
+                "from": span[0],
+                "to": span[1],
+                "down": each.latest.direction == "down",
+                "severity": each.latest.severity,
+            }
+            for each, key, span in (
+                (each, (each.latest.region, each.latest.sector), maker.span(each.latest)) for each in newest
+            )
+            if each.latest.kind == "economic" and key in book.index
+        ],
+    }
+    return view, data
+
+
+def _inputs(summary: Mapping[str, object]) -> list[str]:
+    found = summary.get("inputs")
+    return [str(each) for each in found] if isinstance(found, list | tuple) else []
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("earlywarn.adapters.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _text(name: str) -> str:
+    text = files("earlywarn.adapters.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return "\n" + text.replace("\r\n", "\n")
+
+
+@cache
+def _plotly() -> str:
+    """Return plotly's script as a browser will read it from a page, so that its hash holds."""
+    script = str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(*scripts: str) -> str:
+    """Return the content security policy: these scripts alone, no network at all."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,153 @@
+"""The map: boundaries of a panel's regions as SVG paths, drawn here so that the page asks for nothing.
+
+(Plotly's own maps fetch world outlines as soon as a trace names places.)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from earlywarn.domain.region import RegionTree
+from earlywarn.reference.nuts import load_boundaries
+
+WIDTH = 720.0
+_GREATEST_HEIGHT = 640.0
+_MARGIN = 6.0
+_FRAME = (-25.0, 34.0, 45.0, 72.0)
+"""Mainland Europe (west, south, east, north): what lies beyond would make the rest too small to see."""
+_GRID = 24
+
+Ring = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One region: its SVG path, a point well inside of it, and the room for a label there (pixels)."""
+
+    code: str
+    path: str
+    x: float
+    y: float
+    room: float
+
+
+@dataclass(frozen=True, slots=True)
+class Territory:
+    """The drawn regions, and those that have no boundary or lie overseas."""
+
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
+    missing: tuple[str, ...]
+
+
+def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
+    """Return the map of the regions with a boundary in NUTS 2021, equal-area, each at its own level."""
+    wanted = tuple(codes)
+    polygons = _polygons(wanted, tree)
+    inside = {code: [p for p in found if _in_frame(p[0])] for code, found in polygons.items()}
+    if any(inside.values()):
+        polygons = {code: found for code, found in inside.items() if found}
+    missing = tuple(code for code in wanted if code not in polygons)
+    if not polygons:
+        return Territory(WIDTH, 0.0, (), missing)
+    points = np.concatenate([ring for found in polygons.values() for polygon in found for ring in polygon])
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    flat = _project(points, centre)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    extent = np.maximum(high - low, 1e-9)
+    scale = min((WIDTH - 2 * _MARGIN) / extent[0], (_GREATEST_HEIGHT - 2 * _MARGIN) / extent[1])
+    size = extent * scale + 2 * _MARGIN
+
+    def on_page(ring: Ring) -> Ring:
+        placed = (_project(ring, centre) - low) * scale + _MARGIN
+        placed[:, 1] = size[1] - placed[:, 1]
+        return placed
+
+    shapes = []
+    for code, found in polygons.items():
+        placed = [[on_page(ring) for ring in polygon] for polygon in found]
+        x, y, room = _label_place(max(placed, key=lambda polygon: abs(_area(polygon[0]))))
+        path = "".join(_path(ring) for polygon in placed for ring in polygon)
+        shapes.append(Shape(code, path, round(x, 1), round(y, 1), round(room, 1)))
+    return Territory(round(float(size[0]), 1), round(float(size[1]), 1), tuple(shapes), missing)
+
+
+def _polygons(codes: tuple[str, ...], tree: RegionTree) -> dict[str, list[list[Ring]]]:
+    """Return the polygons (outer ring first) by region code as the panel writes it."""
+    by_level: dict[int, dict[str, str]] = {}
+    for code in codes:
+        known = tree.recode(code)
+        level = tree.level_of(known)
+        if level is not None:
+            by_level.setdefault(level, {})[known] = code
+    found: dict[str, list[list[Ring]]] = {}
+    for level, names in by_level.items():
+        for feature in load_boundaries(level)["features"]:
+            code = names.get(feature["properties"]["id"])
+            if code is not None:
+                found[code] = _rings(feature["geometry"])
+    return {code: found[code] for code in codes if code in found}
+
+
+def _rings(geometry: dict[str, Any]) -> list[list[Ring]]:
+    parts = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    return [[np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon] for polygon in parts]
+
+
+def _in_frame(ring: Ring) -> bool:
+    west, south, east, north = _FRAME
+    x, y = ring.mean(axis=0)
+    return bool(west <= x <= east and south <= y <= north)
+
+
+def _project(degrees: Ring, centre: npt.NDArray[np.float64]) -> Ring:
+    """Project longitude and latitude by Lambert's azimuthal equal-area projection (Snyder 1987, 24-2)."""
+    longitude, latitude = np.radians(degrees[:, 0] - centre[0]), np.radians(degrees[:, 1])
+    middle = np.radians(centre[1])
+    cosine = np.cos(latitude) * np.cos(longitude)
+    reach = 1 + np.sin(middle) * np.sin(latitude) + np.cos(middle) * cosine
+    factor = np.sqrt(2 / np.maximum(reach, 1e-9))
+    x = factor * np.cos(latitude) * np.sin(longitude)
+    y = factor * (np.cos(middle) * np.sin(latitude) - np.sin(middle) * cosine)
+    return np.column_stack([x, y])
+
+
+def _path(ring: Ring) -> str:
+    points = [f"{x:.1f} {y:.1f}" for x, y in ring]
+    kept = [point for at, point in enumerate(points) if at == 0 or point != points[at - 1]]
+    return f"M{'L'.join(kept)}Z"
+
+
+def _area(ring: Ring) -> float:
+    x, y = ring[:, 0], ring[:, 1]
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def _label_place(polygon: list[Ring]) -> tuple[float, float, float]:
+    """Return the point of a grid that lies deepest inside, and the width of the polygon around it."""
+    outer = polygon[0]
+    low, high = outer.min(axis=0), outer.max(axis=0)
+    grid = np.stack(np.meshgrid(*(np.linspace(low[d], high[d], _GRID + 2)[1:-1] for d in (0, 1))), -1).reshape(-1, 2)
+    within = np.logical_xor.reduce([_contains(ring, grid) for ring in polygon])
+    if not within.any():
+        x, y = outer.mean(axis=0)
+        return float(x), float(y), 0.0
+    inner = grid[within]
+    edges = np.concatenate(polygon)
+    depth = np.sqrt(((inner[:, None, :] - edges[None, :, :]) ** 2).sum(axis=2)).min(axis=1)
+    best = int(depth.argmax())
+    return float(inner[best, 0]), float(inner[best, 1]), 2 * float(depth[best])
+
+
+def _contains(ring: Ring, points: Ring) -> npt.NDArray[np.bool_]:
+    """Return which points lie inside a ring, by counting crossings."""
+    x1, y1 = ring[:, 0], ring[:, 1]
+    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+    x, y = points[:, :1], points[:, 1:]
+    crosses = (y1 > y) != (y2 > y)
+    slope = np.divide(x2 - x1, y2 - y1, out=np.zeros_like(x1), where=y2 != y1)
+    return np.asarray((crosses & (x < slope * (y - y1) + x1)).sum(axis=1) % 2 == 1)

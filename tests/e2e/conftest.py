@@ -1,18 +1,11 @@
 """The command line as a user has it: the installed program in a process of its own."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).parents[2]
-SAMPLE = REPOSITORY / "data/swiss_cards/region_sector_daily.csv.gz"
-PANEL = REPOSITORY / "data/swiss_cards/panel.toml"
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
+from command_line import PANEL, REPOSITORY, SAMPLE, Command
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +14,7 @@ def earlywarn() -> Command:
 
     def run(*arguments: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "earlywarn", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=500)  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=500)  # noqa: S603  # our own program
 
     return run
 
@@ -33,8 +26,3 @@ def swiss_run(earlywarn: Command, tmp_path_factory: pytest.TempPathFactory) -> P
     finished = earlywarn("run", SAMPLE, "--config", PANEL, "--mapping", "swiss-cards", "--out", out)
     assert finished.returncode == 0, finished.stderr
     return out
-
-
-def read_alerts(out: Path) -> Sequence[dict[str, object]]:
-    """Return the alerts of a run, one revision each."""
-    return [json.loads(line) for line in (out / "alerts.jsonl").read_text().splitlines()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import pytest
-from conftest import SAMPLE, Command, read_alerts
+from command_line import SAMPLE, Command, read_alerts
 
 REGIONS = {
     "Lake Geneva": "CH01",
@@ -56,8 +56,7 @@ def test_totals_are_the_sums_of_their_parts(swiss_run: Path) -> None:
             with cells as (select start, {keys}, {sums} from {file} where level = 'cell' and vintage = 0 group by all),
             totals as (select * from {file} where level = '{level}' and vintage = 0)
             select count(*), sum(({differing})::int) from totals t join cells c using (start, {keys})
-        """).fetchone()
-        assert rows is not None
+        """).fetchall()[0]
         assert rows[0] >= 425
         assert rows[1] == 0
 
@@ -65,14 +64,14 @@ def test_totals_are_the_sums_of_their_parts(swiss_run: Path) -> None:
 def test_windows_are_rolling_sums(swiss_run: Path) -> None:
     """The 7 and 28 day windows equal SQL's own rolling sums; the year-on-year change compares 364 days."""
     rows = duckdb.sql(f"""
-        with days as (select *, row_number() over (partition by series_id order by start) as at
+        with days as (select *, row_number() over (partition by series_id order by start) as place
                       from '{swiss_run}/aggregates.parquet' where level = 'panel' and vintage = 0),
         rolled as (
             select *, sum(transactions) over seven as n7, sum(amount_minor) over month as a28,
                    lag(transactions_7d, 364) over (order by start) as year_ago
             from days window seven as (order by start rows 6 preceding), month as (order by start rows 27 preceding))
-        select at, transactions_7d, n7, amount_minor_28d, a28, transactions_yoy, transactions_7d / year_ago - 1
-        from rolled order by at
+        select place, transactions_7d, n7, amount_minor_28d, a28, transactions_yoy, transactions_7d / year_ago - 1
+        from rolled order by place
     """).fetchall()
     assert len(rows) == 425
     for at, week, own_week, month, own_month, change, own_change in rows:
@@ -124,7 +123,7 @@ def test_summary_counts_what_the_files_hold(swiss_run: Path) -> None:
     assert summary["rejected"] == {}
     assert (summary["first_day"], summary["last_day"]) == ("2019-01-01", "2020-02-29")
     assert summary["alerts"]["episodes"] == len({alert["id"] for alert in read_alerts(swiss_run)})
-    counted = duckdb.sql(f"select count(*) from '{swiss_run}/aggregates.parquet'").fetchone()
+    counted = duckdb.sql(f"select count(*) from '{swiss_run}/aggregates.parquet'").fetchall()[0]
     assert counted == (summary["aggregate_rows"],)
 
 
@@ -137,7 +136,7 @@ def test_divisions_keep_the_panels_total(swiss_run: Path) -> None:
                   from '{swiss_run}/aggregates.parquet' where level = 'panel' and latest)
         select count(*), sum((parts.n <> panel.n or parts.amount <> panel.amount)::int)
         from parts join panel using (start)
-    """).fetchone()
+    """).fetchall()[0]
     assert rows == (2 * 425, 0)
 
 

@@ -96,9 +96,9 @@ class PanelLedger:
             day = self.panel.calendar.day_of(start)
             _, day_end = self.panel.calendar.day_bounds(day)
             if self._next >= day_end:
+                yield from self._close_day(day, day_end, fold)
                 yield from self._revise()
                 yield from self._finalise(min(watermark, until))
-                yield from self._close_day(day, day_end, fold)
         if watermark == AFTER_ALL // 1000:
             yield from self._revise()
             yield from self._finalise(watermark)

@@ -34,14 +34,8 @@ from typing import Any
 import numpy as np
 from river import base
 
-from earlywarn.detection.regression_bank import (
-    LEVEL_FEATURE,
-    WEEKDAY_FEATURES,
-    Floats,
-    Prediction,
-    RegressionBank,
-    RegressionParameters,
-)
+from earlywarn.detection.regression_bank import Floats, Prediction, RegressionBank
+from earlywarn.detection.regression_parameters import LEVEL_FEATURE, WEEKDAY_FEATURES, RegressionParameters
 
 INFLATION_FEATURE = "inflation"
 SUNDAY = 6

@@ -1,8 +1,8 @@
 """From counts and amounts to log values: what silence means.
 
-A cell without transactions is one of three things. Where few were expected, the day is missing (a logarithm of nothing says
-nothing). Where many were, it is evidence of a collapse, taken as half a payment at the usual ticket. After a long
-silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level.
+A cell without transactions is one of three things. Where few were expected, the day is missing (a logarithm of
+nothing says nothing). Where many were, it is evidence of a collapse, taken as half a payment at the usual ticket.
+After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level.
 An amount that is not positive (refunds outweigh purchases) is missing.
 
 Example:

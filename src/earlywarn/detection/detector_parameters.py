@@ -5,7 +5,7 @@ import msgspec
 from earlywarn.detection.drift_monitor import DriftParameters
 from earlywarn.detection.mix_anomaly import MixParameters
 from earlywarn.detection.onset_bank import OnsetParameters
-from earlywarn.detection.regression_bank import RegressionParameters
+from earlywarn.detection.regression_parameters import RegressionParameters
 from earlywarn.detection.whitening import WhiteningParameters
 from earlywarn.errors import ConfigError
 

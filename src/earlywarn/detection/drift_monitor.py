@@ -4,13 +4,13 @@ Each series has River's PageHinkley on its whitened, standardised residual u (me
 
     U' = a U + u - mean(u) - delta,   alarm when U - min U > lambda,   and likewise downwards.
 
-The onset bank sees steps within its window; this sees what is slower, a creeping drift that the random-walk level does not
-follow, and is not about the economy: the answer is that the model re-learns its level. For independent normal u the mean
-time between false alarms of a series is about exp(2 delta lambda) / (2 delta^2) days.
+The onset bank sees steps within its window; this sees what is slower, a creeping drift that the random-walk
+level does not follow, and is not about the economy: the answer is that the model re-learns its level. For
+independent normal u the mean time between false alarms of a series is about exp(2 delta lambda) / (2 delta^2) days.
 
-Why PageHinkley and not ADWIN: River's ADWIN keeps its buckets in C++ and gives them out only by pickle, which snapshots
-must not hold; rebuilding it from a stored window of a year would cost 98 x 365 numbers and is no longer the same state,
-since its buckets depend on all that was dropped before. PageHinkley is plain Python, six numbers a series.
+Why PageHinkley and not ADWIN: River's ADWIN keeps its buckets in C++ and gives them out only by pickle, which
+snapshots must not hold; rebuilding it from a stored window of a year would cost 98 x 365 numbers and is no longer the
+same state, since its buckets depend on all that was dropped before. PageHinkley is plain Python, six numbers a series.
 
 Reference: Page, E. S. (1954), Continuous inspection schemes, Biometrika 41; river.drift.PageHinkley.
 
@@ -94,7 +94,7 @@ class DriftMonitor:
         drifting = np.zeros(len(self._tests), dtype=bool)
         for place, (test, value) in enumerate(zip(self._tests, residuals.tolist(), strict=True)):
             if seen[place]:
-                test.update(value)
+                test.update(value)  # type: ignore[no-untyped-call] # River's
                 drifting[place] = test.drift_detected
         return drifting
 
@@ -139,6 +139,9 @@ def _export(test: drift.PageHinkley) -> list[float]:
 
 
 def _import(test: drift.PageHinkley, row: list[float], *, alarmed: bool) -> None:
-    count, mean, test._sum_increase, test._sum_decrease, test._min_increase, test._max_decrease = row  # noqa: SLF001
+    count, mean, sum_increase, sum_decrease, min_increase, max_decrease = row
+    test._sum_increase, test._sum_decrease = sum_increase, sum_decrease  # noqa: SLF001
+    # River starts the maximum at the integer -1; as a float it compares the same.
+    test._min_increase, test._max_decrease = min_increase, max_decrease  # type: ignore[assignment] # noqa: SLF001
     test._x_mean = type(test._x_mean)._from_state(count, mean)  # noqa: SLF001
     test._drift_detected = alarmed  # noqa: SLF001

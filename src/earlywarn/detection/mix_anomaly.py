@@ -96,17 +96,17 @@ class MixAnomaly(base.AnomalyDetector):
             return math.nan
         if not self._features:
             self._features = sorted(values)
-        score = float(self._trees.score_one(values))
+        score = float(self._trees.score_one(values))  # type: ignore[no-untyped-call] # River's
         rank = self._rank(score)
         if not self._trees._first_window:  # noqa: SLF001 -- before, every score is 0 and says nothing
             self._history.append(score)
-        self._trees.learn_one(values)
+        self._trees.learn_one(values)  # type: ignore[no-untyped-call]
         return rank
 
     def score_one(self, x: dict[Any, Any]) -> float:
         """Return the trees' score of `x`, 0 (usual) to 1; 0.0 until the first window is full."""
         values = _clean(x)
-        return float(self._trees.score_one(values)) if values else 0.0
+        return float(self._trees.score_one(values)) if values else 0.0  # type: ignore[no-untyped-call]
 
     def rank_one(self, x: dict[Any, Any]) -> float:
         """Return the conformal p-value of `x` in (0, 1], small = unusual; NaN while the past is too short."""
@@ -138,7 +138,7 @@ class MixAnomaly(base.AnomalyDetector):
         if not self._features:
             return
         # The first day learned makes the trees, a function of its features and the seed alone.
-        self._trees.learn_one(dict.fromkeys(self._features, 0.5))
+        self._trees.learn_one(dict.fromkeys(self._features, 0.5))  # type: ignore[no-untyped-call]
         nodes = [node for tree in self._trees._tree_nodes for node in tree]  # noqa: SLF001
         for node, (left, right) in zip(nodes, state["masses"].tolist(), strict=True):
             node.l_mass, node.r_mass = left, right

@@ -1,7 +1,8 @@
 """Today's transactions, amount and mean ticket of every node against the prediction, on the natural scale.
 
-A total's expected value is the sum of its cells' (each the median exp(m) of its log prediction). Its interval is log-normal
-by the delta method: with cell shares p of the expected total, cell predictive sd s and the correlation Q of innovations,
+A total's expected value is the sum of its cells' (each the median exp(m) of its log prediction). Its interval is
+log-normal by the delta method: with cell shares p of the expected total, cell predictive sd s and the correlation Q
+of innovations,
 
     sd(log total) = sqrt((p s)' Q (p s)),     var(log ticket) = var(log amount) + var(log count) - 2 cov.
 
@@ -74,11 +75,20 @@ def node_deviations(
         usual_ticket = expected[1] / expected[0]
         ticket_seen = np.where((seen[0] > 0) & (seen[1] > 0), seen[1] / seen[0], np.nan)
     silent_is_news = expected[0] >= zero_evidence
-    count = _deviation(seen[0], expected[0], variances[0], HALF_PAYMENT, silent_is_news, reach)
-    amount = _deviation(seen[1], expected[1], variances[1], HALF_PAYMENT * usual_ticket, silent_is_news, reach)
+    count = _deviation(
+        seen[0], expected[0], variances[0], floor=HALF_PAYMENT, silent_is_news=silent_is_news, reach=reach
+    )
+    amount = _deviation(
+        seen[1],
+        expected[1],
+        variances[1],
+        floor=HALF_PAYMENT * usual_ticket,
+        silent_is_news=silent_is_news,
+        reach=reach,
+    )
     ticket_variance = variances[0] + variances[1] - 2.0 * covariance
     never = np.zeros(len(members), dtype=bool)
-    ticket = _deviation(ticket_seen, usual_ticket, ticket_variance, 0.0, never, reach)
+    ticket = _deviation(ticket_seen, usual_ticket, ticket_variance, floor=0.0, silent_is_news=never, reach=reach)
     return count, amount, ticket
 
 
@@ -91,7 +101,13 @@ def _quadratic(left: Floats, matrix: Floats, right: Floats) -> Floats:
 
 
 def _deviation(
-    observed: Floats, expected: Floats, variance: Floats, floor: Floats | float, silent_is_news: Flags, reach: float
+    observed: Floats,
+    expected: Floats,
+    variance: Floats,
+    *,
+    floor: Floats | float,
+    silent_is_news: Flags,
+    reach: float,
 ) -> Deviation:
     sd = np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -1,7 +1,8 @@
 """Bank of onset hypotheses: for each node, did a step begin 1..W days ago, and how large is it?
 
-Under "a step d began a days ago in the cells of node n", today's whitened innovations w = P v (P the inverse correlation)
-have the mean d P f with f[i] = g[i, a] / s[i] (footprint over predictive sd), 0 outside of the node. So each day adds
+Under "a step d began a days ago in the cells of node n", today's whitened innovations w = P v (P the inverse
+correlation) have the mean d P f with f[i] = g[i, a] / s[i] (footprint over predictive sd), 0 outside of the node. So
+each day adds
 
     A[n, a] += f'w  (clipped to +-c sqrt(f'Pf)),        B[n, a] += f'Pf,
 
@@ -203,15 +204,14 @@ class OnsetBank:
         parameters = self.parameters
         linear = self.linear[:, :, parameters.youngest_age_days :]
         information = np.maximum(self.information[:, :, parameters.youngest_age_days :], TINY)
-        estimate, dispersion = linear / information, self.over_dispersion()
+        estimate = linear / information
         return (
-            self._best(-1.0, -estimate, linear, information, dispersion, parameters.effect_min_down),
-            self._best(1.0, estimate, linear, information, dispersion, parameters.effect_min_up),
+            self._best(-1.0, -estimate, linear, information, smallest=parameters.effect_min_down),
+            self._best(1.0, estimate, linear, information, smallest=parameters.effect_min_up),
         )
 
-    def _best(
-        self, sign: float, size: Floats, linear: Floats, information: Floats, dispersion: Floats, smallest: float
-    ) -> OnsetScores:
+    def _best(self, sign: float, size: Floats, linear: Floats, information: Floats, *, smallest: float) -> OnsetScores:
+        dispersion = self.over_dispersion()
         ticket = max(smallest, self.parameters.effect_min_ticket)
         effect = sign * np.clip(size, np.array([smallest, ticket])[:, None, None], self.parameters.effect_max)
         ratio = np.where(effect * linear > 0, effect * linear - 0.5 * effect**2 * information, 0.0)

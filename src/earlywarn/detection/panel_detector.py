@@ -9,8 +9,8 @@ For each closed day, in this order (K cells, M = 2K log series: K counts, then K
  5. the sector mix of each region is ranked against its past (`mix_anomaly`);
  6. correlations and mixes learn the day, and a day passes in the random walks.
 
-Here are no thresholds, no episodes and no alerts, no I/O, no clock and no random number but the trees' fixed seed. The alerting
-layer calls `accept` when an episode has lasted long enough to be the new normal.
+Here are no thresholds, no episodes and no alerts, no I/O, no clock and no random number but the trees' fixed seed.
+The alerting layer calls `accept` when an episode has lasted long enough to be the new normal.
 
 A cell without transactions is missing where few are expected, and evidence (half a payment) where many are; a cell long
 silent is dormant. An amount that is not positive (refunds) is missing. See `DetectorParameters`.
@@ -27,63 +27,34 @@ Example:
     ...     wave = 1.0 + 0.02 * ((7 * age) % 5 - 2)
     ...     count = np.array([1000 * wave * (0.7 if age >= 100 else 1.0), 1000 / wave]).astype(np.int64)
     ...     scores = detector.step(date(2024, 1, 1) + timedelta(age), cells, count, 50 * count)
-    >>> scores.nodes[0].label, bool(scores.ready[0]), bool(scores.down.score[0] > 10), int(scores.down.onset_age_days[0])
-    ('CH01 x 05', True, True, 9)
+    >>> scores.nodes[0].label, bool(scores.ready[0]), bool(scores.down.score[0] > 10)
+    ('CH01 x 05', True, True)
+    >>> int(scores.down.onset_age_days[0])
+    9
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date
 from statistics import NormalDist
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from earlywarn.detection.cell_activity import CellActivity
-from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Evidence, Floats, Integers, Measure
+from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Floats, Integers, Measure
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.hierarchy import Node, NodeTree, SeriesKey
 from earlywarn.detection.node_deviation import node_deviations
-from earlywarn.detection.onset_bank import SHAPES, OnsetBank, OnsetScores
+from earlywarn.detection.node_evidence import absorbed, contributions, evidence
+from earlywarn.detection.onset_bank import OnsetBank
+from earlywarn.detection.panel_day import DayFeatures, FeatureRow, PanelDay, panel_day
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
 from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
-
-
-class FeatureRow(Protocol):
-    """A day's features in a region: see `domain.day_features`."""
-
-    @property
-    def values(self) -> Sequence[float] | Floats:
-        """Return the P values, in the order of `DayFeatures.names`."""
-
-    @property
-    def inflation(self) -> float:
-        """Return the factor on the variance of such a day, 1 on usual ones."""
-
-
-class DayFeatures(Protocol):
-    """The calendar of a panel: see `domain.day_features`."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the P feature names, "const" among them."""
-
-    def row(self, region: str, day: date) -> FeatureRow:
-        """Return the features of a day in a region."""
-
-
-class _Day(msgspec.Struct, frozen=True):
-    """A day as the regressions see it: design [M, P], inflation [M], weekday, counts and amounts [M]."""
-
-    design: Floats
-    inflation: Floats
-    weekday: int
-    observed: Floats
 
 
 class PanelDetector:
@@ -96,6 +67,12 @@ class PanelDetector:
 
     def __init__(self, parameters: DetectorParameters, features: DayFeatures) -> None:
         self.parameters, self.features = parameters, features
+        self._reach = NormalDist().inv_cdf(0.5 + parameters.interval_probability / 2)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set everything learned to nothing."""
+        parameters, features = self.parameters, self.features
         self._day: date | None = None
         self._tree = NodeTree(())
         self._regression = RegressionBank(features.names, parameters.regression)
@@ -106,7 +83,6 @@ class PanelDetector:
         self._activity = CellActivity(
             zero_evidence_transactions=parameters.zero_evidence_transactions, dormant_days=parameters.dormant_days
         )
-        self._reach = NormalDist().inv_cdf(0.5 + parameters.interval_probability / 2)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -127,7 +103,8 @@ class PanelDetector:
         Args:
             day: local day, later than the last one; days left out pass without news.
             series: K keys (region, sector), strictly ascending; earlier ones must all be among them.
-            transactions: int64[K], 0 where there were none. amount_minor: int64[K], minor units.
+            transactions: int64[K], 0 where there were none.
+            amount_minor: int64[K], minor units.
             usable: False for a break of coverage: the day passes, nothing is learned or scored.
 
         Raises:
@@ -142,7 +119,8 @@ class PanelDetector:
         if self._day is not None:
             self._pass_silently((day - self._day).days - 1)
         self._day = day
-        return self._score(day, self._see(day, transactions, amount_minor), usable=usable)
+        observed = np.concatenate([transactions, amount_minor]).astype(np.float64)
+        return self._score(panel_day(day, self._tree, self.features, observed), usable=usable)
 
     def accept(self, nodes: Iterable[Node]) -> None:
         """Take the present level of these nodes as the new normal: level variance jumps, evidence is forgotten.
@@ -177,19 +155,7 @@ class PanelDetector:
         self._regression.drift_days(days)
         self._onset.age(days)
 
-    def _see(self, day: date, transactions: Integers, amount_minor: Integers) -> _Day:
-        tree = self._tree
-        rows = [self.features.row(region, day) for region in tree.regions]
-        values = np.array([row.values for row in rows], dtype=np.float64).reshape(len(rows), len(self.features.names))
-        inflation = np.array([row.inflation for row in rows], dtype=np.float64)
-        return _Day(
-            design=np.tile(values[tree.region_of], (2, 1)),
-            inflation=np.tile(inflation[tree.region_of], 2),
-            weekday=day.weekday(),
-            observed=np.concatenate([transactions, amount_minor]).astype(np.float64),
-        )
-
-    def _score(self, day: date, seen: _Day, *, usable: bool) -> DayScores:
+    def _score(self, seen: PanelDay, *, usable: bool) -> DayScores:
         drifting: tuple[tuple[SeriesKey, Measure], ...] = ()
         footprint = np.zeros((2 * len(self._tree.series), self.parameters.onset.window_days))
         correlation = self._correlation.correlation()
@@ -198,14 +164,10 @@ class PanelDetector:
             prediction, footprint = innovation.prediction, innovation.footprint
             drifting = self._learn_evidence(innovation, seen)
             amounts = slice(len(self._tree.series), None)
-            mix = self._mixes.learn(
-                self._mixes.shares(
-                    prediction.mean[amounts],
-                    innovation.error[amounts],
-                    prediction.sd[amounts],
-                    innovation.seen[amounts],
-                )
+            shares = self._mixes.shares(
+                prediction.mean[amounts], innovation.error[amounts], prediction.sd[amounts], innovation.seen[amounts]
             )
+            mix = self._mixes.learn(shares)
         else:
             prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
             mix = np.full(len(self._mixes.regions), np.nan)
@@ -216,24 +178,24 @@ class PanelDetector:
         down, up = self._onset.scores()
         usable_days = self._usable_days()
         return DayScores(
-            day=day,
+            day=seen.day,
             usable=usable,
             nodes=self._tree.nodes,
             ready=usable_days >= self.parameters.ready_days,
             usable_days=usable_days,
-            down=_evidence(down),
-            up=_evidence(up),
+            down=evidence(down),
+            up=evidence(up),
             transactions=deviations[0],
             amount=deviations[1],
             mean_ticket=deviations[2],
-            absorbed=np.stack([self._absorbed(footprint, side) for side in (down, up)]),
-            contributions=self._contributions(down, up),
+            absorbed=np.stack([absorbed(self._tree, footprint, side) for side in (down, up)]),
+            contributions=contributions(self._tree, self._onset.by_cell, down, up),
             mix_regions=self._mixes.regions,
             mix_rank=mix,
             drifting=drifting,
         )
 
-    def _learn_levels(self, seen: _Day) -> Innovation:
+    def _learn_levels(self, seen: PanelDay) -> Innovation:
         """Turn the day into log values, missing ones NaN, and let the regressions learn them."""
         cells = len(self._tree.series)
         usual = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
@@ -244,7 +206,7 @@ class PanelDetector:
             self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
         return self._regression.learn(values, seen.design, seen.inflation, seen.weekday)
 
-    def _learn_evidence(self, innovation: Innovation, seen: _Day) -> tuple[tuple[SeriesKey, Measure], ...]:
+    def _learn_evidence(self, innovation: Innovation, seen: PanelDay) -> tuple[tuple[SeriesKey, Measure], ...]:
         """Whiten, add to the evidence, watch for drift, learn the correlation; return who drifts."""
         parameters, tree = self.parameters, self._tree
         clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
@@ -287,21 +249,6 @@ class PanelDetector:
         totals = [int(np.median(learned[member])) for member in self._tree.members[len(learned) :]]
         return np.concatenate([learned, np.array(totals, dtype=np.int64)])
 
-    def _absorbed(self, footprint: Floats, side: OnsetScores) -> Floats:
-        """Return float64[G]: share of the best step that the baseline has taken in, a mean over the cells seen."""
-        amounts = footprint[len(self._tree.series) :]
-        heard = amounts > 0
-        members = self._tree.members.astype(np.float64)
-        share = (members @ np.where(heard, 1.0 - amounts, 0.0)) / np.maximum(members @ heard.astype(np.float64), 1.0)
-        return np.take_along_axis(share, side.onset_age_days[:, None], axis=1)[:, 0]
-
-    def _contributions(self, down: OnsetScores, up: OnsetScores) -> Floats:
-        falls = down.score >= up.score
-        shape = np.where(falls, down.shape, up.shape)
-        age = np.where(falls, down.onset_age_days, up.onset_age_days)
-        effect = np.where(falls, down.effect, up.effect)
-        return np.where(self._tree.members, self._onset.by_cell[shape, :, age] * effect[:, None], 0.0)
-
     def state(self) -> dict[str, Any]:
         """Return everything learned as plain values and arrays, for `domain.state.encode_state`."""
         return {
@@ -324,7 +271,7 @@ class PanelDetector:
         """
         if tuple(state["features"]) != self.features.names:
             raise SnapshotError(f"the state's features {state['features']} are not the panel's {self.features.names}")
-        self.__init__(self.parameters, self.features)  # type: ignore[misc] # a fresh start, as after construction
+        self._begin()
         self._grow(NodeTree([(region, sector) for region, sector in state["series"]]))
         self._day = date.fromisoformat(state["day"]) if state["day"] else None
         self._regression.restore(state["regression"])
@@ -333,15 +280,3 @@ class PanelDetector:
         self._drift.restore(state["drift"])
         self._mixes.restore(state["mixes"])
         self._activity.silent_days = state["silent_days"].copy()
-
-
-def _evidence(side: OnsetScores) -> Evidence:
-    """Name the measure: a step of count and amount alike is one of the amount, that of a ticket is its own."""
-    measure_of_shape = np.array([MEASURES.index({"joint": "amount", "ticket": "mean_ticket"}[s]) for s in SHAPES])
-    return Evidence(
-        score=side.score,
-        effect=side.effect,
-        effect_sd=side.effect_sd,
-        onset_age_days=side.onset_age_days,
-        measure=measure_of_shape[side.shape],
-    )

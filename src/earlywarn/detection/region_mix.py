@@ -1,8 +1,8 @@
 """The sector mixes of all regions of a panel, each judged by its own `MixAnomaly`.
 
-A sector's value is the residual of its share in the region's amount, e_k - log(sum of observed / sum of expected) over the
-cells seen, in predictive standard deviations, mapped to [0, 1] by the normal distribution function; a sector not
-seen today stands at 0.5, where it tells nothing. A shock that the whole region shares leaves the mix alone.
+A sector's value is the residual of its share in the region's amount, e_k - log(sum of observed / sum of expected)
+over the cells seen, in predictive standard deviations, mapped to [0, 1] by the normal distribution function; a sector
+not seen today stands at 0.5, where it tells nothing. A shock that the whole region shares leaves the mix alone.
 
 Example:
     >>> from earlywarn.detection.hierarchy import NodeTree

@@ -36,81 +36,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.detection.robust_scale import ScaleParameters, memory_at, next_variance
+from earlywarn.detection.regression_parameters import LEVEL_FEATURE, PRIOR_SD, WEEKDAY_FEATURES, RegressionParameters
+from earlywarn.detection.robust_scale import memory_at, next_variance
 from earlywarn.errors import ConfigError, SnapshotError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-LEVEL_FEATURE = "const"
-WEEKDAY_FEATURES = tuple(f"d{weekday}" for weekday in range(6))
-PRIOR_SD: dict[str, float] = {
-    LEVEL_FEATURE: 0.5**0.5,
-    **dict.fromkeys(WEEKDAY_FEATURES, 1.0),
-    **dict.fromkeys(("hol_wd", "hol_sat"), 0.6),
-    **dict.fromkeys(("hol_sun", "dec24", "dec31", "bf", "advsun", "eastsun"), 0.4),
-    "ramp": 0.3,
-    **dict.fromkeys(("pre", "post"), 0.25),
-    **dict.fromkeys(("bridge", "between"), 0.2),
-    **dict.fromkeys(("c1", "s1"), 0.12),
-    **dict.fromkeys(("post2", "school"), 0.1),
-    **dict.fromkeys(("payday", "mstart", "paysince"), 0.05),
-    **dict.fromkeys(("c2", "s2"), 0.04),
-}
-"""Prior standard deviation of a feature's effect (log units): how much such days differ in card data at large.
-The constant's is that of the first level, which starts at the first value seen."""
-
-
-class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of a calendar regression (variances in units of R per day where named so).
-
-    Attributes:
-        level_drift: q, daily variance of the level's random walk, in units of R.
-        weekday_drift: q_w, the same of each weekday effect.
-        variance_start: R before anything is known (squared log units).
-        variance_min: smallest R (squared log units).
-        huber: H, innovation from which a day counts less (standard deviations).
-        huber_start: the same in the first `start_days` days, when the scale is a guess.
-        start_days: observations after which `huber` holds.
-        scale_delay_days: observations before R and the weekday factors are learned.
-        weekday_rate: weight of a new day in its weekday's factor.
-        weekday_shrink: share of the weekday factor's target that is one.
-        weekday_min, weekday_max: bounds of the weekday factor.
-        prior_sd_unknown: prior sd of a feature whose name is not in PRIOR_SD.
-        window_days: W, number of onset ages whose footprint is kept.
-        scale: forgetting and clipping of R.
-    """
-
-    level_drift: float = 0.003
-    weekday_drift: float = 0.0005
-    variance_start: float = 0.02
-    variance_min: float = 1e-4
-    huber: float = 3.0
-    huber_start: float = 8.0
-    start_days: int = 28
-    scale_delay_days: int = 21
-    weekday_rate: float = 0.08
-    weekday_shrink: float = 0.25
-    weekday_min: float = 0.5
-    weekday_max: float = 6.0
-    prior_sd_unknown: float = 0.2
-    window_days: int = 21
-    scale: ScaleParameters = ScaleParameters()
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            ConfigError: a value out of range.
-        """
-        positive = (self.variance_start, self.variance_min, self.huber, self.huber_start, self.prior_sd_unknown)
-        if min(positive) <= 0 or self.window_days < 1 or min(self.level_drift, self.weekday_drift) < 0:
-            raise ConfigError(f"variances, Huber limits and the window must be positive, drifts not negative: {self}")
-        if not (0 <= self.weekday_rate < 1 and 0 <= self.weekday_shrink <= 1):
-            raise ConfigError(f"weekday_rate and weekday_shrink must be shares: {self}")
-        if not 0 < self.weekday_min <= 1 <= self.weekday_max:
-            raise ConfigError(f"0 < weekday_min <= 1 <= weekday_max must hold: {self}")
 
 
 class Prediction(msgspec.Struct, frozen=True):

@@ -1,0 +1,5 @@
+"""placeholder"""
+def backtest() -> None:
+    """x"""
+def score() -> None:
+    """x"""

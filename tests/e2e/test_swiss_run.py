@@ -47,7 +47,11 @@ def test_daily_cells_equal_the_input(swiss_run: Path) -> None:
 
 def test_totals_are_the_sums_of_their_parts(swiss_run: Path) -> None:
     """Regions, sectors and the panel equal the sum of their cells in every bucket and every window."""
-    columns = ["transactions", "amount_minor", *(f"{m}_{w}" for m in ("transactions", "amount_minor") for w in ("7d", "28d"))]
+    columns = [
+        "transactions",
+        "amount_minor",
+        *(f"{m}_{w}" for m in ("transactions", "amount_minor") for w in ("7d", "28d")),
+    ]
     sums = ", ".join(f"sum({name}) as {name}" for name in columns)
     file = f"'{swiss_run}/aggregates.parquet'"
     for level, keys in (("region", "region"), ("sector", "sector"), ("panel", "panel")):
@@ -143,7 +147,9 @@ def test_divisions_keep_the_panels_total(swiss_run: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(swiss_run: Path, earlywarn: Command, tmp_path: Path) -> None:
     """Replaying gives the same alerts and aggregates, byte for byte."""
     panel = SAMPLE.parent / "panel.toml"
-    finished = earlywarn("run", SAMPLE, "--config", panel, "--mapping", "swiss-cards", "--out", tmp_path, "--no-report", "--json")
+    finished = earlywarn(
+        "run", SAMPLE, "--config", panel, "--mapping", "swiss-cards", "--out", tmp_path, "--no-report", "--json"
+    )
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["records"] == 22_458
     for name in ("alerts.jsonl", "aggregates.parquet", "divisions.parquet"):

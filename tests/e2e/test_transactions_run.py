@@ -86,9 +86,7 @@ def test_broken_records_are_listed_with_their_reasons(generated: Path, ran: Path
     assert json.loads((ran / "summary.json").read_text())["rejected"] == counted
 
 
-def test_chopping_into_files_changes_nothing(
-    earlywarn: Command, generated: Path, ran: Path, tmp_path: Path
-) -> None:
+def test_chopping_into_files_changes_nothing(earlywarn: Command, generated: Path, ran: Path, tmp_path: Path) -> None:
     """The same records dealt into three files, each a partition of its own, give the same final values and alerts."""
     with pa.input_stream(str(generated / "tx.jsonl.zst")) as stream:
         lines = stream.read().splitlines(keepends=True)

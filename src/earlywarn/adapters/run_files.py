@@ -75,7 +75,7 @@ class _FileSink:
             self.alerts[output.id] = output
             self._lines.write(self._encode(output) + b"\n")
 
-    def reject(self, _feed: int, batch: DecodedBatch, index: int, reject: Reject) -> None:
+    def reject(self, batch: DecodedBatch, index: int, reject: Reject) -> None:
         """Keep a rejected record's place and reason."""
         self._rejects.add(batch.place(index), reject)
 

@@ -208,7 +208,9 @@ class BlockFold:
         else:
             event_ms = (item.ts - _EPOCH) // _MILLISECOND
         if not _EARLIEST_MS <= event_ms <= _LATEST_MS:
-            return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{event_ms} ms is not within 1990..2100")
+            return Reject(
+                reason=RejectReason.TIME_INVALID, field="ts", detail=f"{event_ms} ms is not within 1990..2100"
+            )
         if event_ms > latest:
             return Reject(
                 reason=RejectReason.TIME_IN_FUTURE,
@@ -219,7 +221,9 @@ class BlockFold:
             return Reject(reason=RejectReason.COUNT_OUT_OF_RANGE, field="count", detail=str(item.count)[:40])
         amount = item.amount_minor if item.kind == "purchase" else abs(item.amount_minor)
         if not 0 <= amount <= AMOUNT_LIMIT_MINOR:
-            return Reject(reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=f"{item.amount_minor}"[:40])
+            return Reject(
+                reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=f"{item.amount_minor}"[:40]
+            )
         if route.currency != route.panel.currency:
             converted = route.panel.rates.convert(amount, route.currency, _EPOCH_ORDINAL + event_ms // _DAY_MS)
             if converted is None:

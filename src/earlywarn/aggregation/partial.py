@@ -32,7 +32,9 @@ class SourceRow(msgspec.Struct, frozen=True, array_like=True, gc=False, order=Tr
     transactions: int
 
 
-class Partial(msgspec.Struct, frozen=True, kw_only=True, rename={"partition": "p", "partitions": "P", "event_time_ms": "M"}):
+class Partial(
+    msgspec.Struct, frozen=True, kw_only=True, rename={"partition": "p", "partitions": "P", "event_time_ms": "M"}
+):
     """One record of a partials log.
 
     `since` is the offset after which rows may have changed (the sender's previous record of the

@@ -119,9 +119,9 @@ class BucketTrack:
         numbers[key] = numbers.get(key, 0) + 1
         return numbers[key]
 
-    def has_vintages(self, index: int, key: tuple[str | None, str | None]) -> bool:
-        """Return whether a (region, sector) was revised in a bucket."""
-        return key in self._vintages.get(index, ())
+    def revised(self, index: int) -> frozenset[tuple[str | None, str | None]]:
+        """Return every (region, sector) that was revised in a bucket."""
+        return frozenset(self._vintages.get(index, ()))
 
     def covers(self, index: int, length: int) -> bool:
         """Return whether the panel is old enough for a window of `length` buckets that ends at `index`."""

@@ -1,6 +1,7 @@
 """An episode: one node, one direction, from its alarm to its resolution. Hysteresis keeps it whole."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -84,13 +85,13 @@ class Records:
         stairs.append((day.toordinal(), round(ratio, 4)))
         del stairs[: -self.length]
 
-    def state(self) -> list[object]:
+    def state(self) -> list[list[Any]]:
         """Return the staircases as plain values."""
         return [[*key, [list(step) for step in stairs]] for key, stairs in sorted(self._stairs.items())]
 
-    def restore(self, saved: list[list[object]]) -> None:
+    def restore(self, saved: list[list[Any]]) -> None:
         """Take over what `state` returned."""
         self._stairs = {
-            (str(region), str(sector), str(direction)): [(step[0], step[1]) for step in stairs]
-            for region, sector, direction, stairs in saved  # type: ignore[attr-defined]  # plain values
+            (region, sector, direction): [(day, score) for day, score in stairs]
+            for region, sector, direction, stairs in saved
         }

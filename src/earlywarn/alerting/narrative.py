@@ -34,7 +34,13 @@ def narrate(alert: Alert, names: Names) -> str:
         return _coverage(alert, names)
     if alert.kind == "model":
         return _model(alert, names)
-    parts = [_headline(alert, names), _size(alert, names), _unusual(alert), _neighbours(alert), _contributors(alert, names)]
+    parts = [
+        _headline(alert, names),
+        _size(alert, names),
+        _unusual(alert),
+        _neighbours(alert),
+        _contributors(alert, names),
+    ]
     if alert.status == "resolved":
         parts.append(f"Resolved: back within its usual range after {day(alert.resolved_on)}.")
     return " ".join(part for part in parts if part)

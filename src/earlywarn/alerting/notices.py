@@ -82,9 +82,7 @@ class Notices:
 
     def _coverage_alert(self, episode: Episode, coverage: Coverage, day: date, status: Status) -> Alert:
         missing = 1 - coverage.share
-        grade: Severity = (
-            "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
-        )
+        grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
         least = 1 - self.parameters.coverage_share
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),

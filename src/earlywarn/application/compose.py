@@ -60,9 +60,7 @@ class Run:
         fold = self.settings.fold
         return RunFold(
             [each.panel for each in self.panels],
-            PartialsFold(
-                partitions=partitions, block_size=fold.block_size, lateness_seconds=fold.lateness_seconds
-            ),
+            PartialsFold(partitions=partitions, block_size=fold.block_size, lateness_seconds=fold.lateness_seconds),
             revision_horizon_days=fold.revision_horizon_days,
             coverage=self.settings.coverage,
             detector_of=detector_of,
@@ -90,9 +88,7 @@ def compose(settings: Settings) -> Run:
     if problems:
         raise ConfigError("\n".join(problems))
     base = panels[0].panel.calendar.base_bucket_seconds
-    settings = msgspec.structs.replace(
-        settings, fold=msgspec.structs.replace(settings.fold, base_bucket_seconds=base)
-    )
+    settings = msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, base_bucket_seconds=base))
     return Run(
         settings=settings,
         panels=tuple(panels),
@@ -106,7 +102,9 @@ def _conflicts(settings: Settings) -> list[str]:
     """Return what is wrong between the panels of a run."""
     ids = [panel.id for panel in settings.panels]
     problems = [f"panels: id {name!r} stands twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
-    problems += [f"panels: id {name!r}: may not be empty or hold / % *" for name in ids if not name or set(name) & set("/%*")]
+    problems += [
+        f"panels: id {name!r}: may not be empty or hold / % *" for name in ids if not name or set(name) & set("/%*")
+    ]
     takers: dict[str, str] = {}
     for panel in settings.panels:
         for country in panel.countries or ("every other country",):
@@ -116,5 +114,3 @@ def _conflicts(settings: Settings) -> list[str]:
     if len({panel.base_bucket_seconds for panel in settings.panels}) > 1:
         problems.append("panels: base_bucket_seconds differs between them; a run has one")
     return problems
-
-

@@ -5,7 +5,7 @@ oldest, so that many files cover their time together and the memory stays bounde
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from earlywarn.aggregation.intake import Outcome
 from earlywarn.aggregation.partial import Partial
@@ -22,27 +22,32 @@ class FeedBatch(Protocol):
         """Decoded records."""
 
 
-class Feed(Protocol):
+_Batch = TypeVar("_Batch", bound=FeedBatch)
+_Batch_co = TypeVar("_Batch_co", bound=FeedBatch, covariant=True)
+_Batch_contra = TypeVar("_Batch_contra", bound=FeedBatch, contravariant=True)
+
+
+class Feed(Protocol[_Batch_co]):
     """A finite source of records."""
 
-    def batches(self) -> Iterator[FeedBatch]:
+    def batches(self) -> Iterator[_Batch_co]:
         """Yield the records in order."""
 
 
-class Sink(Protocol):
+class Sink(Protocol[_Batch_contra]):
     """Takes what a run gives: outputs in order, and the records that were not accepted."""
 
     def publish(self, output: Output) -> None:
         """Take one output."""
 
-    def reject(self, feed: int, batch: FeedBatch, index: int, reject: Reject) -> None:
-        """Take a rejected record: the one at `index` of a batch of a feed."""
+    def reject(self, batch: _Batch_contra, index: int, reject: Reject) -> None:
+        """Take a rejected record: the one at `index` of a batch."""
 
     def advance(self, records: int) -> None:
         """Note progress: so many records were folded since the last call."""
 
 
-def run_embedded(run: Run, feeds: Sequence[Feed], sink: Sink, *, received_ms: int) -> RunFold:
+def run_embedded(run: Run, feeds: Sequence[Feed[_Batch]], sink: Sink[_Batch], *, received_ms: int) -> RunFold:
     """Fold all feeds to their ends; return the fold as it stands then.
 
     `received_ms` is the time of receipt of every record, against which "in the future" is judged.
@@ -65,12 +70,12 @@ def run_embedded(run: Run, feeds: Sequence[Feed], sink: Sink, *, received_ms: in
             _publish(fold, partial, sink)
         _publish(fold, block.flush(), sink)
         for each in rejected:
-            sink.reject(partition, batch, each.offset - start, each.reject)
+            sink.reject(batch, each.offset - start, each.reject)
         sink.advance(len(batch.outcomes))
     return fold
 
 
-def _publish(fold: RunFold, partial: Partial | None, sink: Sink) -> None:
+def _publish(fold: RunFold, partial: Partial | None, sink: Sink[_Batch]) -> None:
     if partial is not None:
         for output in fold.apply(partial):
             sink.publish(output)

@@ -95,9 +95,7 @@ class RunFold:
         if not closed.complete or not closed.cells:
             return
         usable = not parts.desk.mutes(closed)
-        scores = parts.detector.step(
-            closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable
-        )
+        scores = parts.detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
         yield JudgedDay(closed, scores)
         for alert in parts.desk.step(scores, closed, parts.detector.accept):
             self.sequence += 1

@@ -1,5 +1,9 @@
 """placeholder"""
+
+
 def backtest() -> None:
     """x"""
+
+
 def score() -> None:
     """x"""

@@ -24,20 +24,39 @@ _DEMO_SHOCKS = (
 
 
 def generate(
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl, .jsonl.gz or .jsonl.zst; truth.json and truth.parquet go beside it.", dir_okay=False)],
-    cells: Annotated[list[str] | None, typer.Argument(help="Cells to expand (CSV, Parquet). Without: a synthetic panel.")] = None,
-    transactions: Annotated[int | None, typer.Option(min=1, help="About how many transactions in all; counts and amounts scale.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to write: .jsonl, .jsonl.gz or .jsonl.zst; truth.json and truth.parquet go beside it.",
+            dir_okay=False,
+        ),
+    ],
+    cells: Annotated[
+        list[str] | None, typer.Argument(help="Cells to expand (CSV, Parquet). Without: a synthetic panel.")
+    ] = None,
+    transactions: Annotated[
+        int | None, typer.Option(min=1, help="About how many transactions in all; counts and amounts scale.")
+    ] = None,
     scale: Annotated[float, typer.Option(help="Factor on every count.")] = 1.0,
     poisson: Annotated[bool, typer.Option(help="Draw counts from a Poisson law; --no-poisson keeps them.")] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 1,
     days: Annotated[int, typer.Option(min=1, help="Days of the synthetic panel.")] = 425,
     first_day: Annotated[str, typer.Option(help="First day of the synthetic panel.")] = "2019-01-01",
-    shock: Annotated[list[str] | None, typer.Option(help="A step: first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount].")] = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A step: first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]."
+        ),
+    ] = None,
     late_share: Annotated[float, typer.Option(min=0, max=1, help="Share of records that arrive days late.")] = 0.0,
     duplicate_share: Annotated[float, typer.Option(min=0, max=1, help="Share of records that come twice.")] = 0.0,
     broken_share: Annotated[float, typer.Option(min=0, max=1, help="Broken records on top, as a share.")] = 0.0,
     ecom_share: Annotated[float, typer.Option(min=0, max=1, help="Share of card-not-present payments.")] = 0.0,
-    use_mcc: Annotated[bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")] = False,
+    use_mcc: Annotated[
+        bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")
+    ] = False,
     time_zone: Annotated[str, typer.Option(help="Time zone of the cells' local days.")] = "Europe/Zurich",
 ) -> None:
     """Expand cells into single card transactions with a known truth.
@@ -69,7 +88,9 @@ def generate(
         source = synthetic_cells(seed=seed, first_day=_day(first_day), days=days)
     with counting("Generating", transactions) as progress:
         truth = write_generated(source, options, out, progress)
-    Console(stderr=True).print(f"{out}: {truth.transactions:,} transactions; the truth is in {out.parent / 'truth.json'}")
+    Console(stderr=True).print(
+        f"{out}: {truth.transactions:,} transactions; the truth is in {out.parent / 'truth.json'}"
+    )
 
 
 def demo_cells(path: Path) -> Path:
@@ -84,7 +105,15 @@ def demo_cells(path: Path) -> Path:
             digits = MINOR_UNITS[cell.currency]
             amount = round(cell.amount_minor * factor) / 10**digits
             writer.writerow(
-                [cell.day, cell.region, cell.sector, round(cell.transactions * factor), f"{amount:.{digits}f}", cell.country, cell.currency]
+                [
+                    cell.day,
+                    cell.region,
+                    cell.sector,
+                    round(cell.transactions * factor),
+                    f"{amount:.{digits}f}",
+                    cell.country,
+                    cell.currency,
+                ]
             )
     return path
 

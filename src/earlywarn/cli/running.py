@@ -33,9 +33,26 @@ from earlywarn.domain.alert import Alert
 SAMPLE = Path("data/swiss_cards")
 _EMBEDDED_BLOCK = 20_000
 
-Inputs = Annotated[list[str], typer.Argument(help="Files or globs: cells (CSV, Parquet) or transactions (JSON Lines, CSV, Parquet), also .gz and .zst.")]
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings (TOML). Without: a panel is inferred from the input.", exists=True, dir_okay=False)]
-Mapping = Annotated[str | None, typer.Option(help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files or globs: cells (CSV, Parquet) or transactions (JSON Lines, CSV, Parquet), also .gz and .zst."
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings (TOML). Without: a panel is inferred from the input.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Mapping = Annotated[
+    str | None,
+    typer.Option(help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file."),
+]
 Country = Annotated[str | None, typer.Option(help="Country of the panel, where the input does not say (ISO 3166-1).")]
 Currency = Annotated[str | None, typer.Option(help="Currency of the panel, where the input does not say (ISO 4217).")]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).")]
@@ -95,7 +112,9 @@ def _given(config: Path | None) -> str:
 
 def run(
     inputs: Inputs,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it does not exist.", file_okay=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results; made if it does not exist.", file_okay=False)
+    ],
     config: Config = None,
     mapping: Mapping = None,
     country: Country = None,
@@ -103,8 +122,15 @@ def run(
     time_zone: TimeZone = None,
     region_level: RegionLevel = None,
     run_id: Annotated[str | None, typer.Option("--run", help="Id of the run; part of every alert's id.")] = None,
-    received_at: Annotated[int | None, typer.Option(help="Time of receipt in epoch milliseconds, against which 'in the future' is judged. Default: now.")] = None,
-    sort: Annotated[bool, typer.Option("--sort", help="Put transactions in time order first (for files that are not).")] = False,
+    received_at: Annotated[
+        int | None,
+        typer.Option(
+            help="Time of receipt in epoch milliseconds, against which 'in the future' is judged. Default: now."
+        ),
+    ] = None,
+    sort: Annotated[
+        bool, typer.Option("--sort", help="Put transactions in time order first (for files that are not).")
+    ] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     json: Json = False,
 ) -> None:
@@ -136,8 +162,12 @@ def run(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)] = Path("out/demo"),
-    port: Annotated[int | None, typer.Option(help="Serve the report on this port of localhost until interrupted.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)] = Path(
+        "out/demo"
+    ),
+    port: Annotated[
+        int | None, typer.Option(help="Serve the report on this port of localhost until interrupted.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the report in a browser.")] = True,
     json: Json = False,
 ) -> None:
@@ -152,7 +182,9 @@ def demo(
         earlywarn demo --port 8000 --no-browser
     """
     if SAMPLE.is_dir():
-        ready, files = prepare([str(SAMPLE / "region_sector_daily.csv.gz")], config=SAMPLE / "panel.toml", mapping="swiss-cards")
+        ready, files = prepare(
+            [str(SAMPLE / "region_sector_daily.csv.gz")], config=SAMPLE / "panel.toml", mapping="swiss-cards"
+        )
         result = _run_demo(ready, files, out)
     else:
         with TemporaryDirectory() as folder:

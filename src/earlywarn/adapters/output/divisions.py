@@ -72,11 +72,11 @@ class DivisionsWriter:
                     for at in (0, 1)
                 )
                 for code, count in counts.items():
-                    pair = whole.setdefault(code, [0, 0])
-                    pair[0] += count
-                    pair[1] += amounts[code]
+                    sums = whole.setdefault(code, [0, 0])
+                    sums[0] += count
+                    sums[1] += amounts[code]
                     rows.append(_row(panel, region, system, code, start, count, amounts[code]))
-            rows += [_row(panel, None, system, code, start, pair[0], pair[1]) for code, pair in whole.items()]
+            rows += [_row(panel, None, system, code, start, *sums) for code, sums in whole.items()]
         return pa.Table.from_pylist(rows, SCHEMA)
 
     def __enter__(self) -> Self:

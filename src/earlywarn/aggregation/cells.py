@@ -1,0 +1,76 @@
+"""The cells of a panel as they come into being, and sums of them."""
+
+from earlywarn.aggregation.rows import Integers
+from earlywarn.aggregation.totals import Totals
+from earlywarn.domain.series import CellKey
+from earlywarn.domain.state import State
+
+_UNBORN = 1 << 62
+
+
+class CellIndex:
+    """Numbers the cells of a panel in the order of their first rows.
+
+    A cell is born with the bucket of its first on-time row: from then on it is published, zeros included.
+    """
+
+    def __init__(self, panel: str) -> None:
+        self.panel = panel
+        self._index: dict[CellKey, int] = {}
+        self._births: list[int] = []
+        self._totals = Totals(panel, ())
+        self._born: tuple[int, Integers] | None = None
+
+    def __len__(self) -> int:
+        return len(self._births)
+
+    def place(self, key: CellKey) -> int:
+        """Return the number of a cell; a new one gets the next."""
+        place = self._index.get(key)
+        if place is None:
+            place = self._index[key] = len(self._births)
+            self._births.append(_UNBORN)
+            self._born = None
+        return place
+
+    def appear(self, place: int, bucket: int) -> None:
+        """Note an on-time row of a cell in a bucket (epoch seconds)."""
+        if bucket < self._births[place]:
+            self._births[place] = bucket
+            self._born = None
+
+    def totals(self) -> Totals:
+        """Return the sums over the cells known so far."""
+        if len(self._totals.cells) != len(self):
+            self._totals = Totals(self.panel, tuple(self._index))
+        return self._totals
+
+    def born(self, until: int) -> Integers:
+        """Return the positions in `totals().series` of what exists before `until` (epoch seconds, ascending calls)."""
+        if self._born is None or until < self._born[0]:
+            cells = [place for place, birth in enumerate(self._births) if birth < until]
+            all_born_by = max(self._births, default=0)
+            rows = self.totals().concerned(cells)
+            if all_born_by >= until:
+                return rows
+            self._born = (all_born_by + 1, rows)
+        return self._born[1]
+
+    def born_cells(self, until: int) -> list[int]:
+        """Return the numbers of the cells that exist before `until`, in canonical order."""
+        return [int(place) for place in self.totals().order if self._births[place] < until]
+
+    def keys(self) -> tuple[CellKey, ...]:
+        """Return the cells in the order of their numbers."""
+        return tuple(self._index)
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        return {"cells": [list(cell) for cell in self._index], "births": list(self._births)}
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._index = {CellKey(*cell): place for place, cell in enumerate(saved["cells"])}
+        self._births = list(saved["births"])
+        self._totals = Totals(self.panel, ())
+        self._born = None

@@ -47,6 +47,7 @@ lint: $(VENV)/.dev ## ruff, formatting, import contracts
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy

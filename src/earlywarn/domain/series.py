@@ -1,11 +1,14 @@
 """Series: what is counted. A cell is one sector of one region; totals leave a dimension out."""
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 Level = Literal["panel", "region", "sector", "cell"]
 Measure = Literal["transactions", "amount", "mean_ticket"]
 Resolution = Literal["hour", "day"]
+
+_SERIES_CACHED = 65_536
 
 ALL = "*"
 """Stands in a series_id for the dimension that a total sums over; no code may be this."""
@@ -39,7 +42,12 @@ class Series(NamedTuple):
         >>> Series("CH", "CH04", None).series_id
         'CH/CH04/*'
         """
-        return "/".join(ALL if part is None else quote(part, safe=" ") for part in self)
+        return _series_id(self.panel, self.region, self.sector)
+
+
+@lru_cache(maxsize=_SERIES_CACHED)
+def _series_id(*parts: str | None) -> str:
+    return "/".join(ALL if part is None else quote(part, safe=" ") for part in parts)
 
 
 def series_of(panel: str, cells: tuple[CellKey, ...]) -> tuple[Series, ...]:

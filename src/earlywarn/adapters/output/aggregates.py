@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earlywarn.aggregation.rows import WINDOWS, AggregateRows
+from earlywarn.domain.series import Series
 
 _ROWS_PER_GROUP = 65_536
 _MEANS = {"24h": (24, "hour"), "7d": (7, "day"), "28d": (28, "day")}
@@ -60,13 +61,14 @@ class AggregatesWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         self._newest: dict[tuple[str, str, str], int] = {}
+        self._texts = _SeriesTexts()
 
     def add(self, rows: AggregateRows) -> None:
         """Write the rows of one vintage of one bucket."""
         for at in np.flatnonzero(rows.vintage):
             key = (rows.series[at].series_id, rows.bucket, rows.start)
             self._newest[key] = max(self._newest.get(key, 0), int(rows.vintage[at]))
-        self._waiting.append(_record_batch(rows))
+        self._waiting.append(_record_batch(rows, self._texts))
         self._waiting_rows += len(rows.series)
         if self._waiting_rows >= _ROWS_PER_GROUP:
             self._flush()
@@ -108,14 +110,27 @@ class AggregatesWriter:
             self._draft.unlink(missing_ok=True)
 
 
-def _record_batch(rows: AggregateRows) -> pa.RecordBatch:
+class _SeriesTexts:
+    """The text columns of series, each series worked out once."""
+
+    def __init__(self) -> None:
+        self._places: dict[Series, int] = {}
+        self._known: dict[str, pa.Array] = {}
+
+    def of(self, series: tuple[Series, ...]) -> dict[str, pa.Array]:
+        """Return series_id, level, region and sector of each series."""
+        before = len(self._places)
+        places = [self._places.setdefault(each, len(self._places)) for each in series]
+        if len(self._places) > before or not self._known:
+            names = ("series_id", "level", "region", "sector")
+            self._known = {
+                name: pa.array([getattr(each, name) for each in self._places], pa.string()) for name in names
+            }
+        return {name: known.take(pa.array(places)) for name, known in self._known.items()}
+
+
+def _record_batch(rows: AggregateRows, texts: _SeriesTexts) -> pa.RecordBatch:
     count = len(rows.series)
-    texts = {
-        "series_id": [series.series_id for series in rows.series],
-        "level": [series.level for series in rows.series],
-        "region": [series.region for series in rows.series],
-        "sector": [series.sector for series in rows.series],
-    }
     constant = {
         "panel": rows.panel,
         "bucket": rows.bucket,
@@ -125,7 +140,7 @@ def _record_batch(rows: AggregateRows) -> pa.RecordBatch:
         "coverage_partitions": rows.coverage.partitions,
         "coverage_volume": rows.coverage.volume,
     }
-    columns: dict[str, pa.Array] = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    columns = texts.of(rows.series)
     columns |= {name: pa.repeat(pa.scalar(value, SCHEMA.field(name).type), count) for name, value in constant.items()}
     columns["vintage"] = pa.array(rows.vintage, pa.int32())
     columns["transactions"] = pa.array(rows.transactions)

@@ -1,0 +1,114 @@
+"""The untouched history: its evidence, its false episodes, and the threshold that keeps them at a rate."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from earlywarn.aggregation.rows import ClosedDay
+from earlywarn.application.backtest.judge import Flags, Floats, Integers, Judge, alarms, embed
+from earlywarn.detection.hierarchy import Node
+
+DAYS_PER_YEAR = 365.25
+THRESHOLD_STEP = 0.05
+"""Thresholds are looked for at multiples of this (nats)."""
+_THRESHOLD_MAX = 200.0
+_ROUNDS_MAX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """What one judge said of a history of T days without shocks, over the G nodes of its last day.
+
+    `evidence` is float64[T, 2, G], `ready` bool[T, G], `opened` int64[T]: alerts without a parent.
+    """
+
+    threshold: float
+    nodes: tuple[Node, ...]
+    evidence: Floats
+    ready: Flags
+    opened: Integers
+
+    @property
+    def alarms(self) -> Flags:
+        """Return bool[T, 2, G]: the alarms at the judge's own threshold."""
+        return alarms(self.evidence, self.threshold)
+
+
+def judge_untouched(judge: Judge, days: Sequence[ClosedDay]) -> Untouched:
+    """Judge all `days` from the first on."""
+    judged = [judge.step(closed) for closed in days]
+    nodes = judged[-1].nodes
+    index = {node: place for place, node in enumerate(nodes)}
+    return Untouched(
+        threshold=judge.threshold,
+        nodes=nodes,
+        evidence=np.stack([cast(Floats, embed(each.evidence, each.nodes, index)) for each in judged]),
+        ready=np.stack([cast(Flags, embed(each.ready, each.nodes, index)) for each in judged]),
+        opened=np.array([each.opened for each in judged], dtype=np.int64),
+    )
+
+
+def episode_starts(alarm: Flags, quiet_days: int) -> Flags:
+    """Return where episodes begin: alarms with more than `quiet_days` quiet days before them.
+
+    Args:
+        alarm: bool[T, ...], days first.
+        quiet_days: longest gap within one episode (days).
+
+    >>> days = np.array([1, 1, 0, 0, 1, 0, 0, 0, 1], dtype=bool)
+    >>> np.flatnonzero(episode_starts(days, 2)).tolist()
+    [0, 8]
+    """
+    day = np.arange(len(alarm)).reshape(-1, *[1] * (alarm.ndim - 1))
+    never = -quiet_days - 2
+    latest = np.maximum.accumulate(np.where(alarm, day, never), axis=0)
+    before = np.concatenate([np.full((1, *alarm.shape[1:]), never), latest[:-1]])
+    return cast(Flags, alarm & (day - before > quiet_days + 1))
+
+
+def calibrate(untouched: Untouched, span: slice, rate: float, quiet_days: int) -> float:
+    """Return the lowest threshold from which on cells have at most `rate` false episodes per series-year.
+
+    Episodes of both directions count, those that begin within `span` (places of days). Thresholds below one
+    at which the rate is exceeded do not count, even where episodes have merged into few.
+    """
+    cells = [place for place, node in enumerate(untouched.nodes) if node.level == "cell"]
+    evidence = untouched.evidence[span][:, :, cells]
+    years = float(untouched.ready[span][:, cells].sum()) / DAYS_PER_YEAR
+    highest = min(float(evidence.max(initial=0.0)), _THRESHOLD_MAX)
+    step = int(np.ceil(highest / THRESHOLD_STEP)) + 1
+    while step > 1:
+        lower = (step - 1) * THRESHOLD_STEP
+        if int(episode_starts(alarms(evidence, lower), quiet_days).sum()) > rate * years:
+            break
+        step -= 1
+    return round(step * THRESHOLD_STEP, 6)
+
+
+def calibrated(
+    judge_at: Callable[[float], Judge],
+    days: Sequence[ClosedDay],
+    first: Untouched,
+    *,
+    span: slice,
+    rate: float,
+    quiet_days: int,
+) -> Untouched:
+    """Return the untouched run at a threshold that, in its own run, keeps the rate within `span`.
+
+    The threshold decides what is accepted as normal, and so the evidence that it is chosen from: runs are
+    repeated until the threshold is its own answer, or is the most cautious of those that were tried in vain.
+    """
+    run, tried = first, [0.0]
+    for _ in range(_ROUNDS_MAX):
+        threshold = calibrate(run, span, rate, quiet_days)
+        if threshold == run.threshold:
+            return run
+        if threshold in tried:
+            break
+        tried.append(threshold)
+        run = judge_untouched(judge_at(threshold), days)
+    cautious = max(tried)
+    return run if run.threshold == cautious else judge_untouched(judge_at(cautious), days)

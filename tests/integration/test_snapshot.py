@@ -1,0 +1,106 @@
+"""A snapshot holds all there is: small, and restored to the same future outputs, byte for byte."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from command_line import PANEL, SAMPLE
+
+from earlywarn.adapters.feeds import feeds_of
+from earlywarn.adapters.files import open_inputs, shipped_mapping
+from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.rows import AggregateRows
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.fold import JudgedDay, Output, RunFold
+from earlywarn.application.settings import Settings, load_settings
+from earlywarn.domain.reject import Reject
+from earlywarn.errors import SnapshotError
+from earlywarn.generate import GenerateOptions, generate, synthetic_cells
+from earlywarn.aggregation.intake import decode
+
+RECEIVED_MS = 1_767_225_600_000
+SNAPSHOT_LIMIT_BYTES = 4_000_000
+
+
+def plain(output: Output) -> object:
+    """Return an output as values that compare bit for bit."""
+    if isinstance(output, AggregateRows):
+        arrays = [output.vintage, output.transactions, output.amount_minor, *output.windows.values()]
+        return (output.bucket, output.start, output.series, [each.tobytes() for each in arrays], output.coverage)
+    if isinstance(output, JudgedDay):
+        scores = output.scores
+        return (scores.day, scores.down.score.tobytes(), scores.up.score.tobytes(), scores.transactions.expected.tobytes())
+    return msgspec.json.encode(output)
+
+
+def swiss() -> tuple[Run, list[Partial]]:
+    """Return the run of the 49 Swiss series (without 9999) and its partials."""
+    run = compose(load_settings(PANEL))
+    inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
+    block = run.block_fold(0, 1)
+    partials: list[Partial] = []
+    for batch in feeds_of(inputs, run.panels[0].panel.calendar)[0].batches():
+        outcomes = [each for each in batch.outcomes if isinstance(each, Reject) or each.region != "9999"]
+        sealed, _ = block.add(range(block.position, block.position + len(outcomes)), outcomes, RECEIVED_MS)
+        partials += sealed
+    last = block.flush()
+    assert last is not None
+    return run, [*partials, last]
+
+
+def hourly() -> tuple[Run, list[Partial]]:
+    """Return a run of 49 series by the hour over 14 months, with late rows, and its partials."""
+    panel = msgspec.structs.replace(load_settings(PANEL).panels[0], resolution="hour")
+    run = compose(Settings(run="hourly", panels=(panel,)))
+    options = GenerateOptions(seed=5, transactions=60_000, late_share=0.01)
+    block = run.block_fold(0, 1)
+    partials: list[Partial] = []
+    for lines in generate(synthetic_cells(seed=5, days=425), options):
+        sealed, _ = block.add(range(block.position, block.position + len(lines)), decode(lines), RECEIVED_MS)
+        partials += sealed
+    last = block.flush()
+    assert last is not None
+    return run, [*partials, last]
+
+
+@pytest.mark.parametrize("history", [swiss, hourly])
+def test_a_restored_fold_gives_the_same_future(history: object) -> None:
+    """Wherever the log is cut, a fold restored there publishes what the undisturbed one does, and stands the same."""
+    run, partials = history()  # type: ignore[operator]  # one of the two above
+    cuts = sorted(np.random.default_rng(3).choice(len(partials), 3, replace=False).tolist())
+    undisturbed, restored = run.run_fold(1), run.run_fold(1)
+    for at, partial in enumerate(partials):
+        if at in cuts:
+            snapshot = undisturbed.snapshot()
+            restored = run.run_fold(1)
+            restored.restore(snapshot)
+            assert restored.snapshot() == snapshot
+        for one, other in zip(undisturbed.apply(partial), _all(restored, partial), strict=True):
+            assert plain(one) == plain(other)
+    assert undisturbed.snapshot() == restored.snapshot()
+    assert len(undisturbed.snapshot()) < SNAPSHOT_LIMIT_BYTES
+
+
+def _all(fold: RunFold, partial: Partial) -> Iterator[Output]:
+    yield from fold.apply(partial)
+
+
+def test_a_foreign_snapshot_is_refused() -> None:
+    """A snapshot of another configuration, or bytes that are none, raise an error that says what to do."""
+    settings = load_settings(PANEL)
+    run = compose(settings)
+    other = compose(
+        msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, lateness_seconds=60))
+    )
+    with pytest.raises(SnapshotError, match="fold the log from its start"):
+        other.run_fold(1).restore(run.run_fold(1).snapshot())
+    with pytest.raises(SnapshotError):
+        run.run_fold(1).restore(b"rubbish")
+
+
+def test_the_sample_is_where_the_tests_expect_it() -> None:
+    """The sample and its panel are in the repository, with their source beside them."""
+    assert SAMPLE.is_file()
+    assert "Monitoring Consumption Switzerland" in Path(SAMPLE.parent / "NOTICE.md").read_text()

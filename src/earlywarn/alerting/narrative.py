@@ -10,6 +10,8 @@ from earlywarn.domain.series import ALL
 
 _MEASURES = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 _THIN = "\u202f"
+_NEARLY_SURE = 0.99
+_SHORT_RECORD_DAYS = 28
 
 
 class Names(Protocol):
@@ -35,14 +37,13 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.kind == "model":
         return _model(alert, names)
     parts = [
-        _headline(alert, names),
-        _size(alert, names),
+        _claim(alert, names),
+        _day(alert, names),
+        _certainty(alert),
         _unusual(alert),
         _neighbours(alert),
         _contributors(alert, names),
     ]
-    if alert.status == "resolved":
-        parts.append(f"Resolved: back within its usual range after {day(alert.resolved_on)}.")
     return " ".join(part for part in parts if part)
 
 
@@ -86,33 +87,51 @@ def _pct(value: float) -> str:
     return f"{value:+.0f}{_THIN}%".replace("-", "\u2212")
 
 
-def _headline(alert: Alert, names: Names) -> str:
-    change = alert.change_pct or 0.0
-    word = "below" if change < 0 else "above"
-    what = _MEASURES[alert.measure]
-    return f"{subject(alert, names)}: {what} {abs(change):.0f}{_THIN}% {word} expected on {day(alert.as_of)}"
+def _claim(alert: Alert, names: Names) -> str:
+    """Say what changed, by how much and since when; of a resolved alert, that it is over."""
+    effect = _first(alert, "effect")
+    size = f"{abs(effect.value):.0f}{_THIN}%" if effect is not None else "an unknown size"
+    what, since = _MEASURES[alert.measure], day(alert.opened_on)
+    if alert.status == "resolved":
+        word = "fall" if alert.direction == "down" else "rise"
+        until = day(alert.resolved_on)
+        return f"{subject(alert, names)}: the {word} of {what} by {size} from {since} is over; last seen on {until}."
+    return f"{subject(alert, names)}: {what} {alert.direction} {size} since {since}."
 
 
-def _size(alert: Alert, names: Names) -> str:
+def _day(alert: Alert, names: Names) -> str:
+    """Say what the revision's day was against what was expected of it."""
     if alert.observed is None or alert.expected is None or alert.lower is None or alert.upper is None:
-        return "."
+        return ""
     currency = names.currency(alert.panel)
     observed, expected, lower, upper = (
         quantity(value, alert.measure, currency) for value in (alert.observed, alert.expected, alert.lower, alert.upper)
     )
-    text = f"({observed} against {expected}, usual range {lower} to {upper})"
-    effect = _first(alert, "effect")
-    if effect is None:
-        return f"{text}."
-    return f"{text}; {_pct(effect.value)} since {day(alert.opened_on)}, probability {alert.probability:.0%}."
+    change = alert.change_pct or 0.0
+    word = "below" if change < 0 else "above"
+    return (
+        f"On {day(alert.as_of)}: {observed} against {expected} expected, {abs(change):.0f}{_THIN}% {word} expected "
+        f"(usual range {lower} to {upper})."
+    )
+
+
+def _certainty(alert: Alert) -> str:
+    if alert.status == "resolved":
+        return ""
+    low, high = _first(alert, "effect_lower"), _first(alert, "effect_upper")
+    between = f", between {_pct(low.value)} and {_pct(high.value)}" if low is not None and high is not None else ""
+    sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
+    return f"A true change with a probability of {sure}{_THIN}%{between}."
 
 
 def _unusual(alert: Alert) -> str:
     last, record = _first(alert, "days_since_as_extreme"), _first(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
-        return f"No {direction} here was this marked in the {last.value:.0f} days before."
-    return f"The most marked {direction} here in {record.value:.0f} days on record." if record is not None else ""
+        return f"The last {direction} here as marked as this was {last.value:.0f} days before."
+    if record is None or record.value < _SHORT_RECORD_DAYS:
+        return ""
+    return f"No {direction} here was as marked in all {record.value:.0f} days on record."
 
 
 def _neighbours(alert: Alert) -> str:

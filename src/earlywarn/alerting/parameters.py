@@ -21,7 +21,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
     """
 
-    alarm_evidence: float = 7.0
+    alarm_evidence: float = 9.0
     resolve_ratio: float = 0.6
     quiet_days: int = 7
     hold_days: int = 10

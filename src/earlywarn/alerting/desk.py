@@ -20,7 +20,7 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.severity import probability, severity
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Status
+from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
@@ -101,8 +101,9 @@ class AlertDesk:
                 continue
             at = place[key[:2]]
             episode = self._episodes[key]
-            alarm = float(ratio[at]) if ratio[at] >= other[at] else min(float(ratio[at]), 0.0)
-            episode.observe(scores.day, alarm, resolve_ratio=self.parameters.resolve_ratio)
+            alarm = float(ratio[at]) if ratio[at] >= other[at] else 0.0
+            effect_pct = Reading(scores, members, at, direction).effect_pct
+            episode.observe(scores.day, alarm, effect_pct, resolve_ratio=self.parameters.resolve_ratio)
             status = self._news(episode, scores, at, float(ratio[at]), opened=at in opened, family=episode.id in family)
             if status is not None:
                 alerts.append(self._alert(episode, scores, members, at, float(ratio[at]), status))
@@ -173,6 +174,9 @@ class AlertDesk:
             episode.region, episode.sector, episode.direction, ratio, episode.opened_on
         )
         record_days = (scores.day - self._first_ready).days + 1 if self._first_ready else 0
+        evidence = reading.evidence(self.panel, last_as_extreme=last, days_on_record=record_days)
+        if status == "resolved":
+            evidence = (*evidence, Evidence(name="largest_effect", value=episode.effect_pct, unit="pct"))
         node = scores.nodes[at]
         series = Series(self.panel, node.region, node.sector)
         return Alert(
@@ -201,7 +205,7 @@ class AlertDesk:
             upper=reading.upper,
             change_pct=reading.change_pct,
             score=round(ratio, 3),
-            evidence=reading.evidence(self.panel, last_as_extreme=last, days_on_record=record_days),
+            evidence=evidence,
             parent=episode.parent,
             children=tuple(episode.children),
             supersedes=None,

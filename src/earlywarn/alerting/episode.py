@@ -20,7 +20,7 @@ class Episode(msgspec.Struct):
     """The state of one open episode; days are local dates.
 
     `alarm_days` counts alarm days in a row since the level was last accepted, `quiet_days` those below
-    the resolve ratio; `score` is the highest so far.
+    the resolve ratio; `score` is the highest so far, `effect_pct` the step estimated on that day.
     """
 
     id: str
@@ -34,13 +34,14 @@ class Episode(msgspec.Struct):
     revision: int = 0
     severity: Severity = "medium"
     score: float = 0.0
+    effect_pct: float = 0.0
     alarm_days: int = 0
     quiet_days: int = 0
     parent: str | None = None
     children: list[str] = []
 
-    def observe(self, day: date, ratio: float, *, resolve_ratio: float) -> None:
-        """Take in a day's score (1 = threshold)."""
+    def observe(self, day: date, ratio: float, effect_pct: float, *, resolve_ratio: float) -> None:
+        """Take in a day's score (1 = threshold) and the step it stands for, in per cent."""
         if ratio > 1:
             self.alarm_days += 1
             self.last_alarm_on = day
@@ -49,7 +50,8 @@ class Episode(msgspec.Struct):
         else:
             self.quiet_days += 1
             self.alarm_days = 0
-        self.score = max(self.score, ratio)
+        if ratio > self.score:
+            self.score, self.effect_pct = ratio, effect_pct
 
 
 class Records:

@@ -36,6 +36,8 @@ def narrate(alert: Alert, names: Names) -> str:
         return _coverage(alert, names)
     if alert.kind == "model":
         return _model(alert, names)
+    if alert.status == "resolved":
+        return f"{_claim(alert, names)} {_day(alert, names)}".strip()
     parts = [
         _claim(alert, names),
         _day(alert, names),
@@ -89,13 +91,13 @@ def _pct(value: float) -> str:
 
 def _claim(alert: Alert, names: Names) -> str:
     """Say what changed, by how much and since when; of a resolved alert, that it is over."""
-    effect = _first(alert, "effect")
+    effect = _first(alert, "largest_effect") or _first(alert, "effect")
     size = f"{abs(effect.value):.0f}{_THIN}%" if effect is not None else "an unknown size"
     what, since = _MEASURES[alert.measure], day(alert.opened_on)
     if alert.status == "resolved":
         word = "fall" if alert.direction == "down" else "rise"
         until = day(alert.resolved_on)
-        return f"{subject(alert, names)}: the {word} of {what} by {size} from {since} is over; last seen on {until}."
+        return f"{subject(alert, names)}: the {word} of {what} by {size} that began on {since} is over, last seen on {until}."
     return f"{subject(alert, names)}: {what} {alert.direction} {size} since {since}."
 
 
@@ -116,8 +118,6 @@ def _day(alert: Alert, names: Names) -> str:
 
 
 def _certainty(alert: Alert) -> str:
-    if alert.status == "resolved":
-        return ""
     low, high = _first(alert, "effect_lower"), _first(alert, "effect_upper")
     between = f", between {_pct(low.value)} and {_pct(high.value)}" if low is not None and high is not None else ""
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"

@@ -14,7 +14,7 @@ def probability(score: float, parameters: AlertParameters) -> float:
     The figure is rounded to four digits and never says certainty.
 
     >>> probability(1.0, AlertParameters()), probability(1.5, AlertParameters())
-    (0.9, 0.9967)
+    (0.9, 0.9988)
     """
     at_alarm = parameters.probability_at_alarm
     logit = math.log(at_alarm / (1 - at_alarm)) + (score - 1) * parameters.alarm_evidence

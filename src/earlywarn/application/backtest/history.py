@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.application.compose import Run
@@ -11,7 +12,7 @@ from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.domain.reject import Reject
 from earlywarn.errors import InputError
 
-_KEEP_NO_REJECT: Callable[[int, FeedBatch, int, Reject], None] = lambda *_: None  # noqa: E731
+_Batch = TypeVar("_Batch", bound=FeedBatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class History:
     rejected: Mapping[str, int]
 
 
-class _DaysSink:
+class _DaysSink(Generic[_Batch]):
     """Keeps closed days, and lets everything else go."""
 
-    def __init__(self, reject: Callable[[int, FeedBatch, int, Reject], None], progress: Callable[[int], None]) -> None:
+    def __init__(self, reject: Callable[[_Batch, int, Reject], None], progress: Callable[[int], None]) -> None:
         self.days: dict[str, list[ClosedDay]] = {}
         self.records = 0
         self.rejected: Counter[str] = Counter()
@@ -40,10 +41,10 @@ class _DaysSink:
         if isinstance(output, JudgedDay):
             self.days.setdefault(output.closed.panel, []).append(output.closed)
 
-    def reject(self, feed: int, batch: FeedBatch, index: int, reject: Reject) -> None:
+    def reject(self, batch: _Batch, index: int, reject: Reject) -> None:
         """Count a rejected record."""
         self.rejected[reject.reason.value] += 1
-        self._reject(feed, batch, index, reject)
+        self._reject(batch, index, reject)
 
     def advance(self, records: int) -> None:
         """Note progress."""
@@ -53,10 +54,10 @@ class _DaysSink:
 
 def collect_history(
     run: Run,
-    feeds: Sequence[Feed],
+    feeds: Sequence[Feed[_Batch]],
     *,
     received_ms: int,
-    reject: Callable[[int, FeedBatch, int, Reject], None] = _KEEP_NO_REJECT,
+    reject: Callable[[_Batch, int, Reject], None] = lambda _batch, _index, _reject: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> History:
     """Fold `feeds` to their ends and return the days that the models judged.
@@ -65,7 +66,7 @@ def collect_history(
         run: as composed.
         feeds: finite sources of records.
         received_ms: time of receipt (epoch milliseconds) against which "in the future" is judged.
-        reject: told of every record that is not accepted: feed, batch, place in it, reason.
+        reject: told of every record that is not accepted: batch, place in it, reason.
         progress: told how many records were folded since its last call.
 
     Raises:

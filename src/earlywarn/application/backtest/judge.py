@@ -1,6 +1,8 @@
 """The product's own loop for one panel, ready to be stopped and resumed: detector, desk, and the desk's acceptance."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead
+from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.compose import Run
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.hierarchy import Node
@@ -20,6 +23,8 @@ from earlywarn.domain.state import State
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+
+_Number = TypeVar("_Number", np.float64, np.bool_)
 
 DOWN, UP = 0, 1
 """Places of the directions in the second last axis of evidence and alarms."""
@@ -110,12 +115,26 @@ def alarms(evidence: Floats, threshold: float) -> Flags:
     return (evidence > threshold) & (evidence >= evidence[..., ::-1, :])
 
 
-def embed(values: npt.NDArray[np.generic], nodes: Sequence[Node], index: dict[Node, int]) -> npt.NDArray[np.generic]:
+def embed(values: npt.NDArray[_Number], nodes: Sequence[Node], index: dict[Node, int]) -> npt.NDArray[_Number]:
     """Return the last axis of `values` (over `nodes`) laid out by `index`; nodes absent from either are zero."""
     laid_out = np.zeros((*values.shape[:-1], len(index)), dtype=values.dtype)
     known = [place for place, node in enumerate(nodes) if node in index]
     laid_out[..., [index[nodes[place]] for place in known]] = values[..., known]
     return laid_out
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What all trials of a panel share: the maker of judges by threshold, T closed days in order, and the plan."""
+
+    judge_at: Callable[[float], Judge]
+    days: Sequence[ClosedDay]
+    plan: BacktestPlan
+
+    @property
+    def middle(self) -> int:
+        """Return the place of the first day of the second half of what follows the warm-up."""
+        return (self.plan.warm_up_days + len(self.days)) // 2
 
 
 def _opens(alert: Alert) -> bool:

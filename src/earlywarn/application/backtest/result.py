@@ -1,18 +1,20 @@
 """What a backtest found, as plain values with sample sizes and standard errors beside every figure."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from earlywarn.application.backtest.judge import Integers
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.backtest.trials import Trial
 from earlywarn.application.backtest.untouched import DAYS_PER_YEAR, Untouched, episode_starts
 from earlywarn.detection.hierarchy import LEVELS, Level
 
 Counted = Literal["cell", "region", "sector", "panel", "all nodes", "alerts"]
+Chosen = Literal["configured", "first-half", "whole"]
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,7 @@ class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
     "whole" (in sample).
     """
 
-    chosen: Literal["configured", "first-half", "whole"]
+    chosen: Chosen
     threshold: float
     false_alarms: tuple[FalseAlarms, ...]
     detections: tuple[Detection, ...]
@@ -181,24 +183,23 @@ def false_alarms_of(untouched: Untouched, plan: BacktestPlan) -> tuple[FalseAlar
     # Episodes are told apart over the whole span, so that one across the middle is one.
     starts = np.zeros_like(untouched.alarms)
     starts[spans[0]] = episode_starts(untouched.alarms[spans[0]], plan.quiet_days)
-    by_node = starts.sum(axis=1)
-    judged = untouched.ready.any(axis=1)
+    by_node = starts.astype(np.int64).sum(axis=1)
+    judged = untouched.ready.any(axis=1).astype(np.int64)[:, None]
     found = []
     for level in LEVELS:
         nodes = [place for place, node in enumerate(untouched.nodes) if node.level == level]
         if nodes:
-            of_level = (by_node[:, nodes].sum(axis=1), untouched.ready[:, nodes].sum(axis=1))
+            of_level = by_node[:, nodes], untouched.ready[:, nodes].astype(np.int64)
             found.append(_false_alarms(level, len(nodes), spans, *of_level))
-    found.append(_false_alarms("all nodes", 1, spans, by_node.sum(axis=1), judged.astype(np.int64)))
-    found.append(_false_alarms("alerts", 1, spans, untouched.opened, judged.astype(np.int64)))
+    found.append(_false_alarms("all nodes", 1, spans, by_node, judged))
+    found.append(_false_alarms("alerts", 1, spans, untouched.opened[:, None], judged))
     return tuple(found)
 
 
 def _false_alarms(
-    of: Counted, series: int, spans: Iterable[slice], episodes: np.ndarray, series_days: np.ndarray
+    of: Counted, series: int, spans: tuple[slice, slice, slice], episodes: Integers, series_days: Integers
 ) -> FalseAlarms:
-    rate: Callable[[slice], Rate] = lambda span: _rate(int(episodes[span].sum()), int(series_days[span].sum()))  # noqa: E731
-    whole, first_half, second_half = (rate(span) for span in spans)
+    whole, first_half, second_half = (_rate(int(episodes[span].sum()), int(series_days[span].sum())) for span in spans)
     return FalseAlarms(of=of, series=series, whole=whole, first_half=first_half, second_half=second_half)
 
 

@@ -3,13 +3,13 @@
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import Literal
 
 from earlywarn.aggregation.rows import ClosedDay
-from earlywarn.application.backtest.judge import Judge, judge_of
+from earlywarn.application.backtest.judge import Replay, judge_of
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.backtest.result import (
     BacktestResult,
+    Chosen,
     OperatingPoint,
     PanelBacktest,
     detections_of,
@@ -67,7 +67,7 @@ def run_backtest(
         plan=plan,
         model_version=MODEL_VERSION,
         config_hash=run.fingerprint,
-        panels=tuple(_panel(run, panel, days, plan, jobs, counter) for panel, days in used.items()),
+        panels=tuple(_panel(run, panel, days, plan, jobs=jobs, counter=counter) for panel, days in used.items()),
     )
 
 
@@ -89,52 +89,40 @@ class _Counter:
 
 
 def _panel(
-    run: Run, panel: str, days: tuple[ClosedDay, ...], plan: BacktestPlan, jobs: int, counter: _Counter
+    run: Run, panel: str, days: tuple[ClosedDay, ...], plan: BacktestPlan, *, jobs: int, counter: _Counter
 ) -> PanelBacktest:
-    judge_at = judge_of(run, panel)
-    trials = (
-        _sequential(judge_at, days, plan, counter) if jobs == 1 else _parallel(run, panel, days, plan, jobs, counter)
-    )
-    middle = (plan.warm_up_days + len(days)) // 2
+    replay = Replay(judge_of(run, panel), days, plan)
+    sequential: Trials = lambda untouched, starts: run_trials(replay, untouched, starts, counter)  # noqa: E731
+    trials = sequential if jobs == 1 else _Parallel(run.settings, panel, replay, jobs, counter)
     return PanelBacktest(
         panel=panel,
         first_day=days[0].day.isoformat(),
         last_day=days[-1].day.isoformat(),
-        second_half_from=days[middle].day.isoformat(),
+        second_half_from=days[replay.middle].day.isoformat(),
         days=len(days),
         cells=len(days[-1].cells),
-        points=operating_points(judge_at, run.settings.alerts.alarm_evidence, days, plan, trials, counter.expect),
+        points=operating_points(replay, run.settings.alerts.alarm_evidence, trials, counter.expect),
     )
 
 
 def operating_points(
-    judge_at: Callable[[float], Judge],
-    configured: float,
-    days: Sequence[ClosedDay],
-    plan: BacktestPlan,
-    trials: Trials,
-    expect: Callable[[int], None] = lambda _: None,
+    replay: Replay, configured: float, trials: Trials, expect: Callable[[int], None] = lambda _: None
 ) -> tuple[OperatingPoint, ...]:
     """Return the figures at the configured threshold and, if the plan asks for it, at the calibrated one.
 
     Args:
-        judge_at: makes judges by threshold.
+        replay: history and plan; the history is long enough for the plan.
         configured: the threshold in use (nats).
-        days: the history, long enough for the plan.
-        plan: shocks, and how they are judged.
         trials: runs the trials of a schedule against an untouched run.
         expect: told how many trials one operating point has, before they begin.
     """
-    untouched = judge_untouched(judge_at(configured), days)
-    starts = schedule(plan, plan.targets(untouched.nodes), len(days))
+    plan = replay.plan
+    untouched = judge_untouched(replay, configured)
+    starts = schedule(plan, plan.targets(untouched.nodes), len(replay.days))
     expect(sum(map(len, starts.values())) * len(plan.changes_pct))
-    runs: list[tuple[Literal["configured", "first-half", "whole"], Untouched]] = [("configured", untouched)]
+    runs: list[tuple[Chosen, Untouched]] = [("configured", untouched)]
     if plan.false_per_series_year is not None:
-        end = len(days) if plan.calibrate_on == "whole" else (plan.warm_up_days + len(days)) // 2
-        span = slice(plan.warm_up_days, end)
-        quiet_days, rate = plan.quiet_days, plan.false_per_series_year
-        at_rate = calibrated(judge_at, days, untouched, span=span, rate=rate, quiet_days=quiet_days)
-        runs.append((plan.calibrate_on, at_rate))
+        runs.append((plan.calibrate_on, calibrated(replay, untouched, plan.false_per_series_year)))
     return tuple(
         OperatingPoint(
             chosen=chosen,
@@ -146,30 +134,32 @@ def operating_points(
     )
 
 
-def _sequential(
-    judge_at: Callable[[float], Judge], days: Sequence[ClosedDay], plan: BacktestPlan, counter: _Counter
-) -> Trials:
-    return lambda untouched, starts: run_trials(judge_at, days, untouched, plan, starts, counter)
+class _Parallel:
+    """Shares trials among processes; the order of the result is that of the schedule, whoever is first."""
 
+    def __init__(self, settings: Settings, panel: str, replay: Replay, jobs: int, counter: _Counter) -> None:
+        self._settings, self._panel, self._replay, self._jobs = settings, panel, replay, jobs
+        self._counter = counter
 
-def _parallel(
-    run: Run, panel: str, days: tuple[ClosedDay, ...], plan: BacktestPlan, jobs: int, counter: _Counter
-) -> Trials:
-    def trials(untouched: Untouched, starts: Schedule) -> list[Trial]:
-        # Each process folds the history once up to its last start, so it takes a stretch of days, not single ones.
-        parts = _stretches(starts, jobs)
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.submit(_work, run.settings, panel, days, untouched, plan, part) for part in parts]
+    def __call__(self, untouched: Untouched, starts: Schedule) -> list[Trial]:
+        """Run the trials of `starts`."""
+        days, plan = tuple(self._replay.days), self._replay.plan
+        with ProcessPoolExecutor(self._jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            futures = [
+                pool.submit(_work, self._settings, self._panel, (days, plan, untouched, part))
+                for part in _stretches(starts, self._jobs)
+            ]
             for future in as_completed(futures):
-                counter(len(future.result()))
+                self._counter(len(future.result()))
         return [trial for future in futures for trial in future.result()]
-
-    return trials
 
 
 def _stretches(starts: Schedule, jobs: int) -> list[dict[int, Sequence[Node]]]:
-    """Cut a schedule into runs of days with about equally many trials each, several for each job."""
-    wanted = sum(map(len, starts.values())) / (4 * jobs)
+    """Cut a schedule into stretches of days of about equally many trials, two for each job.
+
+    A process folds the history up to its last start, so it takes a stretch and not single days.
+    """
+    wanted = sum(map(len, starts.values())) / (2 * jobs)
     parts: list[dict[int, Sequence[Node]]] = [{}]
     for start, targets in starts.items():
         if sum(map(len, parts[-1].values())) >= wanted:
@@ -179,11 +169,7 @@ def _stretches(starts: Schedule, jobs: int) -> list[dict[int, Sequence[Node]]]:
 
 
 def _work(
-    settings: Settings,
-    panel: str,
-    days: tuple[ClosedDay, ...],
-    untouched: Untouched,
-    plan: BacktestPlan,
-    starts: Schedule,
+    settings: Settings, panel: str, task: tuple[tuple[ClosedDay, ...], BacktestPlan, Untouched, Schedule]
 ) -> list[Trial]:
-    return run_trials(judge_of(compose(settings), panel), days, untouched, plan, starts)
+    days, plan, untouched, starts = task
+    return run_trials(Replay(judge_of(compose(settings), panel), days, plan), untouched, starts)

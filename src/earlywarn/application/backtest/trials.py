@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay
-from earlywarn.application.backtest.judge import DOWN, UP, Judge, alarms
+from earlywarn.application.backtest.judge import DOWN, UP, Judge, Replay, alarms
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.backtest.untouched import Untouched
 from earlywarn.detection.hierarchy import Node
@@ -47,30 +47,27 @@ def schedule(plan: BacktestPlan, targets: Iterable[Node], days: int) -> dict[int
 
 
 def run_trials(
-    judge_at: Callable[[float], Judge],
-    days: Sequence[ClosedDay],
+    replay: Replay,
     untouched: Untouched,
-    plan: BacktestPlan,
     starts: Schedule,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Trial]:
     """Return the trials of a schedule, all sizes of the plan for each target and start.
 
     Args:
-        judge_at: makes judges by threshold.
-        days: the whole history.
+        replay: days and shocks.
         untouched: the run over the same days at the threshold of the trials.
-        plan: sizes and shape of the shocks.
         starts: targets by the place of their first shocked day, ascending.
         progress: told how many trials were done since its last call.
     """
     alarm = untouched.alarms
     place = {node: at for at, node in enumerate(untouched.nodes)}
-    running, trial_judge = judge_at(untouched.threshold), judge_at(untouched.threshold)
+    plan = replay.plan
+    running, trial_judge = replay.judge_at(untouched.threshold), replay.judge_at(untouched.threshold)
     trials: list[Trial] = []
     folded = 0
     for start, targets in starts.items():
-        for closed in days[folded:start]:
+        for closed in replay.days[folded:start]:
             running.step(closed)
         folded = start
         saved = running.state()
@@ -82,7 +79,7 @@ def run_trials(
                 delay = chance = None
                 if not excluded:
                     trial_judge.restore(saved)
-                    delay = _delay(trial_judge, days, plan, target, start, change_pct)
+                    delay = _delay(trial_judge, replay, target, start, change_pct)
                     watched = alarm[start : start + plan.watched_days, _directions(change_pct), at].any(axis=1)
                     chance = int(np.argmax(watched)) if watched.any() else None
                 trials.append(Trial(target, start, change_pct, excluded, delay, chance))
@@ -90,11 +87,9 @@ def run_trials(
     return trials
 
 
-def _delay(
-    judge: Judge, days: Sequence[ClosedDay], plan: BacktestPlan, target: Node, start: int, change_pct: float
-) -> int | None:
-    for age, closed in enumerate(days[start : start + plan.watched_days]):
-        judged = judge.step(shocked(closed, plan, target, change_pct, age))
+def _delay(judge: Judge, replay: Replay, target: Node, start: int, change_pct: float) -> int | None:
+    for age, closed in enumerate(replay.days[start : start + replay.plan.watched_days]):
+        judged = judge.step(shocked(closed, replay.plan, target, change_pct, age))
         if target in judged.nodes:
             alarm = alarms(judged.evidence, judge.threshold)[:, judged.nodes.index(target)]
             if alarm[_directions(change_pct)].any():
@@ -113,12 +108,12 @@ def shocked(closed: ClosedDay, plan: BacktestPlan, target: Node, change_pct: flo
         dtype=bool,
     )
     factor = np.where(inside, plan.factor(change_pct, age_days), 1.0)
-    changes = {
-        name: np.where(inside, np.rint(values * factor), values).astype(np.int64)
-        for name, values, moved in (
-            ("transactions", closed.transactions, plan.measure != "amount"),
-            ("amount_minor", closed.amount_minor, plan.measure != "transactions"),
-        )
-        if moved
-    }
-    return dataclasses.replace(closed, **changes)
+    counts, amounts = (
+        np.where(inside, np.rint(values * factor), values).astype(np.int64)
+        for values in (closed.transactions, closed.amount_minor)
+    )
+    return dataclasses.replace(
+        closed,
+        transactions=closed.transactions if plan.measure == "amount" else counts,
+        amount_minor=closed.amount_minor if plan.measure == "transactions" else amounts,
+    )

@@ -1,13 +1,10 @@
 """The untouched history: its evidence, its false episodes, and the threshold that keeps them at a rate."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
-from earlywarn.aggregation.rows import ClosedDay
-from earlywarn.application.backtest.judge import Flags, Floats, Integers, Judge, alarms, embed
+from earlywarn.application.backtest.judge import Flags, Floats, Integers, Replay, alarms, embed
 from earlywarn.detection.hierarchy import Node
 
 DAYS_PER_YEAR = 365.25
@@ -36,16 +33,17 @@ class Untouched:
         return alarms(self.evidence, self.threshold)
 
 
-def judge_untouched(judge: Judge, days: Sequence[ClosedDay]) -> Untouched:
-    """Judge all `days` from the first on."""
-    judged = [judge.step(closed) for closed in days]
+def judge_untouched(replay: Replay, threshold: float) -> Untouched:
+    """Judge all days of a replay from the first on."""
+    judge = replay.judge_at(threshold)
+    judged = [judge.step(closed) for closed in replay.days]
     nodes = judged[-1].nodes
     index = {node: place for place, node in enumerate(nodes)}
     return Untouched(
         threshold=judge.threshold,
         nodes=nodes,
-        evidence=np.stack([cast(Floats, embed(each.evidence, each.nodes, index)) for each in judged]),
-        ready=np.stack([cast(Flags, embed(each.ready, each.nodes, index)) for each in judged]),
+        evidence=np.stack([embed(each.evidence, each.nodes, index) for each in judged]),
+        ready=np.stack([embed(each.ready, each.nodes, index) for each in judged]),
         opened=np.array([each.opened for each in judged], dtype=np.int64),
     )
 
@@ -65,7 +63,8 @@ def episode_starts(alarm: Flags, quiet_days: int) -> Flags:
     never = -quiet_days - 2
     latest = np.maximum.accumulate(np.where(alarm, day, never), axis=0)
     before = np.concatenate([np.full((1, *alarm.shape[1:]), never), latest[:-1]])
-    return cast(Flags, alarm & (day - before > quiet_days + 1))
+    starts: Flags = alarm & (day - before > quiet_days + 1)
+    return starts
 
 
 def calibrate(untouched: Untouched, span: slice, rate: float, quiet_days: int) -> float:
@@ -87,28 +86,21 @@ def calibrate(untouched: Untouched, span: slice, rate: float, quiet_days: int) -
     return round(step * THRESHOLD_STEP, 6)
 
 
-def calibrated(
-    judge_at: Callable[[float], Judge],
-    days: Sequence[ClosedDay],
-    first: Untouched,
-    *,
-    span: slice,
-    rate: float,
-    quiet_days: int,
-) -> Untouched:
-    """Return the untouched run at a threshold that, in its own run, keeps the rate within `span`.
+def calibrated(replay: Replay, first: Untouched, rate: float) -> Untouched:
+    """Return the untouched run at a threshold that, in its own run, keeps the rate on the plan's span.
 
     The threshold decides what is accepted as normal, and so the evidence that it is chosen from: runs are
     repeated until the threshold is its own answer, or is the most cautious of those that were tried in vain.
     """
+    span = slice(replay.plan.warm_up_days, None if replay.plan.calibrate_on == "whole" else replay.middle)
     run, tried = first, [0.0]
     for _ in range(_ROUNDS_MAX):
-        threshold = calibrate(run, span, rate, quiet_days)
+        threshold = calibrate(run, span, rate, replay.plan.quiet_days)
         if threshold == run.threshold:
             return run
         if threshold in tried:
             break
         tried.append(threshold)
-        run = judge_untouched(judge_at(threshold), days)
+        run = judge_untouched(replay, threshold)
     cautious = max(tried)
-    return run if run.threshold == cautious else judge_untouched(judge_at(cautious), days)
+    return run if run.threshold == cautious else judge_untouched(replay, cautious)

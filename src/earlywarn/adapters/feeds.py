@@ -76,6 +76,4 @@ def feeds_of(inputs: Sequence[InputFile], calendar: LocalCalendar, *, sort_in: P
 
 def _time_of(value: bytes) -> int | None:
     outcome = decode([value])[0]
-    if isinstance(outcome, Reject):
-        return None
-    return outcome.ts if isinstance(outcome.ts, int) else round(outcome.ts.timestamp() * 1000)
+    return None if isinstance(outcome, Reject) else outcome.ts

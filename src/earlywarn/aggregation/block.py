@@ -5,27 +5,29 @@ prefix alone: not of how the records were batched, when they were read, or who r
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
 
 import msgspec
 
 from earlywarn.aggregation.intake import Outcome
-from earlywarn.aggregation.partial import Partial, Row, SourceRow
+from earlywarn.aggregation.block_sums import BlockSums
+from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.route import Route, Router
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, Transaction
+from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import LogError
 
 _DAY_MS = 86_400_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL = _EPOCH.toordinal()
-_MILLISECOND = timedelta(milliseconds=1)
-_EARLIEST_MS = 631_152_000_000  # 1990-01-01, before any card stream
-_LATEST_MS = 4_102_444_800_000  # 2100-01-01
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _NEVER = -(1 << 60)
-_ROUTE_BITS = 17
-_ROUTES_LIMIT = 1 << _ROUTE_BITS  # combinations of attributes kept at once; then they are resolved anew
+_ROUTES_LIMIT = 1 << 17  # combinations of attributes kept at once; then they are resolved anew
+
+
+_Attributes = tuple[Any, ...]
+_Rows = dict[int, dict[_Attributes, list[int]]]
+"""By base bucket (number), then by a transaction's attributes: [transactions, amount in minor units]."""
 
 
 class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class BlockFold:
         self.position = position
         self.event_time_ms = event_time_ms
         self._router = router
-        self._route_index: dict[tuple[object, ...], int] = {}
+        self._route_index: dict[_Attributes, int] = {}
         self._routes: list[Route | Reject] = []
         self._open_block(position // parameters.block_size)
 
@@ -128,122 +130,116 @@ class BlockFold:
         newest = _NEVER if self.event_time_ms is None else self.event_time_ms
         late_below = (newest - lateness_ms) // base_ms
         late_edge = (late_below + 1) * base_ms + lateness_ms
-        same_receipt = isinstance(received_ms, int)
-        latest = min(_LATEST_MS, received_ms + tolerance_ms) if same_receipt else _LATEST_MS
-        on_time, find_route = self._on_time, self._route_index.get
-        find_row = on_time.get
-        for at in range(start, stop):
-            item = outcomes[at]
-            if item.__class__ is not Transaction:
+        received = received_ms if isinstance(received_ms, int) else None
+        latest = 0 if received is None else received + tolerance_ms
+        bucket = bucket_start = bucket_end = 0
+        find_row: Callable[[_Attributes], list[int] | None] = {}.get
+        for at, item in enumerate(outcomes[start:stop], start):
+            if type(item) is not Transaction:
                 self._reject(offsets[at], item, rejected)
                 continue
-            if not same_receipt:
-                latest = min(_LATEST_MS, received_ms[at] + tolerance_ms)
+            if received is None:
+                latest = received_ms[at] + tolerance_ms
+                if latest < bucket_end:
+                    bucket_end = 0
+            event_ms = item.ts
+            if not bucket_start <= event_ms < bucket_end:
+                if event_ms > latest:
+                    self._reject(offsets[at], _in_future(event_ms, latest), rejected)
+                    continue
+                bucket = event_ms // base_ms
+                if bucket < late_below:
+                    bucket_end = 0
+                    self._add_late(offsets[at], item, bucket, newest, rejected)
+                    continue
+                find_row = self._on_time.setdefault(bucket, {}).get
+                bucket_start = bucket * base_ms
+                bucket_end = min(bucket_start + base_ms, latest + 1)
             key = (
                 item.region, item.mcc, item.currency, item.country, item.channel,
                 item.sector, item.kind, item.source, None if item.mcc else item.merchant,
             )  # fmt: skip
-            route = find_route(key)
-            if route is None:
-                route = self._learn_route(key, item)
-            event_ms, count, amount = item.ts, item.count, item.amount_minor
-            if (
-                route < 0
-                or event_ms.__class__ is not int
-                or not _EARLIEST_MS <= event_ms <= latest
-                or not 0 <= amount <= AMOUNT_LIMIT_MINOR
-                or not 0 <= count <= COUNT_LIMIT
-            ):
-                plain = self._examine(item, route, latest)
-                if plain.__class__ is Reject:
-                    self._reject(offsets[at], plain, rejected)
+            row, count, amount = find_row(key), item.count, item.amount_minor
+            if row is None or amount < 0:
+                entry = self._enter(item, key, self._on_time, bucket)
+                bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
+                if isinstance(entry, Reject):
+                    self._reject(offsets[at], entry, rejected)
                     continue
-                route, event_ms, count, amount = plain
-            bucket = event_ms // base_ms
+                row, count, amount = entry
             if event_ms > newest:
                 newest = event_ms
-                if newest >= late_edge:
+                if newest >= late_edge:  # the open bucket may have become late: look it up anew
                     late_below = (newest - lateness_ms) // base_ms
                     late_edge = (late_below + 1) * base_ms + lateness_ms
-            elif bucket < late_below:
-                self._add_late(offsets[at], bucket, route, count, amount, newest, rejected)
-                continue
-            place = bucket << _ROUTE_BITS | route
-            row = find_row(place)
-            if row is None:
-                on_time[place] = [count, amount]
-            else:
-                row[0] += count
-                row[1] += amount
+                    bucket_end = 0
+            row[0] += count
+            row[1] += amount
         self.event_time_ms = None if newest == _NEVER else newest
 
     # --- the rare cases
 
-    def _learn_route(self, key: tuple[object, ...], transaction: Transaction) -> int:
-        """Resolve a new combination of attributes; a negative index stands for what needs `_examine`."""
-        if len(self._routes) >= _ROUTES_LIMIT:
-            self._collect()
-            self._forget_routes()
-        route = self._router.resolve(transaction)
-        index = len(self._routes)
-        self._routes.append(route)
-        place = index if not isinstance(route, Reject) and route.plain else -index - 1
-        self._route_index[key] = place
-        return place
+    def _enter(
+        self, item: Transaction, key: _Attributes, buckets: _Rows, bucket: int
+    ) -> tuple[list[int], int, int] | Reject:
+        """Return the row that a transaction adds to, and the signed count and amount that it adds.
 
-    def _forget_routes(self) -> None:
-        self._routes.clear()
-        self._route_index.clear()
-
-    def _examine(self, item: Transaction, place: int, latest: int) -> tuple[int, int, int, int] | Reject:
-        """Return (route, event time in ms, signed count, signed amount in the panel's currency), or a reject."""
-        index = place if place >= 0 else -place - 1
+        Plain purchases of the same attributes share the row that stands under them; what needs a look each
+        time (a refund, a foreign currency) has a row under its route, where the hot loop does not find it.
+        """
+        index = self._route_index.get(key)
+        if index is None:
+            index = self._learn_route(key, item)
         route = self._routes[index]
         if isinstance(route, Reject):
             return route
-        if isinstance(item.ts, int):
-            event_ms = item.ts
-        elif item.ts.tzinfo is None:
-            return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC")
-        else:
-            event_ms = (item.ts - _EPOCH) // _MILLISECOND
-        if not _EARLIEST_MS <= event_ms <= _LATEST_MS:
-            return Reject(
-                reason=RejectReason.TIME_INVALID, field="ts", detail=f"{event_ms} ms is not within 1990..2100"
-            )
-        if event_ms > latest:
-            return Reject(
-                reason=RejectReason.TIME_IN_FUTURE,
-                field="ts",
-                detail=f"{event_ms} ms is after the receipt and its tolerance, {latest} ms",
-            )
-        if not 0 <= item.count <= COUNT_LIMIT:
-            return Reject(reason=RejectReason.COUNT_OUT_OF_RANGE, field="count", detail=str(item.count)[:40])
-        amount = item.amount_minor if item.kind == "purchase" else abs(item.amount_minor)
-        if not 0 <= amount <= AMOUNT_LIMIT_MINOR:
-            return Reject(
-                reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=f"{item.amount_minor}"[:40]
-            )
-        if route.currency != route.panel.currency:
-            converted = route.panel.rates.convert(amount, route.currency, _EPOCH_ORDINAL + event_ms // _DAY_MS)
-            if converted is None:
-                return Reject(
-                    reason=RejectReason.CURRENCY_NO_RATE,
-                    field="currency",
-                    detail=f"no rate from {route.currency} to {route.panel.currency} on that day",
-                )
-            amount = converted
-        return index, event_ms, route.count_sign * item.count, route.amount_sign * amount
+        examined = self._examine(item, route)
+        if isinstance(examined, Reject):
+            return examined
+        rows = buckets.setdefault(bucket, {})
+        return rows.setdefault(key if route.plain else (index,), [0, 0]), *examined
 
-    def _add_late(
-        self, offset: int, bucket: int, route: int, count: int, amount: int, newest: int, rejected: list[Rejected]
-    ) -> None:
+    def _learn_route(self, key: _Attributes, transaction: Transaction) -> int:
+        """Resolve a new combination of attributes."""
+        if len(self._routes) >= _ROUTES_LIMIT:
+            self._collect()
+            self._routes.clear()
+            self._route_index.clear()
+        route = self._router.resolve(transaction)
+        index = self._route_index[key] = len(self._routes)
+        self._routes.append(route)
+        return index
+
+    @staticmethod
+    def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
+        """Return the signed count and amount in the panel's currency, or why the record is rejected."""
+        if item.kind == "purchase" and item.amount_minor < 0:
+            detail = f"{item.amount_minor}: a purchase is not negative; send a refund or a reversal"
+            return Reject(reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=detail)
+        amount: int | None = abs(item.amount_minor)
+        if route.currency != route.panel.currency:
+            day = _EPOCH_ORDINAL + item.ts // _DAY_MS
+            amount = route.panel.rates.convert(abs(item.amount_minor), route.currency, day)
+        if amount is None:
+            detail = f"no rate from {route.currency} to {route.panel.currency} on that day"
+            return Reject(reason=RejectReason.CURRENCY_NO_RATE, field="currency", detail=detail)
+        return route.count_sign * item.count, route.amount_sign * amount
+
+    def _add_late(self, offset: int, item: Transaction, bucket: int, newest: int, rejected: list[Rejected]) -> None:
         base_ms = self.parameters.base_bucket_seconds * 1000
         if (bucket + 1) * base_ms <= newest - self.parameters.revision_horizon_days * _DAY_MS:
             detail = f"more than {self.parameters.revision_horizon_days} days behind the partition's newest event"
             self._reject(offset, Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail), rejected)
             return
-        row = self._late.setdefault(bucket << _ROUTE_BITS | route, [0, 0])
+        key = (
+            item.region, item.mcc, item.currency, item.country, item.channel,
+            item.sector, item.kind, item.source, None if item.mcc else item.merchant,
+        )  # fmt: skip
+        entry = self._enter(item, key, self._late, bucket)
+        if isinstance(entry, Reject):
+            self._reject(offset, entry, rejected)
+            return
+        row, count, amount = entry
         row[0] += count
         row[1] += amount
 
@@ -257,40 +253,27 @@ class BlockFold:
         self.block = block
         self.block_event_time_ms = self.event_time_ms
         self._sent = block * self.parameters.block_size - 1
-        self._on_time: dict[int, list[int]] = {}
-        self._late: dict[int, list[int]] = {}
-        self._changed: set[tuple[str, str, str, int, bool]] = set()
-        self._changed_sources: set[tuple[str, str, int]] = set()
-        self._rows: dict[tuple[str, str, str, int, bool], list[int]] = {}
-        self._sources: dict[tuple[str, str, int], int] = {}
+        self._on_time: _Rows = {}
+        self._late: _Rows = {}
+        self._sums = BlockSums()
         self._rejected: dict[str, int] = {}
 
     def _seal(self) -> Partial:
         return self._emit(sealed=True)
 
     def _collect(self) -> None:
-        """Move what was added since the last time into the block's rows, and note which rows changed."""
+        """Move what was added since the last time into the block's sums."""
         seconds = self.parameters.base_bucket_seconds
-        mask = _ROUTES_LIMIT - 1
-        for late, added in ((False, self._on_time), (True, self._late)):
-            for place, (count, amount) in added.items():
-                route = self._routes[place & mask]
-                if isinstance(route, Reject):
-                    raise TypeError(route)
-                bucket = (place >> _ROUTE_BITS) * seconds
-                key = (route.panel.id, route.region, route.sector, bucket, late)
-                row = self._rows.setdefault(key, [0, 0])
-                row[0] += count
-                row[1] += amount
-                self._changed.add(key)
-                if route.source is not None and not late:
-                    source = (route.panel.id, route.source, bucket)
-                    self._sources[source] = self._sources.get(source, 0) + count
-                    self._changed_sources.add(source)
-            added.clear()
+        for late, buckets in ((False, self._on_time), (True, self._late)):
+            for bucket, rows in buckets.items():
+                for key, (count, amount) in rows.items():
+                    index = key[0] if len(key) == 1 else self._route_index[key]
+                    self._sums.add(self._routes[index], bucket * seconds, count, amount, late=late)
+            buckets.clear()
 
     def _emit(self, *, sealed: bool, idle: bool = False, end: bool = False) -> Partial:
         self._collect()
+        rows, sources = self._sums.take_changed()
         partial = Partial(
             partition=self.partition,
             partitions=self.partitions,
@@ -301,11 +284,14 @@ class BlockFold:
             event_time_ms=self.event_time_ms,
             idle=idle,
             end=end,
-            rows=tuple(Row(*key, *self._rows[key]) for key in sorted(self._changed)),
-            sources=tuple(SourceRow(*key, self._sources[key]) for key in sorted(self._changed_sources)),
+            rows=rows,
+            sources=sources,
             rejected=dict(sorted(self._rejected.items())),
         )
         self._sent = self.position - 1
-        self._changed.clear()
-        self._changed_sources.clear()
         return partial
+
+
+def _in_future(event_ms: int, latest_ms: int) -> Reject:
+    detail = f"{event_ms} ms is after the receipt and its tolerance, {latest_ms} ms"
+    return Reject(reason=RejectReason.TIME_IN_FUTURE, field="ts", detail=detail)

@@ -1,21 +1,35 @@
 """From bytes to transactions: one record, one outcome, with a reason where it is a rejection.
 
-The common case is a batch of well-formed records, decoded in one call. A record that cannot be used
-never costs its neighbours anything: the batch is then decoded record by record.
+A batch is decoded in one sweep. A record that cannot be used costs its neighbours nothing: the sweep
+goes on behind it.
 """
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import Transaction
+from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS, Transaction
 
-_DECODER = msgspec.json.Decoder(Transaction)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
+    """A transaction whose time may be RFC 3339 text."""
+
+    ts: int | datetime  # type: ignore[assignment]  # wider than what it becomes
+
+
+_decode = msgspec.json.Decoder(Transaction).decode
+_WIRE_DECODER = msgspec.json.Decoder(_Wire)
 _PATH = re.compile(r"`?\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
+_OUT_OF_RANGE = re.compile(r"^Expected `int` [<>]|out of range")
 _DETAIL_LENGTH = 160
+_RANGES = {"amount_minor": RejectReason.AMOUNT_OUT_OF_RANGE, "count": RejectReason.COUNT_OUT_OF_RANGE}
 
 _CLOSED_LISTS = {
     "currency": RejectReason.CURRENCY_UNKNOWN,
@@ -32,21 +46,20 @@ RECORD_BYTES_LIMIT = 64 * 1024
 Outcome = Transaction | Reject
 
 
-def decode(values: Sequence[bytes | None]) -> list[Transaction] | list[Outcome]:
+def decode(values: Sequence[bytes | None]) -> list[Outcome]:
     """Decode one JSON record per value; the result has one outcome per value, in order."""
-    try:
-        joined = b"\n".join(values)  # type: ignore[arg-type]  # None raises, and is then seen one by one
-        # One document per line and one line per value, provably: every joint is `}\n{`, which cannot
-        # stand inside a JSON document (a string holds no raw newline), and there are no other newlines.
-        joints = len(values) - 1
-        proper = joined.count(b"\n") == joints == joined.count(b"}\n{")
-        if proper and max(map(len, values)) <= RECORD_BYTES_LIMIT:  # type: ignore[arg-type]  # likewise
-            transactions = _DECODER.decode_lines(joined)
-            if len(transactions) == len(values):
-                return transactions
-    except (ValueError, TypeError, RecursionError):
-        pass
-    return [decode_one(value) for value in values]
+    outcomes: list[Outcome] = []
+    if None in values or max(map(len, values), default=0) > RECORD_BYTES_LIMIT:  # type: ignore[arg-type]  # no None
+        return [decode_one(value) for value in values]
+    rest = iter(values)
+    while True:
+        try:
+            # `extend` keeps what came before an error, and the iterator stands behind the bad record then.
+            outcomes.extend(map(_decode, rest))  # type: ignore[arg-type]  # no None among them
+        except (ValueError, RecursionError):
+            outcomes.append(decode_one(values[len(outcomes)]))
+        else:
+            return outcomes
 
 
 def decode_one(value: bytes | None) -> Outcome:
@@ -56,11 +69,26 @@ def decode_one(value: bytes | None) -> Outcome:
     if len(value) > RECORD_BYTES_LIMIT:
         return Reject(reason=RejectReason.TOO_LARGE, detail=f"{len(value)} bytes, at most {RECORD_BYTES_LIMIT}")
     try:
-        return _DECODER.decode(value)
+        record = _WIRE_DECODER.decode(value)
+        if isinstance(record.ts, int):
+            return _decode(value)
+        return _with_epoch_time(record)
     except msgspec.ValidationError as error:
         return explain(str(error))
     except (ValueError, RecursionError) as error:
         return Reject(reason=RejectReason.NOT_JSON, detail=str(error)[:_DETAIL_LENGTH])
+
+
+def _with_epoch_time(record: "_Wire") -> Outcome:
+    """Return a record whose time came as RFC 3339 with its time in epoch milliseconds, rounded down."""
+    moment = record.ts
+    if isinstance(moment, int) or moment.tzinfo is None:
+        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC")
+    fields = {name: getattr(record, name) for name in Transaction.__struct_fields__}
+    fields["ts"] = (moment - _EPOCH) // _MILLISECOND
+    if not EARLIEST_MS <= fields["ts"] < LATEST_MS:
+        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{moment} is not within 1990..2100")
+    return Transaction(**fields)
 
 
 def explain(message: str) -> Reject:
@@ -77,8 +105,10 @@ def explain(message: str) -> Reject:
         reason = _CLOSED_LISTS[field]
     elif "of length" in message:
         reason = RejectReason.ID_INVALID if field == "id" else RejectReason.TEXT_TOO_LONG
-    elif "RFC3339" in message:
+    elif "RFC3339" in message or (field == "ts" and _OUT_OF_RANGE.search(message)):
         reason = RejectReason.TIME_INVALID
+    elif field in _RANGES and _OUT_OF_RANGE.search(message):
+        reason = _RANGES[field]
     elif "got `null`" in message:
         reason = RejectReason.MISSING_FIELD
     else:

@@ -15,12 +15,11 @@ _SIGNS = {"purchase": (1, 1), "refund": (0, -1), "reversal": (-1, -1)}
 class Route(NamedTuple):
     """The destination of every transaction with the same attributes.
 
-    `plain` marks the common case: a purchase in the panel's currency, added as it stands.
+    `target` is panel, region and sector; `plain` marks the common case: a purchase in the panel's currency, added as it stands.
     """
 
     panel: Panel
-    region: str
-    sector: str
+    target: tuple[str, str, str]
     source: str | None
     count_sign: int
     amount_sign: int
@@ -61,8 +60,7 @@ class Router:
         count_sign, amount_sign = _SIGNS[transaction.kind]
         return Route(
             panel=panel,
-            region=region,
-            sector=sector,
+            target=(panel.id, region, sector),
             source=transaction.source or None,
             count_sign=count_sign,
             amount_sign=amount_sign,

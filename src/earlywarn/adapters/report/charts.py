@@ -27,7 +27,8 @@ _MISSING = 65_535
 class ChartBook:
     """The series of one panel that have a chart: the panel, regions, sectors, then cells with an alert.
 
-    Regions and sectors come by size. `index` says where a series stands.
+    Regions and sectors come by size. `index` says where a series stands; a total that sums the same cells as
+    one before it (the panel and its only region) has the chart of that one.
     """
 
     def __init__(self, history: PanelHistory, names: Names, panel: str, alerted: Iterable[Key]) -> None:
@@ -38,10 +39,17 @@ class ChartBook:
         self.regions: list[Key] = _by_size(history, ((region, None) for region in history.regions))
         self.sectors: list[Key] = _by_size(history, ((None, sector) for sector in history.sectors))
         cells = [key for key in dict.fromkeys(alerted) if None not in key]
-        wanted = [key for key in ((None, None), *self.regions, *self.sectors, *cells) if history.values(key) is not None]
+        places: dict[int, Key] = {}
+        aliases: dict[Key, Key] = {}
+        for key in ((None, None), *self.regions, *self.sectors, *cells):
+            place = history.place(key)
+            if place is not None:
+                aliases[key] = places.setdefault(place, key)
+        wanted = list(places.values())
         self.keys: list[Key] = wanted[:room]
         self.left_out = len(wanted) - len(self.keys)
-        self.index = {key: at for at, key in enumerate(self.keys)}
+        position = {key: at for at, key in enumerate(self.keys)}
+        self.index = {key: position[same] for key, same in aliases.items() if same in position}
 
     def title(self, key: Key) -> str:
         """Return what a series is called."""
@@ -71,7 +79,7 @@ class ChartBook:
     def payload(self, currency: str) -> list[dict[str, object]]:
         """Return the series as plain values; amounts in units of the currency, not in minor units."""
         minor = 10.0 ** -MINOR_UNITS[currency]
-        sent = []
+        sent: list[dict[str, object]] = []
         for key in self.keys:
             values = self.history.values(key)
             if values is not None:
@@ -94,7 +102,7 @@ class ChartBook:
         found = []
         for key in shown:
             values = self.history.values(key)
-            drawn = None if values is None or key not in self.index else self._glance(key, values, measure)
+            drawn = None if values is None or key not in self.keys else self._glance(key, values, measure)
             if drawn is not None:
                 week = self.history.week(key, measure)
                 found.append((self.index[key], self.title(key), "" if week is None else signed(week.share), drawn))
@@ -102,12 +110,11 @@ class ChartBook:
 
     def _glance(self, key: Key, values: Values, measure: int) -> Sketch | None:
         observed, expected, _ = weekly(values[measure])
-        if not np.isfinite(expected).any():
-            observed = _mean_of_week(values[measure, OBSERVED])
+        observed = np.where(np.isfinite(observed), observed, _mean_of_week(values[measure, OBSERVED]))
         ends = self.history.usual_factors(key, measure) or (np.nan, np.nan)
         step = slice((len(observed) - 1) % _GLANCE_STEP_DAYS, None, _GLANCE_STEP_DAYS)
         observed, expected = observed[step], expected[step]
-        return sketch(observed, expected, expected * ends[0], expected * ends[1], width=240, height=64)
+        return sketch(observed, expected, expected * ends[0], expected * ends[1], width=240, height=64, from_zero=False)
 
     def close_up(self, key: Key, measure: int, first: int, last: int, spans: list[tuple[int, int]]) -> Sketch | None:
         """Return a small chart of the days `first`..`last` (indices, both included), day by day."""

@@ -46,10 +46,9 @@ class PanelRecord:
 
 @dataclass(slots=True)
 class AlertRecord:
-    """An alert: its revisions (the first and the last ones) and the strongest of them."""
+    """An alert: its revisions, the first and the last ones."""
 
     revisions: list[Alert]
-    strongest: Alert
 
     @property
     def latest(self) -> Alert:
@@ -110,14 +109,12 @@ class ReportCollector:
     def _alert(self, alert: Alert) -> None:
         record = self.alerts.get(alert.id)
         if record is None:
-            self.alerts[alert.id] = AlertRecord([alert], alert)
+            self.alerts[alert.id] = AlertRecord([alert])
             self._evict()
             return
         record.revisions.append(alert)
         if len(record.revisions) > REVISIONS_KEPT:
             del record.revisions[1]
-        if alert.score > record.strongest.score and alert.status != "resolved":
-            record.strongest = alert
 
     def _evict(self) -> None:
         """Forget the oldest alert that is over, or the oldest, when there are too many."""

@@ -19,8 +19,7 @@ class Sketch:
     expected: str
     observed: str
     spans: tuple[tuple[float, float], ...]
-    top: float
-    last: tuple[float, float] | None
+    is_from_zero: bool
 
 
 def sketch(
@@ -32,21 +31,25 @@ def sketch(
     width: int,
     height: int,
     spans: Sequence[tuple[int, int]] = (),
+    from_zero: bool = True,
 ) -> Sketch | None:
     """Draw one series of n days; None if nothing was observed.
 
-    The scale starts at zero and ends above observed and expected; a band that reaches higher is cut there.
-    `spans` are pairs of day indices, both included.
+    The scale starts at zero (or just below the least value) and ends above observed and expected; a band
+    that reaches further is cut there. `spans` are pairs of day indices, both included.
     """
     if not np.isfinite(observed).any():
         return None
-    greatest = float(np.nanmax(np.concatenate([observed, expected])))
-    top = greatest * 1.12 if greatest > 0 else 1.0
+    both = np.concatenate([observed, expected])
+    least, greatest = min(float(np.nanmin(both)), 0.0), float(np.nanmax(both))
+    if not from_zero:
+        least = float(np.nanmin(both)) - 0.3 * (greatest - float(np.nanmin(both)))
+    top = greatest + 0.12 * (greatest - least) if greatest > least else least + 1.0
     days = len(observed)
     x = np.linspace(0, width, days) if days > 1 else np.array([width / 2])
 
     def y(values: Floats) -> Floats:
-        return np.asarray(height * (1 - np.clip(values, 0, top) / top))
+        return np.asarray(height * (top - np.clip(values, least, top)) / (top - least))
 
     half = width / (days - 1) / 2 if days > 1 else width / 2
     shaded = tuple(
@@ -54,10 +57,8 @@ def sketch(
         for start, end in spans
         if 0 <= start <= end < days
     )
-    known = np.flatnonzero(np.isfinite(observed))
-    last = (round(float(x[known[-1]]), 1), round(float(y(observed)[known[-1]]), 1)) if len(known) else None
     return Sketch(
-        width, height, _band(x, y(lower), y(upper)), _line(x, y(expected)), _line(x, y(observed)), shaded, top, last
+        width, height, _band(x, y(lower), y(upper)), _line(x, y(expected)), _line(x, y(observed)), shaded, from_zero
     )
 
 

@@ -8,7 +8,7 @@ from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import against_expected, short_day
+from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import Names, subject
 from earlywarn.domain.alert import SEVERITIES, Alert
 
@@ -37,7 +37,6 @@ class Card:
     detected: str
     resolved: str | None
     text: str
-    strongest: str | None
     revisions: tuple[tuple[str, str, str], ...]
     sketch: Sketch | None
     sketch_from: str
@@ -104,7 +103,6 @@ class CardMaker:
             detected=_day(alert.detected_on),
             resolved=None if alert.resolved_on is None else _day(alert.resolved_on),
             text=_sentence(alert, title),
-            strongest=_strongest(record),
             revisions=tuple(
                 (_day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
             ),
@@ -186,8 +184,8 @@ def timeline(cards: Iterable[Card], days: int, order: list[str]) -> list[Lane]:
 
 def months(first: date, days: int) -> list[tuple[float, str]]:
     """Return the starts of months within the period (of quarters if it is long): per cent and label."""
-    step = 1 if days <= 460 else 3  # noqa: PLR2004  # more than 15 labels do not fit
-    found = []
+    step = 1 if days <= 460 else 3  # more than 15 labels do not fit
+    found: list[tuple[float, str]] = []
     for offset in range(days):
         day = first + timedelta(offset)
         if day.day == 1 and (day.month - 1) % step == 0:
@@ -200,14 +198,6 @@ def _sentence(alert: Alert, title: str) -> str:
     """Return the alert's text without the subject that its heading already gives."""
     text = alert.text.removeprefix(f"{title}: ")
     return text[:1].upper() + text[1:]
-
-
-def _strongest(record: AlertRecord) -> str | None:
-    """Return when and how the alert was at its strongest, if that is not its latest revision."""
-    alert = record.strongest
-    if alert is record.latest or alert.change_pct is None:
-        return None
-    return f"Strongest on {_day(alert.as_of)}: {_MEASURE[alert.measure]} {against_expected(alert.change_pct / 100)}."
 
 
 def _day(iso: str) -> str:

@@ -13,6 +13,8 @@ SHOWN_MEASURES = (("amount", 1), ("transactions", 0))
 HEAT_REGIONS, HEAT_SECTORS = 60, 30
 _LABELLED_REGIONS = 24
 _LABEL_ROOM = 34.0
+_LETTER, _LINE = 6.4, 18.0
+"""Width of a letter and height of a line of a label, in units of the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,18 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A region: its name, its mark by measure, its chart, its shape on the map if it has one."""
+    """A region: its name, its mark by measure, its chart, its shape on the map if it has one.
+
+    On the map, `has_value` writes its figure there and `has_name` its name above it.
+    """
 
     code: str
     name: str
     marks: dict[str, Mark | None]
     chart: int | None
     shape: Shape | None = None
-    is_labelled: bool = False
+    has_value: bool = False
+    has_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ def geography(history: PanelHistory, book: ChartBook, tree: RegionTree, names: N
     def marks(key: Key) -> dict[str, Mark | None]:
         return {name: _mark(history, key, measure, book.title(key), currency) for name, measure in SHOWN_MEASURES}
 
+    valued = {shape.code for shape in drawn.shapes if len(shapes) <= _LABELLED_REGIONS and shape.room > _LABEL_ROOM}
+    named = _names_with_room([shape for shape in drawn.shapes if shape.code in valued], names)
     places = [
         Place(
             code=region,
@@ -79,7 +87,8 @@ def geography(history: PanelHistory, book: ChartBook, tree: RegionTree, names: N
             marks=marks((region, None)),
             chart=book.index.get((region, None)),
             shape=shapes.get(region),
-            is_labelled=len(shapes) <= _LABELLED_REGIONS and region in shapes and shapes[region].room > _LABEL_ROOM,
+            has_value=region in valued,
+            has_name=region in named,
         )
         for region, _ in book.regions
         if region is not None
@@ -128,3 +137,16 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         is_usual=week.is_usual,
         words=f"{title}: {against_expected(week.share)} ({observed} against {expected}), {verdict} of {usual}",
     )
+
+
+def _names_with_room(shapes: list[Shape], names: Names) -> set[str]:
+    """Return the regions whose names overlap no other label; those with more room go first."""
+    taken = [(shape.x - 20, shape.y, shape.x + 20, shape.y + _LINE) for shape in shapes]
+    found = set()
+    for shape in sorted(shapes, key=lambda shape: -shape.room):
+        half = len(names.region(shape.code)) * _LETTER / 2
+        box = (shape.x - half, shape.y - _LINE, shape.x + half, shape.y - 2)
+        if not any(box[0] < x2 and x1 < box[2] and box[1] < y2 and y1 < box[3] for x1, y1, x2, y2 in taken):
+            taken.append(box)
+            found.add(shape.code)
+    return found

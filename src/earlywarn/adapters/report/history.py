@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,10 @@ _LEAST_WEEKS = 56
 class WeekDeviation:
     """The last seven days against what was expected of them, as shares (-0.1 is 10 % below).
 
-    `lower` and `upper` bound what is usual: the central interval of the series' own earlier weeks, or,
-    as long as there are fewer than 56 of these, the sum of the daily intervals (which is wider).
+    `lower` and `upper` bound what is usual of the series' own earlier weeks: their median, give or take the
+    spread of their middle half, scaled to the probability as for a normal distribution (so that Christmas or
+    a past shock does not widen it). As long as there are fewer than 56 weeks (they overlap), it is the sum
+    of the daily intervals, which is wider.
     """
 
     share: float
@@ -87,6 +90,11 @@ class PanelHistory:
         A total that is no node of its own (one region only, a region of one sector) has the values of
         the node that sums the same cells.
         """
+        place = self.place(key)
+        return None if place is None else self._values[place]
+
+    def place(self, key: Key) -> int | None:
+        """Return where the values of a series stand; two series of the same cells stand in the same place."""
         place = self._place.get(key)
         if place is None:
             region, sector = key
@@ -95,7 +103,7 @@ class PanelHistory:
                 place = self._place[members[0]]
             elif members and len(members) == len(self.cells):
                 place = self._place.get((None, None))
-        return None if place is None else self._values[place]
+        return place
 
     def size(self, key: Key) -> float:
         """Return the amount seen over all kept days, to order series by."""
@@ -126,9 +134,10 @@ class PanelHistory:
     def _usual(self, values: Values, steps: npt.NDArray[np.float64]) -> tuple[float, float]:
         earlier = steps[:-WEEK_DAYS][np.isfinite(steps[:-WEEK_DAYS])]
         if len(earlier) >= _LEAST_WEEKS:
-            tail = (1 - self.probability) / 2
-            lower, upper = np.exp(np.quantile(earlier, [tail, 1 - tail]))
-            return float(lower), float(upper)
+            low, middle, high = np.quantile(earlier, [0.25, 0.5, 0.75])
+            normal = NormalDist()
+            reach = normal.inv_cdf((1 + self.probability) / 2) * (high - low) / (2 * normal.inv_cdf(0.75))
+            return float(np.exp(middle - reach)), float(np.exp(middle + reach))
         last = values[:, -WEEK_DAYS:].astype(np.float64)
         last = last[:, np.isfinite(last).all(axis=0)]
         expected = last[EXPECTED].sum()
@@ -142,12 +151,15 @@ def weekly(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return trailing 7-day means of observed and expected, and the logarithm of their ratio; NaN if unknown.
 
-    Days on which either is unknown are left out of both; a week needs five that are known.
+    Days on which either is unknown are left out of both. A week needs five that are known, and all of its
+    days to lie after the first expectation (a part of a week has another mix of weekdays).
     """
     observed, expected = values[OBSERVED].astype(np.float64), values[EXPECTED].astype(np.float64)
     known = np.isfinite(observed) & np.isfinite(expected)
     counts = _trailing(known.astype(np.float64))
     enough = counts >= _LEAST_DAYS_OF_WEEK
+    if known.any():
+        enough[: int(known.argmax()) + WEEK_DAYS - 1] = False
     means = [
         np.divide(_trailing(np.where(known, each, 0.0)), counts, out=np.full(len(counts), np.nan), where=enough)
         for each in (observed, expected)

@@ -39,11 +39,11 @@ def state(
     """Return what a reader must know first. `tone` is calm, watch or alarm."""
     last = history.last_day
     if last is None:
-        return State("calm", f"{name}: no complete day has been judged yet.", "No alert was raised.", "")
+        return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
     standing = [card for card in cards if card.is_open and card.direction != "none"]
     caveat = " ".join(record.latest.text for record in alerts if record.is_open and record.latest.kind != "economic")
     if not history.is_ready:
-        learnt = f"{name}: the models are still learning what is usual here ({counted(history.days, 'day')} seen)."
+        learnt = f"The models are still learning what is usual in {name} ({counted(history.days, 'day')} seen)."
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     grades = Counter(card.severity for card in standing)
@@ -75,7 +75,9 @@ def key_figures(
     ]
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-        period = Figure("Period", f"{first:%b %Y} to {last:%b %Y}", f"{counted(len(days), 'day')}, to {long_day(last)}")
+        period = Figure(
+            "Period", f"{first:%b %Y} \u2013 {last:%b %Y}", f"{counted(len(days), 'day')}, to {long_day(last)}"
+        )
         figures.insert(0, period)
     return [*figures, _rejected(summary), _coverage(record)]
 
@@ -108,10 +110,12 @@ def _alerts(standing: Sequence[Card], grades: Counter[str], total: int) -> str:
     if not standing:
         past = f"; {counted(total, 'earlier alert')} {'is' if total == 1 else 'are'} over" if total else ""
         return f"No alert is open{past}."
-    told = ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
+    told = ": " + ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
     count = len(standing)
+    if len(grades) == 1:
+        told = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}of {standing[0].severity} severity"
     spoken = _WORDS[count] if count < len(_WORDS) else str(count)
-    return f"{spoken} {'alert is' if count == 1 else 'alerts are'} open: {told}."
+    return f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{told}."
 
 
 def _against(week: WeekDeviation | None) -> str:

@@ -103,10 +103,10 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
 
 
 def script_json(value: object) -> Markup:
-    """Return a value as JSON that cannot end the script element it stands in.
+    r"""Return a value as JSON that cannot end the script element it stands in.
 
     >>> print(script_json({"name": "</script><!--&"}))
-    {"name":"\\u003c/script\\u003e\\u003c!--\\u0026"}
+    {"name":"\u003c/script\u003e\u003c!--\u0026"}
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&":

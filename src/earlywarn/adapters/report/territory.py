@@ -63,7 +63,7 @@ def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
     size = extent * scale + 2 * _MARGIN
 
     def on_page(ring: Ring) -> Ring:
-        placed = (_project(ring, centre) - low) * scale + _MARGIN
+        placed: Ring = (_project(ring, centre) - low) * scale + _MARGIN
         placed[:, 1] = size[1] - placed[:, 1]
         return placed
 
@@ -87,9 +87,9 @@ def _polygons(codes: tuple[str, ...], tree: RegionTree) -> dict[str, list[list[R
     found: dict[str, list[list[Ring]]] = {}
     for level, names in by_level.items():
         for feature in load_boundaries(level)["features"]:
-            code = names.get(feature["properties"]["id"])
-            if code is not None:
-                found[code] = _rings(feature["geometry"])
+            named = names.get(feature["properties"]["id"])
+            if named is not None:
+                found[named] = _rings(feature["geometry"])
     return {code: found[code] for code in codes if code in found}
 
 
@@ -137,8 +137,7 @@ def _label_place(polygon: list[Ring]) -> tuple[float, float, float]:
         x, y = outer.mean(axis=0)
         return float(x), float(y), 0.0
     inner = grid[within]
-    edges = np.concatenate(polygon)
-    depth = np.sqrt(((inner[:, None, :] - edges[None, :, :]) ** 2).sum(axis=2)).min(axis=1)
+    depth = np.min([_distance(ring, inner) for ring in polygon], axis=0)
     best = int(depth.argmax())
     return float(inner[best, 0]), float(inner[best, 1]), 2 * float(depth[best])
 
@@ -151,3 +150,12 @@ def _contains(ring: Ring, points: Ring) -> npt.NDArray[np.bool_]:
     crosses = (y1 > y) != (y2 > y)
     slope = np.divide(x2 - x1, y2 - y1, out=np.zeros_like(x1), where=y2 != y1)
     return np.asarray((crosses & (x < slope * (y - y1) + x1)).sum(axis=1) % 2 == 1)
+
+
+def _distance(ring: Ring, points: Ring) -> npt.NDArray[np.float64]:
+    """Return the distance of each point from the nearest edge of a ring."""
+    start, along = ring, np.roll(ring, -1, axis=0) - ring
+    length = np.maximum((along**2).sum(axis=1), 1e-12)
+    offset = points[:, None, :] - start[None, :, :]
+    at = np.clip((offset * along).sum(axis=2) / length, 0.0, 1.0)
+    return np.asarray(np.sqrt(((offset - at[:, :, None] * along) ** 2).sum(axis=2)).min(axis=1))

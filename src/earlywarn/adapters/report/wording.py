@@ -29,7 +29,7 @@ def compact(value: float) -> str:
     for scale, word in _SCALES:
         if abs(value) >= scale:
             scaled = value / scale
-            digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0  # noqa: PLR2004  # three digits
+            digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0  # three digits
             return f"{scaled:.{digits}f} {word}".replace("-", "\u2212")
     return grouped(value)
 
@@ -73,7 +73,7 @@ def percent(share: float) -> str:
     ('99.9', '100')
     """
     value = 100 * share
-    if 0 < value < 1 or 99 < value < 100:  # noqa: PLR2004  # per cent
+    if 0 < value < 1 or 99 < value < 100:  # per cent
         value = min(max(round(value, 1), 0.1), 99.9)
         return f"{value:.1f}{_NARROW}%"
     return f"{value:.0f}{_NARROW}%"

@@ -183,7 +183,7 @@ def false_alarms_of(untouched: Untouched, plan: BacktestPlan) -> tuple[FalseAlar
     # Episodes are told apart over the whole span, so that one across the middle is one.
     starts = np.zeros_like(untouched.alarms)
     starts[spans[0]] = episode_starts(untouched.alarms[spans[0]], plan.quiet_days)
-    by_node = starts.astype(np.int64).sum(axis=1)
+    by_node: Integers = starts.sum(axis=1, dtype=np.int64)
     judged = untouched.ready.any(axis=1).astype(np.int64)[:, None]
     found = []
     for level in LEVELS:

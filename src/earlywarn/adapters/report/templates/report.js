@@ -19,16 +19,18 @@
   // Trailing means of a week, over the days on which all lines are known; five of seven must be.
   const weekly = (lines) => {
     const known = (at) => lines.every((line) => line[at] !== null);
+    const first = lines[0].findIndex((_, at) => known(at));
     return lines.map((line) => line.map((_, at) => {
       let sum = 0, count = 0;
       for (let back = Math.max(at - 6, 0); back <= at; back += 1) {
         if (known(back)) { sum += line[back]; count += 1; }
       }
-      return at >= 4 && count >= 5 ? sum / count : null;
+      return first >= 0 && at >= first + 6 && count >= 5 ? sum / count : null;
     }));
   };
 
-  const grouped = (value, digits) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace(/,/g, "\u202f");
+  // Four digits: what the packed numbers are good for.
+  const grouped = (value, digits) => Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: digits }).replace(/,/g, "\u202f");
   const percent = (share) => {
     const whole = Math.round(100 * share);
     return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : ""}${Math.abs(whole)}\u202f%`;
@@ -64,7 +66,10 @@
       root.querySelector(".chart-table").addEventListener("toggle", () => this.table());
     }
 
-    choice(name) { return this.root.querySelector(`input[name^="${name}-"]:checked`).value; }
+    choice(name) {
+      const input = this.root.querySelector(`input[name^="${name}-"]:checked`);
+      return input ? input.value : "0";
+    }
 
     choose(name, value) {
       const input = this.root.querySelector(`input[name^="${name}-"][value="${value}"]`);
@@ -78,7 +83,7 @@
       if (this.choice("view") === "day") return daily;
       let [observed, expected] = weekly([daily[OBSERVED], daily[EXPECTED]]);
       const alone = weekly([daily[OBSERVED]])[0];
-      observed = observed.map((value, at) => (daily[EXPECTED][at] === null && value === null ? alone[at] : value));
+      observed = observed.map((value, at) => (value === null ? alone[at] : value));
       const usual = series.usual[measure];
       const times = (factor) => expected.map((value) => (value === null || !usual ? null : value * factor));
       return [observed, expected, times(usual ? usual[0] : 1), times(usual ? usual[1] : 1)];
@@ -103,11 +108,10 @@
       const style = getComputedStyle(document.documentElement);
       const light = { ink: "#17202b", muted: "#55626f", line: "#dbe1e8", surface: "#fff", observed: "#17202b", expected: "#1f6fa5", band: "rgb(31 111 165 / 17%)", span: "rgb(214 140 30 / 20%)", fall: "#b4540b", rise: "#1f6fa5" };
       const colour = (name) => rgba(printing ? light[name] : style.getPropertyValue(`--${name}`).trim());
-      const digits = measure === 0 ? 0 : measure === 2 ? 2 : 0;
       const tops = [...lines[OBSERVED].slice(from, to + 1), ...lines[EXPECTED].slice(from, to + 1)].filter((value) => value !== null);
       const top = tops.length ? Math.max(...tops) * 1.15 : 1;
       const base = { x: this.dates, mode: "lines", connectgaps: false };
-      const format = `,.${digits}f`;
+      const format = ",.4~r";
       const traces = [
         { ...base, y: lines[UPPER], name: "up to", line: { width: 0 }, hovertemplate: `%{y:${format}}` },
         { ...base, y: lines[LOWER], name: "usual from", line: { width: 0 }, fill: "tonexty", fillcolor: colour("band"), hovertemplate: `%{y:${format}}` },
@@ -157,7 +161,7 @@
       const details = this.root.querySelector(".chart-table");
       if (!details.open || !this.current) return;
       const { lines, from, to, measure } = this.current;
-      const digits = measure === 2 ? 2 : 0;
+      const digits = measure === 2 ? 2 : 1;
       const cell = (name, text) => { const made = document.createElement(name); made.textContent = text; return made; };
       const row = (name, texts) => { const made = document.createElement("tr"); made.append(...texts.map((text) => cell(name, text))); return made; };
       details.querySelector("thead").replaceChildren(row("th", ["Day", "Observed", "Expected", "Against expected", "Usual from", "to"]));
@@ -176,7 +180,7 @@
       if (link.dataset.from) {
         this.choose("view", "day");
         this.range = [Math.max(Number(link.dataset.from) - 45, 0), Math.min(Number(link.dataset.to) + 30, this.panel.days - 1)];
-        for (const input of this.root.querySelectorAll('input[name^="period-"]')) input.checked = input.value === "0";
+        for (const input of this.root.querySelectorAll('input[name^="period-"]')) input.checked = false;
       } else {
         this.choose("view", "week");
         this.choose("period", "0");

@@ -1,0 +1,420 @@
+"""report.html: whatever the data are called and however little there is, a finished page that asks for nothing."""
+
+import base64
+import hashlib
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from plotly.offline import get_plotlyjs
+
+from earlywarn.adapters.report import ReportCollector, write_report
+from earlywarn.adapters.report.charts import packed
+from earlywarn.adapters.report.collector import ALERTS_KEPT, DAYS_KEPT, REVISIONS_KEPT
+from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.adapters.report.territory import territory
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.fold import JudgedDay
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.detection.day_scores import DayScores, Deviation, Evidence
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.series import CellKey, Series, series_of
+from earlywarn.reference.nuts import ATTRIBUTION, load_regions
+
+FIRST = date(2019, 1, 1)
+HOSTILE = '</script><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>'
+EMPTY_ELEMENTS = {"meta", "input", "br", "img", "link", "base"}
+SUMMARY: dict[str, object] = {
+    "earlywarn": "0.1.0",
+    "run": "test",
+    "model_version": "1",
+    "inputs": [f"{HOSTILE}.csv"],
+    "received_at": "2020-03-01T00:00:00+00:00",
+    "records": 1000,
+    "accepted_records": 990,
+    "transactions": 123456,
+    "late_transactions": 7,
+    "rejected": {"region_unknown": 8, "too_late": 2},
+    "amounts_rounded": 3,
+    "revised_rows": 0,
+    "seconds": 1.5,
+}
+
+
+class Page(HTMLParser):
+    """A page taken apart: elements with their attributes, scripts by id, and the text that is read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.words = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.words = " ".join(self.words.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+        if tag not in EMPTY_ELEMENTS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            attrs, text = self.scripts[-1]
+            self.scripts[-1] = (attrs, text + data)
+        elif self.open and self.open[-1] != "style":
+            self.words += data
+
+    def with_class(self, name: str) -> list[tuple[str, dict[str, str | None]]]:
+        return [each for each in self.elements if name in (each[1].get("class") or "").split()]
+
+    def data(self) -> dict[str, list[dict[str, object]]]:
+        found = next(text for attrs, text in self.scripts if attrs.get("id") == "chart-data")
+        return json.loads(found)  # type: ignore[no-any-return]
+
+
+def make_run(**panel: object) -> Run:
+    settings = PanelSettings(
+        id="P",
+        name=str(panel.pop("name", "Testland")),
+        countries=(),
+        currency="CHF",
+        time_zone="Europe/Zurich",
+        region_level=None,
+        any_region=True,
+        classification="open",
+        resolution="day",
+    )
+    return compose(Settings(run="test", panels=(settings,)))
+
+
+def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, ready: bool = True) -> JudgedDay:
+    """Return a day on which every node has `factor` of the 1,000 expected payments of each of its cells."""
+    tree = NodeTree(cells)
+    size = tree.members.sum(axis=1).astype(float)
+    wave = 1 + 0.01 * ((day.toordinal() * 7) % 5 - 2)
+
+    def deviation(each: float) -> Deviation:
+        expected = each * size
+        return Deviation(expected * factor * wave, expected, 0.9 * expected, 1.1 * expected, np.zeros(len(size)))
+
+    nothing = np.zeros(len(size))
+    evidence = Evidence(nothing, nothing, nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+    scores = DayScores(
+        day=day,
+        usable=True,
+        nodes=tree.nodes,
+        ready=np.full(len(size), ready),
+        usable_days=np.full(len(size), 100),
+        down=evidence,
+        up=evidence,
+        transactions=deviation(1000.0),
+        amount=deviation(50_000_00.0),
+        mean_ticket=deviation(50_00.0),
+        absorbed=np.zeros((2, len(size))),
+        contributions=np.zeros((len(size), len(cells))),
+        mix_regions=(),
+        mix_rank=np.zeros(0),
+        drifting=(),
+    )
+    keys = tuple(CellKey(*cell) for cell in cells)
+    counts = np.full(len(cells), 1000)
+    return JudgedDay(ClosedDay("P", day, keys, counts, counts * 5000, Coverage(), complete=True), scores)
+
+
+def rows(
+    day: date, cells: list[tuple[str, str]], *, coverage: Coverage | None = None, vintage: int = 0
+) -> AggregateRows:
+    series = series_of("P", tuple(CellKey(*cell) for cell in cells))
+    counts = np.full(len(series), 1000)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return AggregateRows(
+        panel="P",
+        bucket="day",
+        start_seconds=int(start.timestamp()),
+        start=start.isoformat(),
+        series=series,
+        vintage=np.full(len(series), vintage),
+        transactions=counts,
+        amount_minor=counts * 5000,
+        windows={},
+        year_on_year=np.full((len(series), 2), np.nan),
+        coverage=coverage or Coverage(),
+    )
+
+
+def alert(region: str | None, sector: str | None, day: date, **changes: object) -> Alert:
+    series = Series("P", region, sector)
+    made = Alert(
+        id=f"{series.series_id} {day}",
+        revision=1,
+        sequence=1,
+        run="test",
+        kind="economic",
+        status="open",
+        panel="P",
+        level=series.level,
+        series_id=series.series_id,
+        region=region,
+        sector=sector,
+        measure="amount",
+        direction="down",
+        severity="severe",
+        probability=0.99,
+        opened_on=day.isoformat(),
+        detected_on=day.isoformat(),
+        resolved_on=None,
+        as_of=day.isoformat(),
+        observed=4000.0,
+        expected=5000.0,
+        lower=4500.0,
+        upper=5500.0,
+        change_pct=-20.0,
+        score=1.5,
+        evidence=(),
+        parent=None,
+        children=(),
+        supersedes=None,
+        provisional=False,
+        exercise=False,
+        text=f"{region} {sector}: spending fell.",
+        model_version="1",
+        config_hash="c0ffee",
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def collect(
+    cells: list[tuple[str, str]], days: int, *, ready_from: int = 90, name: str = "Testland", last_factor: float = 1.0
+) -> ReportCollector:
+    collector = ReportCollector(make_run(name=name))
+    for offset in range(days):
+        day = FIRST + timedelta(offset)
+        factor = last_factor if offset >= days - 7 else 1.0
+        collector.observe(rows(day, cells))
+        collector.observe(judged(day, cells, factor=factor, ready=offset >= ready_from))
+    return collector
+
+
+def page_of(collector: ReportCollector, tmp_path: Path, summary: dict[str, object] | None = None) -> Page:
+    path = tmp_path / "report.html"
+    write_report(path, collector, SUMMARY if summary is None else summary)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+SWISS = [("CH04", "food"), ("CH04", "fuel"), ("CH07", "food"), ("CH07", "fuel")]
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    """Names of regions, sectors, panels and files are shown as they are written and never become markup."""
+    cells = sorted([(HOSTILE, "<b>food"), (HOSTILE, "\u2028javascript:alert(1)"), ("CH04", "<b>food")])
+    collector = collect(cells, 160, name=HOSTILE)
+    collector.observe(alert(HOSTILE, "<b>food", FIRST + timedelta(150), text=HOSTILE, id=HOSTILE))
+    page = page_of(collector, tmp_path)
+    assert page.open == []
+    assert len(page.scripts) == 3
+    assert not [tag for tag, _ in page.elements if tag in {"img", "b"}]
+    assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
+    assert "alert(1)</script><img" in page.words.replace("&lt;", "<")
+    titles = [str(series["name"]) for series in page.data()["panels"][0]["series"]]  # type: ignore[attr-defined]
+    assert any(HOSTILE in title for title in titles)
+
+
+def test_page_asks_for_nothing(tmp_path: Path) -> None:
+    """No element loads anything, links stay within the page, and the policy allows the page's own scripts alone."""
+    collector = collect(SWISS, 160)
+    collector.observe(alert("CH07", None, FIRST + timedelta(150)))
+    page = page_of(collector, tmp_path)
+    assert not [tag for tag, _ in page.elements if tag in {"link", "img", "iframe", "object", "embed", "base", "form"}]
+    for _, attrs in page.elements:
+        assert not {"src", "srcset", "action", "data", "poster", "xlink:href"} & set(attrs)
+        assert (attrs.get("href") or "#").startswith("#")
+        assert "url(" not in (attrs.get("style") or "")
+    style = page.text[page.text.index("<style>") : page.text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = next(str(attrs["content"]) for tag, attrs in page.elements if "http-equiv" in attrs and tag == "meta")
+    assert "default-src 'none'" in policy
+    allowed = re.findall(r"'sha256-([^']+)'", policy)
+    run = [text for attrs, text in page.scripts if attrs.get("type") != "application/json"]
+    assert [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in run[::-1]] == allowed
+
+
+def test_links_lead_somewhere(tmp_path: Path) -> None:
+    """Every link of the page has its target, and every chart it names is there."""
+    collector = collect(SWISS, 160)
+    collector.observe(alert("CH07", "food", FIRST + timedelta(150)))
+    page = page_of(collector, tmp_path)
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    charts = len(page.data()["panels"][0]["series"])  # type: ignore[arg-type]
+    for _, attrs in page.elements:
+        if attrs.get("href"):
+            assert str(attrs["href"])[1:] in ids
+        if "data-show" in attrs:
+            assert 0 <= int(str(attrs["data-show"])) < charts
+
+
+def test_quiet_run_is_a_finished_page(tmp_path: Path) -> None:
+    """Without an alert the page says so, and shows the map, the charts and the figures all the same."""
+    page = page_of(collect(SWISS, 160), tmp_path)
+    assert "No alert is open." in page.words
+    assert "No alerts. In this period nothing departed from what was expected" in page.words
+    assert len(page.with_class("region")) == 4  # two regions, two measures
+    assert page.with_class("glance")
+    assert not page.with_class("card")
+    assert ATTRIBUTION in page.words
+    assert "region unknown 8" in page.words
+
+
+def test_regions_without_boundary_are_tiles(tmp_path: Path) -> None:
+    """A code that no map knows stands beside the map, and its alert has card and chart like any other."""
+    collector = collect(sorted([*SWISS, ("9999", "food")]), 160)
+    collector.observe(alert("9999", "food", FIRST + timedelta(150)))
+    page = page_of(collector, tmp_path)
+    assert "Not on the map" in page.words
+    assert len(page.with_class("tile")) == 2
+    assert len(page.with_class("card")) == 1
+    assert len(page.with_class("chart-link")) == 1
+
+
+def test_panel_without_any_boundary_has_no_map(tmp_path: Path) -> None:
+    """If no region has a boundary, the tiles stand alone."""
+    page = page_of(collect([("north", "food"), ("south", "food")], 160), tmp_path)
+    assert not page.with_class("map")
+    assert len(page.with_class("tile")) == 4
+
+
+def test_overseas_regions_do_not_shrink_the_map() -> None:
+    """Guadeloupe stands beside the map of mainland France; alone it has a map of its own."""
+    tree = load_regions()
+    assert territory(["FR10", "FRY1"], tree).missing == ("FRY1",)
+    assert [shape.code for shape in territory(["FRY1"], tree).shapes] == ["FRY1"]
+
+
+def test_children_are_folded_into_their_parent(tmp_path: Path) -> None:
+    """One shock is one card: parents newest first, children within; severity and direction are words too."""
+    collector = collect(SWISS, 160)
+    parent = alert("CH07", None, FIRST + timedelta(150), children=("x",))
+    collector.observe(parent)
+    collector.observe(alert("CH07", "food", FIRST + timedelta(151), parent=parent.id, severity="medium"))
+    collector.observe(
+        alert(None, "fuel", FIRST + timedelta(120), status="resolved", resolved_on="2019-05-20", direction="up")
+    )
+    page = page_of(collector, tmp_path)
+    assert len(page.with_class("card")) == 3
+    assert len(page.with_class("child")) == 1
+    assert "1 related alert within it" in page.words
+    assert "One alert is open, of severe severity." in page.words
+    assert page.words.index("Ticino, all sectors Spending") < page.words.index("fuel, all regions of Testland")
+    assert "severe Fall" in page.words
+    assert "Rise resolved" in page.words
+
+
+def test_latest_revision_is_told_and_earlier_ones_listed(tmp_path: Path) -> None:
+    """A card tells the latest revision; the earlier ones are folded in; their number is bounded."""
+    collector = collect(SWISS, 160)
+    first = alert("CH07", "food", FIRST + timedelta(120), text="First words.")
+    collector.observe(first)
+    for revision in range(2, 30):
+        collector.observe(
+            msgspec.structs.replace(first, revision=revision, status="updated", text=f"Words {revision}.")
+        )
+    assert len(collector.alerts[first.id].revisions) == REVISIONS_KEPT
+    page = page_of(collector, tmp_path)
+    assert page.words.index("Words 29.") < page.words.index("Words 28.") < page.words.index("First words.")
+
+
+def test_warm_up_and_empty_runs_have_pages(tmp_path: Path) -> None:
+    """Before the models are ready, and before the first day, the page says so in plain words."""
+    learning = page_of(collect(SWISS, 30), tmp_path)
+    assert "The models are still learning what is usual in Testland (30 days seen)." in learning.words
+    nothing = page_of(ReportCollector(make_run()), tmp_path, {})
+    assert "No complete day of Testland has been judged yet." in nothing.words
+    assert nothing.open == []
+
+
+def test_missing_data_are_loud(tmp_path: Path) -> None:
+    """A coverage alert stands in the first lines; the day stands in the data-quality section."""
+    collector = collect(SWISS, 160)
+    day = FIRST + timedelta(160)
+    collector.observe(rows(day, SWISS, coverage=Coverage(1.0, 0.4, ("source B",))))
+    collector.observe(rows(FIRST, SWISS, vintage=1))
+    collector.observe(alert(None, None, day, kind="coverage", text="60 % was not reported."))
+    page = page_of(collector, tmp_path)
+    assert "Mind the data. 60 % was not reported." in page.words
+    assert "On 1 of 161 days less than 95" in page.words
+    assert "source B" in page.words
+    assert "published figures on 1 days were revised" in page.words or "on 1 day were revised" in page.words
+
+
+@pytest.mark.parametrize(("factor", "usual"), [(1.0, True), (0.8, False)])
+def test_week_is_judged_against_the_series_own_past(factor: float, usual: bool) -> None:  # noqa: FBT001  # a table
+    """A week like its predecessors is usual; one a fifth lower is not, and is stated as a fifth lower."""
+    history = PanelHistory(collect(SWISS, 200, last_factor=factor).panels["P"], 0.95)
+    week = history.week(("CH07", None), 1)
+    assert week is not None
+    assert week.is_usual is usual
+    assert week.share == pytest.approx(factor - 1, abs=0.02)
+
+
+def test_total_of_one_region_has_the_values_of_the_panel() -> None:
+    """A total that is no node of its own is found all the same."""
+    history = PanelHistory(collect([("CH04", "food"), ("CH04", "fuel")], 100).panels["P"], 0.95)
+    assert history.place(("CH04", None)) == history.place((None, None))
+    assert history.place((None, "food")) == history.place(("CH04", "food"))
+    assert history.values(("CH99", None)) is None
+
+
+def test_memory_is_bounded() -> None:
+    """Days, alerts and revisions are kept up to their limits; alerts that are over go first."""
+    collector = collect([("CH04", "food")], DAYS_KEPT + 5)
+    assert len(collector.panels["P"].days) == DAYS_KEPT
+    kept = alert("CH04", "food", FIRST)
+    collector.observe(kept)
+    for number in range(ALERTS_KEPT + 3):
+        collector.observe(alert("CH04", "food", FIRST, id=str(number), status="resolved"))
+    assert len(collector.alerts) == ALERTS_KEPT
+    assert collector.alerts_left_out == 4
+    assert kept.id in collector.alerts
+
+
+def test_packed_numbers_come_back() -> None:
+    """Packed numbers are exact to a 65,534th of their range, unknown ones stay unknown, equal ones exact."""
+    values = np.array([5.0, np.nan, 1234.5, 98765.0], dtype=np.float32)
+    low, step, text = packed(values)
+    whole = np.frombuffer(base64.b64decode(str(text)), dtype="<u2")
+    assert whole[1] == 65535
+    assert isinstance(low, float)
+    assert isinstance(step, float)
+    assert low + step * whole[[0, 2, 3]] == pytest.approx(values[[0, 2, 3]], abs=98760 / 65534)
+    assert packed(np.full(3, np.nan, dtype=np.float32))[:2] == [0.0, 1.0]
+    assert packed(np.full(3, 7.0, dtype=np.float32))[:2] == [7.0, 1.0]
+
+
+def test_page_is_light(tmp_path: Path) -> None:
+    """Without plotly's script a page of 56 cells, 14 months and 40 alerts weighs less than 1.5 MB."""
+    regions = ["9999", *(f"CH0{number}" for number in range(1, 8))]
+    cells = [(region, f"sector {number}") for region in regions for number in range(7)]
+    collector = collect(cells, 425)
+    for number, (region, sector) in enumerate(cells[:40]):
+        collector.observe(alert(region, sector, FIRST + timedelta(100 + 8 * number)))
+    page = page_of(collector, tmp_path)
+    assert len(page.with_class("card")) == 40
+    assert len(page.text.encode()) - len(get_plotlyjs().encode()) < 1_500_000

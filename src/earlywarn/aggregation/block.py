@@ -5,7 +5,7 @@ prefix alone: not of how the records were batched, when they were read, or who r
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -22,6 +22,7 @@ from earlywarn.errors import LogError
 _DAY_MS = 86_400_000
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _NEVER = -(1 << 60)
+_NOT_PLAIN = "not plain"
 _ROUTES_LIMIT = 1 << 17  # combinations of attributes kept at once; then they are resolved anew
 
 
@@ -72,8 +73,8 @@ class BlockFold:
         self.position = position
         self.event_time_ms = event_time_ms
         self._router = router
-        self._route_index: dict[_Attributes, int] = {}
-        self._routes: list[Route | Reject] = []
+        self._plain_routes: dict[_Attributes, Route] = {}
+        self._other_routes: dict[_Attributes, Route | Reject] = {}
         self._open_block(position // parameters.block_size)
 
     def add(
@@ -133,7 +134,9 @@ class BlockFold:
         received = received_ms if isinstance(received_ms, int) else None
         latest = 0 if received is None else received + tolerance_ms
         bucket = bucket_start = bucket_end = 0
-        find_row: Callable[[_Attributes], list[int] | None] = {}.get
+        rows: dict[_Attributes, list[int]] = {}
+        find_row = rows.get
+        plain_routes = self._plain_routes
         for at, item in enumerate(outcomes[start:stop], start):
             if type(item) is not Transaction:
                 self._reject(offsets[at], item, rejected)
@@ -152,7 +155,8 @@ class BlockFold:
                     bucket_end = 0
                     self._add_late(offsets[at], item, bucket, newest, rejected)
                     continue
-                find_row = self._on_time.setdefault(bucket, {}).get
+                rows = self._on_time.setdefault(bucket, {})
+                find_row = rows.get
                 bucket_start = bucket * base_ms
                 bucket_end = min(bucket_start + base_ms, latest + 1)
             key = (
@@ -160,7 +164,9 @@ class BlockFold:
                 item.sector, item.kind, item.source, None if item.mcc else item.merchant,
             )  # fmt: skip
             row, count, amount = find_row(key), item.count, item.amount_minor
-            if row is None or amount < 0:
+            if row is None and amount >= 0 and key in plain_routes:
+                row = rows[key] = [0, 0]
+            elif row is None or amount < 0:
                 entry = self._enter(item, key, self._on_time, bucket)
                 bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
                 if isinstance(entry, Reject):
@@ -185,30 +191,38 @@ class BlockFold:
         """Return the row that a transaction adds to, and the signed count and amount that it adds.
 
         Plain purchases of the same attributes share the row that stands under them; what needs a look each
-        time (a refund, a foreign currency) has a row under its route, where the hot loop does not find it.
+        time (a refund, a foreign currency) has a row under a longer key, where the hot loop does not find it.
         """
-        index = self._route_index.get(key)
-        if index is None:
-            index = self._learn_route(key, item)
-        route = self._routes[index]
+        route = self._plain_routes.get(key) or self._other_routes.get(key)
+        if route is None:
+            route = self._learn_route(key, item)
         if isinstance(route, Reject):
             return route
         examined = self._examine(item, route)
         if isinstance(examined, Reject):
             return examined
         rows = buckets.setdefault(bucket, {})
-        return rows.setdefault(key if route.plain else (index,), [0, 0]), *examined
+        return rows.setdefault(key if route.plain else (_NOT_PLAIN, *key), [0, 0]), *examined
 
-    def _learn_route(self, key: _Attributes, transaction: Transaction) -> int:
+    def _learn_route(self, key: _Attributes, transaction: Transaction) -> Route | Reject:
         """Resolve a new combination of attributes."""
-        if len(self._routes) >= _ROUTES_LIMIT:
+        if len(self._plain_routes) + len(self._other_routes) >= _ROUTES_LIMIT:
             self._collect()
-            self._routes.clear()
-            self._route_index.clear()
+            self._plain_routes.clear()
+            self._other_routes.clear()
         route = self._router.resolve(transaction)
-        index = self._route_index[key] = len(self._routes)
-        self._routes.append(route)
-        return index
+        if isinstance(route, Route) and route.plain:
+            self._plain_routes[key] = route
+        else:
+            self._other_routes[key] = route
+        return route
+
+    def _route_of(self, place: _Attributes) -> Route:
+        """Return the route that a row stands under; only what was accepted has a row."""
+        route = self._plain_routes.get(place) or self._other_routes[place[1:]]
+        if isinstance(route, Reject):
+            raise TypeError(f"a rejected record has a row: {place}")
+        return route
 
     @staticmethod
     def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
@@ -266,9 +280,8 @@ class BlockFold:
         seconds = self.parameters.base_bucket_seconds
         for late, buckets in ((False, self._on_time), (True, self._late)):
             for bucket, rows in buckets.items():
-                for key, (count, amount) in rows.items():
-                    index = key[0] if len(key) == 1 else self._route_index[key]
-                    self._sums.add(self._routes[index], bucket * seconds, count, amount, late=late)
+                added = ((self._route_of(place), row) for place, row in rows.items())
+                self._sums.add(bucket * seconds, added, late=late)
             buckets.clear()
 
     def _emit(self, *, sealed: bool, idle: bool = False, end: bool = False) -> Partial:

@@ -8,7 +8,7 @@ import numpy as np
 from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.overview import number, rejects
-from earlywarn.adapters.report.wording import grouped, percent, short_day
+from earlywarn.adapters.report.wording import counted, grouped, percent, short_day
 
 _DAYS_LISTED = 12
 
@@ -57,8 +57,8 @@ def quality(record: PanelRecord, least_share: float) -> Quality:
         ),
         breaks_left_out=max(len(broken) - _DAYS_LISTED, 0),
         revised=(
-            f"{grouped(record.revised_rows)} published figures on {grouped(revised_days)} days were revised after late "
-            "records came. The charts show each day as it was first judged."
+            f"{counted(record.revised_rows, 'published figure')} on {counted(revised_days, 'day')} were revised after "
+            "late records came. The charts show each day as it was first judged."
             if record.revised_rows
             else "No published figure had to be revised."
         ),

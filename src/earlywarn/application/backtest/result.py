@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from earlywarn.application.backtest.judge import Integers
+from earlywarn.application.backtest.judge import DOWN, UP, Integers
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.backtest.trials import Trial
 from earlywarn.application.backtest.untouched import DAYS_PER_YEAR, Untouched, episode_starts
@@ -183,8 +183,8 @@ def false_alarms_of(untouched: Untouched, plan: BacktestPlan) -> tuple[FalseAlar
     # Episodes are told apart over the whole span, so that one across the middle is one.
     starts = np.zeros_like(untouched.alarms)
     starts[spans[0]] = episode_starts(untouched.alarms[spans[0]], plan.quiet_days)
-    by_node: Integers = starts.sum(axis=1, dtype=np.int64)
-    judged = untouched.ready.any(axis=1).astype(np.int64)[:, None]
+    by_node = starts[:, DOWN].astype(np.int64) + starts[:, UP]
+    judged = np.asarray(untouched.ready.any(axis=1), dtype=np.int64)[:, None]
     found = []
     for level in LEVELS:
         nodes = [place for place, node in enumerate(untouched.nodes) if node.level == level]

@@ -67,40 +67,56 @@ def episode_starts(alarm: Flags, quiet_days: int) -> Flags:
     return starts
 
 
-def calibrate(untouched: Untouched, span: slice, rate: float, quiet_days: int) -> float:
-    """Return the lowest threshold from which on cells have at most `rate` false episodes per series-year.
+class RateLimit:
+    """Counts the false episodes of cells within a span of days and holds them against a rate per series-year.
 
-    Episodes of both directions count, those that begin within `span` (places of days). Thresholds below one
-    at which the rate is exceeded do not count, even where episodes have merged into few.
+    Episodes of both directions count, those that begin within the span.
+
+    Args:
+        untouched: a run without shocks.
+        span: places of the days that count.
+        per_series_year: episodes per cell and year that are allowed.
+        quiet_days: longest gap within one episode (days).
     """
-    cells = [place for place, node in enumerate(untouched.nodes) if node.level == "cell"]
-    evidence = untouched.evidence[span][:, :, cells]
-    years = float(untouched.ready[span][:, cells].sum()) / DAYS_PER_YEAR
-    highest = min(float(evidence.max(initial=0.0)), _THRESHOLD_MAX)
-    step = int(np.ceil(highest / THRESHOLD_STEP)) + 1
-    while step > 1:
-        lower = (step - 1) * THRESHOLD_STEP
-        if int(episode_starts(alarms(evidence, lower), quiet_days).sum()) > rate * years:
-            break
-        step -= 1
-    return round(step * THRESHOLD_STEP, 6)
+
+    def __init__(self, untouched: Untouched, span: slice, per_series_year: float, quiet_days: int) -> None:
+        cells = [place for place, node in enumerate(untouched.nodes) if node.level == "cell"]
+        self._evidence = untouched.evidence[span][:, :, cells]
+        self._allowed = per_series_year * float(untouched.ready[span][:, cells].sum()) / DAYS_PER_YEAR
+        self._quiet_days = quiet_days
+
+    def holds(self, threshold: float) -> bool:
+        """Return whether alarms above `threshold` (nats) keep the rate."""
+        alarm = alarms(self._evidence, threshold)
+        return int(episode_starts(alarm, self._quiet_days).sum()) <= self._allowed
+
+    def lowest(self) -> float:
+        """Return the lowest threshold, a multiple of the step, from which on all keep the rate.
+
+        One below a threshold that does not is no answer, even where episodes have merged into few.
+        """
+        step = int(np.ceil(min(float(self._evidence.max(initial=0.0)), _THRESHOLD_MAX) / THRESHOLD_STEP)) + 1
+        while step > 1 and self.holds((step - 1) * THRESHOLD_STEP):
+            step -= 1
+        return round(step * THRESHOLD_STEP, 6)
 
 
-def calibrated(replay: Replay, first: Untouched, rate: float) -> Untouched:
-    """Return the untouched run at a threshold that, in its own run, keeps the rate on the plan's span.
+def calibrated(replay: Replay, first: Untouched, per_series_year: float) -> Untouched:
+    """Return the untouched run at the lowest threshold found that, in its own run, keeps the rate on the plan's span.
 
     The threshold decides what is accepted as normal, and so the evidence that it is chosen from: runs are
-    repeated until the threshold is its own answer, or is the most cautious of those that were tried in vain.
+    repeated at each one's answer until one comes again. If none keeps the rate in its own run (it may
+    swing between two), the highest threshold tried is taken; the achieved rate is reported anyway.
     """
     span = slice(replay.plan.warm_up_days, None if replay.plan.calibrate_on == "whole" else replay.middle)
-    run, tried = first, [0.0]
+    runs: dict[float, tuple[Untouched, bool]] = {}
+    run = first
     for _ in range(_ROUNDS_MAX):
-        threshold = calibrate(run, span, rate, replay.plan.quiet_days)
-        if threshold == run.threshold:
-            return run
-        if threshold in tried:
+        limit = RateLimit(run, span, per_series_year, replay.plan.quiet_days)
+        runs[run.threshold] = run, limit.holds(run.threshold)
+        threshold = limit.lowest()
+        if threshold in runs:
             break
-        tried.append(threshold)
         run = judge_untouched(replay, threshold)
-    cautious = max(tried)
-    return run if run.threshold == cautious else judge_untouched(replay, cautious)
+    keeping = [threshold for threshold, (_, holds) in runs.items() if holds]
+    return runs[min(keeping) if keeping else max(runs)][0]

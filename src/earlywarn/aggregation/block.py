@@ -7,7 +7,7 @@ prefix alone: not of how the records were batched, when they were read, or who r
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -131,22 +131,23 @@ class BlockFold:
         newest = _NEVER if self.event_time_ms is None else self.event_time_ms
         late_below = (newest - lateness_ms) // base_ms
         late_edge = (late_below + 1) * base_ms + lateness_ms
-        received = received_ms if isinstance(received_ms, int) else None
-        latest = 0 if received is None else received + tolerance_ms
-        bucket = bucket_start = bucket_end = 0
+        receipts: Sequence[int] = () if isinstance(received_ms, int) else received_ms
+        latest = received_ms + tolerance_ms if isinstance(received_ms, int) else 0
+        bucket = bucket_start = bucket_end = 0  # of the base bucket that `rows` belongs to; a Reject lies in none
         rows: dict[_Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes = self._plain_routes
-        for at, item in enumerate(outcomes[start:stop], start):
-            if type(item) is not Transaction:
-                self._reject(offsets[at], item, rejected)
-                continue
-            if received is None:
-                latest = received_ms[at] + tolerance_ms
+        batch = cast("Sequence[Any]", outcomes[start:stop])  # that an outcome is no Reject shows by its time
+        for at, item in enumerate(batch, start):
+            if receipts:
+                latest = receipts[at] + tolerance_ms
                 if latest < bucket_end:
                     bucket_end = 0
             event_ms = item.ts
             if not bucket_start <= event_ms < bucket_end:
+                if isinstance(item, Reject):
+                    self._reject(offsets[at], item, rejected)
+                    continue
                 if event_ms > latest:
                     self._reject(offsets[at], _in_future(event_ms, latest), rejected)
                     continue
@@ -161,7 +162,7 @@ class BlockFold:
                 bucket_end = min(bucket_start + base_ms, latest + 1)
             key = (
                 item.region, item.mcc, item.currency, item.country, item.channel,
-                item.sector, item.kind, item.source, None if item.mcc else item.merchant,
+                item.sector, item.kind, item.source,
             )  # fmt: skip
             row, count, amount = find_row(key), item.count, item.amount_minor
             if row is None and amount >= 0 and key in plain_routes:
@@ -193,6 +194,8 @@ class BlockFold:
         Plain purchases of the same attributes share the row that stands under them; what needs a look each
         time (a refund, a foreign currency) has a row under a longer key, where the hot loop does not find it.
         """
+        if item.mcc is None and not item.sector and item.merchant:
+            key = (*key, item.merchant)  # the shop's name alone says what was bought
         route = self._plain_routes.get(key) or self._other_routes.get(key)
         if route is None:
             route = self._learn_route(key, item)
@@ -218,8 +221,8 @@ class BlockFold:
         return route
 
     def _route_of(self, place: _Attributes) -> Route:
-        """Return the route that a row stands under; only what was accepted has a row."""
-        route = self._plain_routes.get(place) or self._other_routes[place[1:]]
+        """Return the route of a row that is not plain; only what was accepted has a row."""
+        route = self._other_routes[place[1:]]
         if isinstance(route, Reject):
             raise TypeError(f"a rejected record has a row: {place}")
         return route
@@ -247,7 +250,7 @@ class BlockFold:
             return
         key = (
             item.region, item.mcc, item.currency, item.country, item.channel,
-            item.sector, item.kind, item.source, None if item.mcc else item.merchant,
+            item.sector, item.kind, item.source,
         )  # fmt: skip
         entry = self._enter(item, key, self._late, bucket)
         if isinstance(entry, Reject):
@@ -278,9 +281,10 @@ class BlockFold:
     def _collect(self) -> None:
         """Move what was added since the last time into the block's sums."""
         seconds = self.parameters.base_bucket_seconds
+        plain = self._plain_routes.get
         for late, buckets in ((False, self._on_time), (True, self._late)):
             for bucket, rows in buckets.items():
-                added = ((self._route_of(place), row) for place, row in rows.items())
+                added = [(plain(place) or self._route_of(place), row) for place, row in rows.items()]
                 self._sums.add(bucket * seconds, added, late=late)
             buckets.clear()
 

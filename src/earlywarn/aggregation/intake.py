@@ -48,9 +48,12 @@ Outcome = Transaction | Reject
 
 def decode(values: Sequence[bytes | None]) -> list[Outcome]:
     """Decode one JSON record per value; the result has one outcome per value, in order."""
-    outcomes: list[Outcome] = []
-    if None in values or max(map(len, values), default=0) > RECORD_BYTES_LIMIT:  # type: ignore[arg-type]  # no None
+    try:
+        if max(map(len, values), default=0) > RECORD_BYTES_LIMIT:  # type: ignore[arg-type]  # None has no length
+            return [decode_one(value) for value in values]
+    except TypeError:
         return [decode_one(value) for value in values]
+    outcomes: list[Outcome] = []
     rest = iter(values)
     while True:
         try:

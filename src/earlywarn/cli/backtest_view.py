@@ -125,6 +125,7 @@ def _notes(plan: BacktestPlan) -> Iterator[str]:
         "close of the first shocked day. 'by chance': the untouched history alarms in the longest span as well."
     )
     yield (
-        f"Excluded: in alarm within the {plan.quiet_days} days before the shock, or not ready. Every alarm of the untouched "
-        f"history counts as false, real events too; alarms at most {plan.quiet_days} days apart are one episode."
+        f"Excluded: in alarm within the {plan.quiet_days} days before the shock, or not ready. Every alarm of the "
+        "untouched history counts as false, real events too; alarms are one episode up to "
+        f"{plan.quiet_days} quiet days apart."
     )

@@ -1,6 +1,7 @@
 """Why a record was not accepted: a closed list, so that every reason can be counted and mended."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -65,7 +66,12 @@ class RejectReason(StrEnum):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """One record that was not accepted. `value` is a short excerpt that never holds a card token."""
+    """Why one record was not accepted; `detail` is short and never holds a card token.
+
+    `ts` is no time: it lets the folds see by one comparison that an outcome is no transaction.
+    """
+
+    ts: ClassVar[int] = -1
 
     reason: RejectReason
     field: str = ""

@@ -40,11 +40,15 @@ class PanelLedger:
     # --- applying
 
     def add(self, difference: Difference, partition: int) -> None:
-        """Put a difference into its bucket: an on-time one into an open bucket, a late one beside it."""
+        """Put a difference into its bucket: an on-time one into an open bucket, a late one beside it.
+
+        A partition that was idle while the others went on (or joined later) may be on time by its own log for
+        a bucket that is closed: such a row counts as late.
+        """
         key = CellKey(difference.region, difference.sector)
         cell = self._cells.place(key)
         bucket, transactions, amount = difference.bucket, difference.transactions, difference.amount_minor
-        if difference.late:
+        if difference.late or (self._next is not None and bucket < self._next):
             self._published.revise(bucket, cell, transactions, amount)
             return
         pair = self._open.setdefault(bucket, {}).setdefault(cell, [0, 0])

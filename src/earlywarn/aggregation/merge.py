@@ -1,6 +1,6 @@
 """Second fold, first half: the partials of all source partitions into differences and one watermark.
 
-Order within a partition is (block, last offset, active before idle before end). A partial that is
+Order within a partition is (block, last offset, open before sealed, active before idle before end). A partial that is
 not newer than what is applied is ignored; one that leaves a gap is a defect of the log and stops
 the fold. What is left is each accepted transaction exactly once.
 """
@@ -50,7 +50,7 @@ class _Partition:
     __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sealed", "sources")
 
     def __init__(self) -> None:
-        self.order: tuple[int, int, bool, bool] | None = None
+        self.order: tuple[int, int, bool, int] | None = None
         self.sealed = True
         self.event_time_ms: int | None = None
         self.idle = False

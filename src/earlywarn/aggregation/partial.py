@@ -57,9 +57,9 @@ class Partial(
     rejected: dict[str, int] = {}
 
     @property
-    def order(self) -> tuple[int, int, bool, bool]:
-        """Return the place of this partial in its partition: block, last offset, active before idle before end."""
-        return (self.block, self.last, self.idle, self.end)
+    def order(self) -> tuple[int, int, bool, int]:
+        """Return the place in its partition: block, last offset, open before sealed, active before idle before end."""
+        return (self.block, self.last, self.sealed, 2 if self.end else int(self.idle))
 
     def restrict(self, takes: Callable[[str], bool]) -> "Partial":
         """Return the partial with the rows of those panels alone that `takes` accepts."""

@@ -1,0 +1,128 @@
+"""A level that follows a series, with or without a profile of the time within a period.
+
+With the profile s interpolated between the two nearest of B equally spaced times of the period (weights w, 1 - w),
+
+    forecast   f = level + s(t)
+    learning   e = y - f,  h = clip(e, -c r, c r),  level += a h,  s_b += w_b g_b h,  g_b = max(g, 1 / (1 + seen_b))
+    scale      r += (clip(|e|, 0, c r) - r) max(m, 1 / n)
+
+so one outlier moves neither level nor profile by much. After `hold` errors in a row beyond the clip on
+one side, the level moves by their median at once: a lasting shift is the new normal. The profile is used when most
+of its times were seen twice; until then its forecast is the level.
+
+Reference: Gelper, Fried and Croux (2010), Robust forecasting with exponential and Holt-Winters smoothing,
+Journal of Forecasting 29.
+
+Example:
+    >>> model = SeasonalLevel(period_seconds=86_400.0, bins=24, level_gain=0.05)
+    >>> for hour in range(24 * 8):
+    ...     model.learn(3600.0 * hour, 10.0 + 5.0 * (hour % 24 >= 12))
+    >>> model.mature, round(model.forecast(3600.0 * 195), 1), round(model.forecast(3600.0 * 207), 1)
+    (True, 9.9, 14.9)
+"""
+
+import math
+from statistics import median
+from typing import Any
+
+CLIP = 3.0
+"""c, in mean absolute errors."""
+START = 24
+"""Observations that are not clipped."""
+PROFILE_GAIN = 0.08
+SCALE_GAIN = 0.01
+MATURE_SHARE = 0.9
+"""Share of the observations of late that must have met times of the period seen twice before."""
+STATE = ("level", "scale", "mean_error", "count", "familiar", "error")
+
+
+class SeasonalLevel:
+    """One way to forecast a series from its level and the time.
+
+    Args:
+        period_seconds: length of the period; 0 for none.
+        bins: B, times of the period with an effect of their own.
+        level_gain: a, weight of an observation in the level (0..1).
+        hold: errors in a row that make a new level.
+
+    Attributes:
+        level: unit of the series.
+        scale: r, mean absolute error (the same unit); mean_error: the same of all time, not clipped.
+        count: observations. familiar: share of the observations of late whose time of the period was known.
+        error: exponentially weighted mean absolute error of late, large errors included up to 2 c r.
+    """
+
+    def __init__(self, *, period_seconds: float, bins: int, level_gain: float, hold: int = 24) -> None:
+        self.period_seconds, self.bins, self.level_gain, self.hold = period_seconds, bins, level_gain, hold
+        self.level = self.scale = self.mean_error = self.error = self.familiar = 0.0
+        self.count = 0
+        self._profile = [0.0] * bins
+        self._seen = [0.0] * bins
+        self._beyond: list[float] = []
+
+    @property
+    def mature(self) -> bool:
+        """Return whether the period is known well enough to forecast by it."""
+        return self.familiar >= MATURE_SHARE
+
+    def _place(self, seconds: float) -> tuple[int, int, float]:
+        at = seconds % self.period_seconds / self.period_seconds * self.bins
+        low = int(at)
+        return low % self.bins, (low + 1) % self.bins, at - low
+
+    def forecast(self, seconds: float) -> float:
+        """Return the value expected at `seconds` (epoch, local)."""
+        if not self.bins:
+            return self.level
+        low, high, share = self._place(seconds)
+        return self.level + (1 - share) * self._profile[low] + share * self._profile[high]
+
+    def learn(self, seconds: float, value: float) -> None:
+        """Take in a finite value at `seconds`."""
+        self.count += 1
+        if self.count == 1:
+            self.level = value
+        error = value - self.forecast(seconds)
+        size = abs(error)
+        self.mean_error += (size - self.mean_error) / self.count
+        # At first there is nothing to clip by; later, what hardly ever moved must still be able to.
+        limit = math.inf if self.count <= START else CLIP * max(self.scale, 1e-3 * self.mean_error)
+        held = max(-limit, min(limit, error))
+        self.level += held * max(self.level_gain, 1 / self.count)
+        self.scale += (min(size, limit) - self.scale) * max(SCALE_GAIN, 1 / self.count)
+        if self.bins:
+            self._learn_profile(seconds, held)
+        self.error += (min(size, 2 * limit) - self.error) * max(SCALE_GAIN, 1 / self.count)
+        self._accept(error, limit)
+
+    def _learn_profile(self, seconds: float, held: float) -> None:
+        low, high, share = self._place(seconds)
+        known = 0.0
+        for place, weight in ((low, 1 - share), (high, share)):
+            known += weight * (self._seen[place] >= 1.5)
+            gain = max(PROFILE_GAIN, 1 / (1 + self._seen[place]))
+            self._profile[place] += weight * gain * held
+            self._seen[place] += weight
+        # Over about a third of the period's times, so that no corner of it is forgotten for long.
+        self.familiar += (known - self.familiar) / max(8.0, self.bins / 3)
+
+    def _accept(self, error: float, limit: float) -> None:
+        if abs(error) <= limit or (self._beyond and (error > 0) != (self._beyond[-1] > 0)):
+            self._beyond.clear()
+            return
+        self._beyond.append(error)
+        if len(self._beyond) >= self.hold:
+            self.level += median(self._beyond)
+            self._beyond.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned, as plain values."""
+        plain = {name: getattr(self, name) for name in STATE}
+        return plain | {"profile": list(self._profile), "seen": list(self._seen), "beyond": list(self._beyond)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned under the same parameters."""
+        for name in STATE:
+            setattr(self, name, state[name])
+        self._profile, self._seen = list(state["profile"]), list(state["seen"])
+        self._beyond = list(state["beyond"])

@@ -1,0 +1,119 @@
+"""The contract of the folds as a plain loop over the input, and a small panel to fold."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from earlywarn.aggregation.block import FoldParameters
+from earlywarn.domain.calendar import LocalCalendar
+from earlywarn.domain.money import RateTable
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.region import RegionResolver, RegionTree
+from earlywarn.domain.sector import Classification
+from earlywarn.domain.series import Resolution
+from earlywarn.domain.transaction import Transaction
+
+HOUR_MS = 3_600_000
+EUR_RATE = Decimal("1.10")
+Cell = tuple[str, str]
+
+
+def small_panel(resolution: Resolution = "hour", time_zone: str = "Europe/Zurich") -> Panel:
+    """Return a panel that takes any region and sector, with a rate for EUR and none for USD."""
+    return Panel(
+        id="P",
+        currency="CHF",
+        countries=(),
+        calendar=LocalCalendar(time_zone),
+        regions=RegionResolver(RegionTree([]), level=None, accepts_any=True),
+        classification=Classification.open(),
+        rates=RateTable("CHF", {"EUR": [(date(2000, 1, 1), EUR_RATE)]}),
+        resolution=resolution,
+    )
+
+
+class Payment(NamedTuple):
+    """A record of a partition's log, short."""
+
+    event_ms: int
+    region: str
+    sector: str
+    amount_minor: int
+    kind: str = "purchase"
+    currency: str = "CHF"
+    count: int = 1
+
+    def transaction(self) -> Transaction:
+        """Return it as the fold takes it."""
+        return Transaction(
+            id="x",
+            ts=self.event_ms,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            region=self.region,
+            sector=self.sector,
+            kind=self.kind,  # type: ignore[arg-type]  # one of the three
+            count=self.count,
+            channel="pos",
+        )
+
+
+@dataclass
+class Truth:
+    """What must come out: sums by (cell, base bucket), and rejects by reason."""
+
+    on_time: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    late: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def final(self) -> dict[tuple[Cell, int], tuple[int, int]]:
+        """Return on-time plus late, zeros left out."""
+        sums: dict[tuple[Cell, int], list[int]] = defaultdict(lambda: [0, 0])
+        for part in (self.on_time, self.late):
+            for key, (count, amount) in part.items():
+                sums[key][0] += count
+                sums[key][1] += amount
+        return {key: (count, amount) for key, (count, amount) in sums.items() if count or amount}
+
+
+def count_plainly(logs: Sequence[Sequence[Payment]], parameters: FoldParameters) -> Truth:
+    """Return what the contract says of these logs, one partition each, record by record."""
+    truth = Truth()
+    lateness_ms = parameters.lateness_seconds * 1000
+    horizon_ms = parameters.revision_horizon_days * 24 * HOUR_MS
+    for log in logs:
+        newest: int | None = None
+        for payment in log:
+            end_ms = (payment.event_ms // HOUR_MS + 1) * HOUR_MS
+            is_late = newest is not None and end_ms <= newest - lateness_ms
+            if is_late and newest is not None and end_ms <= newest - horizon_ms:
+                truth.rejected["too_late"] += 1
+                continue
+            if payment.kind == "purchase" and payment.amount_minor < 0:
+                truth.rejected["amount_out_of_range"] += 1
+                continue
+            if payment.currency == "USD":
+                truth.rejected["currency_no_rate"] += 1
+                continue
+            count, amount = _signed(payment)
+            row = (truth.late if is_late else truth.on_time)[
+                (payment.region, payment.sector), payment.event_ms // HOUR_MS * 3600
+            ]
+            row[0] += count
+            row[1] += amount
+            newest = payment.event_ms if newest is None else max(newest, payment.event_ms)
+    return truth
+
+
+def _signed(payment: Payment) -> tuple[int, int]:
+    amount = abs(payment.amount_minor)
+    if payment.currency == "EUR":
+        amount = int((Decimal(amount) * EUR_RATE).to_integral_value(rounding="ROUND_HALF_EVEN"))
+    if payment.kind == "refund":
+        return 0, -amount
+    if payment.kind == "reversal":
+        return -payment.count, -amount
+    return payment.count, amount

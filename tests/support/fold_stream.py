@@ -1,0 +1,150 @@
+"""A stream as it may be in production, made from logs: chopping, flushes, crashes, zombies, repeats, interleaving."""
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from fold_oracle import Payment
+
+from earlywarn.aggregation.block import BlockFold, FoldParameters
+from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.ledger import PanelLedger
+from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.route import Router
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.state import decode_state, encode_state
+
+RECEIVED_MS = 4_000_000_000_000
+
+
+def undisturbed(panel: Panel, parameters: FoldParameters, logs: Sequence[Sequence[Payment]]) -> list[Partial]:
+    """Return the partials of one worker for each partition, in batches of one log, one after the other."""
+    return [
+        partial
+        for partition, log in enumerate(logs)
+        for partial in _worker(panel, parameters, partition, logs, Random(0), 0, None, batch=len(log) or 1, end=True)
+    ]
+
+
+def disturbed(
+    panel: Panel, parameters: FoldParameters, logs: Sequence[Sequence[Payment]], rng: Random, *, idle: bool = False
+) -> list[Partial]:
+    """Return the partials as several workers may send them, with crashes, zombies, repeats and interleaving."""
+    streams = [_partition(panel, parameters, partition, logs, rng, idle=idle) for partition in range(len(logs))]
+    merged = _interleave(streams, rng)
+    for _ in range(rng.randrange(4)):
+        if merged:
+            at = rng.randrange(len(merged))
+            merged.insert(rng.randint(at, len(merged)), merged[at])
+    return merged
+
+
+def _partition(
+    panel: Panel, parameters: FoldParameters, partition: int, logs: Sequence[Sequence[Payment]], rng: Random, *, idle: bool
+) -> list[Partial]:
+    """Return the partials of a partition from a worker that may die, one that takes over, and what the dead still sends."""
+    first = list(_worker(panel, parameters, partition, logs, rng, 0, None, end=True, idle=idle))
+    if rng.random() < 0.4:
+        return first
+    cut = rng.randint(0, len(first))
+    sent, zombie = first[:cut], first[cut : cut + rng.randint(0, 3)]
+    block = max((partial.block for partial in sent), default=0)
+    position = block * parameters.block_size
+    newest = None
+    probe = BlockFold(Router([panel]), parameters, partition=partition, partitions=len(logs))
+    before = [each.transaction() for each in logs[partition][:position]]
+    if before:
+        probe.add(range(position), before, RECEIVED_MS)
+        newest = probe.event_time_ms
+    successor = list(_worker(panel, parameters, partition, logs, rng, position, newest, end=True, idle=idle))
+    return sent + _interleave([zombie, successor], rng)
+
+
+def _worker(
+    panel: Panel,
+    parameters: FoldParameters,
+    partition: int,
+    logs: Sequence[Sequence[Payment]],
+    rng: Random,
+    position: int,
+    newest: int | None,
+    *,
+    batch: int | None = None,
+    end: bool,
+    idle: bool = False,
+) -> Iterator[Partial]:
+    """Yield what one worker sends of a partition's log from `position` on."""
+    fold = BlockFold(
+        Router([panel]),
+        parameters,
+        partition=partition,
+        partitions=len(logs),
+        position=position,
+        event_time_ms=newest,
+    )
+    log = logs[partition]
+    while position < len(log):
+        size = batch or rng.randint(1, 7)
+        part = [each.transaction() for each in log[position : position + size]]
+        sealed, _ = fold.add(range(position, position + len(part)), part, RECEIVED_MS)
+        yield from sealed
+        position += len(part)
+        if rng.random() < 0.5:
+            news = fold.flush(idle=idle and rng.random() < 0.3)
+            if news is not None:
+                yield news
+    if end:
+        last = fold.flush(end=True)
+        assert last is not None
+        yield last
+
+
+def _interleave(streams: Sequence[Sequence[Partial]], rng: Random) -> list[Partial]:
+    queues = [list(stream) for stream in streams if stream]
+    merged = []
+    while queues:
+        queue = rng.choice(queues)
+        merged.append(queue.pop(0))
+        queues = [each for each in queues if each]
+    return merged
+
+
+class SecondFold:
+    """Merge and ledger together, restarted from a snapshot wherever `rng` says."""
+
+    def __init__(self, panel: Panel, parameters: FoldParameters, partitions: int, rng: Random | None = None) -> None:
+        self.panel, self.parameters, self.partitions = panel, parameters, partitions
+        self.rows: list[AggregateRows] = []
+        self.days: list[ClosedDay] = []
+        self.rejected: dict[str, int] = {}
+        self._rng = rng
+        self.fold, self.ledger = self._new()
+
+    def _new(self) -> tuple[PartialsFold, PanelLedger]:
+        fold = PartialsFold(
+            partitions=self.partitions,
+            block_size=self.parameters.block_size,
+            lateness_seconds=self.parameters.lateness_seconds,
+        )
+        horizon = self.parameters.revision_horizon_days
+        return fold, PanelLedger(self.panel, revision_horizon_days=horizon, coverage=CoverageParameters())
+
+    def apply(self, partials: Sequence[Partial]) -> None:
+        """Apply partials; crash and restore between any two of them, now and then."""
+        for partial in partials:
+            applied = self.fold.apply(partial)
+            for reason, count in applied.rejected.items():
+                self.rejected[reason] = self.rejected.get(reason, 0) + count
+            for difference in applied.differences:
+                self.ledger.add(difference, partial.partition)
+            for output in self.ledger.close(self.fold):
+                if isinstance(output, AggregateRows):
+                    self.rows.append(output)
+                else:
+                    self.days.append(output)
+            if self._rng is not None and self._rng.random() < 0.15:
+                saved = decode_state(encode_state({"fold": self.fold.state(), "ledger": self.ledger.state()}))
+                self.fold, self.ledger = self._new()
+                self.fold.restore(saved["fold"])
+                self.ledger.restore(saved["ledger"])

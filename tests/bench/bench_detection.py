@@ -1,6 +1,6 @@
 """Cost of the models: microseconds per series and day on the Swiss sample (49 series, 14 months), one core.
 
-    python tests/bench/bench_detection.py [--rounds 3] [--json]
+python tests/bench/bench_detection.py [--rounds 3] [--json]
 """
 
 import argparse

@@ -31,7 +31,12 @@ def plain(output: Output) -> object:
         return (output.bucket, output.start, output.series, [each.tobytes() for each in arrays], output.coverage)
     if isinstance(output, JudgedDay):
         scores = output.scores
-        return (scores.day, scores.down.score.tobytes(), scores.up.score.tobytes(), scores.transactions.expected.tobytes())
+        return (
+            scores.day,
+            scores.down.score.tobytes(),
+            scores.up.score.tobytes(),
+            scores.transactions.expected.tobytes(),
+        )
     return msgspec.json.encode(output)
 
 
@@ -91,9 +96,7 @@ def test_a_foreign_snapshot_is_refused() -> None:
     """A snapshot of another configuration, or bytes that are none, raise an error that says what to do."""
     settings = load_settings(PANEL)
     run = compose(settings)
-    other = compose(
-        msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, lateness_seconds=60))
-    )
+    other = compose(msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, lateness_seconds=60)))
     with pytest.raises(SnapshotError, match="fold the log from its start"):
         other.run_fold(1).restore(run.run_fold(1).snapshot())
     with pytest.raises(SnapshotError):

@@ -41,7 +41,13 @@ def disturbed(
 
 
 def _partition(
-    panel: Panel, parameters: FoldParameters, partition: int, logs: Sequence[Sequence[Payment]], rng: Random, *, idle: bool
+    panel: Panel,
+    parameters: FoldParameters,
+    partition: int,
+    logs: Sequence[Sequence[Payment]],
+    rng: Random,
+    *,
+    idle: bool,
 ) -> list[Partial]:
     """Return the partials of a partition from a worker that may die, one that takes over, and what the dead still sends."""
     first = list(_worker(panel, parameters, partition, logs, rng, 0, None, end=True, idle=idle))

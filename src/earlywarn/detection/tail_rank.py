@@ -27,6 +27,7 @@ from collections.abc import Iterable
 
 TAIL_SHARE = 0.02
 TAIL_MIN = 8
+CAP_SCALES = 4.0
 
 
 class TailRank:
@@ -43,18 +44,28 @@ class TailRank:
         self._past = deque(start)
         self._sorted = sorted(self._past)
 
-    def p(self, value: float) -> float:
-        """Return the p-value of `value` in (0, 1]; 1.0 without a past."""
+    def _tail(self) -> tuple[int, float, float] | None:
+        """Return k, u and b; None while the past is too short for a tail."""
         past, n = self._sorted, len(self._sorted)
         k = max(TAIL_MIN, int(TAIL_SHARE * n))
-        if n <= 2 * k or value <= past[n - k - 1]:
-            return (1 + n - bisect_left(past, value)) / (n + 1)
+        if n <= 2 * k:
+            return None
         threshold = past[n - k - 1]
-        scale = max((past[n - k // 2 - 1] - threshold) / math.log(2), self.scale_min)
+        return k, threshold, max((past[n - k // 2 - 1] - threshold) / math.log(2), self.scale_min)
+
+    def p(self, value: float) -> float:
+        """Return the p-value of `value` in (0, 1]; 1.0 without a past."""
+        n, tail = len(self._sorted), self._tail()
+        if tail is None or value <= tail[1]:
+            return (1 + n - bisect_left(self._sorted, value)) / (n + 1)
+        k, threshold, scale = tail
         return (k + 1) / (n + 1) * math.exp(-min((value - threshold) / scale, 600.0))
 
     def learn(self, value: float) -> None:
         """Remember `value`, and forget the oldest one when the window is full."""
+        tail = self._tail()
+        if tail is not None:
+            value = min(value, tail[1] + CAP_SCALES * tail[2])
         past = self._sorted
         if len(past) >= self.window:
             del past[bisect_left(past, self._past.popleft())]

@@ -59,6 +59,8 @@ SCALE_MIN = {name: 0.6 if name == "freeze" else 0.05 for name in STATISTICS}
 """Smallest scale of each statistic's tail."""
 MEAN_OF_START = sum(START) / len(START)
 ORDER = 3
+PRICE = 4.0
+"""What the least of the p-values is multiplied with: their effective number, for they are correlated."""
 CHOICE = 8
 """How strongly a level is preferred for a smaller error: weights are powers of it."""
 START_SCALE = 10
@@ -78,10 +80,10 @@ class UnivariateParameters(msgspec.Struct, frozen=True, kw_only=True):
         scale_gain: weight of an observation in the scales (0..1).
         clip: residual, in scales, beyond which an observation counts as if it were that large.
         gap_steps: a step this many times the usual one is a gap, after which the autoregression starts anew.
-        start_observations: observations over which trust in the score grows.
+        start_observations: observations that no later one is ranked among; over so many trust in the score grows.
     """
 
-    window: int = 4000
+    window: int = 2000
     p_half: float = 0.002
     steepness: float = 1.0
     level_gain: float = 0.03
@@ -122,7 +124,7 @@ class _Assessment(msgspec.Struct, frozen=True):
     burst: float
     repeats: int
     statistics: tuple[float, ...]
-    surprise: float
+    least_p: float
 
 
 class UnivariateAnomaly(base.AnomalyDetector):
@@ -148,11 +150,6 @@ class UnivariateAnomaly(base.AnomalyDetector):
         ]
         self._autoregression = Autoregression(order=ORDER, forgetting=settings.forgetting)
         self._ranks = [TailRank(_start(name), window=settings.window, scale_min=SCALE_MIN[name]) for name in STATISTICS]
-        self._combined = TailRank(
-            [-math.log((place + 0.5) / 40 / len(STATISTICS)) for place in range(40)],
-            window=settings.window,
-            scale_min=1.0,
-        )
         self._count = self._repeats = 0
         self._deviation_scale = self._innovation_scale = self._movement = 0.0
         self._slot_factor = [1.0] * HALF_HOURS
@@ -184,7 +181,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
     def _score(self, seen: _Assessment) -> float:
         settings = self._settings
         trust = self._count / (self._count + settings.start_observations)
-        p = self._combined.p(seen.surprise) ** trust
+        p = min(1.0, PRICE * seen.least_p) ** trust
         return float(1 / (1 + (p / settings.p_half) ** settings.steepness))
 
     def _assess(self, x: dict[Any, Any]) -> _Assessment | None:
@@ -198,7 +195,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
             seconds = 0.0 if self._last is None else self._last[0] + usual
         gap = self._last is not None and bool(usual) and seconds - self._last[0] > settings.gap_steps * usual
         slot = int(seconds % DAY_SECONDS * HALF_HOURS / DAY_SECONDS) % HALF_HOURS
-        deviation = value - self._forecast(seconds)
+        deviation = value - self._forecast(seconds) if self._count else 0.0
         # The smallest scale that makes sense: a thousandth of what the series moves from one row to the next.
         least = 1e-3 * self._movement + 1e-9 * abs(value) + 1e-300
         scale = max(self._deviation_scale, least)
@@ -209,12 +206,14 @@ class UnivariateAnomaly(base.AnomalyDetector):
         unit = max(-settings.clip, min(settings.clip, deviation / scale))
         shifts = tuple(old + rate * (unit - old) for rate, old in zip(SHIFT_RATES, self._shifts, strict=True))
         burst = self._burst + BURST_RATE * (min(z, settings.clip) - self._burst)
-        repeats = self._repeats + 1 if self._last is not None and value == self._last[1] else 0
+        # What has never moved cannot freeze.
+        frozen = self._movement > 0 and self._last is not None and value == self._last[1]
+        repeats = min(self._repeats + 1, REPEATS_MAX) if frozen else 0
         statistics = (
             math.log1p(z),
             *(math.log1p(abs(m) / math.sqrt(rate / (2 - rate))) for rate, m in zip(SHIFT_RATES, shifts, strict=True)),
             math.log1p(burst),
-            math.log1p(min(repeats, REPEATS_MAX)),
+            math.log1p(repeats),
         )
         least_p = min(rank.p(statistic) for rank, statistic in zip(self._ranks, statistics, strict=True))
         return _Assessment(
@@ -228,7 +227,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
             burst=burst,
             repeats=repeats,
             statistics=statistics,
-            surprise=-math.log(least_p),
+            least_p=least_p,
         )
 
     def _forecast(self, seconds: float) -> float:
@@ -248,9 +247,12 @@ class UnivariateAnomaly(base.AnomalyDetector):
             self._movement += (abs(seen.value - self._last[1]) - self._movement) / self._count
             if seen.seconds > self._last[0]:
                 self._steps.append(seen.seconds - self._last[0])
-        for rank, statistic in zip(self._ranks, seen.statistics, strict=True):
-            rank.learn(statistic)
-        self._combined.learn(seen.surprise)
+        if self._count > settings.start_observations:
+            for rank, statistic in zip(self._ranks[:-1], seen.statistics[:-1], strict=True):
+                rank.learn(statistic)
+            if not 0 < seen.repeats < REPEATS_MAX:
+                # A freeze is one event, however long: its length is learned when it ends, or at the most.
+                self._ranks[-1].learn(math.log1p(max(seen.repeats, self._repeats)))
         for level in self._levels:
             level.learn(seen.seconds, seen.value)
         self._learn_scales(seen)
@@ -285,7 +287,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
         return {name: getattr(self, name) for name in PLAIN} | {
             "levels": [level.state() for level in self._levels],
             "autoregression": self._autoregression.state(),
-            "ranks": [rank.state() for rank in (*self._ranks, self._combined)],
+            "ranks": [rank.state() for rank in self._ranks],
             "slot_factor": list(self._slot_factor),
             "shifts": list(self._shifts),
             "last": None if self._last is None else list(self._last),
@@ -299,7 +301,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
         for level, saved in zip(self._levels, state["levels"], strict=True):
             level.restore(saved)
         self._autoregression.restore(state["autoregression"])
-        for rank, saved in zip((*self._ranks, self._combined), state["ranks"], strict=True):
+        for rank, saved in zip(self._ranks, state["ranks"], strict=True):
             rank.restore(saved)
         self._slot_factor, self._shifts = list(state["slot_factor"]), tuple(state["shifts"])
         self._last = None if state["last"] is None else (state["last"][0], state["last"][1])

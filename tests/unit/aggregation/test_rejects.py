@@ -1,0 +1,170 @@
+"""Every reason for which a record can be rejected, each caused by a record."""
+
+import json
+from typing import Any
+
+import pytest
+from fold_oracle import small_panel
+
+from earlywarn.aggregation.block import BlockFold, FoldParameters
+from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one
+from earlywarn.aggregation.route import Router
+from earlywarn.domain.calendar import LocalCalendar
+from earlywarn.domain.money import RateTable
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.region import RegionResolver
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import Transaction
+from earlywarn.reference.classifications import load_classification
+from earlywarn.reference.nuts import load_regions
+
+GOOD: dict[str, Any] = {
+    "id": "t1", "ts": 1_551_702_896_000, "amount_minor": 1234, "currency": "CHF", "mcc": "5411", "region": "CH04",
+    "country": "CH", "channel": "pos", "card": "secret-token",
+}  # fmt: skip
+RECEIVED_MS = 1_551_703_000_000
+R = RejectReason
+
+FROM_BYTES: list[tuple[RejectReason, bytes | None]] = [
+    (R.NULL_VALUE, None),
+    (R.TOO_LARGE, json.dumps({**GOOD, "note": "x" * RECORD_BYTES_LIMIT}).encode()),
+    (R.TOO_LARGE, b"x" * 900_000),
+    (R.NOT_JSON, b""),
+    (R.NOT_JSON, b"no json"),
+    (R.NOT_JSON, json.dumps(GOOD).encode() + json.dumps(GOOD).encode()),
+    (R.NOT_JSON, json.dumps(GOOD).encode()[:40]),
+    (R.NOT_JSON, b'{"id": "1", "amount_minor": NaN}'),
+    (R.NOT_JSON, b'{"id": "\xff"}'),
+    (R.NOT_JSON, b"\xef\xbb\xbf{}"),
+    (R.NOT_JSON, b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}"),
+    (R.NOT_AN_OBJECT, b"[1, 2]"),
+    (R.NOT_AN_OBJECT, b"null"),
+]
+
+FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
+    (R.MISSING_FIELD, {"ts": ...}),
+    (R.MISSING_FIELD, {"id": None}),
+    (R.WRONG_TYPE, {"amount_minor": "12"}),
+    (R.WRONG_TYPE, {"amount_minor": 12.5}),
+    (R.WRONG_TYPE, {"mcc": 5411}),
+    (R.VERSION_UNKNOWN, {"v": 2}),
+    (R.ID_INVALID, {"id": ""}),
+    (R.ID_INVALID, {"id": "x" * 129}),
+    (R.TEXT_TOO_LONG, {"card": "x" * 257}),
+    (R.TIME_INVALID, {"ts": "yesterday"}),
+    (R.TIME_INVALID, {"ts": "2019-03-04T13:00:00"}),
+    (R.TIME_INVALID, {"ts": 0}),
+    (R.TIME_INVALID, {"ts": "1970-01-01T00:00:00Z"}),
+    (R.TIME_INVALID, {"ts": 10**18}),
+    (R.TIME_IN_FUTURE, {"ts": RECEIVED_MS + 301_000}),
+    (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": -1}),
+    (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 10**15 + 1}),
+    (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 10**30}),
+    (R.COUNT_OUT_OF_RANGE, {"count": -1}),
+    (R.COUNT_OUT_OF_RANGE, {"count": 10**9 + 1}),
+    (R.CURRENCY_UNKNOWN, {"currency": "XXQ"}),
+    (R.CURRENCY_NO_RATE, {"currency": "USD"}),
+    (R.KIND_UNKNOWN, {"kind": "gift"}),
+    (R.CHANNEL_UNKNOWN, {"channel": "fax"}),
+    (R.MCC_INVALID, {"mcc": "54"}),
+    (R.SECTOR_MISSING, {"mcc": None}),
+    (R.SECTOR_UNKNOWN, {"sector": "other-scheme:17"}),
+    (R.REGION_MISSING, {"region": None}),
+    (R.REGION_UNKNOWN, {"region": "CH99"}),
+    (R.COUNTRY_UNKNOWN, {"country": "Switzerland"}),
+    (R.PANEL_UNKNOWN, {"country": "DE", "region": "DE1"}),
+]
+
+ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL}
+"""Reasons that only readers of files can give: tests/unit/files."""
+
+
+def swiss_fold() -> BlockFold:
+    """Return a fold for Switzerland by NUTS 2 and MCC."""
+    tree = load_regions()
+    panel = Panel(
+        id="CH",
+        currency="CHF",
+        countries=("CH",),
+        calendar=LocalCalendar("Europe/Zurich"),
+        regions=RegionResolver(tree, level=2, countries=("CH",)),
+        classification=load_classification("mcc"),
+        rates=RateTable("CHF", {}),
+    )
+    return BlockFold(Router([panel]), FoldParameters())
+
+
+def fold(value: bytes | None) -> tuple[list[Reject], int]:
+    """Fold one record; return its rejects and how many transactions counted."""
+    block = swiss_fold()
+    _, rejected = block.add([0], decode([value]), RECEIVED_MS)
+    partial = block.flush()
+    assert partial is not None
+    assert sum(partial.rejected.values()) == len(rejected)
+    return [each.reject for each in rejected], sum(row.transactions for row in partial.rows)
+
+
+def changed(changes: dict[str, Any]) -> bytes:
+    """Return the good record with some fields changed, or left out (...)."""
+    return json.dumps({name: value for name, value in (GOOD | changes).items() if value is not ...}).encode()
+
+
+def test_the_good_record_counts() -> None:
+    assert fold(changed({})) == ([], 1)
+
+
+@pytest.mark.parametrize(("reason", "value"), FROM_BYTES)
+def test_bytes_that_are_no_record(reason: RejectReason, value: bytes | None) -> None:
+    rejects, counted = fold(value)
+    assert [reject.reason for reject in rejects] == [reason]
+    assert counted == 0
+
+
+@pytest.mark.parametrize(("reason", "changes"), FROM_FIELDS)
+def test_fields_that_cannot_be_used(reason: RejectReason, changes: dict[str, Any]) -> None:
+    """The reason is given with the field's name, and never with the card token."""
+    rejects, counted = fold(changed(changes))
+    assert [reject.reason for reject in rejects] == [reason]
+    assert rejects[0].field in {*changes, "mcc", "country", "region"}
+    assert "secret-token" not in rejects[0].detail
+    assert counted == 0
+
+
+def test_too_late_is_judged_by_the_partitions_own_newest_event() -> None:
+    block = swiss_fold()
+    day_ms = 86_400_000
+    values = [changed({}), changed({"ts": GOOD["ts"] - 44 * day_ms}), changed({"ts": GOOD["ts"] - 46 * day_ms})]
+    _, rejected = block.add(range(3), decode(values), RECEIVED_MS)
+    assert [(each.offset, each.reject.reason) for each in rejected] == [(2, R.TOO_LATE)]
+
+
+def test_every_reason_has_an_example() -> None:
+    """The enumeration is closed: a reason without an example fails here."""
+    shown = {reason for reason, _ in (*FROM_BYTES, *FROM_FIELDS)} | {R.TOO_LATE} | ELSEWHERE
+    assert shown == set(RejectReason)
+
+
+def test_a_bad_record_costs_its_neighbours_nothing() -> None:
+    """In a batch with one broken record of each kind, every good one is decoded, in its place."""
+    bad = [value for _, value in FROM_BYTES] + [changed(each) for reason, each in FROM_FIELDS if reason is R.WRONG_TYPE]
+    values = [value for each in bad for value in (changed({}), each, changed({"id": "after"}))]
+    outcomes = decode(values)
+    assert len(outcomes) == len(values)
+    assert [isinstance(each, Transaction) for each in outcomes] == [True, False, True] * len(bad)
+
+
+def test_rfc3339_and_epoch_milliseconds_are_the_same_time() -> None:
+    """A time with an offset is read to the millisecond, rounded down."""
+    one = decode_one(changed({"ts": "2019-03-04T13:34:56.0009+01:00"}))
+    assert isinstance(one, Transaction)
+    assert one.ts == 1_551_702_896_000
+
+
+def test_merchant_texts_do_not_mix_routes() -> None:
+    """Records that differ only in a merchant text which is not needed share a row."""
+    block = BlockFold(Router([small_panel()]), FoldParameters())
+    outcomes = decode([changed({"merchant": f"shop {at}"}) for at in range(50)])
+    block.add(range(50), outcomes, RECEIVED_MS)
+    partial = block.flush()
+    assert partial is not None
+    assert [(row.sector, row.transactions) for row in partial.rows] == [("5411", 50)]

@@ -105,9 +105,9 @@ def broken_links() -> list[str]:
     """Return every relative link of the Markdown pages that leads nowhere."""
     broken = []
     for page in sorted([*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")]):
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(DOCS.parent)}: {target}")
+        targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        gone = [target for target in targets if not (page.parent / target).exists()]
+        broken += [f"{page.relative_to(DOCS.parent)}: {target}" for target in gone]
     return broken
 
 

@@ -10,6 +10,7 @@ from command_line import PANEL, SAMPLE
 
 from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.files import open_inputs, shipped_mapping
+from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
@@ -18,7 +19,6 @@ from earlywarn.application.settings import Settings, load_settings
 from earlywarn.domain.reject import Reject
 from earlywarn.errors import SnapshotError
 from earlywarn.generate import GenerateOptions, generate, synthetic_cells
-from earlywarn.aggregation.intake import decode
 
 RECEIVED_MS = 1_767_225_600_000
 SNAPSHOT_LIMIT_BYTES = 4_000_000

@@ -49,7 +49,7 @@ def _partition(
     *,
     idle: bool,
 ) -> list[Partial]:
-    """Return the partials of a partition from a worker that may die, one that takes over, and what the dead still sends."""
+    """Return a partition's partials from a worker that may die, its successor, and what the dead still sends."""
     first = list(_worker(panel, parameters, partition, logs, rng, 0, None, end=True, idle=idle))
     if rng.random() < 0.4:
         return first

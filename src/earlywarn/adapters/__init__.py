@@ -1,0 +1,1 @@
+"""Where the pure core meets files; brokers and stores join here."""

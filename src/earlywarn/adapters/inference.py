@@ -10,8 +10,8 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
-from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.region import RegionTree
+from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.reference.classifications import available, load_classification
 from earlywarn.reference.nuts import load_regions

@@ -15,7 +15,8 @@ _SIGNS = {"purchase": (1, 1), "refund": (0, -1), "reversal": (-1, -1)}
 class Route(NamedTuple):
     """The destination of every transaction with the same attributes.
 
-    `target` is panel, region and sector; `plain` marks the common case: a purchase in the panel's currency, added as it stands.
+    `target` is panel, region and sector; `plain` marks the common case: a purchase in the panel's currency,
+    added as it stands.
     """
 
     panel: Panel

@@ -13,7 +13,7 @@ NAMESPACE = UUID("6f2b8c1e-0d5a-5f0e-9a7e-2f1c5f4d7b10")
 
 def alert_id(run: str, series_id: str, kind: Kind, direction: Direction, opening_bucket: str) -> str:
     """Return the id of an alert: UUIDv5 of run, series, kind, direction and opening bucket."""
-    return str(uuid5(NAMESPACE, "\n".join((run, series_id, kind, direction, opening_bucket))))
+    return str(uuid5(NAMESPACE, f"{run}\n{series_id}\n{kind}\n{direction}\n{opening_bucket}"))
 
 
 class Episode(msgspec.Struct):

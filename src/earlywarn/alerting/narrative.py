@@ -93,12 +93,12 @@ def _claim(alert: Alert, names: Names) -> str:
     """Say what changed, by how much and since when; of a resolved alert, that it is over."""
     effect = _first(alert, "largest_effect") or _first(alert, "effect")
     size = f"{abs(effect.value):.0f}{_THIN}%" if effect is not None else "an unknown size"
-    what, since = _MEASURES[alert.measure], day(alert.opened_on)
+    who, what, since = subject(alert, names), _MEASURES[alert.measure], day(alert.opened_on)
     if alert.status == "resolved":
         word = "fall" if alert.direction == "down" else "rise"
         until = day(alert.resolved_on)
-        return f"{subject(alert, names)}: the {word} of {what} by {size} that began on {since} is over, last seen on {until}."
-    return f"{subject(alert, names)}: {what} {alert.direction} {size} since {since}."
+        return f"{who}: the {word} of {what} by {size} that began on {since} is over, last seen on {until}."
+    return f"{who}: {what} {alert.direction} {size} since {since}."
 
 
 def _day(alert: Alert, names: Names) -> str:

@@ -17,7 +17,6 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.errors import ConfigError
 
-
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 

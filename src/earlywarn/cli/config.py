@@ -31,6 +31,7 @@ def check(
         panel = each.panel
         typer.echo(
             f"{panel.id}: {run.names.panel(panel.id)}, {panel.currency}, {panel.calendar.time_zone}, "
-            f"classification {panel.classification.name} {panel.classification.version}, published by {panel.resolution}"
+            f"classification {panel.classification.name} {panel.classification.version}, "
+            f"published by {panel.resolution}"
         )
     typer.echo(f"{file}: no problems; fingerprint {run.fingerprint}")

@@ -2,8 +2,8 @@
 
 
 def backtest() -> None:
-    """x"""
+    """X"""
 
 
 def score() -> None:
-    """x"""
+    """X"""

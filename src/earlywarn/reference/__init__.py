@@ -1,0 +1,1 @@
+"""Packaged tables and their loaders: NUTS, crosswalks, classifications, mappings, holidays, zones."""

@@ -32,8 +32,8 @@ def test_a_silent_acquirer_is_named_with_its_share_of_the_volume() -> None:
 def test_less_is_not_silence() -> None:
     """A halved volume is news for the models, not a break of coverage."""
     found = meter(35, FEEDS)
-    for kind, name in FEEDS:
-        found.observe(kind, name, MONDAY + 35, FEEDS[kind, name] // 2)
+    for (kind, name), volume in FEEDS.items():
+        found.observe(kind, name, MONDAY + 35, volume // 2)
     assert found.close(MONDAY + 35, partitions_heard=1.0).volume == 1.0
 
 

@@ -168,8 +168,8 @@ def test_days_of_23_and_25_hours_are_days() -> None:
         end = fold.flush(end=True)
         assert end is not None
         second.apply([*sealed, end])
-        days = {day.day.isoformat(): int(day.transactions[0]) for day in second.days}
-        assert sorted(days.values()) == sorted([24, hours, 72 - 24 - hours])
+        assert [int(day.transactions[0]) for day in second.days][:2] == [24, hours]
+        assert sum(int(day.transactions[0]) for day in second.days) == 72
 
 
 def test_an_input_that_stops_at_noon_has_no_complete_last_day() -> None:

@@ -50,3 +50,15 @@ def counting(verb: str, total: int | None) -> Iterator[Callable[[int], None]]:
             progress.advance(task, count)
 
         yield advance
+
+
+@contextmanager
+def stepping(verb: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many steps are done, where the number may become known on the way."""
+    with _progress() as progress:
+        task = progress.add_task(verb, total=None, note="")
+
+        def step(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield step

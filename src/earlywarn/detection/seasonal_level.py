@@ -16,9 +16,9 @@ Journal of Forecasting 29.
 Example:
     >>> model = SeasonalLevel(period_seconds=86_400.0, bins=24, level_gain=0.05)
     >>> for hour in range(24 * 8):
-    ...     model.learn(3600.0 * hour, 10.0 + 5.0 * (hour % 24 >= 12))
-    >>> model.mature, round(model.forecast(3600.0 * 195), 1), round(model.forecast(3600.0 * 207), 1)
-    (True, 9.9, 14.9)
+    ...     accepted = model.learn(3600.0 * hour, 10.0 + 5.0 * (hour % 24 >= 12))
+    >>> model.mature, round(model.forecast(3600.0 * 195)), round(model.forecast(3600.0 * 207)), accepted
+    (True, 10, 15, False)
 """
 
 import math
@@ -77,8 +77,8 @@ class SeasonalLevel:
         low, high, share = self._place(seconds)
         return self.level + (1 - share) * self._profile[low] + share * self._profile[high]
 
-    def learn(self, seconds: float, value: float) -> None:
-        """Take in a finite value at `seconds`."""
+    def learn(self, seconds: float, value: float) -> bool:
+        """Take in a finite value at `seconds`; return whether a lasting shift has just become the level."""
         self.count += 1
         if self.count == 1:
             self.level = value
@@ -93,7 +93,7 @@ class SeasonalLevel:
         if self.bins:
             self._learn_profile(seconds, held)
         self.error += (min(size, 2 * limit) - self.error) * max(SCALE_GAIN, 1 / self.count)
-        self._accept(error, limit)
+        return self._accept(error, limit)
 
     def _learn_profile(self, seconds: float, held: float) -> None:
         low, high, share = self._place(seconds)
@@ -106,14 +106,16 @@ class SeasonalLevel:
         # Over about a third of the period's times, so that no corner of it is forgotten for long.
         self.familiar += (known - self.familiar) / max(8.0, self.bins / 3)
 
-    def _accept(self, error: float, limit: float) -> None:
+    def _accept(self, error: float, limit: float) -> bool:
         if abs(error) <= limit or (self._beyond and (error > 0) != (self._beyond[-1] > 0)):
             self._beyond.clear()
-            return
+            return False
         self._beyond.append(error)
-        if len(self._beyond) >= self.hold:
-            self.level += median(self._beyond)
-            self._beyond.clear()
+        if len(self._beyond) < self.hold:
+            return False
+        self.level += median(self._beyond)
+        self._beyond.clear()
+        return True
 
     def state(self) -> dict[str, Any]:
         """Return what was learned, as plain values."""

@@ -24,10 +24,12 @@ import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 TAIL_SHARE = 0.02
 TAIL_MIN = 8
 CAP_SCALES = 4.0
+SPACING = 5
 
 
 class TailRank:
@@ -43,6 +45,7 @@ class TailRank:
         self.window, self.scale_min = window, scale_min
         self._past = deque(start)
         self._sorted = sorted(self._past)
+        self._since = 0
 
     def _tail(self) -> tuple[int, float, float] | None:
         """Return k, u and b; None while the past is too short for a tail."""
@@ -64,19 +67,25 @@ class TailRank:
     def learn(self, value: float) -> None:
         """Remember `value`, and forget the oldest one when the window is full."""
         tail = self._tail()
-        if tail is not None:
+        if tail is not None and value > tail[1]:
+            self._since = (self._since + 1) % SPACING
+            if self._since != 1:
+                return
             value = min(value, tail[1] + CAP_SCALES * tail[2])
+        else:
+            self._since = 0
         past = self._sorted
         if len(past) >= self.window:
             del past[bisect_left(past, self._past.popleft())]
         self._past.append(value)
         insort(past, value)
 
-    def state(self) -> list[float]:
-        """Return the past, oldest first."""
-        return list(self._past)
+    def state(self) -> dict[str, Any]:
+        """Return the past, oldest first, and where in a run of large values it stands."""
+        return {"past": list(self._past), "since": self._since}
 
-    def restore(self, state: Iterable[float]) -> None:
-        """Take over what `state` returned."""
-        self._past = deque(state)
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned under the same parameters."""
+        self._past = deque(state["past"])
         self._sorted = sorted(self._past)
+        self._since = int(state["since"])

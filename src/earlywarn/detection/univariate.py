@@ -84,7 +84,7 @@ class UnivariateParameters(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     window: int = 2000
-    p_half: float = 0.002
+    p_half: float = 0.001
     steepness: float = 1.0
     level_gain: float = 0.03
     forgetting: float = 0.998
@@ -181,7 +181,9 @@ class UnivariateAnomaly(base.AnomalyDetector):
     def _score(self, seen: _Assessment) -> float:
         settings = self._settings
         trust = self._count / (self._count + settings.start_observations)
-        p = min(1.0, PRICE * seen.least_p) ** trust
+        # So few observations cannot say how rare something is beyond this.
+        least_p = max(seen.least_p, (self._count + 1) ** -2.0)
+        p = min(1.0, PRICE * least_p) ** trust
         return float(1 / (1 + (p / settings.p_half) ** settings.steepness))
 
     def _assess(self, x: dict[Any, Any]) -> _Assessment | None:
@@ -253,10 +255,10 @@ class UnivariateAnomaly(base.AnomalyDetector):
             if not 0 < seen.repeats < REPEATS_MAX:
                 # A freeze is one event, however long: its length is learned when it ends, or at the most.
                 self._ranks[-1].learn(math.log1p(max(seen.repeats, self._repeats)))
-        for level in self._levels:
-            level.learn(seen.seconds, seen.value)
+        accepted = [level.learn(seen.seconds, seen.value) for level in self._levels]
         self._learn_scales(seen)
-        self._shifts, self._burst, self._repeats = seen.shifts, seen.burst, seen.repeats
+        self._shifts = (0.0,) * len(SHIFT_RATES) if any(accepted) else seen.shifts
+        self._burst, self._repeats = seen.burst, seen.repeats
         if seen.gap:
             self._autoregression.break_off()
         if self._deviation_scale > 0:

@@ -17,6 +17,7 @@ from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import Names, narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.alerting.recent import RecentDeviations
 from earlywarn.alerting.severity import probability, severity
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
@@ -42,6 +43,7 @@ class AlertDesk:
         self.notices = Notices(panel, parameters, letterhead)
         self._episodes: dict[_EpisodeKey, Episode] = {}
         self._records = Records()
+        self._recent = RecentDeviations()
         self._first_ready: date | None = None
         self._members: tuple[tuple[Node, ...], Flags] | None = None
 
@@ -53,6 +55,7 @@ class AlertDesk:
         """Return the day's revisions, parents first; `accept` is told the nodes whose level is the new normal."""
         alerts = self.notices.coverage(closed)
         if scores.usable:
+            self._recent.learn(scores)
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, accept)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
@@ -102,7 +105,7 @@ class AlertDesk:
             at = place[key[:2]]
             episode = self._episodes[key]
             alarm = float(ratio[at]) if ratio[at] >= other[at] else 0.0
-            effect_pct = Reading(scores, members, at, direction).effect_pct
+            effect_pct = Reading(scores, members, at, direction, self._recent).effect_pct
             episode.observe(scores.day, alarm, effect_pct, resolve_ratio=self.parameters.resolve_ratio)
             status = self._news(episode, scores, at, float(ratio[at]), opened=at in opened, family=episode.id in family)
             if status is not None:
@@ -113,7 +116,7 @@ class AlertDesk:
 
     def _open(self, scores: DayScores, members: Flags, at: int, direction: Direction) -> None:
         node = scores.nodes[at]
-        reading = Reading(scores, members, at, direction)
+        reading = Reading(scores, members, at, direction, self._recent)
         series = Series(self.panel, node.region, node.sector)
         self._episodes[node.region, node.sector, direction] = Episode(
             id=alert_id(self.letterhead.run, series.series_id, "economic", direction, scores.day.isoformat()),
@@ -154,7 +157,7 @@ class AlertDesk:
             return "open"
         if episode.quiet_days >= self.parameters.quiet_days:
             return "resolved"
-        reading_pct = Reading(scores, self._membership(scores.nodes), at, episode.direction).effect_pct
+        reading_pct = Reading(scores, self._membership(scores.nodes), at, episode.direction, self._recent).effect_pct
         grade = severity(probability(ratio, self.parameters), reading_pct, self.parameters)
         graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
         due = (scores.day - episode.last_revised_on).days >= self.parameters.revise_days and ratio > 1
@@ -163,7 +166,7 @@ class AlertDesk:
     def _alert(
         self, episode: Episode, scores: DayScores, members: Flags, at: int, ratio: float, status: Status
     ) -> Alert:
-        reading = Reading(scores, members, at, episode.direction)
+        reading = Reading(scores, members, at, episode.direction, self._recent)
         likelihood = probability(max(ratio, episode.score) if status == "resolved" else ratio, self.parameters)
         grade = severity(likelihood, reading.effect_pct, self.parameters)
         if SEVERITIES.index(grade) > SEVERITIES.index(episode.severity):
@@ -249,6 +252,7 @@ class AlertDesk:
         return {
             "episodes": [msgspec.to_builtins(episode) for _, episode in sorted(self._episodes.items(), key=_by_key)],
             "records": self._records.state(),
+            "recent": self._recent.state(),
             "first_ready": None if self._first_ready is None else self._first_ready.isoformat(),
             "notices": self.notices.state(),
         }
@@ -258,6 +262,7 @@ class AlertDesk:
         episodes = msgspec.convert(saved["episodes"], list[Episode])
         self._episodes = {(each.region, each.sector, each.direction): each for each in episodes}
         self._records.restore(saved["records"])
+        self._recent.restore(saved["recent"])
         first = saved["first_ready"]
         self._first_ready = None if first is None else date.fromisoformat(first)
         self.notices.restore(saved["notices"])

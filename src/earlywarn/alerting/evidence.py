@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 
 from earlywarn.alerting.grouping import Flags
+from earlywarn.alerting.recent import RecentDeviations
 from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation
 from earlywarn.domain.alert import Direction, Evidence
 from earlywarn.domain.series import Measure, Series
@@ -16,19 +17,25 @@ _CONFIDENCE = 1.96
 class Reading:
     """One node on one day, in one direction: what an alert says of it, on natural scales."""
 
-    def __init__(self, scores: DayScores, members: Flags, node: int, direction: Direction) -> None:
+    def __init__(
+        self, scores: DayScores, members: Flags, node: int, direction: Direction, recent: RecentDeviations
+    ) -> None:
         self._scores = scores
         self._members = members
         self.node = node
         self.direction = direction
         side = scores.down if direction == "down" else scores.up
-        self.effect = float(side.effect[node])
         self.effect_sd = float(side.effect_sd[node])
         self.onset_age_days = int(side.onset_age_days[node])
-        self.measure: Measure = MEASURES[int(side.measure[node])]
+        measure = int(side.measure[node])
+        self.measure: Measure = MEASURES[measure]
         deviation: Deviation = getattr(scores, self.measure)
         absorbed = float(scores.absorbed[0 if direction == "down" else 1, node])
-        without = float(np.exp(-absorbed * self.effect)) if np.isfinite(absorbed) else 1.0
+        step = recent.step(node, measure, self.onset_age_days + 1, absorbed)
+        estimated = float(side.effect[node])
+        agrees = step is not None and step * estimated > 0
+        self.effect = step if step is not None and agrees else estimated
+        without = float(np.exp(-absorbed * estimated)) if np.isfinite(absorbed) else 1.0
         self.observed = _number(deviation.observed[node])
         self.expected = _number(deviation.expected[node], without)
         self.lower = _number(deviation.lower[node], without)

@@ -7,7 +7,7 @@ With the profile s interpolated between the two nearest of B equally spaced time
     scale      r += (clip(|e|, 0, c r) - r) max(m, 1 / n)
 
 so one outlier moves neither level nor profile by much. After `hold` errors in a row beyond the clip on
-one side, the level moves by their median at once: a lasting shift is the new normal. The profile is used when most
+one side, the level is the median that they imply at once: a lasting shift is the new normal. The profile is used when most
 of its times were seen twice; until then its forecast is the level.
 
 Reference: Gelper, Fried and Croux (2010), Robust forecasting with exponential and Holt-Winters smoothing,
@@ -33,7 +33,7 @@ PROFILE_GAIN = 0.08
 SCALE_GAIN = 0.01
 MATURE_SHARE = 0.9
 """Share of the observations of late that must have met times of the period seen twice before."""
-STATE = ("level", "scale", "mean_error", "count", "familiar", "error")
+STATE = ("level", "scale", "mean_error", "count", "familiar", "error", "_above")
 
 
 class SeasonalLevel:
@@ -58,7 +58,8 @@ class SeasonalLevel:
         self.count = 0
         self._profile = [0.0] * bins
         self._seen = [0.0] * bins
-        self._beyond: list[float] = []
+        self._implied: list[float] = []
+        self._above = False
 
     @property
     def mature(self) -> bool:
@@ -93,7 +94,7 @@ class SeasonalLevel:
         if self.bins:
             self._learn_profile(seconds, held)
         self.error += (min(size, 2 * limit) - self.error) * max(SCALE_GAIN, 1 / self.count)
-        return self._accept(error, limit)
+        return self._accept(error, value - self.forecast(seconds) + self.level, beyond=size > limit)
 
     def _learn_profile(self, seconds: float, held: float) -> None:
         low, high, share = self._place(seconds)
@@ -106,25 +107,27 @@ class SeasonalLevel:
         # Over about a third of the period's times, so that no corner of it is forgotten for long.
         self.familiar += (known - self.familiar) / max(8.0, self.bins / 3)
 
-    def _accept(self, error: float, limit: float) -> bool:
-        if abs(error) <= limit or (self._beyond and (error > 0) != (self._beyond[-1] > 0)):
-            self._beyond.clear()
+    def _accept(self, error: float, implied: float, *, beyond: bool) -> bool:
+        """Collect the levels that errors in a row on one side imply; take their median for the level in the end."""
+        if not beyond or (error > 0) != self._above:
+            self._implied.clear()
+        self._above = error > 0
+        if beyond:
+            self._implied.append(implied)
+        if len(self._implied) < self.hold:
             return False
-        self._beyond.append(error)
-        if len(self._beyond) < self.hold:
-            return False
-        self.level += median(self._beyond)
-        self._beyond.clear()
+        self.level = median(self._implied)
+        self._implied.clear()
         return True
 
     def state(self) -> dict[str, Any]:
         """Return what was learned, as plain values."""
         plain = {name: getattr(self, name) for name in STATE}
-        return plain | {"profile": list(self._profile), "seen": list(self._seen), "beyond": list(self._beyond)}
+        return plain | {"profile": list(self._profile), "seen": list(self._seen), "implied": list(self._implied)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned under the same parameters."""
         for name in STATE:
             setattr(self, name, state[name])
         self._profile, self._seen = list(state["profile"]), list(state["seen"])
-        self._beyond = list(state["beyond"])
+        self._implied = list(state["implied"])

@@ -29,7 +29,7 @@ from typing import Any
 TAIL_SHARE = 0.02
 TAIL_MIN = 8
 CAP_SCALES = 4.0
-SPACING = 5
+SPACING = 3
 
 
 class TailRank:

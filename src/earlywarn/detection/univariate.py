@@ -208,14 +208,13 @@ class UnivariateAnomaly(base.AnomalyDetector):
         unit = max(-settings.clip, min(settings.clip, deviation / scale))
         shifts = tuple(old + rate * (unit - old) for rate, old in zip(SHIFT_RATES, self._shifts, strict=True))
         burst = self._burst + BURST_RATE * (min(z, settings.clip) - self._burst)
-        # What has never moved cannot freeze.
-        frozen = self._movement > 0 and self._last is not None and value == self._last[1]
+        frozen = self._last is not None and value == self._last[1]
         repeats = min(self._repeats + 1, REPEATS_MAX) if frozen else 0
         statistics = (
             math.log1p(z),
             *(math.log1p(abs(m) / math.sqrt(rate / (2 - rate))) for rate, m in zip(SHIFT_RATES, shifts, strict=True)),
             math.log1p(burst),
-            math.log1p(repeats),
+            math.log1p(repeats) if self._movement > 0 else 0.0,  # what has never moved cannot freeze
         )
         least_p = min(rank.p(statistic) for rank, statistic in zip(self._ranks, statistics, strict=True))
         return _Assessment(

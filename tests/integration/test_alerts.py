@@ -1,0 +1,179 @@
+"""Shocks in a generated panel, and the alerts that come of them: one shock, one alert, told apart and explained."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import msgspec
+import pytest
+
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.embedded import run_embedded
+from earlywarn.application.fold import Output
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+from earlywarn.generate import synthetic_cells
+
+FIRST, DAYS, SHOCK = date(2022, 1, 1), 230, date(2022, 7, 4)
+REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 6))
+Change = Callable[[Cell], float]
+
+
+class Collected:
+    """A sink that keeps the alerts, and a feed of cells in memory."""
+
+    def __init__(self, change: Change) -> None:
+        self.alerts: list[Alert] = []
+        self.outcomes: list[Transaction | Reject] = []
+        for cell in synthetic_cells(seed=11, first_day=FIRST, days=DAYS, regions=REGIONS, noise_log=0.04):
+            factor = change(cell)
+            noon_ms = ((cell.day - date(1970, 1, 1)).days * 86_400 + 43_200) * 1000
+            self.outcomes.append(
+                Transaction(
+                    id="cell",
+                    ts=noon_ms,
+                    amount_minor=round(cell.amount_minor * factor),
+                    currency="CHF",
+                    region=cell.region,
+                    sector=cell.sector,
+                    country="CH",
+                    count=round(cell.transactions * factor),
+                )
+            )
+
+    def batches(self) -> "Iterator[Collected]":
+        yield self  # one batch, itself
+
+    def publish(self, output: Output) -> None:
+        if isinstance(output, Alert):
+            self.alerts.append(output)
+
+    def reject(self, _batch: object, _index: int, reject: Reject) -> None:
+        raise AssertionError(reject)
+
+    def advance(self, records: int) -> None:
+        assert records
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
+    return compose(Settings(run="test", exercise=True, panels=(panel,)))
+
+
+def alerts_of(run: Run, change: Change) -> list[Alert]:
+    collected = Collected(change)
+    run_embedded(run, [collected], collected, received_ms=1_900_000_000_000)
+    return collected.alerts
+
+
+def shocked(cell: Cell, percent: float, days: int = 21) -> float:
+    return 1 + percent / 100 if SHOCK <= cell.day < SHOCK + timedelta(days=days) else 1.0
+
+
+def tops(alerts: list[Alert]) -> list[Alert]:
+    """Return the first revision of each economic episode without a parent, from the shock's start on."""
+    last = {alert.id: alert for alert in alerts}
+    return [
+        alert
+        for alert in alerts
+        if alert.status == "open"
+        and last[alert.id].parent is None
+        and alert.kind == "economic"
+        and SHOCK.isoformat() <= alert.detected_on < (SHOCK + timedelta(days=14)).isoformat()
+    ]
+
+
+def test_a_quiet_panel_is_quiet(run: Run) -> None:
+    assert len([alert for alert in alerts_of(run, lambda _: 1.0) if alert.status == "open"]) <= 2
+
+
+def test_a_cell_s_collapse_is_an_alert_of_that_cell(run: Run) -> None:
+    def change(cell: Cell) -> float:
+        return shocked(cell, -50) if (cell.region, cell.sector) == ("CH03", "Accommodation") else 1.0
+
+    found = tops(alerts_of(run, change))
+    assert [(alert.level, alert.series_id, alert.direction) for alert in found] == [
+        ("cell", "CH/CH03/accommodation", "down")
+    ]
+    alert = found[0]
+    assert alert.detected_on <= (SHOCK + timedelta(days=3)).isoformat()
+    assert abs(date.fromisoformat(alert.opened_on) - SHOCK) <= timedelta(days=1)
+    assert alert.severity == "severe"
+    effect = next(each.value for each in alert.evidence if each.name == "effect")
+    assert -60 < effect < -35
+    assert "Accommodation in " in alert.text
+    assert "the same sector elsewhere" in alert.text
+
+
+def test_a_region_s_shock_is_one_alert_of_the_region(run: Run) -> None:
+    found = tops(alerts_of(run, lambda cell: shocked(cell, -30) if cell.region == "CH02" else 1.0))
+    assert [(alert.level, alert.region, alert.sector) for alert in found] == [("region", "CH02", None)]
+
+
+def test_a_sector_s_shock_is_one_alert_of_the_sector(run: Run) -> None:
+    found = tops(alerts_of(run, lambda cell: shocked(cell, -30) if cell.sector == "Retail: Fuel stations" else 1.0))
+    assert [(alert.level, alert.region, alert.sector) for alert in found] == [("sector", None, "retail-fuel")]
+
+
+def test_a_national_shock_is_one_parent_and_no_storm(run: Run) -> None:
+    alerts = alerts_of(run, lambda cell: shocked(cell, -35))
+    found = tops(alerts)
+    assert [alert.level for alert in found] == ["panel"]
+    last = {alert.id: alert for alert in alerts}
+    children = [alert for alert in last.values() if alert.parent == found[0].id]
+    assert {alert.id for alert in children} == set(last[found[0].id].children)
+
+
+def test_an_episode_opens_resolves_and_opens_anew(run: Run) -> None:
+    """Two shocks far apart are two episodes with ids of their own; each is resolved when it is over."""
+    second = SHOCK - timedelta(days=55)
+
+    def change(cell: Cell) -> float:
+        hit = (cell.region, cell.sector) == ("CH03", "Transport services")
+        in_second = second <= cell.day < second + timedelta(days=7)
+        return (0.5 if in_second else shocked(cell, -50, days=7)) if hit else 1.0
+
+    alerts = [alert for alert in alerts_of(run, change) if alert.series_id == "CH/CH03/transport-services"]
+    falls = [alert for alert in alerts if alert.direction == "down"]
+    assert len({alert.id for alert in falls if alert.status == "open"}) == 2
+    assert len({alert.id for alert in falls if alert.status == "resolved"}) == 2
+    for alert in falls:
+        assert (alert.resolved_on is not None) == (alert.status == "resolved")
+
+
+def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run) -> None:
+    """Three days on which nothing comes are an outage: one coverage alert, resolved after it, and no collapse."""
+
+    def change(cell: Cell) -> float:
+        return shocked(cell, -100, days=3)
+
+    alerts = alerts_of(run, change)
+    coverage = [alert for alert in alerts if alert.kind == "coverage"]
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert coverage[0].detected_on == SHOCK.isoformat()
+    assert coverage[1].resolved_on == (SHOCK + timedelta(days=2)).isoformat()
+    assert "says nothing about spending" in coverage[0].text
+    assert tops(alerts) == []
+
+
+def test_a_region_that_stops_reporting_is_a_coverage_alert(run: Run) -> None:
+    alerts = alerts_of(run, lambda cell: shocked(cell, -100, days=4) if cell.region == "CH04" else 1.0)
+    assert [alert.status for alert in alerts if alert.kind == "coverage"] == ["open", "resolved"]
+    assert tops(alerts) == []
+
+
+def test_ids_follow_the_contract(run: Run) -> None:
+    """Another run gives other ids and, ids aside, the same alerts."""
+
+    def change(cell: Cell) -> float:
+        return shocked(cell, -40) if cell.region == "CH01" else 1.0
+
+    other = compose(msgspec.structs.replace(run.settings, run="other"))
+    one, two = alerts_of(run, change), alerts_of(other, change)
+    assert {alert.id for alert in one}.isdisjoint({alert.id for alert in two})
+    assert [(alert.sequence, alert.text, alert.score) for alert in one] == [
+        (alert.sequence, alert.text, alert.score) for alert in two
+    ]

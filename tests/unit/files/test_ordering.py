@@ -10,6 +10,9 @@ from earlywarn.adapters.files.inputs import open_inputs
 from earlywarn.errors import InputError
 
 
+BASE_MS = 1_551_702_896_000
+
+
 def time_of(value: bytes) -> int | None:
     try:
         return int(msgspec.json.decode(value)["ts"])
@@ -25,14 +28,14 @@ def test_records_of_several_files_come_by_time_and_keep_their_places(
     expected = []
     for name, count in (("a", 200), ("b", 150)):
         lines = [
-            f'{{"id":"{name}{line}","ts":{line * 7919 % 97},"amount_minor":1,"currency":"CHF"}}'
+            f'{{"id":"{name}{line}","ts":{BASE_MS + line * 7919 % 97},"amount_minor":1,"currency":"CHF"}}'
             for line in range(1, count)
         ]
         path = tmp_path / f"{name}.jsonl"
         path.write_text("\n".join([*lines, "broken"]))
-        expected += [(line * 7919 % 97, str(path), line) for line in range(1, count)]
-    (tmp_path / "c.csv").write_text("id,ts,amount_minor,currency\nc1,5,1,CHF\nc2,x,1,CHF\n")
-    expected.append((5, str(tmp_path / "c.csv"), 2))
+        expected += [(BASE_MS + line * 7919 % 97, str(path), line) for line in range(1, count)]
+    (tmp_path / "c.csv").write_text("id,ts,amount_minor,currency\nc1,1551702896005,1,CHF\nc2,x,1,CHF\n")
+    expected.append((BASE_MS + 5, str(tmp_path / "c.csv"), 2))
     files = open_inputs([str(tmp_path / "*.jsonl"), str(tmp_path / "c.csv")])
     batches = list(sorted_transactions(files, time_of, tmp_path, run_bytes=500))
     unread = [batch for batch in batches if isinstance(batch, RowBatch) or not batch.files]

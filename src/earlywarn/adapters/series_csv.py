@@ -1,0 +1,185 @@
+"""One univariate series as CSV: `timestamp,value` in, `timestamp,value,score` out, row by row.
+
+A header is optional; without one the first two columns are taken, with one those of known names. The file may be
+compressed (gzip, zstd) and separated by comma, semicolon, tab or bar; with semicolons a decimal comma is understood.
+Timestamps: ISO 8601 (with or without time, `T` or a space, offset or `Z`), `2019-01`, `2019/01/31`, or epoch
+seconds, milliseconds, microseconds or nanoseconds. Of a timestamp with an offset the local time counts.
+"""
+
+import codecs
+import csv
+import math
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource
+from earlywarn.application.score import ProblemCounter, ScoreSummary, SeriesRow, score_rows
+from earlywarn.detection.univariate import UnivariateAnomaly, UnivariateParameters
+from earlywarn.errors import InputError
+
+DELIMITERS = (",", ";", "\t", "|")
+TIMESTAMP_NAMES = ("timestamp", "time", "datetime", "date", "ds", "ts", "day", "period", "month")
+VALUE_NAMES = ("value", "y", "amount", "count", "close", "x")
+CHUNK_BYTES = 1 << 20
+VALUE_MAX = 1e300
+SHOWN = 40
+PROGRESS_ROWS = 1000
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_COMPACT_DAY = re.compile(r"(19|20)\d{6}")
+_EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+"""From which size on a number counts in smaller parts of a second, and how many of them make one."""
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Where a file holds its series: delimiter, places of the two columns, and whether the first row names them."""
+
+    delimiter: str
+    timestamp: int
+    value: int
+    header: bool
+
+
+def read_series(path: Path) -> Iterator[SeriesRow]:
+    """Yield the rows of a series in order; one that cannot be used says why in `problem`. Blank lines are none.
+
+    Raises:
+        InputError: the file cannot be read, or its header has no column for the time or the value.
+    """
+    columns: Columns | None = None
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        if columns is None:
+            columns = _columns(path, line)
+            if columns.header:
+                continue
+        yield _row(number, _fields(line, columns.delimiter), columns)
+
+
+def score_file(
+    path: Path,
+    out: TextIO,
+    parameters: UnivariateParameters | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> ScoreSummary:
+    """Score the series in `path` and write `timestamp,value,score` to `out`, each row as soon as it is read.
+
+    Timestamps and values are written as they were read; the score has six decimals and is empty for a row that
+    cannot be used.
+
+    Args:
+        path: CSV, see above.
+        out: text, opened with newline="" by the caller.
+        parameters: of the score; None for the defaults.
+        progress: told how many rows were scored since its last call.
+
+    Raises:
+        InputError: not one row can be used, one line for each of the first problems.
+    """
+    counter, since = ProblemCounter(str(path)), 0
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("timestamp", "value", "score"))
+    for row, score in score_rows(read_series(path), UnivariateAnomaly(parameters)):
+        counter.add(row)
+        writer.writerow((row.timestamp, row.value, "" if score is None else f"{score:.6f}"))
+        since += 1
+        if since == PROGRESS_ROWS:
+            progress(since)
+            since = 0
+    progress(since)
+    summary = counter.summary()
+    if not summary.scored:
+        problems = summary.problems or (f"{path}: the file is empty; it needs rows of timestamp,value",)
+        raise InputError("\n".join(problems))
+    return summary
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines without their ends; text is UTF-8, or UTF-16 with its mark."""
+    source = ByteSource(path)
+    encoding = "utf-16" if source.head(2) in UTF16_BOMS else "utf-8-sig"
+    decode = codecs.getincrementaldecoder(encoding)("replace").decode
+    number, rest = 0, ""
+    for chunk in source.chunks(CHUNK_BYTES):
+        *lines, rest = (rest + decode(chunk)).split("\n")
+        for line in lines:
+            number += 1
+            yield number, line.rstrip("\r")
+    rest += decode(b"", final=True)
+    if rest:
+        yield number + 1, rest.rstrip("\r")
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    try:
+        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:  # a field longer than the reader takes
+        return []
+
+
+def _columns(path: Path, line: str) -> Columns:
+    """Return what the first row says: names, if neither of its first two fields is of the series."""
+    delimiter = max(DELIMITERS, key=lambda sign: len(_fields(line, sign)))
+    fields = _fields(line, delimiter)
+    plain = Columns(delimiter, 0, 1, header=False)
+    if len(fields) > 1 and (_seconds(fields[0]) is not None or _number(fields[1], delimiter) is not None):
+        return plain
+    names = [field.lower() for field in fields]
+    timestamp = next((names.index(name) for name in TIMESTAMP_NAMES if name in names), None)
+    value = next((names.index(name) for name in VALUE_NAMES if name in names), None)
+    if len(names) > 1 and timestamp is None and value is None:
+        timestamp, value = 0, 1
+    elif len(names) == 2 and (timestamp is None or value is None):
+        timestamp = 1 - (value or 0) if timestamp is None else timestamp
+        value = 1 - timestamp
+    if timestamp is None or value is None:
+        missing = " and ".join(wanted for wanted, found in (("a time", timestamp), ("a value", value)) if found is None)
+        raise InputError(f"{path}:1:{line.strip()[:SHOWN]!r}: no column for {missing}; expected timestamp,value")
+    return Columns(delimiter, timestamp, value, header=True)
+
+
+def _row(number: int, fields: list[str], columns: Columns) -> SeriesRow:
+    if len(fields) <= max(columns.timestamp, columns.value):
+        first = fields[columns.timestamp] if len(fields) > columns.timestamp else ""
+        found = f"{_shown(columns.delimiter.join(fields))}:{len(fields)} columns, expected timestamp and value"
+        return SeriesRow(number, first, "", problem=found)
+    timestamp, value = fields[columns.timestamp], fields[columns.value]
+    seconds, parsed = _seconds(timestamp), _number(value, columns.delimiter)
+    if seconds is None:
+        reason = "no timestamp; expected ISO 8601 or epoch seconds"
+        return SeriesRow(number, timestamp, value, problem=f"{_shown(timestamp)}:{reason}")
+    if parsed is None:
+        reason = "no finite number" if value else "the value is missing"
+        return SeriesRow(number, timestamp, value, problem=f"{_shown(value)}:{reason}")
+    return SeriesRow(number, timestamp, value, seconds, parsed)
+
+
+def _shown(text: str) -> str:
+    return repr(text[:SHOWN] + ("…" if len(text) > SHOWN else ""))
+
+
+def _number(text: str, delimiter: str) -> float | None:
+    try:
+        value = float(text.replace(",", ".") if delimiter == ";" else text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and abs(value) <= VALUE_MAX else None
+
+
+def _seconds(text: str) -> float | None:
+    """Return epoch seconds of the local time that a timestamp shows."""
+    if not _COMPACT_DAY.fullmatch(text):
+        epoch = _number(text, ",")
+        if epoch is not None:
+            return epoch / next((parts for size, parts in _EPOCH_UNITS if abs(epoch) >= size), 1.0)
+    if month := _MONTH.fullmatch(text):
+        text = f"{month[1]}-{month[2]}-01"
+    try:
+        return datetime.fromisoformat(text.replace("/", "-")).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

@@ -19,7 +19,8 @@ import msgspec
 
 from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource
 from earlywarn.application.score import ProblemCounter, ScoreSummary, SeriesRow, score_rows
-from earlywarn.detection.univariate import UnivariateAnomaly, UnivariateParameters
+from earlywarn.detection.univariate import UnivariateAnomaly
+from earlywarn.detection.univariate_parameters import UnivariateParameters
 from earlywarn.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -1,4 +1,4 @@
-"""Scores of one univariate series, online: the score of a row depends on it and on the rows before it, on nothing else."""
+"""Scores of one univariate series, online: a row's score depends on it and on the rows before it alone."""
 
 from collections.abc import Iterable, Iterator
 

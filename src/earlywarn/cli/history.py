@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from earlywarn.adapters.feeds import feeds_of
+from earlywarn.adapters.series_csv import score_file
 from earlywarn.application.backtest import BacktestPlan, collect_history, run_backtest
 from earlywarn.cli.backtest_view import show_backtest
 from earlywarn.cli.progress import reading, stepping
@@ -99,4 +100,10 @@ def score(
 
         earlywarn score series.csv --out scored.csv
     """
-    raise NotImplementedError(file, out)
+    if out is None:
+        summary = score_file(file, sys.stdout)
+    else:
+        with out.open("w", encoding="utf-8", newline="") as stream:
+            summary = score_file(file, stream)
+    for problem in summary.problems:
+        print(f"earlywarn: {problem}", file=sys.stderr)  # noqa: T201  # this is the command line

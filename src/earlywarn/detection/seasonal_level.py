@@ -7,8 +7,8 @@ With the profile s interpolated between the two nearest of B equally spaced time
     scale      r += (clip(|e|, 0, c r) - r) max(m, 1 / n)
 
 so one outlier moves neither level nor profile by much. After `hold` errors in a row beyond the clip on
-one side, the level is the median that they imply at once: a lasting shift is the new normal. The profile is used when most
-of its times were seen twice; until then its forecast is the level.
+one side, the level is the median that they imply at once: a lasting shift is the new normal. The period is known
+(`mature`) when most of its times of late had been seen twice before.
 
 Reference: Gelper, Fried and Croux (2010), Robust forecasting with exponential and Holt-Winters smoothing,
 Journal of Forecasting 29.

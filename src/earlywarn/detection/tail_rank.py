@@ -9,6 +9,9 @@ where b = (s_(n - k/2) - u) / log 2 is the scale of an exponential tail by its m
 past, up to half of the k, do not move it. For statistics on a log scale the tail is that of a power law.
 The window starts with some values of the law that a fitting model would give, which time outnumbers.
 
+So that an episode does not make itself usual, of values in a row beyond u only every third is remembered, and none as
+larger than u + 4 b. What keeps coming back still moves u and b, and becomes usual.
+
 References: Laxhammar and Falkman (2014), Annals of Mathematics and Artificial Intelligence 74 (conformal ranks);
 Siffer et al. (2017), Anomaly detection in streams with extreme value theory, KDD (tail beyond a quantile).
 
@@ -28,8 +31,13 @@ from typing import Any
 
 TAIL_SHARE = 0.02
 TAIL_MIN = 8
+"""The largest values that make the tail: a share of the past, and at least so many."""
 CAP_SCALES = 4.0
+"""Scales beyond u that a value is remembered as at most."""
 SPACING = 3
+"""Of so many values in a row beyond u one is remembered."""
+MANY = 10
+"""The past is so many times k before values are held back: a short one has no other way to learn what is usual."""
 
 
 class TailRank:
@@ -67,7 +75,7 @@ class TailRank:
     def learn(self, value: float) -> None:
         """Remember `value`, and forget the oldest one when the window is full."""
         tail = self._tail()
-        if tail is not None and value > tail[1]:
+        if tail is not None and value > tail[1] and len(self._sorted) >= MANY * tail[0]:
             self._since = (self._since + 1) % SPACING
             if self._since != 1:
                 return

@@ -3,14 +3,14 @@
 For each observation y at time t, with what was learned before:
 
  1. deviation   d = y - b, b the forecast of the best of several `SeasonalLevel`s (no period, day, week, year), each
-    weighted by its error^-8 of late; r is the mean absolute d, with a factor of the half hour of the day;
+    weighted by error^-8 of late; r is the mean absolute d, with a factor of the half hour of the day;
  2. innovation  e = d - sum_j phi_j d_-j, an autoregression of order 3 by recursive least squares, forgetting;
  3. evidence    spike |e| / q, shifts |m_a| / r where m_a averages d over about 1/a observations, a burst (mean
     of |e| / q over about 12), and a freeze (how often the value has repeated), all as log(1 + x);
- 4. p-values    each statistic's `TailRank` among its own past; p = min over them, with the price of their number;
+ 4. p-values    each statistic's `TailRank` among its own past; p = the least of them times their effective number;
  5. score       1 / (1 + (p / p0)^k), with p drawn towards 1 while little is known.
 
-So the score is 0.5 where p = p0 (two in a thousand by default) and near 1 for what the past makes all but impossible,
+So the score is 0.5 where p = p0 (one in a thousand by default) and near 1 for what the past makes all but impossible,
 whatever the noise is like. Every observation is learned, outliers with bounded weight; what repeats becomes usual.
 
 Input x: {"value": a number, "timestamp": epoch seconds of local time}. A value that is not finite is no news and
@@ -44,7 +44,7 @@ from river import base
 from earlywarn.detection.autoregression import Autoregression
 from earlywarn.detection.seasonal_level import SeasonalLevel
 from earlywarn.detection.tail_rank import TailRank
-from earlywarn.errors import ConfigError
+from earlywarn.detection.univariate_parameters import UnivariateParameters
 
 DAY_SECONDS, WEEK_SECONDS, YEAR_SECONDS = 86_400.0, 604_800.0, 31_556_952.0
 HALF_HOURS = 48
@@ -66,46 +66,6 @@ CHOICE = 8
 START_SCALE = 10
 SLOT_GAIN = 0.05
 PLAIN = ("_count", "_repeats", "_deviation_scale", "_innovation_scale", "_movement", "_burst")
-
-
-class UnivariateParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of the score.
-
-    Attributes:
-        window: observations that a new one is ranked among.
-        p_half: p-value at which the score is 0.5.
-        steepness: k, how fast the score goes to 0 and 1 around it.
-        level_gain: weight of an observation in a level without a period (0..1); half of it with one.
-        forgetting: weight of the past per observation in the autoregression (0..1).
-        scale_gain: weight of an observation in the scales (0..1).
-        clip: residual, in scales, beyond which an observation counts as if it were that large.
-        gap_steps: a step this many times the usual one is a gap, after which the autoregression starts anew.
-        start_observations: observations that no later one is ranked among; over so many trust in the score grows.
-    """
-
-    window: int = 2000
-    p_half: float = 0.001
-    steepness: float = 1.0
-    level_gain: float = 0.03
-    forgetting: float = 0.998
-    scale_gain: float = 0.01
-    clip: float = 5.0
-    gap_steps: float = 5.0
-    start_observations: int = 20
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            ConfigError: a value out of range.
-        """
-        shares = (self.p_half, self.level_gain, self.forgetting, self.scale_gain)
-        if not all(0 < share < 1 for share in shares):
-            raise ConfigError(f"p_half, level_gain, forgetting and scale_gain must lie in (0, 1): {self}")
-        if self.window < 100 or self.clip <= 1 or self.gap_steps <= 1 or self.steepness <= 0:
-            raise ConfigError(f"window must be 100 or more, clip and gap_steps exceed 1, steepness 0: {self}")
-        if self.start_observations < 1:
-            raise ConfigError(f"start_observations must be at least 1: {self.start_observations}")
 
 
 class _Assessment(msgspec.Struct, frozen=True):

@@ -64,6 +64,7 @@ PRICE = 4.0
 CHOICE = 8
 """How strongly a level is preferred for a smaller error: weights are powers of it."""
 START_SCALE = 10
+Z_MAX = 1e12
 SLOT_GAIN = 0.05
 PLAIN = ("_count", "_repeats", "_deviation_scale", "_innovation_scale", "_movement", "_burst")
 
@@ -171,7 +172,7 @@ class UnivariateAnomaly(base.AnomalyDetector):
         frozen = self._last is not None and value == self._last[1]
         repeats = min(self._repeats + 1, REPEATS_MAX) if frozen else 0
         statistics = (
-            math.log1p(z),
+            math.log1p(min(z, Z_MAX)),
             *(math.log1p(abs(m) / math.sqrt(rate / (2 - rate))) for rate, m in zip(SHIFT_RATES, shifts, strict=True)),
             math.log1p(burst),
             math.log1p(repeats) if self._movement > 0 else 0.0,  # what has never moved cannot freeze

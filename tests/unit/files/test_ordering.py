@@ -9,7 +9,6 @@ from earlywarn.adapters.files import InputDefaults, JsonBatch, RowBatch, orderin
 from earlywarn.adapters.files.inputs import open_inputs
 from earlywarn.errors import InputError
 
-
 BASE_MS = 1_551_702_896_000
 
 

@@ -187,7 +187,7 @@ def test_clustered_errors_are_those_of_the_clusters() -> None:
 
 
 def test_a_history_too_short_says_what_it_needs(run: Run, days: tuple[ClosedDay, ...]) -> None:
-    with pytest.raises(InputError, match="has 190 complete days.*need 214"):
+    with pytest.raises(InputError, match=r"has 190 complete days.*need 214"):
         run_backtest(run, {"T": days}, msgspec.structs.replace(PLAN, warm_up_days=200))
     with pytest.raises(InputError, match="has 50 complete days"):
         run_backtest(run, {"T": days}, msgspec.structs.replace(PLAN, until=FIRST + timedelta(49)))
@@ -248,14 +248,14 @@ class Feed:
 def test_the_history_is_the_complete_days_that_a_run_judges(run: Run) -> None:
     history = collect_history(run, [Feed("EUR")], received_ms=int(datetime(2021, 2, 1, tzinfo=UTC).timestamp() * 1000))
     days = history.days["T"]
-    assert [closed.transactions.tolist() for closed in days] == [[10 + age] * 4 for age in range(5)][-len(days) :]
-    assert len(days) >= 3
+    # The first day begins at noon, and the end of the input cuts the last one short.
+    assert [closed.transactions.tolist() for closed in days] == [[10 + age] * 4 for age in (1, 2, 3)]
     assert (history.records, dict(history.rejected)) == (20, {})
 
 
 def test_a_history_of_rejects_alone_is_an_input_error_with_the_reasons(run: Run) -> None:
     seen: list[str] = []
-    with pytest.raises(InputError, match="20 records give not one complete day .*currency_no_rate 20"):
+    with pytest.raises(InputError, match=r"20 records give not one complete day .*currency_no_rate 20"):
         collect_history(
             run,
             [Feed("CHF")],

@@ -25,7 +25,7 @@ from earlywarn.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 TIMESTAMP_NAMES = ("timestamp", "time", "datetime", "date", "ds", "ts", "day", "period", "month")
-VALUE_NAMES = ("value", "y", "amount", "count", "close", "x")
+VALUE_NAMES = ("value", "y", "amount", "count", "close")
 CHUNK_BYTES = 1 << 20
 VALUE_MAX = 1e300
 SHOWN = 40

@@ -29,6 +29,8 @@ CLIP = 3.0
 """c, in mean absolute errors."""
 START = 24
 """Observations that are not clipped."""
+ERROR_MAX = 100.0
+"""Mean errors that one error counts as at most in the mean of all time."""
 PROFILE_GAIN = 0.08
 SCALE_GAIN = 0.01
 MATURE_SHARE = 0.9
@@ -47,7 +49,7 @@ class SeasonalLevel:
 
     Attributes:
         level: unit of the series.
-        scale: r, mean absolute error (the same unit); mean_error: the same of all time, not clipped.
+        scale: r, mean absolute error (the same unit); mean_error: the same of all time.
         count: observations. familiar: share of the observations of late whose time of the period was known.
         error: exponentially weighted mean absolute error of late, large errors included up to 2 c r.
     """
@@ -85,7 +87,7 @@ class SeasonalLevel:
             self.level = value
         error = value - self.forecast(seconds)
         size = abs(error)
-        self.mean_error += (size - self.mean_error) / self.count
+        self.mean_error += (min(size, ERROR_MAX * self.mean_error or size) - self.mean_error) / self.count
         # At first there is nothing to clip by; later, what hardly ever moved must still be able to.
         limit = math.inf if self.count <= START else CLIP * max(self.scale, 1e-3 * self.mean_error)
         held = max(-limit, min(limit, error))

@@ -65,6 +65,8 @@ CHOICE = 8
 """How strongly a level is preferred for a smaller error: weights are powers of it."""
 START_SCALE = 10
 Z_MAX = 1e12
+MOVE_MAX = 100.0
+"""Mean moves that one move counts as at most."""
 SLOT_GAIN = 0.05
 PLAIN = ("_count", "_repeats", "_deviation_scale", "_innovation_scale", "_movement", "_burst")
 
@@ -206,7 +208,8 @@ class UnivariateAnomaly(base.AnomalyDetector):
         settings = self._settings
         self._count += 1
         if self._last is not None:
-            self._movement += (abs(seen.value - self._last[1]) - self._movement) / self._count
+            move = abs(seen.value - self._last[1])
+            self._movement += (min(move, MOVE_MAX * self._movement or move) - self._movement) / self._count
             if seen.seconds > self._last[0]:
                 self._steps.append(seen.seconds - self._last[0])
         if self._count > settings.start_observations:

@@ -1,0 +1,150 @@
+"""`score`: one univariate CSV in, the same rows with a score out."""
+
+import gzip
+import io
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earlywarn.adapters.series_csv import read_series, score_file
+from earlywarn.application.score import PROBLEMS_KEPT, ProblemCounter, ScoreSummary, SeriesRow
+from earlywarn.errors import InputError
+
+
+def series(count: int = 300, step: timedelta = timedelta(minutes=5)) -> list[str]:
+    random = np.random.default_rng(1)
+    first = datetime(2014, 4, 1)  # noqa: DTZ001  # local time, as such files have it
+    return [f"{first + at * step},{value:.3f}" for at, value in enumerate(random.normal(20, 1, count).tolist())]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "series.csv"
+    path.write_bytes(text.encode())
+    return path
+
+
+def score(path: Path) -> tuple[list[list[str]], ScoreSummary]:
+    out = io.StringIO()
+    summary = score_file(path, out)
+    header, *rows = out.getvalue().splitlines()
+    assert header == "timestamp,value,score"
+    return [row.split(",") for row in rows], summary
+
+
+def seconds(folder: Path, *timestamps: str) -> list[float]:
+    return [row.seconds for row in read_series(write(folder, "".join(f"{each},1\n" for each in timestamps)))]
+
+
+def test_every_row_comes_out_in_order_as_it_was_with_its_score(tmp_path: Path) -> None:
+    lines = series()
+    lines[200] = lines[200].rsplit(",", 1)[0] + ",45.000"
+    rows, summary = score(write(tmp_path, "timestamp,value\n" + "\n".join(lines) + "\n"))
+    assert [",".join(row[:2]) for row in rows] == lines
+    found = [float(row[2]) for row in rows]
+    assert all(0 <= each <= 1 for each in found)
+    assert max(range(300), key=lambda at: found[at]) == 200
+    assert found[200] > 0.75
+    assert (summary.rows, summary.scored, summary.bad) == (300, 300, 0)
+
+
+def test_the_scores_of_a_prefix_are_the_prefix_of_the_scores(tmp_path: Path) -> None:
+    lines = series()
+    whole, _ = score(write(tmp_path, "\n".join(lines)))
+    part, _ = score(write(tmp_path, "\n".join(lines[:150])))
+    assert part == whole[:150]
+
+
+def test_a_bad_row_is_reported_keeps_its_place_and_touches_no_other_score(tmp_path: Path) -> None:
+    lines = series(60)
+    path = write(tmp_path, "\n".join(["timestamp,value", *lines]))
+    clean, _ = score(path)
+    bad = ["2014-04-01 00:50:00,", "yesterday,3.5", "2014-04-01 00:50:00,NaN", "2014-04-01 00:50:00,high", "alone"]
+    rows, summary = score(write(tmp_path, "\n".join(["timestamp,value", *lines[:10], *bad, *lines[10:]])))
+    assert rows[:10] + rows[15:] == clean
+    assert [row[2] for row in rows[10:15]] == [""] * 5
+    assert (summary.rows, summary.scored, summary.bad) == (65, 60, 5)
+    assert summary.problems == (
+        f"{path}:12:'':the value is missing",
+        f"{path}:13:'yesterday':no timestamp; expected ISO 8601 or epoch seconds",
+        f"{path}:14:'NaN':no finite number",
+        f"{path}:15:'high':no finite number",
+        f"{path}:16:'alone':1 columns, expected timestamp and value",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the file is empty"),
+        ("timestamp,value\n", "the file is empty"),
+        ("timestamp,value\n2020-01-01,x\n", ":2:'x':no finite number"),
+        ("a,b,c\n2020-01-01,1,2\n", None),
+        ("when,timestamp,what\n1,2,3\n", "no column for a value"),
+    ],
+)
+def test_nothing_to_score_is_an_input_error(tmp_path: Path, text: str, reason: str | None) -> None:
+    path = write(tmp_path, text)
+    if reason is None:  # unknown names: the first two columns are taken
+        assert score(path)[1].scored == 1
+        return
+    with pytest.raises(InputError, match=reason):
+        score_file(path, io.StringIO())
+
+
+def test_a_header_is_optional_and_its_names_are_followed(tmp_path: Path) -> None:
+    bare = [row.number for row in read_series(write(tmp_path, "2020-01-01,1\n2020-01-02,2\n"))]
+    named = list(read_series(write(tmp_path, "id,Value,label,Timestamp\na,1,0,2020-01-01\nb,2,1,2020-01-02\n")))
+    assert bare == [row.number for row in named] == [1.0, 2.0]
+    assert [row.timestamp for row in named] == ["2020-01-01", "2020-01-02"]
+
+
+def test_timestamps_of_every_kind_mean_the_local_time_they_show(tmp_path: Path) -> None:
+    noon = seconds(
+        tmp_path,
+        "2019-01-31 12:00:00",
+        "2019-01-31T12:00:00",
+        "2019-01-31T12:00:00+02:00",
+        "2019-01-31T12:00:00Z",
+        "2019/01/31 12:00",
+        "1548936000",
+        "1548936000000",
+        "1548936000000000",
+        "1.548936e9",
+    )
+    assert set(noon) == {1548936000.0}
+    midnight = seconds(tmp_path, "2019-01-01", "20190101", "2019-01", "2019-01-01 00:00:00.000")
+    assert set(midnight) == {1546300800.0}
+
+
+@pytest.mark.parametrize(
+    "text", ["t;v\r\n2020-01-01;1,5\r\n", "\ufefft\tv\n2020-01-01\t1.5", 'x|v\n2020-01-01|"1.5"\n\n']
+)
+def test_separators_line_ends_marks_and_quotes(tmp_path: Path, text: str) -> None:
+    assert [row.number for row in read_series(write(tmp_path, text))] == [1.5]
+
+
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv.gz"
+    path.write_bytes(gzip.compress(b"2020-01-01,1\n2020-01-02,2\n"))
+    assert [row.number for row in read_series(path)] == [1.0, 2.0]
+
+
+def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        score_file(tmp_path / "nowhere.csv", io.StringIO())
+
+
+def test_problems_kept_are_bounded_and_all_are_counted() -> None:
+    counter = ProblemCounter("f.csv")
+    for line in range(PROBLEMS_KEPT + 5):
+        counter.add(SeriesRow(line, "", "", problem="'':the value is missing"))
+    summary = counter.summary()
+    assert (summary.bad, len(summary.problems)) == (PROBLEMS_KEPT + 5, PROBLEMS_KEPT)
+
+
+def test_progress_adds_up_to_the_rows(tmp_path: Path) -> None:
+    told: list[int] = []
+    score_file(write(tmp_path, "\n".join(series(1200))), io.StringIO(), progress=told.append)
+    assert (sum(told), len(told)) == (1200, 2)

@@ -1,0 +1,161 @@
+"""The panel's detector as a whole: nothing from the future, nothing poisons it, its state is all there is."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.detector_parameters import DetectorParameters
+from earlywarn.detection.hierarchy import Node
+from earlywarn.detection.panel_detector import PanelDetector
+from earlywarn.domain.day_features import DayFeatures
+from earlywarn.domain.state import decode_state, encode_state
+
+SERIES = tuple((region, sector) for region in ("A", "B", "C") for sector in ("x", "y", "z"))
+FIRST = date(2021, 1, 4)
+DAYS = 200
+Counts = npt.NDArray[np.int64]
+Change = Callable[[int, Counts, Counts], tuple[Counts, Counts]]
+
+
+def history() -> list[tuple[Counts, Counts]]:
+    """Return counts and amounts of nine cells with weekdays and common noise."""
+    rng = np.random.default_rng(3)
+    level = np.exp(rng.uniform(5.5, 9.0, len(SERIES)))
+    found = []
+    common = 0.0
+    for day in range(DAYS):
+        common = 0.6 * common + 0.03 * rng.standard_normal()
+        weekday = [0.0, 0.0, 0.05, 0.05, 0.2, 0.1, -0.6][day % 7]
+        counts = rng.poisson(level * np.exp(weekday + common + 0.03 * rng.standard_normal(len(SERIES))))
+        amounts = np.round(counts * 4000 * np.exp(0.02 * rng.standard_normal(len(SERIES))))
+        found.append((counts.astype(np.int64), amounts.astype(np.int64)))
+    return found
+
+
+HISTORY = history()
+
+
+def detector() -> PanelDetector:
+    return PanelDetector(DetectorParameters(), DayFeatures(lambda _region, _day: 0.0))
+
+
+def run(change: Change | None = None, days: int = DAYS, model: PanelDetector | None = None) -> list[DayScores]:
+    model = model or detector()
+    found = []
+    for at, (counts, amounts) in enumerate(HISTORY[:days]):
+        if change is not None:
+            counts, amounts = change(at, counts.copy(), amounts.copy())
+        found.append(model.step(FIRST + timedelta(days=at), SERIES, counts, amounts, usable=True))
+    return found
+
+
+def same(one: DayScores, other: DayScores) -> bool:
+    return all(
+        getattr(getattr(one, part), name).tobytes() == getattr(getattr(other, part), name).tobytes()
+        for part, names in (
+            ("down", ("score", "effect", "effect_sd", "onset_age_days")),
+            ("up", ("score", "effect")),
+            ("transactions", ("expected", "lower", "upper", "z")),
+            ("amount", ("expected", "z")),
+        )
+        for name in names
+    )
+
+
+def evidence(scores: DayScores, region: str, sector: str) -> float:
+    return float(scores.down.score[scores.nodes.index(Node("cell", region, sector))])
+
+
+UNTOUCHED = run()
+
+
+def test_the_output_on_a_cut_input_is_the_cut_output() -> None:
+    """Nothing comes from the future: the scores of 150 days are the first 150 scores of 200 days."""
+    assert all(same(one, other) for one, other in zip(run(days=150), UNTOUCHED[:150], strict=True))
+
+
+@pytest.mark.parametrize("cut", [1, 70, 150])
+def test_a_restored_detector_goes_on_bit_for_bit(cut: int) -> None:
+    model = detector()
+    run(days=cut, model=model)
+    restored = detector()
+    restored.restore(decode_state(encode_state(model.state())))
+    for at in range(cut, DAYS):
+        counts, amounts = HISTORY[at]
+        scores = restored.step(FIRST + timedelta(days=at), SERIES, counts, amounts, usable=True)
+        assert same(scores, UNTOUCHED[at])
+
+
+def test_a_step_down_is_seen_in_its_cell_and_sized_by_sign() -> None:
+    def change(at: int, counts: Counts, amounts: Counts) -> tuple[Counts, Counts]:
+        if at >= 150:
+            counts[4], amounts[4] = counts[4] * 6 // 10, amounts[4] * 6 // 10
+        return counts, amounts
+
+    shocked = run(change)[153]
+    assert evidence(shocked, *SERIES[4]) > 10
+    place = shocked.nodes.index(Node("cell", *SERIES[4]))
+    assert shocked.down.effect[place] < -0.1
+    assert shocked.down.onset_age_days[place] in {2, 3, 4}
+    others = [at for at, node in enumerate(shocked.nodes) if node.level == "cell" and at != place]
+    assert max(shocked.down.score[others]) < 10
+
+
+def test_one_wild_day_raises_little_and_is_soon_forgotten() -> None:
+    """A 100-fold outlier on one day is bounded evidence, and the expectation of the next weeks hardly moves."""
+
+    def change(at: int, counts: Counts, amounts: Counts) -> tuple[Counts, Counts]:
+        if at == 150:
+            counts[2], amounts[2] = counts[2] * 100, amounts[2] * 100
+        return counts, amounts
+
+    wild = run(change)
+    assert np.isfinite(wild[150].up.score).all()
+    for at in (151, 157, 170):
+        ratio = wild[at].transactions.expected[2] / UNTOUCHED[at].transactions.expected[2]
+        assert 0.85 < ratio < 1.2
+
+
+@pytest.mark.parametrize("what", ["zeros", "gap", "unusable"])
+def test_nothing_poisons_the_models(what: str) -> None:
+    """Sixty days of zeros in a cell, of no days at all, or of days that may not be used leave finite, sane scores."""
+    model = detector()
+    last = None
+    for at, (counts, amounts) in enumerate(HISTORY):
+        hit = 100 <= at < 160
+        if hit and what == "gap":
+            continue
+        counts, amounts = counts.copy(), amounts.copy()
+        if hit and what == "zeros":
+            counts[1] = amounts[1] = 0
+        usable = not (hit and what == "unusable")
+        last = model.step(FIRST + timedelta(days=at), SERIES, counts, amounts, usable=usable)
+    assert last is not None
+    for part in (last.down, last.up):
+        assert np.isfinite(part.score).all()
+    healthy = [at for at in range(len(SERIES)) if at != 1]
+    ratio = last.transactions.expected[healthy] / np.array(HISTORY[-1][0])[healthy]
+    assert (np.abs(np.log(ratio)) < 0.4).all()
+
+
+def test_a_series_that_appears_later_does_not_disturb_the_others() -> None:
+    model = detector()
+    for at, (counts, amounts) in enumerate(HISTORY[:120]):
+        known = 8 if at < 60 else 9
+        scores = model.step(FIRST + timedelta(days=at), SERIES[:known], counts[:known], amounts[:known], usable=True)
+    assert len([node for node in scores.nodes if node.level == "cell"]) == 9
+    assert not scores.ready[scores.nodes.index(Node("cell", *SERIES[8]))]
+    assert scores.ready[0]
+    assert np.isfinite(scores.transactions.expected).all()
+
+
+def test_days_must_ascend() -> None:
+    model = detector()
+    counts, amounts = HISTORY[0]
+    model.step(FIRST, SERIES, counts, amounts, usable=True)
+    with pytest.raises(ValueError, match=str(FIRST)):
+        model.step(FIRST, SERIES, counts, amounts, usable=True)

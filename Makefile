@@ -41,7 +41,7 @@ demo: $(VENV)/.wheel ## Run the Swiss sample through folds and models, and open 
 test: lint types unit ## Everything that must hold: lint, types, tests against the built wheel
 
 unit: $(VENV)/.dev $(VENV)/.wheel ## The tests alone
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(or $(ARGS),tests --pyargs earlywarn)
 
 lint: $(VENV)/.dev ## ruff, formatting, import contracts
 	$(BIN)/ruff check src tests

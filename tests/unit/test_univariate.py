@@ -24,7 +24,7 @@ EVENTS = (1300, 1900, 2500)
 
 
 def times(count: int, step: float = HALF_HOUR) -> Floats:
-    return 1_560_000_000.0 + step * np.arange(count)
+    return 1_560_000_000.0 + step * np.arange(count, dtype=np.float64)
 
 
 def daily(count: int, seed: int) -> tuple[Floats, Floats]:

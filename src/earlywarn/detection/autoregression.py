@@ -1,19 +1,21 @@
-"""Autoregression of a stream of deviations around zero, by recursive least squares with forgetting.
+"""Autoregression of a stream of deviations around zero, by least squares with forgetting and a ridge.
 
 With the last p deviations x (in units of a scale, clipped) and the coming one y,
 
-    forecast   f = phi'x
-    gain       k = P x / (l + x'P x)
-    learning   phi += k (y - f),   P = (P - k (P x)') / l,   the diagonal of P kept at most `prior`
+    moments    M = l M + x x',   c = l c + x y
+    forecast   f = phi'x,   (M + ridge I) phi = c
 
-p is small, so plain floats are faster than arrays.
+The moments are leaky sums, so rounding errors die out as the past does; the recursive form (which updates the inverse of
+M) lets them grow by 1/l a step and diverges in a long series. p is small, so plain floats are faster than arrays.
 
-Reference: Ljung (1999), System Identification, chapter 11.
+Reference: Ljung (1999), System Identification, chapter 11; Hoerl and Kennard (1970), Technometrics 12 (ridge).
 
 Example:
-    >>> model = Autoregression(order=1, forgetting=0.99)
-    >>> for y in [1.0, 0.5, 0.25, 0.125] * 50:
+    >>> model = Autoregression(order=2, forgetting=0.99)
+    >>> for y in [1.0, 0.0, -1.0, 0.0] * 200:
     ...     model.learn(y)
+    >>> round(model.forecast(), 1)
+    1.0
     >>> model.break_off()
     >>> model.forecast()
     0.0
@@ -21,7 +23,7 @@ Example:
 
 from typing import Any
 
-PRIOR = 1.0
+RIDGE = 1.0
 
 
 class Autoregression:
@@ -35,7 +37,8 @@ class Autoregression:
     def __init__(self, *, order: int, forgetting: float) -> None:
         self.order, self.forgetting = order, forgetting
         self._coefficients = [0.0] * order
-        self._covariance = [[PRIOR * (row == column) for column in range(order)] for row in range(order)]
+        self._moments = [[0.0] * order for _ in range(order)]
+        self._cross = [0.0] * order
         self._lags = [0.0] * order
 
     def forecast(self) -> float:
@@ -45,26 +48,29 @@ class Autoregression:
     def learn(self, value: float) -> None:
         """Take in a finite value, in units of the scale."""
         lags, forgetting = self._lags, self.forgetting
-        projected = [sum(map(float.__mul__, row, lags)) for row in self._covariance]
-        strength = forgetting + sum(map(float.__mul__, lags, projected))
-        error = value - self.forecast()
-        for row, (own, covariance) in enumerate(zip(projected, self._covariance, strict=True)):
-            gain = own / strength
-            self._coefficients[row] += gain * error
-            for column, other in enumerate(projected):
-                covariance[column] = (covariance[column] - gain * other) / forgetting
-        self._limit()
+        for place, (own, moments) in enumerate(zip(lags, self._moments, strict=True)):
+            for other in range(self.order):
+                moments[other] = forgetting * moments[other] + own * lags[other]
+            self._cross[place] = forgetting * self._cross[place] + own * value
+        self._coefficients = self._solved()
         self._lags = [value, *lags[:-1]]
 
-    def _limit(self) -> None:
-        """Keep what is not excited from growing without end; scaling rows and columns keeps P positive definite."""
-        for place in range(self.order):
-            excess = self._covariance[place][place] / PRIOR
-            if excess > 1:
-                factor = excess**-0.5
-                for other in range(self.order):
-                    self._covariance[place][other] *= factor
-                    self._covariance[other][place] *= factor
+    def _solved(self) -> list[float]:
+        """Return phi by elimination; the ridge keeps every pivot at 1 or more, so none has to be chosen."""
+        order, right = self.order, list(self._cross)
+        left = [list(row) for row in self._moments]
+        for place in range(order):
+            left[place][place] += RIDGE
+        for pivot in range(order):
+            for row in range(pivot + 1, order):
+                share = left[row][pivot] / left[pivot][pivot]
+                right[row] -= share * right[pivot]
+                for column in range(pivot, order):
+                    left[row][column] -= share * left[pivot][column]
+        for row in reversed(range(order)):
+            known = sum(left[row][column] * right[column] for column in range(row + 1, order))
+            right[row] = (right[row] - known) / left[row][row]
+        return right
 
     def break_off(self) -> None:
         """Forget the last values, not what they taught: after a gap they say nothing of the next."""
@@ -74,11 +80,12 @@ class Autoregression:
         """Return what was learned, as plain values."""
         return {
             "coefficients": list(self._coefficients),
-            "covariance": [list(row) for row in self._covariance],
+            "moments": [list(row) for row in self._moments],
+            "cross": list(self._cross),
             "lags": list(self._lags),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned under the same parameters."""
         self._coefficients, self._lags = list(state["coefficients"]), list(state["lags"])
-        self._covariance = [list(row) for row in state["covariance"]]
+        self._moments, self._cross = [list(row) for row in state["moments"]], list(state["cross"])

@@ -8,7 +8,7 @@ With the profile s interpolated between the two nearest of B equally spaced time
 
 so one outlier moves neither level nor profile by much. After `hold` errors in a row beyond the clip on
 one side, the level is the median that they imply at once: a lasting shift is the new normal. The period is known
-(`mature`) when most of its times of late had been seen twice before.
+(`mature`) when most of the times of late had been met in two earlier periods.
 
 Reference: Gelper, Fried and Croux (2010), Robust forecasting with exponential and Holt-Winters smoothing,
 Journal of Forecasting 29.
@@ -22,6 +22,7 @@ Example:
 """
 
 import math
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -33,9 +34,11 @@ ERROR_MAX = 100.0
 """Mean errors that one error counts as at most in the mean of all time."""
 PROFILE_GAIN = 0.08
 SCALE_GAIN = 0.01
+TWICE = 2
 MATURE_SHARE = 0.9
-"""Share of the observations of late that must have met times of the period seen twice before."""
+"""Share of the observations of late that must be of times met in two earlier periods."""
 STATE = ("level", "scale", "mean_error", "count", "familiar", "error", "_above")
+LISTS = ("profile", "seen", "met", "met_in", "implied")
 
 
 class SeasonalLevel:
@@ -60,6 +63,8 @@ class SeasonalLevel:
         self.count = 0
         self._profile = [0.0] * bins
         self._seen = [0.0] * bins
+        self._met = [0] * bins
+        self._met_in = [-1.0] * bins
         self._implied: list[float] = []
         self._above = False
 
@@ -96,26 +101,31 @@ class SeasonalLevel:
         if self.bins:
             self._learn_profile(seconds, held)
         self.error += (min(size, 2 * limit) - self.error) * max(SCALE_GAIN, 1 / self.count)
-        return self._accept(error, value - self.forecast(seconds) + self.level, beyond=size > limit)
+        return self._accept(error, lambda: value - self.forecast(seconds) + self.level, beyond=size > limit)
 
     def _learn_profile(self, seconds: float, held: float) -> None:
         low, high, share = self._place(seconds)
-        known = 0.0
+        cycle, known = seconds // self.period_seconds, 0.0
         for place, weight in ((low, 1 - share), (high, share)):
-            known += weight * (self._seen[place] >= 1.5)
+            if not weight:
+                continue
+            if cycle != self._met_in[place]:
+                self._met[place] += 1
+                self._met_in[place] = cycle
+            known += weight * (self._met[place] > TWICE)
             gain = max(PROFILE_GAIN, 1 / (1 + self._seen[place]))
             self._profile[place] += weight * gain * held
             self._seen[place] += weight
         # Over about a third of the period's times, so that no corner of it is forgotten for long.
         self.familiar += (known - self.familiar) / max(8.0, self.bins / 3)
 
-    def _accept(self, error: float, implied: float, *, beyond: bool) -> bool:
+    def _accept(self, error: float, implied: Callable[[], float], *, beyond: bool) -> bool:
         """Collect the levels that errors in a row on one side imply; take their median for the level in the end."""
         if not beyond or (error > 0) != self._above:
             self._implied.clear()
         self._above = error > 0
         if beyond:
-            self._implied.append(implied)
+            self._implied.append(implied())
         if len(self._implied) < self.hold:
             return False
         self.level = median(self._implied)
@@ -124,12 +134,12 @@ class SeasonalLevel:
 
     def state(self) -> dict[str, Any]:
         """Return what was learned, as plain values."""
-        plain = {name: getattr(self, name) for name in STATE}
-        return plain | {"profile": list(self._profile), "seen": list(self._seen), "implied": list(self._implied)}
+        lists = {name: list(getattr(self, f"_{name}")) for name in LISTS}
+        return {name: getattr(self, name) for name in STATE} | lists
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned under the same parameters."""
         for name in STATE:
             setattr(self, name, state[name])
-        self._profile, self._seen = list(state["profile"]), list(state["seen"])
-        self._implied = list(state["implied"])
+        for name in LISTS:
+            setattr(self, f"_{name}", list(state[name]))

@@ -54,8 +54,9 @@ class TailRank:
         self._past = deque(start)
         self._sorted = sorted(self._past)
         self._since = 0
+        self._tail = self._fitted()
 
-    def _tail(self) -> tuple[int, float, float] | None:
+    def _fitted(self) -> tuple[int, float, float] | None:
         """Return k, u and b; None while the past is too short for a tail."""
         past, n = self._sorted, len(self._sorted)
         k = max(TAIL_MIN, int(TAIL_SHARE * n))
@@ -66,7 +67,7 @@ class TailRank:
 
     def p(self, value: float) -> float:
         """Return the p-value of `value` in (0, 1]; 1.0 without a past."""
-        n, tail = len(self._sorted), self._tail()
+        n, tail = len(self._sorted), self._tail
         if tail is None or value <= tail[1]:
             return (1 + n - bisect_left(self._sorted, value)) / (n + 1)
         k, threshold, scale = tail
@@ -74,7 +75,7 @@ class TailRank:
 
     def learn(self, value: float) -> None:
         """Remember `value`, and forget the oldest one when the window is full."""
-        tail = self._tail()
+        tail = self._tail
         if tail is not None and value > tail[1] and len(self._sorted) >= MANY * tail[0]:
             self._since = (self._since + 1) % SPACING
             if self._since != 1:
@@ -87,6 +88,7 @@ class TailRank:
             del past[bisect_left(past, self._past.popleft())]
         self._past.append(value)
         insort(past, value)
+        self._tail = self._fitted()
 
     def state(self) -> dict[str, Any]:
         """Return the past, oldest first, and where in a run of large values it stands."""
@@ -97,3 +99,4 @@ class TailRank:
         self._past = deque(state["past"])
         self._sorted = sorted(self._past)
         self._since = int(state["since"])
+        self._tail = self._fitted()

@@ -16,7 +16,7 @@ from earlywarn.adapters.files import (
     shipped_mapping,
     shipped_mapping_names,
 )
-from earlywarn.adapters.files.mapping import parse_mapping
+from earlywarn.adapters.files.mappings import parse_mapping
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction

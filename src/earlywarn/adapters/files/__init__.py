@@ -8,8 +8,8 @@
 
 from earlywarn.adapters.files.batch import Batch, CellBatch, JsonBatch, Place, RowBatch
 from earlywarn.adapters.files.inputs import InputFile, ReadLimits, open_inputs
-from earlywarn.adapters.files.mapping import (
-    ColumnMapping,
+from earlywarn.adapters.files.mapping import ColumnMapping
+from earlywarn.adapters.files.mappings import (
     detect_mapping,
     load_mapping,
     shipped_mapping,

@@ -12,10 +12,9 @@ from earlywarn.adapters.files.mapping import (
     ColumnMapping,
     Kind,
     TextForm,
-    detect_mapping,
     plain_mapping,
-    shipped_mapping_names,
 )
+from earlywarn.adapters.files.mappings import detect_mapping, shipped_mapping_names
 from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF8_BOM, UTF16_BOMS, ByteSource
 from earlywarn.errors import InputError
 

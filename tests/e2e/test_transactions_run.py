@@ -117,3 +117,44 @@ def test_bad_usage_exits_2(earlywarn: Command, tmp_path: Path) -> None:
     missing = earlywarn("run", tmp_path / "nothing.csv", "--out", tmp_path)
     assert missing.returncode == 1
     assert "nothing.csv" in missing.stderr
+
+
+def test_plain_cells_need_nothing_else(earlywarn: Command, tmp_path: Path) -> None:
+    """Cells with region and sector names of their own, sorted by region, without country or currency, just run."""
+    rows = [
+        f"2021-01-{day:02},{region},{sector},{1000 + day},{12.345 * (1000 + day):.3f}"
+        for region in ("North", "South / West")
+        for sector in ("food", "50% off")
+        for day in range(1, 29)
+    ]
+    (tmp_path / "cells.csv").write_text("\n".join(["date,region,sector,transactions,amount", *rows]))
+    finished = earlywarn("run", tmp_path / "cells.csv", "--out", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    ids = duckdb.sql(
+        f"select distinct series_id from '{tmp_path}/out/aggregates.parquet' where level = 'cell'"
+    ).fetchall()
+    assert ("panel/South %2F West/50%25 off",) in ids
+    assert len(ids) == 4
+
+
+def test_an_output_folder_that_cannot_be_made_is_one_line(earlywarn: Command, tmp_path: Path) -> None:
+    (tmp_path / "cells.csv").write_text("date,region,sector,transactions,amount\n2021-01-01,A,b,1,1\n")
+    (tmp_path / "file").write_text("")
+    finished = earlywarn("run", tmp_path / "cells.csv", "--out", tmp_path / "file" / "out")
+    assert finished.returncode == 1
+    assert len(finished.stderr.strip().splitlines()) == 1
+
+
+def test_transactions_out_of_order_are_sorted_on_request(earlywarn: Command, tmp_path: Path) -> None:
+    """A file sorted by shop loses its old records as too late and says so; with --sort nothing is lost."""
+    lines = [
+        json.dumps({"id": f"{shop}{day}", "ts": 1_551_702_896_000 + day * 86_400_000, "amount_minor": 100,
+                    "currency": "CHF", "mcc": "5411", "region": "CH04"})
+        for shop in "ab" for day in range(120)
+    ]  # fmt: skip
+    (tmp_path / "tx.jsonl").write_text("\n".join(lines))
+    plain = earlywarn("run", tmp_path / "tx.jsonl", "--out", tmp_path / "plain", "--no-report")
+    assert "--sort" in plain.stdout
+    finished = earlywarn("run", tmp_path / "tx.jsonl", "--out", tmp_path / "sorted", "--sort", "--no-report", "--json")
+    assert json.loads(finished.stdout)["transactions"] == 240
+    assert json.loads(finished.stdout)["rejected"] == {}

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pytest
 from river.checks import yield_checks
 
+from earlywarn.detection.autoregression import Autoregression
+from earlywarn.detection.seasonal_level import SeasonalLevel
 from earlywarn.detection.univariate import UnivariateAnomaly
 from earlywarn.detection.univariate_parameters import UnivariateParameters
 from earlywarn.domain.state import decode_state, encode_state
@@ -236,6 +238,28 @@ def test_parameters_out_of_range_are_named() -> None:
         UnivariateParameters(window=10)
     with pytest.raises(ConfigError, match="start_observations"):
         UnivariateParameters(start_observations=0)
+
+
+def test_the_autoregression_stays_itself_in_a_long_series() -> None:
+    """Twenty thousand values of pure noise teach next to nothing; of a slow swing, that the next is like the last."""
+    random = np.random.default_rng(13)
+    model = Autoregression(order=3, forgetting=0.998)
+    for age, value in enumerate(random.normal(0, 1, 20_000).tolist()):
+        assert age < 200 or abs(model.forecast()) < 1.5
+        model.learn(value)
+    for value in np.sin(np.arange(3000) / 200).tolist():
+        model.learn(value)
+    assert model.forecast() == pytest.approx(math.sin(15.0), abs=0.02)
+
+
+def test_a_period_is_known_only_after_two_of_it() -> None:
+    """A year of half hours meets each month a thousand times, but only once."""
+    year = SeasonalLevel(period_seconds=31_556_952.0, bins=12, level_gain=0.02)
+    day = SeasonalLevel(period_seconds=86_400.0, bins=48, level_gain=0.02)
+    for second in times(5 * 48).tolist():
+        year.learn(second, 1.0)
+        day.learn(second, 1.0)
+    assert (day.mature, year.mature) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["univariate", "autoregression", "seasonal_level", "tail_rank"])

@@ -33,6 +33,13 @@ class RunResult:
     summary: dict[str, object]
     out: Path
 
+    def rejected_share(self, reason: str) -> float:
+        """Return which share of all records was rejected for a reason."""
+        rejected, records = self.summary["rejected"], self.summary["records"]
+        if not isinstance(rejected, dict) or not isinstance(records, int) or not records:
+            return 0.0
+        return int(rejected.get(reason, 0)) / records
+
 
 class _FileSink:
     """Writes what the run gives as it comes."""
@@ -110,7 +117,10 @@ def run_files(
     started = time.perf_counter()
     if received_ms is None:
         received_ms = time.time_ns() // 1_000_000
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made: {error.strerror}; choose another folder for the results") from error
     feeds = feeds_of(inputs, run.panels[0].panel.calendar, sort_in=out if sort else None)
     with (
         RejectsWriter(out / "rejects.jsonl") as rejects,

@@ -55,3 +55,7 @@ def run_app() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"earlywarn: {where}{error.strerror or error}", file=sys.stderr)  # noqa: T201  # likewise
+        sys.exit(1)

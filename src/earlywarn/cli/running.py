@@ -29,9 +29,12 @@ from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import Settings, load_settings
 from earlywarn.cli.progress import reading
 from earlywarn.domain.alert import Alert
+from earlywarn.reference.zones import country_defaults
 
 SAMPLE = Path("data/swiss_cards")
 _EMBEDDED_BLOCK = 20_000
+_FALLBACK_CURRENCY = "EUR"
+_DISORDER_SHARE = 0.01
 
 Inputs = Annotated[
     list[str],
@@ -54,7 +57,10 @@ Mapping = Annotated[
     typer.Option(help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file."),
 ]
 Country = Annotated[str | None, typer.Option(help="Country of the panel, where the input does not say (ISO 3166-1).")]
-Currency = Annotated[str | None, typer.Option(help="Currency of the panel, where the input does not say (ISO 4217).")]
+Currency = Annotated[
+    str | None,
+    typer.Option(help="Currency, where the input does not say (ISO 4217). Default: the country's, else EUR."),
+]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).")]
 RegionLevel = Annotated[int | None, typer.Option(min=0, max=3, help="NUTS level of the panel's regions.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -91,7 +97,9 @@ def prepare(
         )
         inputs = open_inputs(patterns, chosen, defaults)
     else:
-        defaults = InputDefaults(currency=currency, country=country, time_zone=time_zone or "UTC")
+        defaults = InputDefaults(
+            currency=currency or _currency_of(country), country=country, time_zone=time_zone or _zone_of(country)
+        )
         inputs = open_inputs(patterns, chosen, defaults)
         panel_settings = infer_panel(
             inputs, country=country, currency=currency, time_zone=time_zone, region_level=region_level
@@ -104,6 +112,18 @@ def prepare(
     if run_id is not None:
         settings = msgspec.structs.replace(settings, run=run_id)
     return compose(settings), inputs
+
+
+def _currency_of(country: str | None) -> str:
+    """Return the currency of amounts that name none: the country's, else the euro."""
+    known = country_defaults(country) if country else None
+    return known.currency if known else _FALLBACK_CURRENCY
+
+
+def _zone_of(country: str | None) -> str:
+    """Return the time zone of times without offset: the country's, else UTC."""
+    known = country_defaults(country) if country else None
+    return known.time_zone if known else "UTC"
 
 
 def _given(config: Path | None) -> str:
@@ -234,6 +254,8 @@ def _show(result: RunResult, *, json: bool) -> None:
         f"{len(result.alerts)} episodes; rejected: {summary['rejected'] or 'none'}; {summary['seconds']} s",
         highlight=False,
     )
+    if result.rejected_share("too_late") > _DISORDER_SHARE:
+        console.print("Many records were too late: if the input is not in time order, run it with --sort.")
     console.print(f"Report: {(result.out / 'report.html').resolve()}", highlight=False, soft_wrap=True)
 
 

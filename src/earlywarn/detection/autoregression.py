@@ -5,8 +5,8 @@ With the last p deviations x (in units of a scale, clipped) and the coming one y
     moments    M = l M + x x',   c = l c + x y
     forecast   f = phi'x,   (M + ridge I) phi = c
 
-The moments are leaky sums, so rounding errors die out as the past does; the recursive form (which updates the inverse of
-M) lets them grow by 1/l a step and diverges in a long series. p is small, so plain floats are faster than arrays.
+The moments are leaky sums, so rounding errors die out as the past does; the recursive form, which updates the inverse
+of M, lets them grow by 1/l a step and diverges in a long series. p is small, so plain floats are faster than arrays.
 
 Reference: Ljung (1999), System Identification, chapter 11; Hoerl and Kennard (1970), Technometrics 12 (ridge).
 
@@ -14,8 +14,8 @@ Example:
     >>> model = Autoregression(order=2, forgetting=0.99)
     >>> for y in [1.0, 0.0, -1.0, 0.0] * 200:
     ...     model.learn(y)
-    >>> round(model.forecast(), 1)
-    1.0
+    >>> 0.9 < model.forecast() < 1.0
+    True
     >>> model.break_off()
     >>> model.forecast()
     0.0
@@ -23,7 +23,7 @@ Example:
 
 from typing import Any
 
-RIDGE = 1.0
+RIDGE = 5.0
 
 
 class Autoregression:
@@ -56,7 +56,7 @@ class Autoregression:
         self._lags = [value, *lags[:-1]]
 
     def _solved(self) -> list[float]:
-        """Return phi by elimination; the ridge keeps every pivot at 1 or more, so none has to be chosen."""
+        """Return phi by elimination; the ridge keeps every pivot well above 0, so none has to be chosen."""
         order, right = self.order, list(self._cross)
         left = [list(row) for row in self._moments]
         for place in range(order):

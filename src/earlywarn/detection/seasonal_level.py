@@ -37,7 +37,9 @@ SCALE_GAIN = 0.01
 TWICE = 2
 MATURE_SHARE = 0.9
 """Share of the observations of late that must be of times met in two earlier periods."""
-STATE = ("level", "scale", "mean_error", "count", "familiar", "error", "_above")
+STALE_SHARE = 0.5
+"""The same, below which a period that was known is known no longer."""
+STATE = ("level", "scale", "mean_error", "count", "familiar", "error", "_above", "mature")
 LISTS = ("profile", "seen", "met", "met_in", "implied")
 
 
@@ -54,6 +56,7 @@ class SeasonalLevel:
         level: unit of the series.
         scale: r, mean absolute error (the same unit); mean_error: the same of all time.
         count: observations. familiar: share of the observations of late whose time of the period was known.
+        mature: whether the period is known well enough to forecast by it.
         error: exponentially weighted mean absolute error of late, large errors included up to 2 c r.
     """
 
@@ -61,17 +64,13 @@ class SeasonalLevel:
         self.period_seconds, self.bins, self.level_gain, self.hold = period_seconds, bins, level_gain, hold
         self.level = self.scale = self.mean_error = self.error = self.familiar = 0.0
         self.count = 0
+        self.mature = False
         self._profile = [0.0] * bins
         self._seen = [0.0] * bins
         self._met = [0] * bins
         self._met_in = [-1.0] * bins
         self._implied: list[float] = []
         self._above = False
-
-    @property
-    def mature(self) -> bool:
-        """Return whether the period is known well enough to forecast by it."""
-        return self.familiar >= MATURE_SHARE
 
     def _place(self, seconds: float) -> tuple[int, int, float]:
         at = seconds % self.period_seconds / self.period_seconds * self.bins
@@ -118,6 +117,7 @@ class SeasonalLevel:
             self._seen[place] += weight
         # Over about a third of the period's times, so that no corner of it is forgotten for long.
         self.familiar += (known - self.familiar) / max(8.0, self.bins / 3)
+        self.mature = self.familiar >= (STALE_SHARE if self.mature else MATURE_SHARE)
 
     def _accept(self, error: float, implied: Callable[[], float], *, beyond: bool) -> bool:
         """Collect the levels that errors in a row on one side imply; take their median for the level in the end."""

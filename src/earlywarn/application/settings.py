@@ -14,6 +14,13 @@ import msgspec
 from earlywarn.aggregation.block import FoldParameters
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.application.service_settings import (
+    KafkaSettings,
+    RedisSettings,
+    ServiceSettings,
+    SnapshotSettings,
+    TopicSettings,
+)
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.errors import ConfigError
 
@@ -72,6 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage: CoverageParameters = CoverageParameters()
     detection: DetectorParameters = DetectorParameters()
     alerts: AlertParameters = AlertParameters()
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    redis: RedisSettings = RedisSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
+    service: ServiceSettings = ServiceSettings()
 
 
 def load_settings(path: Path) -> Settings:

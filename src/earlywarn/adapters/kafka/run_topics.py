@@ -1,0 +1,67 @@
+"""The names of a run's topics."""
+
+import re
+from dataclasses import dataclass
+
+from earlywarn.errors import ConfigError
+
+_RUN = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunTopics:
+    """The seven topics of a run; `<prefix><run>.` stands before each.
+
+    Raises:
+        ConfigError: the run's id cannot be part of a topic's name.
+    """
+
+    run: str
+    prefix: str = "earlywarn."
+
+    def __post_init__(self) -> None:
+        """Check the run's id."""
+        if not _RUN.fullmatch(self.run):
+            raise ConfigError(f"run = {self.run!r}: letters, digits, - and _ only, at most 100; it names topics")
+
+    @property
+    def transactions(self) -> str:
+        """Return the topic of what comes in, P partitions."""
+        return f"{self.prefix}{self.run}.transactions"
+
+    @property
+    def dead_letters(self) -> str:
+        """Return the topic of what cannot be used."""
+        return f"{self.prefix}{self.run}.transactions.dlq"
+
+    @property
+    def partials(self) -> str:
+        """Return the topic of block partials, Q partitions: the source of all state."""
+        return f"{self.prefix}{self.run}.partials"
+
+    @property
+    def aggregates(self) -> str:
+        """Return the topic of closed buckets, Q partitions."""
+        return f"{self.prefix}{self.run}.aggregates"
+
+    @property
+    def alerts(self) -> str:
+        """Return the topic of alert revisions, Q partitions."""
+        return f"{self.prefix}{self.run}.alerts"
+
+    @property
+    def actions(self) -> str:
+        """Return the compacted topic of what analysts did."""
+        return f"{self.prefix}{self.run}.actions"
+
+    @property
+    def meta(self) -> str:
+        """Return the compacted topic of the run's manifest."""
+        return f"{self.prefix}{self.run}.meta"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Return every topic's name."""
+        return (
+            self.transactions, self.dead_letters, self.partials, self.aggregates, self.alerts, self.actions, self.meta,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Where snapshots of the second fold are kept."""

@@ -128,11 +128,7 @@ class SecondFold:
         self.fold, self.ledger = self._new()
 
     def _new(self) -> tuple[PartialsFold, PanelLedger]:
-        fold = PartialsFold(
-            partitions=self.partitions,
-            block_size=self.parameters.block_size,
-            lateness_seconds=self.parameters.lateness_seconds,
-        )
+        fold = PartialsFold(partitions=self.partitions, lateness_seconds=self.parameters.lateness_seconds)
         horizon = self.parameters.revision_horizon_days
         return fold, PanelLedger(self.panel, revision_horizon_days=horizon, coverage=CoverageParameters())
 

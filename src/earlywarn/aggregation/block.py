@@ -96,9 +96,7 @@ class BlockFold:
         size = self.parameters.block_size
         while start < len(offsets):
             block = offsets[start] // size
-            if block != self.block:
-                sealed.append(self._seal())
-                self._open_block(block)
+            sealed += self._reach(block)
             stop = bisect_left(offsets, (block + 1) * size, start)
             self._fold(offsets, outcomes, received_ms, start, stop, rejected)
             self.position = offsets[stop - 1] + 1
@@ -107,6 +105,17 @@ class BlockFold:
                 self._open_block(block + 1)
             start = stop
         return sealed, rejected
+
+    def end(self, offset: int) -> list[Partial]:
+        """Take the mark that ends a finite log, which stands at `offset`; return what is to be sent."""
+        size = self.parameters.block_size
+        partials = self._reach(offset // size)
+        self.position = offset + 1
+        partials.append(self._emit(sealed=False, end=True))
+        if self.position == (self.block + 1) * size:
+            partials.append(self._seal())
+            self._open_block(self.block + 1)
+        return partials
 
     def flush(self, *, idle: bool = False, end: bool = False) -> Partial | None:
         """Return the partial of the open block if there is news, or if idleness or the end is to be said."""
@@ -274,6 +283,15 @@ class BlockFold:
         self._late: _Rows = {}
         self._sums = BlockSums()
         self._rejected: dict[str, int] = {}
+
+    def _reach(self, block: int) -> list[Partial]:
+        """Seal the open block if the log goes on in a later one; its last offset then covers the hole between."""
+        if block == self.block:
+            return []
+        self.position = block * self.parameters.block_size
+        sealed = self._seal()
+        self._open_block(block)
+        return [sealed]
 
     def _seal(self) -> Partial:
         return self._emit(sealed=True)

@@ -47,11 +47,10 @@ class Applied(NamedTuple):
 class _Partition:
     """What is applied of one source partition."""
 
-    __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sealed", "sources")
+    __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sources")
 
     def __init__(self) -> None:
         self.order: tuple[int, int, bool, int] | None = None
-        self.sealed = True
         self.event_time_ms: int | None = None
         self.idle = False
         self.end = False
@@ -63,8 +62,7 @@ class _Partition:
 class PartialsFold:
     """Merges the partials of one partition of the partials log, from all source partitions."""
 
-    def __init__(self, *, partitions: int, block_size: int, lateness_seconds: int) -> None:
-        self.block_size = block_size
+    def __init__(self, *, partitions: int, lateness_seconds: int) -> None:
         self.lateness_seconds = lateness_seconds
         self._partitions = [_Partition() for _ in range(partitions)]
         self._watermark_ms = BEFORE_ALL
@@ -87,7 +85,6 @@ class PartialsFold:
             self._differences(partial, state), self._delivered(partial, state), self._rejected(partial, state)
         )
         state.order = partial.order
-        state.sealed = partial.sealed
         state.idle = partial.idle
         state.end = state.end or partial.end
         if partial.event_time_ms is not None:
@@ -137,21 +134,13 @@ class PartialsFold:
         while len(self._partitions) < partial.partitions:
             self._partitions.append(_Partition())
 
-    def _check_gap(self, partial: Partial, state: _Partition) -> None:
-        before_block = partial.block * self.block_size - 1
-        if state.order is None:
-            covered = before_block
-            skipped = False
-        elif partial.block == state.order[0]:
-            covered = state.order[1]
-            skipped = False
-        else:
-            covered = before_block
-            skipped = not state.sealed
-        if partial.since > covered or skipped:
+    @staticmethod
+    def _check_gap(partial: Partial, state: _Partition) -> None:
+        applied = -1 if state.order is None else state.order[1]
+        if partial.since > applied:
             raise LogError(
                 f"partition {partial.partition}: the partial of block {partial.block} starts after offset "
-                f"{partial.since}, but only {state.order} is applied; the partials log has a gap"
+                f"{partial.since}, but only what came up to {applied} is applied; the partials log has a gap"
             )
 
     @staticmethod
@@ -194,7 +183,6 @@ class PartialsFold:
             "partitions": [
                 {
                     "order": None if state.order is None else list(state.order),
-                    "sealed": state.sealed,
                     "event_time_ms": state.event_time_ms,
                     "idle": state.idle,
                     "end": state.end,
@@ -213,7 +201,7 @@ class PartialsFold:
         for each in saved["partitions"]:
             state = _Partition()
             state.order = None if each["order"] is None else tuple(each["order"])
-            state.sealed, state.idle, state.end = each["sealed"], each["idle"], each["end"]
+            state.idle, state.end = each["idle"], each["end"]
             state.event_time_ms = each["event_time_ms"]
             state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
             state.sources = {tuple(row[:3]): row[3] for row in each["sources"]}

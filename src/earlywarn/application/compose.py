@@ -60,7 +60,7 @@ class Run:
         fold = self.settings.fold
         return RunFold(
             [each.panel for each in self.panels],
-            PartialsFold(partitions=partitions, block_size=fold.block_size, lateness_seconds=fold.lateness_seconds),
+            PartialsFold(partitions=partitions, lateness_seconds=fold.lateness_seconds),
             revision_horizon_days=fold.revision_horizon_days,
             coverage=self.settings.coverage,
             detector_of=detector_of,

@@ -76,8 +76,8 @@ def test_holes_in_the_offsets_are_allowed() -> None:
     fold = BlockFold(Router([small_panel()]), PARAMETERS)
     log = [each.transaction() for each in payments(3)]
     sealed, _ = fold.add([0, 2, 5], log, RECEIVED_MS)
-    assert [(each.block, each.last, each.sealed) for each in sealed] == [(0, 2, True)]
-    merge = PartialsFold(partitions=1, block_size=4, lateness_seconds=3600)
+    assert [(each.block, each.last, each.sealed) for each in sealed] == [(0, 3, True)]
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
     last = fold.flush()
     assert last is not None
     counted = [len(merge.apply(each).differences) for each in (*sealed, last)]
@@ -91,7 +91,7 @@ def test_a_flush_before_a_hole_does_not_hide_the_seal() -> None:
     flushed = fold.flush()
     sealed, _ = fold.add([6], log[1:], RECEIVED_MS)
     last = fold.flush()
-    merge = PartialsFold(partitions=1, block_size=4, lateness_seconds=3600)
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
     for partial in (flushed, *sealed, last):
         assert partial is not None
         merge.apply(partial)
@@ -113,19 +113,49 @@ def partial(block: int, since: int, last: int, *, sealed: bool = False, transact
 
 def test_a_gap_stops_the_fold() -> None:
     """A partial whose rows start after what is applied, or a block skipped, is a defect of the log."""
-    merge = PartialsFold(partitions=1, block_size=4, lateness_seconds=3600)
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
     merge.apply(partial(0, -1, 1))
     with pytest.raises(LogError, match="gap"):
         merge.apply(partial(0, 2, 3))
     with pytest.raises(LogError, match="gap"):
         merge.apply(partial(1, 3, 5))
-    fresh = PartialsFold(partitions=1, block_size=4, lateness_seconds=3600)
+    fresh = PartialsFold(partitions=1, lateness_seconds=3600)
     with pytest.raises(LogError, match="gap"):
         fresh.apply(partial(0, 1, 2))
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_every_lost_partial_is_noticed(lost: int) -> None:
+    """Whichever partial is missing, sealed or open, the next one leaves a gap; holes in the offsets included."""
+    fold = BlockFold(Router([small_panel()]), PARAMETERS)
+    log = [each.transaction() for each in payments(12)]
+    sealed, _ = fold.add([0, 1, 2, 3, 5, 6, 12, 13, 14, 15, 16, 17], log, RECEIVED_MS)
+    last = fold.flush()
+    assert last is not None
+    partials = [*sealed, last, *fold.add([20], log[:1], RECEIVED_MS)[0]]
+    assert len(partials) == 5
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
+    for each in partials[:lost]:
+        merge.apply(each)
+    with pytest.raises(LogError, match="gap"):
+        merge.apply(partials[lost + 1])
+
+
+def test_the_end_mark_is_said_where_it_stands() -> None:
+    """An end mark takes an offset; if it completes its block, the block is sealed behind it."""
+    fold = BlockFold(Router([small_panel()]), PARAMETERS)
+    fold.add(range(3), [each.transaction() for each in payments(3)], RECEIVED_MS)
+    said = fold.end(3)
+    assert [(each.last, each.sealed, each.end) for each in said] == [(3, False, True), (3, True, False)]
+    assert fold.position == 4
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
+    for each in (*said, *said):
+        merge.apply(each)
+    assert merge.ended(0)
+
+
 def test_stale_and_duplicate_partials_change_nothing() -> None:
-    merge = PartialsFold(partitions=1, block_size=4, lateness_seconds=3600)
+    merge = PartialsFold(partitions=1, lateness_seconds=3600)
     assert len(merge.apply(partial(0, -1, 3, sealed=True, transactions=4)).differences) == 1
     state = merge.state()
     for stale in (partial(0, -1, 3, sealed=True, transactions=4), partial(0, -1, 1)):
@@ -134,7 +164,7 @@ def test_stale_and_duplicate_partials_change_nothing() -> None:
 
 
 def test_the_watermark_waits_for_all_and_leaves_out_the_idle() -> None:
-    merge = PartialsFold(partitions=2, block_size=4, lateness_seconds=3600)
+    merge = PartialsFold(partitions=2, lateness_seconds=3600)
 
     def say(partition: int, event_ms: int | None, last: int, **marks: bool) -> int | None:
         merge.apply(

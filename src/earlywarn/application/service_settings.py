@@ -1,13 +1,22 @@
 """Settings of the services around the folds: brokers, topics, stores, probes. None of them changes a result.
 
-Secrets (`password`, `token`) may stand in a file: name it in the setting of the same name with `_file`.
+A secret (`password`) is better kept in a file: name it in the setting of the same name with `_file`. It is read
+when settings are loaded, without the newline at its end.
 """
 
+import re
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from earlywarn.application.environment import Secret
 from earlywarn.errors import ConfigError
+
+_TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
+_LEAST_MESSAGE_BYTES = 64 * 1024  # what a record may have
+_MOST_MESSAGE_BYTES = 32 << 20  # a broker takes requests up to 100 MiB, and dead letters may have twice this
+_PARTIAL_BYTES = 16 << 20  # a block of 100,000 batched transactions, each with a row of its own
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +36,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     sasl_mechanism: Literal["plain", "scram-sha-256", "scram-sha-512"] = "scram-sha-512"
     username: str = ""
-    password: str = ""
+    password: Secret = Secret()
     password_file: str = ""
     ca_file: str = ""
     certificate_file: str = ""
@@ -47,16 +56,28 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
             host, colon, port = broker.strip().rpartition(":")
             if not (host and colon and port.isdigit()):
                 problems.append(f"brokers: {broker.strip()!r} is not host:port")
-        if self.security.startswith("sasl") and not self.username:
-            problems.append(f"security = {self.security!r} needs username, and password or password_file")
-        if self.password and self.password_file:
-            problems.append("password and password_file are both given; keep the file")
+        if self.uses_sasl and not (self.username and (self.password or self.password_file)):
+            problems.append(f"security = {self.security!r} needs username, and password_file or password")
+        if not self.uses_sasl and (self.username or self.password or self.password_file):
+            problems.append(f"security = {self.security!r} sends no username and password; set sasl_ssl, or empty them")
+        if not self.uses_tls and (self.ca_file or self.certificate_file or self.key_file):
+            problems.append(f"security = {self.security!r} uses no TLS files; set ssl or sasl_ssl, or empty them")
         if bool(self.certificate_file) != bool(self.key_file):
             problems.append("certificate_file and key_file belong together")
         if self.session_timeout_seconds >= self.request_timeout_seconds:
             problems.append("session_timeout_seconds must be below request_timeout_seconds")
         if problems:
-            raise ConfigError("; ".join(problems))
+            raise ConfigError("\n".join(problems))
+
+    @property
+    def uses_tls(self) -> bool:
+        """Return whether connections are encrypted."""
+        return self.security in {"ssl", "sasl_ssl"}
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Return whether the client says who it is by name and password."""
+        return self.security in {"sasl_plaintext", "sasl_ssl"}
 
 
 class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +86,10 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: before the run's id in every topic's name.
     transactions_partitions: P, the most workers that can fold at once; it may grow in a running system.
     partials_partitions: Q, the most detectors; a panel lives in one; it never changes.
-    replication: copies of every partition.
+    replication: copies of every partition; with more than one, two must have a record before it counts as sent.
     transactions_retention_hours: how long transactions, and with them card tokens, are kept; -1 for ever.
     dead_letter_retention_hours: the same of rejected records.
+    replay: the run replays a history; its transactions are kept until the run is deleted.
     message_bytes: largest message of `transactions`; dead letters and partials may be larger.
     """
 
@@ -77,48 +99,108 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 1
     transactions_retention_hours: int = 24 * 14
     dead_letter_retention_hours: int = 24 * 30
+    replay: bool = False
     message_bytes: int = 1 << 20
 
     def __post_init__(self) -> None:
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if min(self.transactions_partitions, self.partials_partitions, self.replication) < 1:
-            raise ConfigError("transactions_partitions, partials_partitions and replication are at least 1")
-        if self.message_bytes < 64 * 1024:
-            raise ConfigError(f"message_bytes = {self.message_bytes}: a record may have 65536 bytes, so at least that")
+        problems = [
+            f"{name} = {getattr(self, name)}: is at least 1"
+            for name in ("transactions_partitions", "partials_partitions", "replication")
+            if getattr(self, name) < 1
+        ]
+        problems += [
+            f"{name} = {getattr(self, name)}: give hours, at least 1, or -1 for ever"
+            for name in ("transactions_retention_hours", "dead_letter_retention_hours")
+            if getattr(self, name) < 1 and getattr(self, name) != -1
+        ]
+        if not _TOPIC_PREFIX.fullmatch(self.prefix):
+            problems.append(f"prefix = {self.prefix!r:.120}: letters, digits, . _ and - only, at most 100")
+        if not _LEAST_MESSAGE_BYTES <= self.message_bytes <= _MOST_MESSAGE_BYTES:
+            problems.append(
+                f"message_bytes = {self.message_bytes}: from {_LEAST_MESSAGE_BYTES}, which a record may have, "
+                f"to {_MOST_MESSAGE_BYTES}"
+            )
+        if problems:
+            raise ConfigError("\n".join(problems))
+
+    @property
+    def dead_letter_bytes(self) -> int:
+        """Return the largest dead letter: every record of `transactions` fits, with its reason and key."""
+        return 2 * self.message_bytes
+
+    @property
+    def partial_bytes(self) -> int:
+        """Return the largest partial: one block's rows, each of another cell and bucket."""
+        return _PARTIAL_BYTES
 
 
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach Redis, and how much is kept there.
 
-    url: redis:// or rediss:// (TLS); empty for REDIS_URL, else a redis-server of one's own.
+    url: redis://host:port/number, rediss:// (TLS) or unix://path; REDIS_URL sets it; empty for a server of
+        one's own. A user and password in it are taken out of it.
     username, password, password_file: of the ACL.
-    ca_file: PEM file of TLS.
+    ca_file, certificate_file, key_file: PEM files of TLS; with a certificate the client shows who it is.
     stream_length: revisions kept in the run's stream; older ones remain in the alerts topic.
     """
 
     url: str = ""
     username: str = ""
-    password: str = ""
+    password: Secret = Secret()
     password_file: str = ""
     ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
     stream_length: int = 10_000
 
     def __post_init__(self) -> None:
-        """Check what can be checked without a server.
+        """Check what can be checked without a server, and take the password out of the address.
 
         Raises:
-            ConfigError: an address of another kind, or a secret given twice.
+            ConfigError: one line for each problem; none shows the address, which may hold a password.
         """
-        if self.url and not self.url.startswith(("redis://", "rediss://", "unix://")):
-            raise ConfigError(f"url = {self.url!r}: give redis://, rediss:// or unix://")
-        if self.password and self.password_file:
-            raise ConfigError("password and password_file are both given; keep the file")
+        problems = []
+        try:
+            self._take_credentials()
+        except ValueError as error:
+            problems.append(str(error))
+        if bool(self.certificate_file) != bool(self.key_file):
+            problems.append("certificate_file and key_file belong together")
+        if (self.ca_file or self.certificate_file) and not self.url.startswith("rediss://"):
+            problems.append("ca_file, certificate_file and key_file need an address with TLS: url = rediss://...")
         if self.stream_length < 1:
-            raise ConfigError("stream_length is at least 1")
+            problems.append(f"stream_length = {self.stream_length}: is at least 1")
+        if problems:
+            raise ConfigError("\n".join(problems))
+
+    def _take_credentials(self) -> None:
+        """Move user and password from the address to their own settings, where none can read them off it."""
+        if not self.url:
+            return
+        if not self.url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("url: give redis://host:6379/0, rediss:// (TLS) or unix:///path")
+        try:
+            parts = urlsplit(self.url)
+            user, password, _ = parts.username, parts.password, parts.port
+        except ValueError:
+            raise ValueError("url: is no address; the form is redis://host:6379/0") from None  # it quotes the password
+        if "password=" in parts.query:
+            raise ValueError("url: holds a password after ?; give it as password_file")
+        if password and self.password:
+            raise ValueError("url holds a password, and password or password_file gives one too; keep the file")
+        if user and self.username and unquote(user) != self.username:
+            raise ValueError("url names another user than username; keep one of them")
+        force = msgspec.structs.force_setattr
+        if password:
+            force(self, "password", Secret(unquote(password)))
+        if user:
+            force(self, "username", unquote(user))
+        force(self, "url", self.url.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1))
 
 
 class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +223,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: a value out of range.
         """
+        if "@" in urlsplit(self.url).netloc:
+            raise ConfigError("url: holds a user or password; those of [redis], or of the S3 client, are used")
         if not self.url or self.every_bytes < 1 or self.least_seconds < 0 or self.kept < 1:
             raise ConfigError(f"url may not be empty, every_bytes and kept are at least 1: {self}")
 

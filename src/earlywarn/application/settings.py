@@ -1,10 +1,12 @@
-"""Everything that can be set, as one typed tree, read from TOML. Every problem is reported at once.
+"""Everything that can be set, as one typed tree: a TOML file, overlaid by the environment, secrets from files.
 
-Times are in seconds, unless the name ends in another unit. See docs/settings.md, and
-`earlywarn config check FILE`.
+Every problem is reported at once, with the file or the variable it comes from. Times are in seconds, unless the
+name ends in another unit. See docs/settings.md, and `earlywarn config check FILE`.
 """
 
+import math
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -14,6 +16,7 @@ import msgspec
 from earlywarn.aggregation.block import FoldParameters
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.application.environment import CONFIG_NAME, Secret, check_file, overlay, read_secret, wanted
 from earlywarn.application.service_settings import (
     KafkaSettings,
     RedisSettings,
@@ -25,6 +28,7 @@ from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.errors import ConfigError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
+_TABLES_OF_PANELS = frozenset({"nuts_recoding", "postal_codes", "school_holidays", "rates"})
 
 
 class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,79 +90,161 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: ServiceSettings = ServiceSettings()
 
 
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the effective settings of a service: file, then environment over it, then secrets from their files.
+
+    Args:
+        path: a TOML file; None for the one that EARLYWARN_CONFIG names, if it does.
+        environ: the environment, as `os.environ`.
+
+    Relative paths in the file start at its folder, those in the environment at the working directory.
+
+    Raises:
+        ConfigError: one line for each problem: where it comes from, place, value, and what would do.
+    """
+    if path is None and environ.get(CONFIG_NAME):
+        path = Path(environ[CONFIG_NAME])
+    return _load(path, environ, with_files=True)
+
+
 def load_settings(path: Path) -> Settings:
-    """Read settings from a TOML file; paths in it are relative to its folder.
+    """Read settings from a TOML file alone, for runs without services: nothing of the environment, no secret.
 
     Raises:
         ConfigError: one line for each problem: place, value, and what would do.
     """
-    try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no TOML: {error}") from error
+    return _load(path, {}, with_files=False)
+
+
+def _load(path: Path | None, environ: Mapping[str, str], *, with_files: bool) -> Settings:
     problems: list[str] = []
-    settings = _build(Settings, plain, "", problems)
+    plain = _read(path, problems) if path is not None else {}
+    whole = not problems
+    in_file = frozenset(plain)
+    given = overlay(Settings, plain, environ, problems)
+    settings = None
+    if whole:
+        settings = _Tree(path, in_file, given, problems, with_files=with_files).build(Settings, plain, "")
     if problems or settings is None:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return _with_paths(settings, path.parent)
+        raise ConfigError("\n".join(problems))
+    return settings
 
 
-def _build(kind: type[_T], plain: object, place: str, problems: list[str]) -> _T | None:
-    """Build a struct field by field, so that every problem is found and not only the first."""
-    if not isinstance(plain, dict):
-        problems.append(f"{place or 'the file'}: expected a table, got {plain!r:.40}")
-        return None
-    before = len(problems)
-    known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for name, value in plain.items():
-        where = f"{place}.{name}" if place else str(name)
-        if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            problems.append(f"{where}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
-            continue
-        values[name] = _value(hints[name], value, where, problems)
-    missing = [name for name, field in known.items() if field.required and name not in plain]
-    problems += [f"{place}.{name}: is required" for name in missing]
-    if len(problems) > before:
-        return None
+def _read(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        return kind(**values)
-    except (ConfigError, TypeError) as error:
-        problems.append(f"{place or 'the file'}: {error}")
-        return None
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: is no TOML: {error}")
+    return {}
 
 
-def _value(hint: Any, value: object, where: str, problems: list[str]) -> object:  # noqa: ANN401  # a type hint
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return _build(hint, value, where, problems)
-    if where == "panels" and isinstance(value, list):
-        return tuple(_build(PanelSettings, each, f"panels[{at}]", problems) for at, each in enumerate(value))
-    try:
-        return msgspec.convert(value, hint)
-    except msgspec.ValidationError as error:
-        problems.append(f"{where} = {value!r:.60}: {error}")
-        return None
+class _Tree:
+    """Builds the tree field by field, so that every problem is found and not only the first."""
 
+    def __init__(
+        self,
+        path: Path | None,
+        in_file: frozenset[str],
+        given: Mapping[str, str],
+        problems: list[str],
+        *,
+        with_files: bool,
+    ) -> None:
+        self._path = path
+        self._in_file = in_file
+        self._given = given
+        self._problems = problems
+        self._with_files = with_files
 
-def _with_paths(settings: Settings, folder: Path) -> Settings:
-    """Make the paths of tables absolute; a classification is a path when it holds a separator."""
+    def build(self, kind: type[_T], plain: object, place: str) -> _T | None:
+        """Return the struct of a table, or None after its problems have been listed."""
+        if not isinstance(plain, dict):
+            self._say(place, f"{place}: expected a table, got {type(plain).__name__}")
+            return None
+        before = len(self._problems)
+        known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        hints = get_type_hints(kind)
+        values: dict[str, Any] = {}
+        for name, value in plain.items():
+            where = f"{place}.{name}" if place else str(name)
+            if name not in known:
+                near = get_close_matches(str(name), known, n=1)
+                self._say(where, f"{where}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+                continue
+            values[name] = self._value(hints[name], value, where)
+        for name, field in known.items():
+            if field.required and name not in plain:
+                self._say(place, f"{place}.{name}: is required")
+        self._read_secrets(hints, values, place)
+        if len(self._problems) > before:
+            return None
+        try:
+            return kind(**values)
+        except (ConfigError, TypeError) as error:
+            for line in str(error).split("\n"):
+                self._say(place, f"{place or 'settings'}: {line}")
+            return None
 
-    def absolute(text: str) -> str:
-        return str((folder / text).resolve()) if text else ""
+    def _value(self, hint: Any, value: object, where: str) -> object:  # noqa: ANN401  # a type hint
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            return self.build(hint, value, where)
+        if where == "panels" and isinstance(value, list):
+            return tuple(self.build(PanelSettings, each, f"panels[{at}]") for at, each in enumerate(value))
+        return self._scalar(hint, value, where)
 
-    panels = tuple(
-        msgspec.structs.replace(
-            panel,
-            nuts_recoding=absolute(panel.nuts_recoding),
-            postal_codes=absolute(panel.postal_codes),
-            school_holidays=absolute(panel.school_holidays),
-            rates=absolute(panel.rates),
-            classification=absolute(panel.classification) if "/" in panel.classification else panel.classification,
-        )
-        for panel in settings.panels
-    )
-    return msgspec.structs.replace(settings, panels=panels)
+    def _scalar(self, hint: Any, value: object, where: str) -> object:  # noqa: ANN401  # a type hint
+        if hint is Secret:
+            if not isinstance(value, str):
+                self._say(where, f"{where}: give {wanted(hint)}")
+            return Secret(value) if isinstance(value, str) else None
+        try:
+            converted: object = msgspec.convert(value, hint)
+        except msgspec.ValidationError:
+            self._say(where, f"{where} = {value!r:.60}: give {wanted(hint)}")
+            return None
+        if isinstance(converted, float) and not math.isfinite(converted):
+            self._say(where, f"{where} = {value!r}: give a finite number")
+            return None
+        return self._located(converted, where) if isinstance(converted, str) else converted
+
+    def _located(self, text: str, where: str) -> str:
+        """Make a relative path start where it was given; a classification is a path when it holds a separator."""
+        name = where.rpartition(".")[2]
+        of_panel = name in _TABLES_OF_PANELS or (name == "classification" and "/" in text)
+        if not text or not (of_panel or name.endswith("_file") or (where == "snapshots.url" and "://" not in text)):
+            return text
+        folder = Path() if self._path is None or self._variable(where) else self._path.parent
+        # A secret's folder may be a link that is swapped for a newer one while the service runs.
+        return str((folder / text).resolve() if of_panel else (folder / text).absolute())
+
+    def _read_secrets(self, hints: Mapping[str, Any], values: dict[str, Any], place: str) -> None:
+        """Check the files a table names, and put secrets where their text belongs."""
+        for name in [name for name in values if name.endswith("_file")]:
+            where, file, secret = f"{place}.{name}", values[name], name.removesuffix("_file")
+            if not file:
+                continue
+            if hints.get(secret) is Secret and values.get(secret):
+                self._say(place, f"{place}: {secret} and {name} are both given; keep the file")
+            elif self._with_files:
+                try:
+                    if hints.get(secret) is Secret:
+                        values[secret] = Secret(read_secret(Path(file)))
+                    else:
+                        check_file(Path(file))
+                except ConfigError as error:
+                    self._say(where, f"{where} = {file!r}: {error}")
+
+    def _variable(self, where: str) -> str:
+        """Return the variable that set a place, or the list of panels it is in; empty if none did."""
+        return self._given.get(where) or self._given.get(where.partition("[")[0], "")
+
+    def _say(self, where: str, problem: str) -> None:
+        """List a problem with its sources: the variable of the place, or those of its table and the file."""
+        variable = self._variable(where)
+        below = sorted(name for place, name in self._given.items() if place.startswith(f"{where}."))
+        sources = [f"environment ({', '.join([variable] if variable else below)})"] if variable or below else []
+        if self._path is not None and not variable and (not below or where in self._in_file):
+            sources.insert(0, str(self._path))
+        self._problems.append(f"{' and '.join(sources)}: {problem}" if sources else problem)

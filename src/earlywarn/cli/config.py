@@ -1,12 +1,16 @@
 """`earlywarn config check`."""
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from earlywarn.application.compose import compose
-from earlywarn.application.settings import load_settings
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.environment import CONFIG_NAME, PUBLIC_NAMES, remarks, variables
+from earlywarn.application.settings import Settings, load
 
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 
@@ -18,20 +22,67 @@ def _group() -> None:
 
 @config_app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Settings (TOML).", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the effective settings as JSON, secrets masked.")] = False,
 ) -> None:
-    """Check settings and every table they name; all problems at once.
+    """Check the effective settings (file, environment, secret files) and every table they name; all problems at once.
 
-    Example:
+    Examples:
 
         earlywarn config check panel.toml
+
+        EARLYWARN_SERVICE__FLUSH_SECONDS=0.5 earlywarn config check panel.toml --json
     """
-    run = compose(load_settings(file))
+    settings = load(file, os.environ)
+    run = compose(settings)
+    place = str(file or os.environ.get(CONFIG_NAME) or "environment")
+    from_environment = {name: where for name, (where, _) in variables(Settings).items() if _is_given(name)}
+    if json:
+        shown = {
+            "source": place,
+            "environment": from_environment,
+            "settings": effective(run.settings),
+            "panels": [_panel(run, each.panel.id) for each in run.panels],
+            "fingerprint": run.fingerprint,
+            "remarks": remarks(settings),
+        }
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        return
     for each in run.panels:
-        panel = each.panel
+        panel = _panel(run, each.panel.id)
         typer.echo(
-            f"{panel.id}: {run.names.panel(panel.id)}, {panel.currency}, {panel.calendar.time_zone}, "
-            f"classification {panel.classification.name} {panel.classification.version}, "
-            f"published by {panel.resolution}"
+            f"{panel['id']}: {panel['name']}, {panel['currency']}, {panel['time_zone']}, "
+            f"classification {panel['classification']}, published by {panel['resolution']}"
         )
-    typer.echo(f"{file}: no problems; fingerprint {run.fingerprint}")
+    for name, where in from_environment.items():
+        typer.echo(f"{name} sets {where}")
+    for remark in remarks(settings):
+        typer.echo(f"note: {remark}")
+    typer.echo(f"{place}: no problems; fingerprint {run.fingerprint}")
+
+
+def _is_given(name: str) -> bool:
+    return name in os.environ and (name not in PUBLIC_NAMES or os.environ[name] != "")
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain values, every secret as `***`."""
+    plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
+    return plain
+
+
+def _panel(run: Run, panel_id: str) -> dict[str, str]:
+    panel = next(each.panel for each in run.panels if each.panel.id == panel_id)
+    return {
+        "id": panel.id,
+        "name": run.names.panel(panel.id),
+        "currency": panel.currency,
+        "time_zone": panel.calendar.time_zone,
+        "classification": f"{panel.classification.name} {panel.classification.version}",
+        "resolution": panel.resolution,
+    }

@@ -1,0 +1,160 @@
+"""From the settings of Kafka to what each of its clients wants to be told.
+
+One set of settings, three libraries under four names: confluent-kafka (producing), kafka-python (topics), aiokafka
+(reading offsets) and Faust, which hands its credentials on to aiokafka.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import faust
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import ConfigError
+
+
+def broker_list(kafka: KafkaSettings) -> list[str]:
+    """Return the brokers as host:port."""
+    return [broker.strip() for broker in kafka.brokers.split(",")]
+
+
+def confluent_connection(kafka: KafkaSettings) -> dict[str, str | int]:
+    """Return what a confluent-kafka client needs to connect; add the client's own settings to it.
+
+    Raises:
+        ConfigError: a TLS file that cannot be used.
+    """
+    parameters: dict[str, str | int] = {
+        "bootstrap.servers": ",".join(broker_list(kafka)),
+        "security.protocol": kafka.security,
+        "socket.timeout.ms": kafka.request_timeout_seconds * 1000,
+    }
+    if kafka.uses_tls:
+        tls_context(kafka)  # librdkafka reads the files itself, and says less of what is wrong with them
+        files = {
+            "ssl.ca.location": kafka.ca_file,
+            "ssl.certificate.location": kafka.certificate_file,
+            "ssl.key.location": kafka.key_file,
+        }
+        parameters |= {name: file for name, file in files.items() if file}
+    if kafka.uses_sasl:
+        parameters |= {
+            "sasl.mechanisms": kafka.sasl_mechanism.upper(),
+            "sasl.username": kafka.username,
+            "sasl.password": _password(kafka),
+        }
+    return parameters
+
+
+def kafka_python_connection(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return what a kafka-python client needs to connect, as keyword arguments.
+
+    Raises:
+        ConfigError: a TLS file that cannot be used.
+    """
+    return _python_parameters(kafka) | {"bootstrap_timeout_ms": kafka.request_timeout_seconds * 1000}
+
+
+def aiokafka_connection(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return what an aiokafka client needs to connect, as keyword arguments.
+
+    Raises:
+        ConfigError: a TLS file that cannot be used.
+    """
+    return _python_parameters(kafka)
+
+
+def faust_connection(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return what a Faust app needs to connect besides its brokers, as keyword arguments.
+
+    Raises:
+        ConfigError: a TLS file that cannot be used.
+    """
+    context = tls_context(kafka) if kafka.uses_tls else None
+    if kafka.uses_sasl:
+        credentials = faust.SASLCredentials(
+            username=kafka.username,
+            password=_password(kafka),
+            ssl_context=context,
+            mechanism=kafka.sasl_mechanism.upper(),
+        )
+        return {"broker_credentials": credentials}
+    return {"broker_credentials": faust.SSLCredentials(context)} if context else {}
+
+
+def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
+    """Return the TLS of a connection: the broker's certificate and name are always checked, TLS 1.2 or newer.
+
+    Raises:
+        ConfigError: a file cannot be read, is no PEM, or a key that is locked or of another certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"kafka.ca_file = {kafka.ca_file!r}: holds no certificates (PEM): {_reason(error)}"
+        ) from error
+    if kafka.certificate_file:
+        try:
+            # An empty password, since none would make OpenSSL ask for one on the terminal.
+            context.load_cert_chain(kafka.certificate_file, kafka.key_file, password="")
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"kafka.certificate_file = {kafka.certificate_file!r}, key_file = {kafka.key_file!r}: "
+                f"no certificate with its unlocked key (PEM): {_reason(error)}"
+            ) from error
+    return context
+
+
+@contextmanager
+def kafka_admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    """Open an administrator of the cluster, and close it at the end.
+
+    Raises:
+        ConfigError: no broker answers, or what a broker refuses while it is open.
+    """
+    where = f"kafka.brokers = {kafka.brokers!r}, security = {kafka.security}"
+    try:
+        admin = KafkaAdminClient(**kafka_python_connection(kafka))
+    except KafkaError as error:
+        raise ConfigError(
+            f"{where}: no broker answers within {kafka.request_timeout_seconds} s ({error}); start one with "
+            "`make up`, or name yours in kafka.brokers or EARLYWARN_KAFKA"
+        ) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    finally:
+        admin.close()
+
+
+def _python_parameters(kafka: KafkaSettings) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "bootstrap_servers": broker_list(kafka),
+        "security_protocol": kafka.security.upper(),
+        "request_timeout_ms": kafka.request_timeout_seconds * 1000,
+    }
+    if kafka.uses_tls:
+        parameters["ssl_context"] = tls_context(kafka)
+    if kafka.uses_sasl:
+        parameters |= {
+            "sasl_mechanism": kafka.sasl_mechanism.upper(),
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": _password(kafka),
+        }
+    return parameters
+
+
+def _password(kafka: KafkaSettings) -> str:
+    if not kafka.password:
+        raise ConfigError(f"kafka.password_file = {kafka.password_file!r} was not read; load the settings with `load`")
+    return kafka.password.reveal()
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

@@ -15,7 +15,16 @@ from earlywarn.domain.alert import Alert
 from earlywarn.domain.reject import RejectReason
 
 DOCS = Path(__file__).parent
-COMMANDS = (["demo"], ["run"], ["backtest"], ["score"], ["generate"], ["config", "check"])
+COMMANDS = (
+    ["demo"],
+    ["run"],
+    ["backtest"],
+    ["score"],
+    ["generate"],
+    ["config", "check"],
+    ["topics", "create"],
+    ["topics", "delete"],
+)
 
 
 def alert_schema() -> str:

@@ -15,7 +15,7 @@ from earlywarn.errors import ConfigError
 
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 _LEAST_MESSAGE_BYTES = 64 * 1024  # what a record may have
-_MOST_MESSAGE_BYTES = 32 << 20  # a broker takes requests up to 100 MiB, and dead letters may have twice this
+_MOST_MESSAGE_BYTES = 8 << 20  # dead letters may have twice this, and producers send no more than 16 MiB
 _PARTIAL_BYTES = 16 << 20  # a block of 100,000 batched transactions, each with a row of its own
 
 

@@ -10,6 +10,7 @@ from earlywarn.cli.config import config_app
 from earlywarn.cli.history import backtest, score
 from earlywarn.cli.making import generate
 from earlywarn.cli.running import demo, run
+from earlywarn.cli.topics import topics_app
 from earlywarn.errors import EarlywarnError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.command()(backtest)
 app.command()(score)
 app.command()(generate)
 app.add_typer(config_app, name="config")
+app.add_typer(topics_app, name="topics")
 
 
 def run_app() -> None:

@@ -60,6 +60,7 @@ class Misfit:
 class Survey:
     """How the cluster's topics compare with a run's: what is missing, does not fit, or could grow."""
 
+    run: str
     missing: tuple[TopicSpecification, ...]
     misfits: tuple[Misfit, ...]
     growing: Mapping[str, int] = field(default_factory=dict)
@@ -68,9 +69,9 @@ class Survey:
     @property
     def problems(self) -> list[str]:
         """Return one line for each thing that keeps the run from starting."""
-        return [f"{each.name}: does not exist; run: earlywarn topics create" for each in self.missing] + [
-            str(misfit) for misfit in self.misfits
-        ]
+        return [
+            f"{each.name}: does not exist; run: earlywarn topics create --run {self.run}" for each in self.missing
+        ] + [str(misfit) for misfit in self.misfits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,10 @@ def survey_topics(admin: KafkaAdminClient, settings: Settings) -> Survey:
         if code := described[each.name]["error_code"]:
             raise ConfigError(f"{each.name}: {for_code(code).__name__}: cannot be described; check the user's rights")
         partitions = described[each.name]["partitions"]
-        _compare_partitions(each, len(partitions), misfits, growing, remarks)
+        _compare_partitions(each, len(partitions), settings.run, misfits, growing, remarks)
         _compare_configs(each, partitions, configs[each.name], settings.kafka.brokers, misfits)
     missing = tuple(each for each in wanted if each not in present)
-    return Survey(missing, tuple(misfits), growing, tuple(remarks))
+    return Survey(settings.run, missing, tuple(misfits), growing, tuple(remarks))
 
 
 def ensure_topics(admin: KafkaAdminClient, settings: Settings, *, create: bool = True, grow: bool = False) -> Ensured:
@@ -190,7 +191,12 @@ def _kept(hours: int) -> dict[str, str]:
 
 
 def _compare_partitions(
-    wanted: TopicSpecification, found: int, misfits: list[Misfit], growing: dict[str, int], remarks: list[str]
+    wanted: TopicSpecification,
+    found: int,
+    run: str,
+    misfits: list[Misfit],
+    growing: dict[str, int],
+    remarks: list[str],
 ) -> None:
     if found == wanted.partitions:
         return
@@ -202,11 +208,11 @@ def _compare_partitions(
         return
     if wanted.grows:
         growing[wanted.name] = wanted.partitions
-        mend = "run: earlywarn topics create --grow"
+        mend = f"run: earlywarn topics create --run {run} --grow"
     elif wanted.setting:
         mend = f"it never changes in a run: set {wanted.setting} = {found}, or start another run"
     else:
-        mend = "its order needs one partition: delete the topic and run: earlywarn topics create"
+        mend = f"it has one in every run: delete the topic and run: earlywarn topics create --run {run}"
     misfits.append(Misfit(wanted.name, "partitions", str(found), str(wanted.partitions), mend))
 
 

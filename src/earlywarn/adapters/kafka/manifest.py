@@ -1,0 +1,228 @@
+"""The manifest of a run: the constants that all of its workers must agree on, kept in its topic `.meta`.
+
+It is written once, when the topics are made. A worker whose own settings give other constants refuses to start:
+its partials would not be those of the others.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Producer
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError as ReadError
+
+import earlywarn
+from earlywarn.adapters.kafka.connection import confluent_connection, kafka_python_connection
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.application.compose import Run
+from earlywarn.application.settings import Settings
+from earlywarn.errors import ConfigError, LogError
+
+_log = logging.getLogger(__name__)
+_log.propagate = False  # what goes wrong is raised; librdkafka also calls it fatal to have lost a race
+_log.addHandler(logging.NullHandler())
+_KEY = b"manifest"
+_ATTEMPTS = 5
+_POLL_MS = 200
+_FENCED = {
+    KafkaError._FENCED,  # noqa: SLF001  # librdkafka's own errors begin so
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
+_SETTING_OF = {
+    "partials_partitions": "topics.partials_partitions",
+    "block_size": "fold.block_size",
+    "lateness_seconds": "fold.lateness_seconds",
+    "base_bucket_seconds": "base_bucket_seconds of the panels",
+}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a run from its first record to its last.
+
+    transactions_partitions: P when the run was made; it may have grown since.
+    partials_partitions: Q.
+    panels: the partition q of partials in which each panel lives.
+    fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
+    replay: it replays a history, so its transactions are kept until it is deleted.
+    created_version: the version of earlywarn that made the run.
+    """
+
+    run: str
+    transactions_partitions: int
+    partials_partitions: int
+    block_size: int
+    lateness_seconds: int
+    base_bucket_seconds: int
+    panels: dict[str, int]
+    fingerprint: str
+    replay: bool
+    created_version: str
+
+    @property
+    def panels_of(self) -> tuple[frozenset[str], ...]:
+        """Return the panels that live in each partition q of partials."""
+        return tuple(
+            frozenset(panel for panel, q in self.panels.items() if q == partition)
+            for partition in range(self.partials_partitions)
+        )
+
+
+def deal_panels(panels: Iterable[str], partitions: int, dealt: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Return the partition of each panel: sorted ids go round; those of `dealt` stay, new ones take the next.
+
+    Examples:
+        >>> deal_panels(["CH", "AT", "DE"], 2)
+        {'AT': 0, 'CH': 1, 'DE': 0}
+        >>> deal_panels(["CH", "AT", "DE", "BE"], 2, {"AT": 0, "CH": 1, "DE": 0})
+        {'AT': 0, 'CH': 1, 'DE': 0, 'BE': 1}
+    """
+    placed = dict(dealt or {})
+    for panel in sorted(set(panels) - placed.keys()):
+        placed[panel] = len(placed) % partitions
+    return placed
+
+
+def manifest_of(run: Run) -> Manifest:
+    """Return the manifest that a run would get from these settings."""
+    settings = run.settings
+    return Manifest(
+        run=settings.run,
+        transactions_partitions=settings.topics.transactions_partitions,
+        partials_partitions=settings.topics.partials_partitions,
+        block_size=settings.fold.block_size,
+        lateness_seconds=settings.fold.lateness_seconds,
+        base_bucket_seconds=settings.fold.base_bucket_seconds,
+        panels=deal_panels((each.panel.id for each in run.panels), settings.topics.partials_partitions),
+        fingerprint=run.fingerprint,
+        replay=settings.topics.replay,
+        created_version=earlywarn.__version__,
+    )
+
+
+def differences(manifest: Manifest, own: Manifest) -> list[str]:
+    """Return one line for each constant in which a worker differs from its run. P may differ, since it may grow."""
+    found = [
+        f"{setting} = {getattr(own, name)} here, {getattr(manifest, name)} in the run; set {getattr(manifest, name)}"
+        for name, setting in _SETTING_OF.items()
+        if getattr(own, name) != getattr(manifest, name)
+    ]
+    found += [
+        f"panel {panel!r} is in the run, not here; add it" for panel in sorted(manifest.panels.keys() - own.panels)
+    ]
+    found += [
+        f"panel {panel!r} is here, not in the run; take it out" for panel in sorted(own.panels.keys() - manifest.panels)
+    ]
+    if own.fingerprint != manifest.fingerprint:
+        found.append(
+            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a mapping, rate, model or "
+            f"setting of [fold], [coverage], [detection], [alerts] or [[panels]] differs; "
+            f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+        )
+    return found
+
+
+def read_manifest(settings: Settings) -> Manifest | None:
+    """Return the manifest of the run; None if there is none yet, or not even its topic.
+
+    Raises:
+        ConfigError: no broker answers, or it refuses.
+        LogError: what stands there is no manifest.
+    """
+    topic = RunTopics(settings.run, settings.topics.prefix).meta
+    place = TopicPartition(topic, 0)
+    deadline = time.monotonic() + settings.kafka.request_timeout_seconds
+    found: bytes | None = None
+    try:
+        consumer = KafkaConsumer(
+            **kafka_python_connection(settings.kafka),
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            isolation_level="read_committed",
+        )
+        try:
+            if not consumer.partitions_for_topic(topic):
+                return None
+            consumer.assign([place])
+            consumer.seek_to_beginning(place)
+            end = consumer.end_offsets([place])[place]
+            while consumer.position(place) < end:
+                for record in consumer.poll(timeout_ms=_POLL_MS).get(place, []):
+                    found = record.value if record.key == _KEY else found
+                if time.monotonic() > deadline:
+                    raise ConfigError(f"{topic}: not read to its end within {settings.kafka.request_timeout_seconds} s")
+        finally:
+            consumer.close(autocommit=False)
+    except ReadError as error:
+        raise ConfigError(f"kafka.brokers = {settings.kafka.brokers!r}: {topic} cannot be read: {error}") from error
+    try:
+        return None if found is None else msgspec.json.decode(found, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise LogError(f"{topic}: holds no manifest that version {earlywarn.__version__} can read: {error}") from error
+
+
+def write_manifest(run: Run) -> Manifest:
+    """Write the manifest of a run if there is none; return the one that stands there, which agrees.
+
+    Of several writers one wins: the topic is written in transactions under one id, so that a writer who has read
+    before another wrote cannot write any more.
+
+    Raises:
+        LogError: the run has a manifest that differs, one line for each difference.
+        ConfigError: the topic is missing, or the broker refuses.
+    """
+    settings, own = run.settings, manifest_of(run)
+    topic = RunTopics(settings.run, settings.topics.prefix).meta
+    timeout_seconds = settings.kafka.request_timeout_seconds
+    refusal: KafkaError | None = None
+    for _ in range(_ATTEMPTS):
+        producer = Producer(
+            {
+                **confluent_connection(settings.kafka),
+                "transactional.id": f"{topic}.manifest",
+                "transaction.timeout.ms": timeout_seconds * 1000,
+                "allow.auto.create.topics": False,
+            },
+            logger=_log,
+        )
+        try:
+            producer.init_transactions(timeout_seconds)
+            manifest = read_manifest(settings)
+            if manifest is not None:
+                return _agreed(manifest, own, topic)
+            if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
+                raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
+            producer.begin_transaction()
+            producer.produce(topic, msgspec.json.encode(own), _KEY, partition=0)
+            producer.commit_transaction(timeout_seconds)
+        except KafkaException as error:
+            refusal = error.args[0]
+            if refusal.code() not in _FENCED:
+                break
+        else:
+            return own
+    raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
+
+
+def check_manifest(run: Run) -> Manifest:
+    """Return the manifest of the run that a worker is about to join.
+
+    Raises:
+        LogError: the run has none, or the worker's settings differ from it: one line for each difference.
+        ConfigError: no broker answers, or it refuses.
+    """
+    topic = RunTopics(run.settings.run, run.settings.topics.prefix).meta
+    manifest = read_manifest(run.settings)
+    if manifest is None:
+        raise LogError(f"{topic}: run {run.settings.run!r} has no manifest; run: earlywarn topics create")
+    return _agreed(manifest, manifest_of(run), topic)
+
+
+def _agreed(manifest: Manifest, own: Manifest, topic: str) -> Manifest:
+    lines = differences(manifest, own)
+    if lines:
+        lines.append(f"run {manifest.run!r} keeps its constants; for others start another run (--run, EARLYWARN_RUN)")
+        raise LogError("\n".join(f"{topic}: {line}" for line in lines))
+    return manifest

@@ -1,0 +1,162 @@
+"""`earlywarn topics create` and `earlywarn topics delete`."""
+
+import dataclasses
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import Settings, load
+from earlywarn.errors import EarlywarnError
+
+topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names, else the environment alone.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print what was done and what does not fit as JSON.")]
+
+
+@topics_app.callback()
+def _group() -> None:
+    """Make, check and delete the Kafka topics of a run."""
+    logging.getLogger("kafka").addHandler(logging.NullHandler())  # its errors come as ours, one line each
+
+
+@topics_app.command()
+def create(
+    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    config: Config = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; say what is missing or does not fit.")
+    ] = False,
+    grow: Annotated[
+        bool, typer.Option("--grow", help="Raise the partitions of transactions to topics.transactions_partitions.")
+    ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="The run is a replay: its transactions are kept until it is deleted.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Create the topics of a run and its manifest; check those that exist. Nothing that exists is changed.
+
+    Examples:
+
+        earlywarn topics create --config panel.toml
+
+        earlywarn topics create --check --json
+
+        EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS=16 earlywarn topics create --grow
+    """
+    if check and grow:
+        raise typer.BadParameter("--check changes nothing, --grow does; give one of them")
+    settings = _settings(config, run)
+    composed = compose(settings) if settings.panels else None
+    with kafka_admin(settings.kafka) as admin:
+        known = read_manifest(settings)
+        settings = _with_replay(settings, replay=replay or (known is not None and known.replay))
+        before = survey_topics(admin, settings)
+        shown: dict[str, Any] = {
+            "run": settings.run,
+            "missing": [each.name for each in before.missing],
+            "misfits": before.misfits,
+            "remarks": before.remarks,
+            "created": [],
+            "grown": {},
+            "manifest": known,
+            "problems": [],
+        }
+        try:
+            done = ensure_topics(admin, settings, create=not check, grow=grow)
+            shown |= {"created": done.created, "grown": done.grown}
+            if composed is not None:
+                agreed = dataclasses.replace(
+                    composed, settings=_with_replay(composed.settings, replay=settings.topics.replay)
+                )
+                shown["manifest"] = check_manifest(agreed) if check else write_manifest(agreed)
+        except EarlywarnError as error:
+            if not json:
+                raise
+            shown["problems"] = str(error).split("\n")
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        raise typer.Exit(1 if shown["problems"] else 0)
+    _show(shown, settings)
+
+
+@topics_app.command()
+def delete(
+    run: Annotated[str, typer.Option("--run", help="Id of the run.")],
+    config: Config = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete the topics of a run with all they hold. What Redis and the snapshots keep of it stays.
+
+    Example:
+
+        earlywarn topics delete --run replay-2020
+    """
+    settings = _settings(config, run)
+    names = RunTopics(run, settings.topics.prefix)
+    if not yes:
+        typer.confirm(
+            f"Delete {names.transactions} and the other {len(names.all) - 1} topics of run {run!r} "
+            f"at {settings.kafka.brokers}, with all they hold?",
+            abort=True,
+            err=True,
+        )
+    with kafka_admin(settings.kafka) as admin:
+        deleted = delete_topics(admin, run, settings.topics.prefix)
+    if json:
+        sys.stdout.write(msgspec.json.encode({"run": run, "deleted": deleted}).decode() + "\n")
+        return
+    for name in deleted:
+        typer.echo(f"{name}: deleted")
+    if not deleted:
+        typer.echo(f"run {run!r} has no topics at {settings.kafka.brokers}")
+
+
+def _settings(config: Path | None, run: str | None) -> Settings:
+    settings = load(config, os.environ)
+    return settings if run is None else msgspec.structs.replace(settings, run=run)
+
+
+def _with_replay(settings: Settings, *, replay: bool) -> Settings:
+    if not replay:
+        return settings
+    return msgspec.structs.replace(settings, topics=msgspec.structs.replace(settings.topics, replay=True))
+
+
+def _show(shown: dict[str, Any], settings: Settings) -> None:
+    for name in shown["created"]:
+        typer.echo(f"{name}: created")
+    for name, partitions in shown["grown"].items():
+        typer.echo(f"{name}: has {partitions} partitions now")
+    if shown["grown"]:
+        typer.echo(
+            "Workers take the new partitions when they next look at the topic (within 5 minutes, or on a restart). "
+            "The watermark waits until each has been heard; an empty one says that it is idle after "
+            f"{settings.service.idle_seconds:g} s."
+        )
+    for remark in shown["remarks"]:
+        typer.echo(f"note: {remark}")
+    if shown["manifest"] is None:
+        typer.echo("note: no manifest, since the settings name no panels; workers start once it is written")
+    typer.echo(f"run {settings.run!r}: topics fit")

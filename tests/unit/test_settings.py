@@ -1,11 +1,17 @@
 """Settings: every problem of a file at once, with its place and the way out."""
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from earlywarn.application.compose import compose
-from earlywarn.application.settings import load_settings
+from earlywarn.application.environment import Secret
+from earlywarn.application.service_settings import KafkaSettings, RedisSettings, TopicSettings
+from earlywarn.application.settings import load, load_settings
+from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError
 
 
@@ -82,3 +88,187 @@ def test_rates_are_read_and_checked(tmp_path: Path) -> None:
     panel = compose(load_settings(write(tmp_path, text))).panels[0].panel
     assert panel.rates.convert(105, "EUR", 737_425) == 116
     assert panel.rates.convert(105, "USD", 737_425) is None
+
+
+# --- the settings of services: file, environment, secret files
+
+
+def test_all_problems_of_file_and_environment_come_at_once_each_with_its_source(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        [kafka]
+        security = "sasl_ssl"
+        passwrd = "x"
+        ca_file = "ca.pem"
+        [service]
+        port = "8080"
+        [topics]
+        replication = 3
+        """,
+    )
+    environ = {
+        "EARLYWARN_KAFKA__SESSION_TIMEOUT_SECONDS": "long",
+        "EARLYWARN_KAFKA__PASSWORD_FILE": "/nowhere/secret",
+        "EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS": "0",
+        "EARLYWARN_SNAPSHOTS__KEPT": "0",
+        "EARLYWARN_TYPO": "1",
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith("environment: EARLYWARN_KAFKA__SESSION_TIMEOUT_SECONDS = 'long': give a whole number")
+    assert lines[1].startswith("environment: EARLYWARN_TYPO: no such setting")
+    assert lines[2] == f"{path}: kafka.passwrd: no such setting; did you mean password?"
+    assert lines[3] == f"{path}: kafka.ca_file = '{tmp_path / 'ca.pem'}': cannot be read: No such file or directory"
+    assert lines[4].startswith("environment (EARLYWARN_KAFKA__PASSWORD_FILE): kafka.password_file = '/nowhere/secret'")
+    assert lines[5] == f"{path}: service.port = '8080': give a whole number"
+    both = f"{path} and environment (EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS)"
+    assert lines[6] == f"{both}: topics: transactions_partitions = 0: is at least 1"
+    assert lines[7].startswith("environment (EARLYWARN_SNAPSHOTS__KEPT): snapshots: url may not be empty")
+
+
+def test_a_file_that_cannot_be_read_or_parsed_comes_with_the_environments_problems(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read: No such file or directory\nenvironment: EARLYWARN_X"):
+        load(None, {"EARLYWARN_CONFIG": str(tmp_path / "gone.toml"), "EARLYWARN_X": "1"})
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load(write(tmp_path, "run = "), {})
+
+
+def test_the_file_is_the_option_else_the_variable(tmp_path: Path) -> None:
+    path = write(tmp_path, 'run = "from-file"')
+    other = tmp_path / "other.toml"
+    other.write_text('run = "from-other"')
+    assert load(None, {}).run == "live"
+    assert load(None, {"EARLYWARN_CONFIG": str(other)}).run == "from-other"
+    assert load(path, {"EARLYWARN_CONFIG": str(other)}).run == "from-file"
+    assert load(path, {"EARLYWARN_CONFIG": str(other), "EARLYWARN_RUN": "from-variable"}).run == "from-variable"
+
+
+def test_secrets_are_read_from_files_relative_to_where_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "kafka-password").write_text("k4fka\n")
+    (tmp_path / "elsewhere/redis-password").write_text("r3dis\n")
+    path = write(tmp_path, '[kafka]\nsecurity = "sasl_plaintext"\nusername = "u"\npassword_file = "kafka-password"\n')
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = load(path, {"EARLYWARN_REDIS__PASSWORD_FILE": "redis-password"})
+    assert settings.kafka.password.reveal() == "k4fka"
+    assert settings.redis.password.reveal() == "r3dis"
+    assert load_settings(path).kafka.password == Secret()  # a run without services reads no secret
+
+
+def test_a_secret_given_twice_is_refused_whatever_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    path = write(tmp_path, '[redis]\npassword_file = "secret"\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path, {"EARLYWARN_REDIS__PASSWORD": "hunter3"})
+    assert str(caught.value) == (
+        f"{path} and environment (EARLYWARN_REDIS__PASSWORD): redis: password and password_file are both given; "
+        "keep the file"
+    )
+    with pytest.raises(ConfigError, match="url holds a password, and password or password_file gives one too"):
+        load(path, {"REDIS_URL": "redis://:hunter3@host:6379"})
+
+
+def test_no_error_shows_a_secret(tmp_path: Path) -> None:
+    """Whatever is wrong around a secret, its text stays out of the lines."""
+    (tmp_path / "secret").write_text("hunter2")
+    for text, environ in (
+        ("[kafka]\npassword = 5_000_002\n", {}),
+        ('[kafka]\nbrokers = "x"\npassword = "hunter2"\n', {}),
+        ('[kafka]\nsecurity = "sasl_ssl"\npassword_file = "secret"\n', {}),
+        ('[redis]\nurl = "htp://u:hunter2@h"\n', {}),
+        ("", {"REDIS_URL": "redis://u:hunter2/3@h:1"}),
+        ("", {"REDIS_URL": "redis://h:1?password=hunter2"}),
+        ("", {"EARLYWARN_SNAPSHOTS__URL": "redis://u:hunter2@h"}),
+        ('redis = "hunter2"\n', {}),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(write(tmp_path, text), environ)
+        assert "hunter2" not in str(caught.value)
+        assert "5000002" not in str(caught.value)
+
+
+def test_user_and_password_leave_the_address_of_redis() -> None:
+    redis = RedisSettings(url="rediss://reader:p%40ss@host:6380/2?timeout=3")
+    assert (redis.url, redis.username, redis.password.reveal()) == ("rediss://host:6380/2?timeout=3", "reader", "p@ss")
+    assert "p@ss" not in repr(redis)
+    assert "p%40ss" not in repr(redis)
+    assert msgspec.structs.replace(redis, stream_length=5).password.reveal() == "p@ss"
+    socket = RedisSettings(url="unix://:word@/run/redis.sock?db=1")
+    assert (socket.url, socket.password.reveal()) == ("unix:///run/redis.sock?db=1", "word")
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"security": "sasl_ssl"}, "needs username, and password_file or password"),
+        ({"security": "ssl", "username": "u"}, "security = 'ssl' sends no username and password"),
+        ({"ca_file": "ca.pem"}, "security = 'plaintext' uses no TLS files"),
+        ({"security": "ssl", "certificate_file": "c.pem"}, "certificate_file and key_file belong together"),
+        ({"brokers": "a:1,b"}, "brokers: 'b' is not host:port"),
+        ({"session_timeout_seconds": 20}, "session_timeout_seconds must be below request_timeout_seconds"),
+    ],
+)
+def test_settings_of_kafka_that_contradict_each_other_are_refused(given: dict[str, object], line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        msgspec.convert(given, KafkaSettings)
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"transactions_partitions": 0}, "transactions_partitions = 0: is at least 1"),
+        ({"partials_partitions": -1}, "partials_partitions = -1: is at least 1"),
+        ({"transactions_retention_hours": 0}, "transactions_retention_hours = 0: give hours, at least 1, or -1"),
+        ({"dead_letter_retention_hours": -2}, "dead_letter_retention_hours = -2: give hours"),
+        ({"message_bytes": 65_535}, "message_bytes = 65535: from 65536"),
+        ({"message_bytes": 8_388_609}, "message_bytes = 8388609: from 65536, which a record may have, to 8388608"),
+        ({"prefix": "early warn."}, "prefix = 'early warn.': letters, digits"),
+    ],
+)
+def test_settings_of_topics_are_in_range(given: dict[str, object], line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        msgspec.convert(given, TopicSettings)
+
+
+def test_a_dead_letter_holds_any_record_and_both_fit_what_producers_send() -> None:
+    for message_bytes in (64 << 10, 1 << 20, 8 << 20):
+        topics = TopicSettings(message_bytes=message_bytes)
+        assert message_bytes < topics.dead_letter_bytes <= topics.partial_bytes
+
+
+def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    path = write(
+        tmp_path,
+        'run = "r"\n[kafka]\nsecurity = "sasl_ssl"\nusername = "u"\npassword_file = "secret"\n'
+        '[[panels]]\nid = "CH"\ncountries = ["CH"]\n',
+    )
+    environ = {"EARLYWARN_SERVICE__FLUSH_SECONDS": "0.5", "REDIS_URL": "redis://u:hunter3@h:1", "EARLYWARN_KAFKA": ""}
+    shown = CliRunner().invoke(app, ["config", "check", str(path), "--json"], env=environ)
+    assert shown.exit_code == 0, shown.output
+    assert "hunter" not in shown.output
+    plain = json.loads(shown.output)
+    assert plain["settings"]["kafka"]["password"] == "***"  # noqa: S105  # that is the point
+    assert (
+        plain["settings"]["redis"] | {"url": "redis://h:1", "username": "u", "password": "***"}
+        == plain["settings"]["redis"]
+    )
+    assert plain["settings"]["service"]["flush_seconds"] == 0.5
+    assert plain["environment"] == {
+        "EARLYWARN_SERVICE__FLUSH_SECONDS": "service.flush_seconds",
+        "REDIS_URL": "redis.url",
+    }
+    assert plain["fingerprint"] == compose(load_settings(path)).fingerprint
+    (tmp_path / "secret").chmod(0o644)
+    lines = (
+        CliRunner().invoke(app, ["config", "check"], env=environ | {"EARLYWARN_CONFIG": str(path)}).output.splitlines()
+    )
+    assert lines[0].startswith("CH: Schweiz/Suisse/Svizzera, CHF, Europe/Zurich, classification mcc ")
+    assert "EARLYWARN_SERVICE__FLUSH_SECONDS sets service.flush_seconds" in lines
+    assert any(line.startswith("note: kafka.password_file: ") and "chmod o-r" in line for line in lines)
+    assert lines[-1] == f"{path}: no problems; fingerprint {plain['fingerprint']}"

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src -type f -not -name '*.pyc')
+SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src services -type f -not -name '*.pyc')
 
 # One BLAS thread: small matrices, and results that do not depend on the machine.
 export OPENBLAS_NUM_THREADS := 1
@@ -44,8 +44,8 @@ unit: $(VENV)/.dev $(VENV)/.wheel ## The tests alone
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(or $(ARGS),tests --pyargs earlywarn)
 
 lint: $(VENV)/.dev ## ruff, formatting, import contracts
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src services tests
+	$(BIN)/ruff format --check src services tests
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 

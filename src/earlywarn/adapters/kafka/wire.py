@@ -1,0 +1,105 @@
+r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs/interfaces.md.
+
+| topic | key | value |
+|---|---|---|
+| partials | source partition | a partial |
+| aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
+| alerts | id/revision | the alert as in alerts.jsonl |
+| transactions.dlq | partition/offset/index | the record's own bytes; headers say why |
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.rows import AggregateRows
+from earlywarn.application.aggregator import DeadLetter
+from earlywarn.domain.alert import Alert
+from earlywarn.errors import LogError
+
+_MEANS = {"24h": (24, "hour"), "7d": (7, "day"), "28d": (28, "day")}
+_MEASURES = ("transactions", "amount_minor")
+_encode = msgspec.json.Encoder().encode
+_partial_decoder = msgspec.json.Decoder(Partial)
+
+Message = tuple[bytes, bytes]
+"""Key and value."""
+
+
+def encode_partial(partial: Partial) -> Message:
+    """Return key and value of a partial."""
+    return str(partial.partition).encode(), _encode(partial)
+
+
+def decode_partial(value: bytes | None, place: str) -> Partial:
+    """Return the partial of a record; `place` (topic-partition-offset) is for the error.
+
+    Raises:
+        LogError: it is none.
+    """
+    try:
+        return _partial_decoder.decode(value or b"")
+    except msgspec.MsgspecError as error:
+        raise LogError(f"{place}: no partial: {error}; nothing but aggregators may write to this topic") from error
+
+
+def encode_alert(alert: Alert) -> Message:
+    """Return key and value of an alert's revision."""
+    return f"{alert.id}/{alert.revision}".encode(), _encode(alert)
+
+
+def encode_rows(rows: AggregateRows) -> Iterator[Message]:
+    """Yield key and value of every row; what is not known is left out."""
+    columns: dict[str, list[object]] = {
+        "vintage": rows.vintage.tolist(),
+        "transactions": rows.transactions.tolist(),
+        "amount_minor": rows.amount_minor.tolist(),
+    }
+    for window, sums in rows.windows.items():
+        for at, measure in enumerate(_MEASURES):
+            columns[f"{measure}_{window}"] = sums[:, at].tolist()
+            if window in _MEANS:
+                length, unit = _MEANS[window]
+                columns[f"{measure}_{window}_mean_{unit}"] = np.round(sums[:, at] / length, 4).tolist()
+    for at, name in enumerate(("transactions_yoy", "amount_yoy")):
+        change = rows.year_on_year[:, at]
+        if np.isfinite(change).any():
+            columns[name] = [value if np.isfinite(value) else None for value in change.tolist()]
+    constant = {
+        "bucket": rows.bucket,
+        "start": rows.start,
+        "coverage": rows.coverage.share,
+        "coverage_partitions": rows.coverage.partitions,
+        "coverage_volume": rows.coverage.volume,
+    }
+    names = tuple(columns)
+    suffix = f"|{rows.bucket}|{rows.start}|"
+    for series, values in zip(rows.series, zip(*columns.values(), strict=True), strict=True):
+        row = {
+            "series_id": series.series_id,
+            "panel": series.panel,
+            "level": series.level,
+            "region": series.region,
+            "sector": series.sector,
+            **constant,
+            **dict(zip(names, values, strict=True)),
+        }
+        yield f"{series.series_id}{suffix}{row['vintage']}".encode(), _encode(row)
+
+
+def encode_dead_letter(letter: DeadLetter, topic: str) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
+    """Return key, value and headers of a record that was not accepted."""
+    reject = letter.reject
+    headers = [
+        ("reason", reject.reason.value.encode()),
+        ("field", reject.field.encode()),
+        ("detail", reject.detail.encode()),
+        ("topic", topic.encode()),
+        ("partition", str(letter.partition).encode()),
+        ("offset", str(letter.offset).encode()),
+        ("index", str(letter.index).encode()),
+        ("received_at", str(letter.received_ms).encode()),
+    ]
+    return f"{letter.partition}/{letter.offset}/{letter.index}".encode(), letter.value, headers

@@ -1,0 +1,205 @@
+"""The aggregator: a Faust agent that folds source partitions into partials. It keeps nothing that outlives it.
+
+An offset is committed only at a block's start, when everything sent of the blocks before it is acknowledged; the
+newest event time that held there travels in the commit's metadata. Whoever gets the partition next folds the open
+block anew and sends the same partials again.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import faust
+import msgspec
+from faust.types import TP
+
+from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
+from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.application.aggregator import Aggregator, BlockStart, Emission
+from earlywarn.errors import LogError
+
+_log = logging.getLogger(__name__)
+_TICK_SECONDS = 0.05
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    """What stands in the metadata of an offset commit."""
+
+    M: int | None
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """What was sent of one partition and is not committed: the open parcel, and closed ones with where they lead."""
+
+    open: Parcel = field(default_factory=Parcel)
+    closed: deque[tuple[Parcel, BlockStart]] = field(default_factory=deque)
+
+
+class AggregatorService:
+    """One worker.
+
+    Args:
+        aggregator: the fold of its partitions.
+        outbox: what it sends through.
+        topics: the run's topics.
+        panels_of: the panels that live in each partition q of the partials.
+        unacknowledged_bytes: it stops folding while more than so much is under way.
+    """
+
+    def __init__(
+        self,
+        aggregator: Aggregator,
+        outbox: Outbox,
+        topics: RunTopics,
+        *,
+        panels_of: tuple[frozenset[str], ...],
+        unacknowledged_bytes: int,
+    ) -> None:
+        self.aggregator = aggregator
+        self.outbox = outbox
+        self.topics = topics
+        self.assigned = False
+        self._panels_of = panels_of
+        self._limit_bytes = unacknowledged_bytes
+        self._under_way: dict[int, _UnderWay] = {}
+        self._app: faust.App | None = None
+        self._stopping = False
+
+    def attach(self, app: faust.App, topic: faust.TopicT) -> None:
+        """Make the agent of this worker in a Faust application."""
+        self._app = app
+
+        @app.agent(topic)
+        async def aggregate(stream: faust.StreamT[list[RecordBatch]]) -> None:
+            async for batches in stream:
+                for batch in batches:
+                    await self._take(batch)
+
+    # --- assignment
+
+    async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
+        """Begin the open block of every partition anew (`Positions`)."""
+        starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
+        partitions = self._consumer.topic_partitions(self.topics.transactions) or len(starts)
+        self.aggregator.assign(starts, partitions, time.monotonic())
+        self._under_way = {partition: _UnderWay() for partition in starts}
+        self.assigned = True
+        _log.info("assigned %d of %d partitions", len(starts), partitions)
+        return {tp: starts[tp.partition].offset for tp in committed}
+
+    @property
+    def _consumer(self) -> Consumer:
+        if self._app is None or not isinstance(self._app.consumer, Consumer):
+            raise TypeError("attach the service to an application on the batch transport first")
+        return self._app.consumer
+
+    # --- folding
+
+    async def _take(self, batch: RecordBatch) -> None:
+        partition = self.aggregator.partitions.get(batch.partition)
+        if partition is None or self._stopping or batch.next <= partition.position:
+            return
+        if batch.start > partition.position:
+            await self._go_back(batch, partition.position)
+            return
+        if batch.start < partition.position:
+            batch = sliced(batch, partition.position)
+        self._send(batch.partition, partition.take(batch, time.monotonic()))
+        self.outbox.poll()
+        await self.outbox.settle(below_bytes=self._limit_bytes)
+
+    async def _go_back(self, batch: RecordBatch, position: int) -> None:
+        """Read from where the fold stands, unless the log has lost it."""
+        tp = TP(batch.topic, batch.partition)
+        earliest = (await self._consumer.earliest_offsets(tp))[tp]
+        if earliest > position:
+            raise LogError(
+                f"{batch.topic}-{batch.partition}: offset {position} is needed, but the log begins at {earliest}: "
+                "retention removed what was not yet folded. Its transactions are lost to this run; see "
+                "docs/operations/topics.md for how to go on behind the gap"
+            )
+        await self._consumer.seek(tp, position)
+
+    def _send(self, partition: int, emission: Emission) -> None:
+        under_way = self._under_way[partition]
+        for letter in emission.dead_letters:
+            key, value, headers = encode_dead_letter(letter, self.topics.transactions)
+            self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
+        for partial in emission.partials:
+            for q, panels in enumerate(self._panels_of):
+                part = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
+                key, body = encode_partial(part)
+                self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
+        if any(partial.sealed for partial in emission.partials):
+            under_way.open.close()
+            under_way.closed.append((under_way.open, self.aggregator.partitions[partition].block_start))
+            under_way.open = Parcel()
+
+    # --- the clock's part
+
+    async def tick(self) -> None:
+        """Send what has waited long enough, ask after silent partitions, mark what may be committed."""
+        now = time.monotonic()
+        self.outbox.poll()
+        self.outbox.check()
+        for partition, emission in self.aggregator.due(now):
+            self._send(partition, emission)
+        await self._look_for_idle(now)
+        self._mark()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            await self.tick()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _look_for_idle(self, now: float) -> None:
+        silent = [TP(self.topics.transactions, each) for each in self.aggregator.silent(now)]
+        if not silent:
+            return
+        for tp, end in (await self._consumer.highwaters(*silent)).items():
+            self._send(tp.partition, self.aggregator.confirm_idle(tp.partition, end))
+
+    def _mark(self) -> None:
+        for partition, under_way in self._under_way.items():
+            reached = None
+            while under_way.closed and under_way.closed[0][0].arrived:
+                reached = under_way.closed.popleft()[1]
+            if reached is not None:
+                metadata = msgspec.json.encode(_Metadata(reached.event_time_ms)).decode()
+                self._consumer.marks[TP(self.topics.transactions, partition)] = Mark(reached.offset, metadata)
+
+    async def finish(self, deadline_seconds: float) -> None:
+        """Fold nothing more; send what is new, wait for it, and commit what is whole."""
+        self._stopping = True
+        for partition, each in self.aggregator.partitions.items():
+            self._send(partition, each.flush())
+        await self.outbox.settle(deadline_seconds=deadline_seconds)
+        self._mark()
+        if self.assigned:
+            await self._consumer.commit()
+
+
+def _block_start(tp: TP, mark: Mark | None) -> BlockStart:
+    """Return where a partition's fold begins by what was committed.
+
+    Raises:
+        LogError: an offset committed without the newest event time before it.
+    """
+    if mark is None:
+        return BlockStart()
+    try:
+        return BlockStart(mark.offset, msgspec.json.decode(mark.metadata, type=_Metadata).M)
+    except msgspec.MsgspecError as error:
+        raise LogError(
+            f"{tp.topic}-{tp.partition}: offset {mark.offset} was committed without the newest event time before it "
+            f"({mark.metadata!r}); only aggregators may commit for this group. Delete the group's offsets to fold "
+            "the log from its start"
+        ) from error

@@ -1,0 +1,48 @@
+"""The Faust application of a service: a group of workers over one topic, read through the batch transport."""
+
+from pathlib import Path
+from tempfile import mkdtemp
+
+import faust
+
+from earlywarn.adapters.kafka.batch_transport import BatchSchema, Positions, Transport
+from earlywarn.adapters.kafka.connection import broker_list, faust_connection
+from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
+
+TRANSPORT = "earlywarn-batch"
+_BUFFERED_POLLS = 4
+
+
+def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positions: Positions) -> faust.App:
+    """Return an application that reads from where `positions` says. It stores nothing and serves nothing itself."""
+    app = faust.App(
+        group,
+        broker=[f"{TRANSPORT}://{broker}" for broker in broker_list(kafka)],
+        broker_request_timeout=float(kafka.request_timeout_seconds),
+        broker_session_timeout=float(kafka.session_timeout_seconds),
+        **faust_connection(kafka),
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        datadir=Path(mkdtemp(prefix="earlywarn-")),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=_BUFFERED_POLLS,
+        consumer_max_fetch_size=kafka.fetch_bytes,
+        consumer_group_instance_id=None,
+        broker_commit_interval=service.commit_seconds,
+        broker_heartbeat_interval=kafka.session_timeout_seconds / 6,
+        broker_rebalance_timeout=float(kafka.session_timeout_seconds),
+    )
+    transport = app.transport
+    if not isinstance(transport, Transport):
+        raise TypeError(f"{TRANSPORT} is {type(transport)}: the package's entry points are not installed")
+    transport.positions = positions
+    return app
+
+
+def batch_topic(app: faust.App, name: str) -> faust.TopicT:
+    """Return a topic whose messages are lists of record batches."""
+    return app.topic(name, schema=BatchSchema())

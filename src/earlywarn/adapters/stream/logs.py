@@ -1,0 +1,46 @@
+"""Logs of a service: one line each on stderr, and no flood while a broker is gone."""
+
+import logging
+import sys
+import time
+
+_REPEAT_SECONDS = 10.0
+_TEMPLATES_LIMIT = 1_000
+_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+class RateLimit(logging.Filter):
+    """Lets a message of the same place and wording through once in ten seconds, and tells how many it held back."""
+
+    def __init__(self, seconds: float = _REPEAT_SECONDS) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record may pass."""
+        if record.levelno < logging.WARNING:
+            return True
+        key, now = (record.name, str(record.msg)), time.monotonic()
+        since, held = self._seen.get(key, (now - self._seconds, 0))
+        if now - since < self._seconds:
+            self._seen[key] = (since, held + 1)
+            return False
+        if len(self._seen) >= _TEMPLATES_LIMIT:
+            self._seen.clear()
+        self._seen[key] = (now, 0)
+        if held:
+            record.msg = f"{record.msg} (and {held} more like this)"
+        return True
+
+
+def configure_logs(level: str) -> None:
+    """Send this process's logs to stderr; libraries from WARNING on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(RateLimit())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -1,0 +1,201 @@
+"""The first fold over a live log: what an aggregator does with batches of records, without a broker or a clock.
+
+Each assigned source partition is a `BlockFold` and the position in the log up to which it has read. Time is an
+argument (`now_seconds`, of any clock that does not go back); it decides only when something is sent and when a
+partition is called idle, never what a block holds.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from earlywarn.aggregation.block import BlockFold, Rejected
+from earlywarn.aggregation.intake import decode
+from earlywarn.aggregation.partial import Partial
+from earlywarn.application.compose import Run
+from earlywarn.domain.reject import Reject
+
+CONTROL_HEADER = "earlywarn-control"
+END = b"end"
+RECEIVED_HEADER = "received_at"
+"""Epoch milliseconds of the first receipt, on records that are replayed."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Batch(Protocol):
+    """Neighbouring records of a partition as columns; see `adapters.kafka.record_batch.RecordBatch`."""
+
+    @property
+    def start(self) -> int:
+        """Log position before the records."""
+
+    @property
+    def next(self) -> int:
+        """Log position behind them."""
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Offsets, ascending."""
+
+    @property
+    def values(self) -> Sequence[bytes | None]:
+        """Values."""
+
+    @property
+    def timestamps_ms(self) -> Sequence[int] | int:
+        """The log's times."""
+
+    @property
+    def headers(self) -> Sequence[Headers] | None:
+        """Headers, if any record has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was not accepted, with its original bytes; `index` is its place in a batched record."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+    received_ms: int
+    reject: Reject
+    index: int = 0
+
+
+@dataclass(slots=True)
+class Emission:
+    """What is to be sent, dead letters first, and whether a block was sealed by it."""
+
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    partials: list[Partial] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStart:
+    """Where a block begins, and the newest event time before it: enough to fold it again."""
+
+    offset: int = 0
+    event_time_ms: int | None = None
+
+
+class SourcePartition:
+    """One source partition: position in the log, open block, news not yet sent."""
+
+    def __init__(self, fold: BlockFold, now_seconds: float) -> None:
+        self.fold = fold
+        self.position = fold.position
+        self.idle = False
+        self.heard_seconds = now_seconds
+        self.news_seconds: float | None = None
+
+    @property
+    def block_start(self) -> BlockStart:
+        """Return where the open block begins."""
+        return BlockStart(self.fold.block * self.fold.parameters.block_size, self.fold.block_event_time_ms)
+
+    def take(self, batch: Batch, now_seconds: float) -> Emission:
+        """Fold a batch that starts at `position`."""
+        emission = Emission()
+        if batch.headers is None:
+            self._add(batch, 0, len(batch.offsets), batch.timestamps_ms, emission)
+        else:
+            self._take_with_headers(batch, batch.headers, emission)
+        self.position = batch.next
+        self.heard_seconds = now_seconds
+        if batch.offsets:
+            self.idle = False
+            if self.news_seconds is None:
+                self.news_seconds = now_seconds
+        return emission
+
+    def flush(self, *, idle: bool = False) -> Emission:
+        """Return what is new in the open block, or say that the partition is idle."""
+        self.news_seconds = None
+        self.idle = self.idle or idle
+        partial = self.fold.flush(idle=idle)
+        return Emission(partials=[] if partial is None else [partial])
+
+    def _take_with_headers(self, batch: Batch, headers: Sequence[Headers], emission: Emission) -> None:
+        """Fold runs of plain records, and what stands between them."""
+        times = batch.timestamps_ms
+        received = [times] * len(headers) if isinstance(times, int) else list(times)
+        start = 0
+        for at, pairs in enumerate(headers):
+            if not pairs:
+                continue
+            named = dict(pairs)
+            received[at] = _time_of(named.get(RECEIVED_HEADER), received[at])
+            if named.get(CONTROL_HEADER) == END:
+                self._add(batch, start, at, received, emission)
+                emission.partials += self.fold.end(batch.offsets[at])
+                start = at + 1
+        self._add(batch, start, len(headers), received, emission)
+
+    def _add(self, batch: Batch, start: int, stop: int, received_ms: Sequence[int] | int, emission: Emission) -> None:
+        if start == stop:
+            return
+        offsets, values = batch.offsets[start:stop], batch.values[start:stop]
+        times = received_ms if isinstance(received_ms, int) else received_ms[start:stop]
+        sealed, rejected = self.fold.add(offsets, decode(values), times)
+        emission.partials += sealed
+        emission.dead_letters += [self._dead_letter(each, offsets, values, times) for each in rejected]
+
+    def _dead_letter(
+        self, rejected: Rejected, offsets: Sequence[int], values: Sequence[bytes | None], times: Sequence[int] | int
+    ) -> DeadLetter:
+        at = bisect_left(offsets, rejected.offset)
+        received_ms = times if isinstance(times, int) else times[at]
+        return DeadLetter(self.fold.partition, rejected.offset, values[at], received_ms, rejected.reject)
+
+
+class Aggregator:
+    """The assigned partitions of one worker."""
+
+    def __init__(self, run: Run, *, flush_seconds: float, idle_seconds: float) -> None:
+        self._run = run
+        self._flush_seconds = flush_seconds
+        self._idle_seconds = idle_seconds
+        self.partitions: dict[int, SourcePartition] = {}
+
+    def assign(self, starts: Mapping[int, BlockStart], partitions: int, now_seconds: float) -> None:
+        """Forget all blocks and begin those of `starts`; the topic has `partitions` partitions now."""
+        self.partitions = {
+            partition: SourcePartition(
+                self._run.block_fold(partition, partitions, position=start.offset, event_time_ms=start.event_time_ms),
+                now_seconds,
+            )
+            for partition, start in starts.items()
+        }
+
+    def due(self, now_seconds: float) -> list[tuple[int, Emission]]:
+        """Return, by partition, what has waited for a flush interval."""
+        return [
+            (partition, each.flush())
+            for partition, each in self.partitions.items()
+            if each.news_seconds is not None and now_seconds - each.news_seconds >= self._flush_seconds
+        ]
+
+    def silent(self, now_seconds: float) -> list[int]:
+        """Return the partitions that may be idle: nothing came for the idle time, and it was not said yet."""
+        return [
+            partition
+            for partition, each in self.partitions.items()
+            if not each.idle and now_seconds - each.heard_seconds >= self._idle_seconds
+        ]
+
+    def confirm_idle(self, partition: int, end_offset: int) -> Emission:
+        """Say that a partition is idle, if `end_offset`, asked for just now, is where it stands."""
+        each = self.partitions.get(partition)
+        if each is None or each.idle or each.position != end_offset:
+            return Emission()
+        return each.flush(idle=True)
+
+
+def _time_of(value: bytes | None, otherwise: int) -> int:
+    """Return the time of a header; the log's own where it is absent or no number."""
+    try:
+        return int(value) if value else otherwise
+    except ValueError:
+        return otherwise

@@ -1,16 +1,17 @@
 """The aggregator: folds transactions into partials. `python services/aggregator`; settings as in docs/settings.md."""
 
+import asyncio
 import os
 from pathlib import Path
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
-from earlywarn.adapters.stream.lifecycle import Broker, live, run
+from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
-from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.aggregator import Aggregator
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import load
@@ -21,21 +22,24 @@ async def main() -> None:
     path = os.environ.get("EARLYWARN_CONFIG")
     ready = compose(load(Path(path) if path else None, os.environ))
     settings = ready.settings
-    service = settings.service
+    service, kafka = settings.service, settings.kafka
     configure_logs(service.log_level)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    worker = AggregatorService(
-        Aggregator(ready, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds),
-        Outbox(confluent_connection(settings.kafka)),
-        topics,
-        panels_of=(frozenset(each.panel.id for each in ready.panels),),
-        unacknowledged_bytes=service.unacknowledged_bytes,
-    )
-    app = faust_app(f"{settings.topics.prefix}{settings.run}.aggregator", settings.kafka, service, worker)
-    worker.attach(app, batch_topic(app, topics.transactions))
-    broker = Broker(settings.kafka)
-    conditions = {"assigned": lambda: worker.assigned, "connected to a broker": lambda: broker.answers}
-    await live(app, worker, broker, Probes(service.host, service.port, conditions))
+
+    async def assemble() -> Assembled:
+        manifest = await asyncio.to_thread(check_manifest, ready)
+        worker = AggregatorService(
+            Aggregator(ready, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds),
+            Outbox(confluent_connection(kafka)),
+            topics,
+            panels_of=manifest.panels_of,
+            unacknowledged_bytes=service.unacknowledged_bytes,
+        )
+        app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
+        worker.attach(app, batch_topic(app, topics.transactions))
+        return Assembled(app, worker, {"assigned": lambda: worker.assigned})
+
+    await live(kafka, service, assemble)
 
 
 run(main)

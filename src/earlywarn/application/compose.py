@@ -1,5 +1,6 @@
 """The composition root of a run without adapters: settings in, folds out. Embedded mode and services share it."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import msgspec
@@ -41,8 +42,8 @@ class Run:
             event_time_ms=event_time_ms,
         )
 
-    def run_fold(self, partitions: int) -> RunFold:
-        """Return the second fold, for all panels of the run."""
+    def run_fold(self, partitions: int, panels: Container[str] | None = None) -> RunFold:
+        """Return the second fold over so many source partitions, for all panels of the run or those of `panels`."""
         letterhead = Letterhead(
             run=self.settings.run,
             exercise=self.settings.exercise,
@@ -59,7 +60,7 @@ class Run:
 
         fold = self.settings.fold
         return RunFold(
-            [each.panel for each in self.panels],
+            [each.panel for each in self.panels if panels is None or each.panel.id in panels],
             PartialsFold(partitions=partitions, lateness_seconds=fold.lateness_seconds),
             revision_horizon_days=fold.revision_horizon_days,
             coverage=self.settings.coverage,

@@ -148,10 +148,15 @@ def equip(settings: PanelSettings) -> EquippedPanel:
 
 
 def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_version: str) -> str:
-    """Return a short hash of everything that decides what a run publishes, except the data."""
+    """Return a short hash of everything that decides what a run publishes, except the data.
+
+    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree.
+    """
+    fold = msgspec.to_builtins(settings.fold)
+    del fold["block_size"]
     plain = {
         "model": model_version,
-        "fold": msgspec.to_builtins(settings.fold),
+        "fold": fold,
         "coverage": msgspec.to_builtins(settings.coverage),
         "detection": msgspec.to_builtins(settings.detection),
         "alerts": msgspec.to_builtins(settings.alerts),

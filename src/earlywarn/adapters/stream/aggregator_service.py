@@ -21,6 +21,7 @@ from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.adapters.stream.failure import Failure
 from earlywarn.application.aggregator import Aggregator, BlockStart, Emission
 from earlywarn.errors import LogError
 
@@ -71,6 +72,7 @@ class AggregatorService:
         self._under_way: dict[int, _UnderWay] = {}
         self._app: faust.App | None = None
         self._stopping = False
+        self._failure = Failure()
 
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
         """Make the agent of this worker in a Faust application."""
@@ -79,8 +81,9 @@ class AggregatorService:
         @app.agent(topic)
         async def aggregate(stream: faust.StreamT[list[RecordBatch]]) -> None:
             async for batches in stream:
-                for batch in batches:
-                    await self._take(batch)
+                with self._failure.noted():
+                    for batch in batches:
+                        await self._take(batch)
 
     # --- assignment
 
@@ -155,7 +158,18 @@ class AggregatorService:
         self._mark()
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled, or something fails."""
+        ticking = asyncio.create_task(self._tick_on())
+        failing = asyncio.create_task(self._failure.raised())
+        try:
+            done, _ = await asyncio.wait([ticking, failing], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            ticking.cancel()
+            failing.cancel()
+
+    async def _tick_on(self) -> None:
         while True:
             await self.tick()
             await asyncio.sleep(_TICK_SECONDS)

@@ -10,8 +10,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import faust
@@ -21,7 +22,7 @@ from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.stream.probes import Probes
-from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
 from earlywarn.errors import EarlywarnError, LogError
 
 _log = logging.getLogger(__name__)
@@ -83,8 +84,17 @@ class Broker:
             answered = answers
 
 
-async def live(app: faust.App, worker: Worker, broker: Broker, probes: Probes) -> None:
-    """Run an application from its start to its end.
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A service put together: its application, what works in it, and what must hold for it to be ready."""
+
+    app: faust.App
+    worker: Worker
+    conditions: Mapping[str, Callable[[], bool]]
+
+
+async def live(kafka: KafkaSettings, service: ServiceSettings, assemble: Callable[[], Awaitable[Assembled]]) -> None:
+    """Wait for a broker, assemble the service, and run it from its start to its end.
 
     Raises:
         EarlywarnError: why it cannot go on.
@@ -93,8 +103,11 @@ async def live(app: faust.App, worker: Worker, broker: Broker, probes: Probes) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
-    async with probes:
+    broker = Broker(kafka)
+    conditions: dict[str, Callable[[], bool]] = {"connected to a broker": lambda: broker.answers}
+    async with Probes(service.host, service.port, conditions) as probes:
         _log.info("probes on http://%s:%d", probes.host, probes.port)
+        conditions["assembled"] = lambda: False
         stop = asyncio.create_task(told_to_stop.wait())
         answers = asyncio.create_task(broker.wait())
         await asyncio.wait([stop, answers], return_when=asyncio.FIRST_COMPLETED)
@@ -102,26 +115,34 @@ async def live(app: faust.App, worker: Worker, broker: Broker, probes: Probes) -
             answers.cancel()
             return
         answers.result()
-        await app.start()
+        assembled = await assemble()
+        await assembled.app.start()
         _spare_the_collector()
-        tasks = [
-            asyncio.create_task(worker.run()),
-            asyncio.create_task(broker.watch()),
-            asyncio.create_task(app.wait_until_stopped()),
-        ]
-        try:
-            done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            if stop in done:
-                _log.info("told to stop: finishing")
-                await worker.finish(_FINISH_SECONDS)
-            for task in done - {stop}:
-                task.result()
-                raise app.crash_reason or LogError("the application stopped by itself; see the log before this line")
-        finally:
-            for task in tasks:
-                task.cancel()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(app.stop(), _LEAVE_SECONDS)
+        conditions |= assembled.conditions
+        del conditions["assembled"]
+        await _work(assembled.app, assembled.worker, broker, stop)
+
+
+async def _work(app: faust.App, worker: Worker, broker: Broker, stop: asyncio.Task[bool]) -> None:
+    """Work until told to stop, then finish; or until something fails."""
+    tasks = [
+        asyncio.create_task(worker.run()),
+        asyncio.create_task(broker.watch()),
+        asyncio.create_task(app.wait_until_stopped()),
+    ]
+    try:
+        done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        if stop in done:
+            _log.info("told to stop: finishing")
+            await worker.finish(_FINISH_SECONDS)
+        for task in done - {stop}:
+            task.result()
+            raise app.crash_reason or LogError("the application stopped by itself; see the log before this line")
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(app.stop(), _LEAVE_SECONDS)
 
 
 def _spare_the_collector() -> None:

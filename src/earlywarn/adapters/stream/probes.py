@@ -20,13 +20,16 @@ Condition = Callable[[], bool]
 
 
 class Probes:
-    """Answers on host:port while it is entered; `port` is the one taken (0 asks for a free one)."""
+    """Answers on host:port while it is entered; `port` is the one taken (0 asks for a free one).
+
+    `conditions` may change meanwhile.
+    """
 
     def __init__(
         self, host: str, port: int, conditions: Mapping[str, Condition], *, registry: CollectorRegistry = REGISTRY
     ) -> None:
         self.host, self.port = host, port
-        self._conditions = dict(conditions)
+        self._conditions = conditions
         self._registry = registry
         self._beat = time.monotonic()
         self._runner: web.AppRunner | None = None

@@ -1,0 +1,63 @@
+"""The detector: folds partials into aggregates and alerts. `python services/detector`; settings: docs/settings.md."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.manifest import check_manifest
+from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.outage import Outages
+from earlywarn.adapters.redis.projection import RedisProjection
+from earlywarn.adapters.snapshots.folder import FolderSnapshots
+from earlywarn.adapters.stream.detector_service import DetectorService
+from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
+from earlywarn.adapters.stream.lifecycle import Assembled, live, run
+from earlywarn.adapters.stream.logs import configure_logs
+from earlywarn.adapters.stream.projector import Projector, records_of
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import load
+
+
+async def main() -> None:
+    """Compose the service and live its life."""
+    path = os.environ.get("EARLYWARN_CONFIG")
+    ready = compose(load(Path(path) if path else None, os.environ))
+    settings = ready.settings
+    service, kafka = settings.service, settings.kafka
+    configure_logs(service.log_level)
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    group = f"{topics.prefix}{topics.run}.detector"
+
+    async def assemble() -> Assembled:
+        manifest = await asyncio.to_thread(check_manifest, ready)
+        projection = RedisProjection(
+            connect(settings.redis),
+            topics,
+            stream_length=settings.redis.stream_length,
+            outages=Outages("redis.url"),
+        )
+        projector = Projector(projection, records_of(kafka, topics))
+        worker = DetectorService(
+            new_fold=lambda q: ready.run_fold(manifest.transactions_partitions, manifest.panels_of[q]),
+            new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
+            store=FolderSnapshots(Path(settings.snapshots.url) / topics.run, kept=settings.snapshots.kept),
+            topics=topics,
+            snapshots=settings.snapshots,
+            on_assigned=projector.own,
+        )
+        app = faust_app(group, kafka, service, worker)
+        worker.attach(app, batch_topic(app, topics.partials))
+        conditions = {
+            "assigned": lambda: worker.assigned,
+            "caught up": lambda: worker.caught_up,
+            "writing Redis": lambda: projector.works,
+        }
+        return Assembled(app, worker, conditions)
+
+    await live(kafka, service, assemble)
+
+
+run(main)

@@ -1,0 +1,30 @@
+"""The first error of an agent. Faust would log it and start the agent anew behind the message it failed on."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Failure:
+    """Notes an error where it happens, and raises it where the service waits."""
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+        self._event = asyncio.Event()
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note what the block raises, and let it through."""
+        try:
+            yield
+        except Exception as error:
+            if self._error is None:
+                self._error = error
+                self._event.set()
+            raise
+
+    async def raised(self) -> None:
+        """Wait for an error and raise it; else wait for ever."""
+        await self._event.wait()
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,66 @@
+"""Keeps Redis up to date with what is published: a task beside the fold, which never waits for it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+
+from aiokafka.errors import KafkaError
+
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_reader import read_partition
+from earlywarn.adapters.redis.layout import TopicKind
+from earlywarn.adapters.redis.projection import RecordSource, RedisProjection, project_run
+from earlywarn.adapters.redis.records import Record
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import EarlywarnError
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 5.0
+
+
+def records_of(kafka: KafkaSettings, topics: RunTopics, *, to_end: bool = False) -> RecordSource:
+    """Return what reads a run's aggregates and alerts for the projection."""
+
+    async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
+        topic = getattr(topics, kind)
+        async for batches in read_partition(kafka, topic, partition, position, to_end=to_end):
+            yield [record for batch in batches for record in zip(batch.offsets, batch.values, strict=True)]
+
+    return read
+
+
+class Projector:
+    """Projects the partitions that this worker owns, for as long as it does."""
+
+    def __init__(self, projection: RedisProjection, read: RecordSource) -> None:
+        self.trouble = ""
+        self._projection = projection
+        self._read = read
+        self._task: asyncio.Task[None] | None = None
+
+    def own(self, partitions: Sequence[int]) -> None:
+        """Project these partitions from now on, and no others."""
+        self.stop()
+        if partitions:
+            self._task = asyncio.create_task(self._project(list(partitions)))
+
+    def stop(self) -> None:
+        """Project nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    @property
+    def works(self) -> bool:
+        """Return whether Redis takes what it is given."""
+        return not self.trouble and not self._projection.outages.seconds
+
+    async def _project(self, partitions: list[int]) -> None:
+        while True:
+            try:
+                await project_run(self._projection, partitions, self._read)
+            except (EarlywarnError, KafkaError) as error:
+                self.trouble = str(error)
+                _log.error("Redis is not kept up to date: %s", error)
+            await asyncio.sleep(_RETRY_SECONDS)
+            self.trouble = ""

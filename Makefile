@@ -14,7 +14,7 @@ SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src services -ty
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test unit lint types audit bench docs lock clean
+.PHONY: help demo test unit lint types audit bench docs lock clean up down stack-programs
 help: ## List the chores
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -40,7 +40,7 @@ demo: $(VENV)/.wheel ## Run the Swiss sample through folds and models, and open 
 
 test: lint types unit ## Everything that must hold: lint, types, tests against the built wheel
 
-unit: $(VENV)/.dev $(VENV)/.wheel ## The tests alone
+unit: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The tests alone
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(or $(ARGS),tests --pyargs earlywarn)
 
 lint: $(VENV)/.dev ## ruff, formatting, import contracts
@@ -51,6 +51,17 @@ lint: $(VENV)/.dev ## ruff, formatting, import contracts
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
+
+# Java, Maven, redis-server and the broker's jars: installed where they are lacking, or named.
+stack-programs:
+	@$(PYTHON) deploy/local/prerequisites.py
+
+PROBE_PORT ?= 8081
+up: $(VENV)/.wheel stack-programs ## Start Kafka, Redis and the services on this machine (docs/operations/local-stack.md)
+	@$(BIN)/python deploy/local/stack.py up --probe-port $(PROBE_PORT)
+
+down: $(VENV)/.runtime ## Stop them; DATA=remove removes what they keep
+	@$(BIN)/python deploy/local/stack.py down $(if $(filter remove,$(DATA)),--remove-data)
 
 audit: $(VENV)/.dev ## Known vulnerabilities in the locked dependencies
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/dev.lock

@@ -10,3 +10,5 @@ from hypothesis import settings  # noqa: E402  # the environment is set before a
 settings.register_profile("default", deadline=None, max_examples=60, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=1_500)
 settings.load_profile("default")
+
+pytest_plugins = ["stack_fixtures"]

@@ -154,7 +154,7 @@ def test_transactions_out_of_order_are_sorted_on_request(earlywarn: Command, tmp
     ]  # fmt: skip
     (tmp_path / "tx.jsonl").write_text("\n".join(lines))
     plain = earlywarn("run", tmp_path / "tx.jsonl", "--out", tmp_path / "plain", "--no-report")
-    assert "--sort" in plain.stdout
+    assert "--sort" in plain.stderr
     finished = earlywarn("run", tmp_path / "tx.jsonl", "--out", tmp_path / "sorted", "--sort", "--no-report", "--json")
     assert json.loads(finished.stdout)["transactions"] == 240
     assert json.loads(finished.stdout)["rejected"] == {}

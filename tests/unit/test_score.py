@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earlywarn.adapters.series_csv import read_series, score_file
+from earlywarn.adapters.series_csv import HELD_ROWS, read_series, score_file
 from earlywarn.application.score import PROBLEMS_KEPT, ProblemCounter, ScoreSummary, SeriesRow
 from earlywarn.errors import InputError
 
@@ -34,7 +34,8 @@ def score(path: Path) -> tuple[list[list[str]], ScoreSummary]:
 
 
 def seconds(folder: Path, *timestamps: str) -> list[float]:
-    return [row.seconds for row in read_series(write(folder, "".join(f"{each},1\n" for each in timestamps)))]
+    """Return what each timestamp means, alone in a file."""
+    return [row.seconds for each in timestamps for row in read_series(write(folder, f"{each},1\n"))]
 
 
 def test_every_row_comes_out_in_order_as_it_was_with_its_score(tmp_path: Path) -> None:
@@ -66,31 +67,74 @@ def test_a_bad_row_is_reported_keeps_its_place_and_touches_no_other_score(tmp_pa
     assert [row[2] for row in rows[10:15]] == [""] * 5
     assert (summary.rows, summary.scored, summary.bad) == (65, 60, 5)
     assert summary.problems == (
-        f"{path}:12:'':the value is missing",
-        f"{path}:13:'yesterday':no timestamp; expected ISO 8601 or epoch seconds",
-        f"{path}:14:'NaN':no finite number",
-        f"{path}:15:'high':no finite number",
-        f"{path}:16:'alone':1 columns, expected timestamp and value",
+        f"{path}:12: value: is missing",
+        f"{path}:13: timestamp: 'yesterday' is no timestamp; expected ISO 8601 or epoch seconds",
+        f"{path}:14: value: 'NaN' is no finite number",
+        f"{path}:15: value: 'high' is no finite number",
+        f"{path}:16: row: 'alone' has 1 columns; expected timestamp and value",
     )
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "the file is empty"),
-        ("timestamp,value\n", "the file is empty"),
-        ("timestamp,value\n2020-01-01,x\n", ":2:'x':no finite number"),
-        ("a,b,c\n2020-01-01,1,2\n", None),
-        ("when,timestamp,what\n1,2,3\n", "no column for a value"),
+        ("", "no row is there"),
+        ("timestamp,value\n", "no row is there"),
+        ("timestamp,value\n2020-01-01,x\n", ":2: value: 'x' is no finite number"),
+        ("a,b\n2020-01-01,1\n", ":1: timestamp and value: no such column in the header 'a,b'"),
+        ("date;wert\n2020-01-01;1\n", ":1: value: no such column in the header 'date;wert'"),
+        ("when,timestamp,what\n1,2,3\n", ":1: value: no such column"),
     ],
 )
-def test_nothing_to_score_is_an_input_error(tmp_path: Path, text: str, reason: str | None) -> None:
-    path = write(tmp_path, text)
-    if reason is None:  # unknown names: the first two columns are taken
-        assert score(path)[1].scored == 1
-        return
+def test_nothing_to_score_is_an_input_error_and_writes_nothing(tmp_path: Path, text: str, reason: str) -> None:
+    out = io.StringIO()
     with pytest.raises(InputError, match=reason):
-        score_file(path, io.StringIO())
+        score_file(write(tmp_path, text), out)
+    assert out.getvalue() == ""
+
+
+def test_a_file_of_rubbish_is_given_up_with_bounded_memory(tmp_path: Path) -> None:
+    """Rows are held back until one can be used, but not for ever: then they are written without a score."""
+    rows, summary = score(write(tmp_path, "timestamp,value\n" + "x,1\n" * (HELD_ROWS + 500) + "2020-01-01,1\n"))
+    assert (summary.rows, summary.scored) == (HELD_ROWS + 501, 1)
+    assert len(rows) == HELD_ROWS + 501
+
+
+def test_times_that_do_not_ascend_are_problems_and_not_scored(tmp_path: Path) -> None:
+    """Backward and double times keep their places; the rows after them are scored as if they were not there."""
+    lines = series(60)
+    clean, _ = score(write(tmp_path, "\n".join(lines)))
+    disordered = [*lines[:20], lines[5], lines[19], *lines[20:]]
+    path = write(tmp_path, "\n".join(disordered))
+    rows, summary = score(path)
+    assert rows[:20] + rows[22:] == clean
+    assert [row[2] for row in rows[20:22]] == ["", ""]
+    first, second = (line.split(",")[0] for line in (lines[5], lines[19]))
+    advice = "sort the file by time, each time once"
+    assert summary.problems == (
+        f"{path}:21: timestamp: '{first}' is earlier than the row above; {advice}",
+        f"{path}:22: timestamp: '{second}' is the same time as in the row above; {advice}",
+    )
+
+
+@pytest.mark.parametrize("minutes", [5, 30, 60])
+def test_the_hour_that_local_clocks_show_twice_is_no_disorder(tmp_path: Path, minutes: int) -> None:
+    """Set back by an hour, clocks without an offset show an hour again; a third time is a mistake."""
+    night = datetime(2019, 10, 27)  # noqa: DTZ001  # local time, as such files have it
+    step = timedelta(minutes=minutes)
+    until_three = [night + at * step for at in range(180 // minutes)]
+    again = until_three[-60 // minutes :]
+    after = [until_three[-1] + at * step for at in range(1, 20)]
+    _, summary = score(write(tmp_path, "".join(f"{each},1\n" for each in (*until_three, *again, *after))))
+    assert summary.bad == 0
+    _, summary = score(write(tmp_path, "".join(f"{each},1\n" for each in (*until_three, *again, *again, *after))))
+    assert summary.bad == 60 // minutes
+
+
+def test_with_an_offset_the_instant_decides_the_order(tmp_path: Path) -> None:
+    clock = ["02:00:00+02:00", "02:30:00+02:00", "02:00:00+01:00", "02:30:00+01:00"]
+    path = write(tmp_path, "".join(f"2019-10-27T{each},1\n" for each in [*clock, clock[0]]))
+    assert [line.split(":")[1] for line in score(path)[1].problems] == ["5"]
 
 
 def test_a_header_is_optional_and_its_names_are_followed(tmp_path: Path) -> None:
@@ -119,7 +163,7 @@ def test_timestamps_of_every_kind_mean_the_local_time_they_show(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "text", ["t;v\r\n2020-01-01;1,5\r\n", "\ufefft\tv\n2020-01-01\t1.5", 'x|v\n2020-01-01|"1.5"\n\n']
+    "text", ["ts;y\r\n2020-01-01;1,5\r\n", "\ufeffts\ty\n2020-01-01\t1.5", 'ds|y\n2020-01-01|"1.5"\n\n']
 )
 def test_separators_line_ends_marks_and_quotes(tmp_path: Path, text: str) -> None:
     assert [row.number for row in read_series(write(tmp_path, text))] == [1.5]
@@ -139,7 +183,7 @@ def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
 def test_problems_kept_are_bounded_and_all_are_counted() -> None:
     counter = ProblemCounter("f.csv")
     for line in range(PROBLEMS_KEPT + 5):
-        counter.add(SeriesRow(line, "", "", problem="'':the value is missing"))
+        counter.add(SeriesRow(line, "", "", problem="value: is missing"))
     summary = counter.summary()
     assert (summary.bad, len(summary.problems)) == (PROBLEMS_KEPT + 5, PROBLEMS_KEPT)
 

@@ -1,7 +1,12 @@
-"""A panel for inputs that come without a configuration: what their first records say of themselves."""
+"""A panel for inputs that come without a configuration: what their first records say of themselves.
 
-from collections.abc import Sequence
+What they do not say is assumed, and each assumption is handed out, so that it can be told.
+"""
+
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,23 +15,51 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
-from earlywarn.domain.region import RegionTree
+from earlywarn.domain.region import ONLINE, RegionTree
 from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.reference.classifications import available, load_classification
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.zones import country_defaults
 
+FALLBACK_CURRENCY = "EUR"
+FALLBACK_TIME_ZONE = "UTC"
 _BATCHES_LOOKED_AT = 3
 _MOST = 0.9
+_HALF = 0.5
+_COUNTRIES_NAMED = 3
+_SEVERAL_ZONES = frozenset({"ES", "PT", "US"})  # of the countries in reference/zones.csv, those with several clocks
+
+
+class Assumption(msgspec.Struct, frozen=True):
+    """Something a run takes for granted: which setting, the value taken (empty: none), and why, in words."""
+
+    setting: str
+    value: str
+    reason: str
+
+    def in_words(self) -> str:
+        """Return the assumption as one line.
+
+        >>> Assumption("currency", "EUR", "the input names none (--currency)").in_words()
+        'assumed: currency EUR; the input names none (--currency)'
+        """
+        return f"assumed: {self.setting} {self.value or 'unknown'}; {self.reason}"
+
+
+class Inferred(NamedTuple):
+    """The settings of a panel, and what of them was assumed."""
+
+    panel: PanelSettings
+    assumed: tuple[Assumption, ...]
 
 
 class _Look(msgspec.Struct):
-    """What the first records hold."""
+    """What the first records hold. `places` are region codes with the countries that the records state."""
 
     countries: list[str] = []
     currencies: list[str] = []
-    regions: list[str] = []
+    places: list[tuple[str, str]] = []
     sectors: list[str] = []
     mccs: int = 0
     records: int = 0
@@ -39,57 +72,86 @@ def infer_panel(
     currency: str | None = None,
     time_zone: str | None = None,
     region_level: int | None = None,
-) -> PanelSettings:
+    name: str | None = None,
+) -> Inferred:
     """Return the settings of one panel that takes everything in `inputs`; what is given is not guessed.
 
     Inputs without a readable record give a panel that takes anything, so that the run can say why it took nothing.
     """
     look = _look(inputs)
     if not look.records:
-        return PanelSettings(
+        panel = PanelSettings(
             id="panel",
-            currency=currency or "EUR",
-            time_zone=time_zone or "UTC",
+            name=name or _name_of(inputs),
+            currency=currency or FALLBACK_CURRENCY,
+            time_zone=time_zone or FALLBACK_TIME_ZONE,
             region_level=None,
             any_region=True,
             classification="open",
         )
+        return Inferred(panel, ())
     tree = load_regions()
-    nuts = bool(look.regions) and _share_of_nuts(look.regions, tree) >= _MOST
+    nuts = _are_nuts(look, tree, country)
     countries = [country] if country else _countries(look, tree, nuts=nuts)
     first = countries[0] if countries else None
     defaults = country_defaults(first) if first else None
     cells = all(each.kind == "cells" for each in inputs)
     level = region_level
     if nuts and level is None:
-        levels = [tree.level_of(tree.recode(code)) for code in look.regions]
+        levels = [tree.level_of(tree.recode(code)) for code, _ in look.places]
         level = min((deep for deep in levels if deep is not None), default=2)
         level = min(level, 2) if not cells else level
-    return PanelSettings(
-        id=nuts_country(first) if first and len(countries) == 1 else "panel",
+    known = [nuts_country(code) for code in countries]
+    panel = PanelSettings(
+        id=known[0] if len(known) == 1 else "panel",
         countries=(),
-        name=tree.name(nuts_country(first)) if first and nuts_country(first) in tree and len(countries) == 1 else "",
-        currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else "EUR"),
-        time_zone=time_zone or (defaults.time_zone if defaults else "UTC"),
+        name=name or _name_of_countries(known, tree) or _name_of(inputs),
+        currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),
+        time_zone=time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE),
         holiday_countries=tuple(countries),
         region_level=level if nuts and not cells else None,  # type: ignore[arg-type]  # 0..3 by construction
         any_region=cells or not nuts,
         classification=_classification(look),
         resolution="day" if cells else "hour",
     )
+    usual = f"the usual one of {first}" if defaults else f"none is known of {first or 'no country'}"
+    assumed = []
+    if not countries:
+        reason = "the input names none, so no public holiday is known and each looks like a fall (--country)"
+        assumed.append(Assumption("country", "", reason))
+    if not currency and not look.currencies:
+        assumed.append(Assumption("currency", panel.currency, f"the input names none; {usual} (--currency)"))
+    if not time_zone and not cells and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
+        assumed.append(Assumption("time zone", panel.time_zone, f"{usual}; days begin at its midnight (--time-zone)"))
+    if not name and not countries:
+        assumed.append(Assumption("name", panel.name, "what texts call the panel (--name)"))
+    return Inferred(panel, tuple(assumed))
+
+
+def guessed_mappings(inputs: Sequence[InputFile]) -> Iterator[Assumption]:
+    """Yield the shipped mappings that were taken for files of foreign columns, each once."""
+    files: dict[str, list[str]] = {}
+    for each in inputs:
+        if each.guessed_mapping:
+            files.setdefault(each.guessed_mapping, []).append(each.name)
+    for mapping, names in files.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield Assumption("mapping", mapping, f"its columns are all in {names[0]}{more} (--mapping)")
 
 
 def _look(inputs: Sequence[InputFile]) -> _Look:
     look = _Look()
     for each in inputs:
+        has_currency = each.states("currency")
         for batch in islice(each.batches(), _BATCHES_LOOKED_AT):
             for record in _records(batch):
                 look.records += 1
                 if record.country:
                     look.countries.append(record.country)
-                look.currencies.append(record.currency)
-                if record.region:
-                    look.regions.append(record.region)
+                if has_currency:
+                    look.currencies.append(record.currency)
+                if record.region and record.region != ONLINE:
+                    look.places.append((record.region, record.country or ""))
                 if record.sector:
                     look.sectors.append(record.sector)
                 if isinstance(record, Transaction) and record.mcc:
@@ -107,11 +169,38 @@ def _records(batch: Batch) -> list[Transaction | Cell]:
     return [record for record in batch.records if isinstance(record, Transaction)]
 
 
+def _are_nuts(look: _Look, tree: RegionTree, country: str | None) -> bool:
+    """Return whether the regions are NUTS codes, of the countries that the records state.
+
+    Nearly all must be; of a country that is given half is enough: the rest are errors, and rejected as such.
+    """
+    if not look.places:
+        return False
+    codes = sum(_is_nuts(tree, code, stated) for code, stated in look.places)
+    return codes / len(look.places) >= (_HALF if country else _MOST)
+
+
+def _is_nuts(tree: RegionTree, code: str, stated: str) -> bool:
+    country = tree.country(tree.recode(code))
+    return country is not None and (not stated or nuts_country(stated) == country)
+
+
 def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
     found = {nuts_country(country) for country in look.countries}
     if not found and nuts:
-        found = {tree.country(tree.recode(code)) or "" for code in look.regions} - {""}
+        found = {tree.country(tree.recode(code)) or "" for code, _ in look.places} - {""}
     return sorted(found)
+
+
+def _name_of_countries(codes: Sequence[str], tree: RegionTree) -> str:
+    return ", ".join(map(tree.name, codes)) if len(codes) <= _COUNTRIES_NAMED else f"{len(codes)} countries"
+
+
+def _name_of(inputs: Sequence[InputFile]) -> str:
+    """Return what to call a panel of which only the files are known."""
+    names = [Path(each.name).name for each in inputs]
+    more = f" and {len(names) - 1} more {'file' if len(names) == 2 else 'files'}" if len(names) > 1 else ""
+    return f"{names[0]}{more}"
 
 
 def _classification(look: _Look) -> str:
@@ -131,7 +220,3 @@ def _classification(look: _Look) -> str:
 
 def _most_common(values: Sequence[str]) -> str:
     return max(sorted(set(values)), key=values.count, default="")
-
-
-def _share_of_nuts(codes: Sequence[str], tree: RegionTree) -> float:
-    return sum(tree.recode(code) in tree for code in codes) / len(codes)

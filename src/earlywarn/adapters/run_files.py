@@ -1,8 +1,9 @@
 """A run from files to files: what `earlywarn run` and `earlywarn demo` do."""
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import msgspec
 import earlywarn
 from earlywarn.adapters.feeds import DecodedBatch, feeds_of
 from earlywarn.adapters.files import InputFile, RejectsWriter
+from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
+from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
@@ -24,21 +27,23 @@ from earlywarn.domain.alert import Alert
 from earlywarn.domain.reject import Reject
 from earlywarn.errors import InputError
 
+_REJECTED_SHARE = 0.5
+"""From which share of rejected records on a run says so: its results stand on less than half of the input."""
+_DISORDER_SHARE = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run gave: the alerts' latest revisions in order of detection, and the summary as written."""
+    """What a run gave: the alerts' latest revisions in order of detection, and the summary as written.
+
+    `warnings` are for people: what makes the results doubtful. `report` is None if none was wanted.
+    """
 
     alerts: tuple[Alert, ...]
     summary: dict[str, object]
+    warnings: tuple[str, ...]
     out: Path
-
-    def rejected_share(self, reason: str) -> float:
-        """Return which share of all records was rejected for a reason."""
-        rejected, records = self.summary["rejected"], self.summary["records"]
-        if not isinstance(rejected, dict) or not isinstance(records, int) or not records:
-            return 0.0
-        return int(rejected.get(reason, 0)) / records
+    report: Path | None
 
 
 class _FileSink:
@@ -104,78 +109,113 @@ def run_files(
     received_ms: int | None = None,
     sort: bool = False,
     report: bool = True,
+    assumed: Sequence[Assumption] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> RunResult:
     """Run `inputs` to their end and write alerts, aggregates, divisions, rejects, summary and report to `out`.
 
     `received_ms` is the time against which "in the future" is judged (default: now; it stands in the
-    summary, so that a run can be repeated exactly). `sort` puts transactions in time order first.
+    summary, so that a run can be repeated exactly). `sort` puts transactions in time order first. `assumed` is
+    what the run takes for granted, for the summary and the report. Results of an earlier run are replaced when
+    the input has been read to the end, and left alone if the run breaks off.
 
     Raises:
-        InputError: not one record was accepted.
+        InputError: not one record was accepted (summary and rejects are there, and nothing else), an input is
+            damaged, or the results cannot be written.
     """
     started = time.perf_counter()
     if received_ms is None:
         received_ms = time.time_ns() // 1_000_000
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be made: {error.strerror}; choose another folder for the results") from error
-    feeds = feeds_of(inputs, run.panels[0].panel.calendar, sort_in=out if sort else None)
-    with (
-        RejectsWriter(out / "rejects.jsonl") as rejects,
-        AggregatesWriter(out / "aggregates.parquet") as aggregates,
-        DivisionsWriter(run, out / "divisions.parquet") as divisions,
-    ):
-        sink = _FileSink(run, out, aggregates, divisions, rejects, progress)
-        try:
-            fold = run_embedded(run, feeds, sink, received_ms=received_ms)
-        finally:
-            sink.close()
-    alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
-    summary: dict[str, object] = {
-        "earlywarn": earlywarn.__version__,
-        "run": run.settings.run,
-        "model_version": MODEL_VERSION,
-        "config_hash": run.fingerprint,
-        "inputs": [each.name for each in inputs],
-        "received_at": datetime.fromtimestamp(received_ms / 1000, UTC).isoformat(),
-        "panels": [each.panel.id for each in run.panels],
-        "first_day": sink.first_day[:10],
-        "last_day": sink.last_day[:10],
-        "records": sink.records,
-        "accepted_records": sink.records - rejects.total,
-        "transactions": fold.transactions,
-        "late_transactions": fold.late_transactions,
-        "rejected": dict(rejects.by_reason),
-        "rejected_not_listed": rejects.left_out,
-        "amounts_rounded": sum(feed.rounded for feed in feeds),
-        "aggregate_rows": aggregates.rows,
-        "revised_rows": sink.revised_rows,
-        "least_coverage": sink.least_coverage,
-        "alerts": _counts(alerts),
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    if sink.records == rejects.total:
+    with RunFolder(out, [each.path for each in inputs]) as folder:
+        draft = folder.draft
+        feeds = feeds_of(inputs, run.panels[0].panel.calendar, sort_in=draft if sort else None)
+        with (
+            RejectsWriter(draft / "rejects.jsonl") as rejects,
+            AggregatesWriter(draft / "aggregates.parquet") as aggregates,
+            DivisionsWriter(run, draft / "divisions.parquet") as divisions,
+        ):
+            sink = _FileSink(run, draft, aggregates, divisions, rejects, progress)
+            try:
+                fold = run_embedded(run, feeds, sink, received_ms=received_ms)
+            finally:
+                sink.close()
+        alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
+        warnings = tuple(_warnings(inputs, sink.records, rejects, sort=sort))
+        summary: dict[str, object] = {
+            "earlywarn": earlywarn.__version__,
+            "run": run.settings.run,
+            "model_version": MODEL_VERSION,
+            "config_hash": run.fingerprint,
+            "inputs": [each.name for each in inputs],
+            "received_at": datetime.fromtimestamp(received_ms / 1000, UTC).isoformat(),
+            "panels": [each.panel.id for each in run.panels],
+            "assumed": [msgspec.to_builtins(each) for each in assumed],
+            "warnings": list(warnings),
+            "first_day": sink.first_day[:10],
+            "last_day": sink.last_day[:10],
+            "records": sink.records,
+            "accepted_records": sink.records - rejects.total,
+            "transactions": fold.transactions,
+            "late_transactions": fold.late_transactions,
+            "rejected": dict(rejects.by_reason),
+            "rejected_not_listed": rejects.left_out,
+            "amounts_rounded": sum(feed.rounded for feed in feeds),
+            "aggregate_rows": aggregates.rows,
+            "revised_rows": sink.revised_rows,
+            "least_coverage": sink.least_coverage,
+            "alerts": alert_counts(alerts),
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        (draft / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+        usable = sink.records > rejects.total
+        if not usable:
+            for name in ("alerts.jsonl", "aggregates.parquet", "divisions.parquet"):
+                (draft / name).unlink()
+        elif report:
+            write_report(draft / "report.html", sink.report, summary)
+        folder.publish()
+    if not usable:
         raise InputError(_nothing(inputs, rejects, out))
-    if report:
-        write_report(out / "report.html", sink.report, summary)
-    return RunResult(alerts, summary, out)
+    return RunResult(alerts, summary, warnings, out, out / "report.html" if report else None)
 
 
-def _counts(alerts: Sequence[Alert]) -> dict[str, object]:
-    tops = [alert for alert in alerts if alert.parent is None]
+def alert_counts(alerts: Sequence[Alert]) -> dict[str, object]:
+    """Return how many alerts there are in all, and of these those that no wider one holds, each by kind and severity.
+
+    All figures of one of the two add up to its `episodes`.
+    """
+    return {
+        **_counted(alerts),
+        "within_wider": sum(alert.parent is not None for alert in alerts),
+        "without_parent": _counted([alert for alert in alerts if alert.parent is None]),
+    }
+
+
+def _counted(alerts: Sequence[Alert]) -> dict[str, object]:
     return {
         "episodes": len(alerts),
-        "without_parent": len(tops),
-        "open": sum(alert.status in {"open", "updated"} for alert in tops),
-        "by_kind": dict(sorted(Counter(alert.kind for alert in tops).items())),
-        "by_severity": dict(sorted(Counter(alert.severity for alert in tops).items())),
+        "open": sum(alert.status in {"open", "updated"} for alert in alerts),
+        "by_kind": dict(sorted(Counter(alert.kind for alert in alerts).items())),
+        "by_severity": dict(sorted(Counter(alert.severity for alert in alerts).items())),
     }
+
+
+def _warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, *, sort: bool) -> Iterator[str]:
+    """Yield what a reader must know of the input before trusting the results."""
+    if rejects.total > _REJECTED_SHARE * records:
+        per_cent = math.floor(1000 * rejects.total / records) / 10  # rounded down: 100 % means all
+        yield f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %); the first of each reason:"
+        yield from rejects.examples.values()
+        if len({each.kind for each in inputs}) > 1:
+            yield "the inputs are of two kinds, cells and transactions: run them apart, or with settings for both"
+    too_late = rejects.by_reason.get("too_late", 0)
+    if too_late > _DISORDER_SHARE * records and not sort:
+        yield f"{too_late:,} records were too late: if the input is not in time order, run it with --sort"
 
 
 def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out: Path) -> str:
     names = ", ".join(each.name for each in inputs)
-    reasons = ", ".join(f"{reason} {count}" for reason, count in rejects.by_reason.items()) or "they are empty"
-    return f"{names}: not one record could be used ({reasons}); see {out / 'rejects.jsonl'}"
+    if not rejects.total:
+        return f"{names}: there is no record in it; give files with rows after the header"
+    told = f"{names}: not one record could be used of {rejects.total:,}; see {out / 'rejects.jsonl'}"
+    return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values()])

@@ -4,6 +4,7 @@ A header is optional; without one the first two columns are taken, with one thos
 compressed (gzip, zstd) and separated by comma, semicolon, tab or bar; with semicolons a decimal comma is understood.
 Timestamps: ISO 8601 (with or without time, `T` or a space, offset or `Z`), `2019-01`, `2019/01/31`, or epoch
 seconds, milliseconds, microseconds or nanoseconds. Of a timestamp with an offset the local time counts.
+Rows stand in the order of time, each time once; the one exception is the hour that local clocks show twice.
 """
 
 import codecs
@@ -25,15 +26,29 @@ from earlywarn.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 TIMESTAMP_NAMES = ("timestamp", "time", "datetime", "date", "ds", "ts", "day", "period", "month")
-VALUE_NAMES = ("value", "y", "amount", "count", "close")
+VALUE_NAMES = ("value", "values", "y", "amount", "count", "close", "transactions")
 CHUNK_BYTES = 1 << 20
 VALUE_MAX = 1e300
 SHOWN = 40
 PROGRESS_ROWS = 1000
+HELD_ROWS = 1000
+HOUR_SECONDS, DAY_SECONDS = 3600.0, 86_400.0
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _COMPACT_DAY = re.compile(r"(19|20)\d{6}")
 _EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From which size on a number counts in smaller parts of a second, and how many of them make one."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What a timestamp says, in seconds: the local time it shows, as if that were UTC, and where it stands in order.
+
+    `order` is the instant where an offset is given, else the local time; `on_clock` says that the text shows a time of
+    day without an offset, which local clocks may show twice.
+    """
+
+    local: float
+    order: float
+    on_clock: bool = False
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -52,14 +67,15 @@ def read_series(path: Path) -> Iterator[SeriesRow]:
         InputError: the file cannot be read, or its header has no column for the time or the value.
     """
     columns: Columns | None = None
+    order = _Order()
     for number, line in _lines(path):
         if not line.strip():
             continue
         if columns is None:
-            columns = _columns(path, line)
+            columns = _columns(path, number, line)
             if columns.header:
                 continue
-        yield _row(number, _fields(line, columns.delimiter), columns)
+        yield _row(number, _fields(line, columns.delimiter), columns, order)
 
 
 def score_file(
@@ -84,10 +100,17 @@ def score_file(
     """
     counter, since = ProblemCounter(str(path)), 0
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("timestamp", "value", "score"))
+    held: list[tuple[str, str, str]] | None = [("timestamp", "value", "score")]
     for row, score in score_rows(read_series(path), UnivariateAnomaly(parameters)):
         counter.add(row)
-        writer.writerow((row.timestamp, row.value, "" if score is None else f"{score:.6f}"))
+        fields = (row.timestamp, row.value, "" if score is None else f"{score:.6f}")
+        if held is None:
+            writer.writerow(fields)
+        else:
+            held.append(fields)
+            if score is not None or len(held) > HELD_ROWS:  # until then the file may be no series at all
+                writer.writerows(held)
+                held = None
         since += 1
         if since == PROGRESS_ROWS:
             progress(since)
@@ -95,7 +118,7 @@ def score_file(
     progress(since)
     summary = counter.summary()
     if not summary.scored:
-        problems = summary.problems or (f"{path}: the file is empty; it needs rows of timestamp,value",)
+        problems = summary.problems or (f"{path}: no row is there; it needs rows of timestamp,value",)
         raise InputError("\n".join(problems))
     return summary
 
@@ -123,41 +146,69 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _columns(path: Path, line: str) -> Columns:
+def _columns(path: Path, number: int, line: str) -> Columns:
     """Return what the first row says: names, if neither of its first two fields is of the series."""
     delimiter = max(DELIMITERS, key=lambda sign: len(_fields(line, sign)))
     fields = _fields(line, delimiter)
     plain = Columns(delimiter, 0, 1, header=False)
-    if len(fields) > 1 and (_seconds(fields[0]) is not None or _number(fields[1], delimiter) is not None):
+    if len(fields) > 1 and (_moment(fields[0]) is not None or _number(fields[1], delimiter) is not None):
         return plain
     names = [field.lower() for field in fields]
     timestamp = next((names.index(name) for name in TIMESTAMP_NAMES if name in names), None)
     value = next((names.index(name) for name in VALUE_NAMES if name in names), None)
-    if len(names) > 1 and timestamp is None and value is None:
-        timestamp, value = 0, 1
-    elif len(names) == 2 and (timestamp is None or value is None):
-        timestamp = 1 - (value or 0) if timestamp is None else timestamp
-        value = 1 - timestamp
     if timestamp is None or value is None:
-        missing = " and ".join(wanted for wanted, found in (("a time", timestamp), ("a value", value)) if found is None)
-        raise InputError(f"{path}:1:{line.strip()[:SHOWN]!r}: no column for {missing}; expected timestamp,value")
+        missing = " and ".join(
+            wanted for wanted, found in (("timestamp", timestamp), ("value", value)) if found is None
+        )
+        raise InputError(
+            f"{path}:{number}: {missing}: no such column in the header {_shown(line.strip())}; "
+            "name the columns timestamp and value"
+        )
     return Columns(delimiter, timestamp, value, header=True)
 
 
-def _row(number: int, fields: list[str], columns: Columns) -> SeriesRow:
+class _Order:
+    """Sees to it that times ascend; local clocks that are set back an hour may show that hour twice."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._step = 0.0
+        self._set_back = -math.inf
+
+    def problem(self, moment: Moment) -> str:
+        """Return what is wrong with a time after those before it, empty if nothing is; then it is the last one."""
+        last = self._last
+        if last is not None and moment.order <= last:
+            hour_again = moment.on_clock and last - moment.order == HOUR_SECONDS - self._step
+            if not hour_again or last - self._set_back < DAY_SECONDS:
+                return "the same time as in the row above" if moment.order == last else "earlier than the row above"
+            self._set_back = last
+        self._step = 0.0 if last is None else moment.order - last
+        self._last = moment.order
+        return ""
+
+
+def _row(number: int, fields: list[str], columns: Columns, order: _Order) -> SeriesRow:
     if len(fields) <= max(columns.timestamp, columns.value):
         first = fields[columns.timestamp] if len(fields) > columns.timestamp else ""
-        found = f"{_shown(columns.delimiter.join(fields))}:{len(fields)} columns, expected timestamp and value"
-        return SeriesRow(number, first, "", problem=found)
+        found = f"{_shown(columns.delimiter.join(fields))} has {len(fields)} columns; expected timestamp and value"
+        return SeriesRow(number, first, "", problem=f"row: {found}")
     timestamp, value = fields[columns.timestamp], fields[columns.value]
-    seconds, parsed = _seconds(timestamp), _number(value, columns.delimiter)
-    if seconds is None:
-        reason = "no timestamp; expected ISO 8601 or epoch seconds"
-        return SeriesRow(number, timestamp, value, problem=f"{_shown(timestamp)}:{reason}")
+    moment, parsed = _moment(timestamp), _number(value, columns.delimiter)
+    if moment is None:
+        reason = "is no timestamp; expected ISO 8601 or epoch seconds" if timestamp else "is missing"
+        return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
     if parsed is None:
-        reason = "no finite number" if value else "the value is missing"
-        return SeriesRow(number, timestamp, value, problem=f"{_shown(value)}:{reason}")
-    return SeriesRow(number, timestamp, value, seconds, parsed)
+        reason = "is no finite number" if value else "is missing"
+        return SeriesRow(number, timestamp, value, problem=_told("value", value, reason))
+    if disorder := order.problem(moment):
+        reason = f"is {disorder}; sort the file by time, each time once"
+        return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
+    return SeriesRow(number, timestamp, value, moment.local, parsed)
+
+
+def _told(field: str, text: str, reason: str) -> str:
+    return f"{field}: {_shown(text)} {reason}" if text else f"{field}: {reason}"
 
 
 def _shown(text: str) -> str:
@@ -172,15 +223,18 @@ def _number(text: str, delimiter: str) -> float | None:
     return value if math.isfinite(value) and abs(value) <= VALUE_MAX else None
 
 
-def _seconds(text: str) -> float | None:
-    """Return epoch seconds of the local time that a timestamp shows."""
+def _moment(text: str) -> Moment | None:
+    """Return what a timestamp says, None if it is none."""
     if not _COMPACT_DAY.fullmatch(text):
         epoch = _number(text, ",")
         if epoch is not None:
-            return epoch / next((parts for size, parts in _EPOCH_UNITS if abs(epoch) >= size), 1.0)
+            seconds = epoch / next((parts for size, parts in _EPOCH_UNITS if abs(epoch) >= size), 1.0)
+            return Moment(seconds, seconds)
     if month := _MONTH.fullmatch(text):
         text = f"{month[1]}-{month[2]}-01"
     try:
-        return datetime.fromisoformat(text.replace("/", "-")).replace(tzinfo=UTC).timestamp()
-    except ValueError:
+        read = datetime.fromisoformat(text.replace("/", "-"))
+        local = read.replace(tzinfo=UTC).timestamp()
+        return Moment(local, local, ":" in text) if read.tzinfo is None else Moment(local, read.timestamp())
+    except (ValueError, OverflowError):
         return None

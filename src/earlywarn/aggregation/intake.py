@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS, Transaction
+from earlywarn.domain.transaction import EARLIEST_MS, ID_LENGTH, LATEST_MS, TEXT_LENGTH, Transaction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -28,17 +28,29 @@ _WIRE_DECODER = msgspec.json.Decoder(_Wire)
 _PATH = re.compile(r"`?\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _OUT_OF_RANGE = re.compile(r"^Expected `int` [<>]|out of range")
+_TYPES = re.compile(r"^Expected `([^`]+)`, got `(\w+)`")
+_LISTED = re.compile(r"""^Invalid enum value ['"]?(.*?)['"]? - at""", re.DOTALL)
+_DATE_OR_LONG_NUMBER = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?![ -]?\d{3})|\d(?:[ -]?\d){8,}")
 _DETAIL_LENGTH = 160
-_RANGES = {"amount_minor": RejectReason.AMOUNT_OUT_OF_RANGE, "count": RejectReason.COUNT_OUT_OF_RANGE}
+_SHOWN = 40
 
 _CLOSED_LISTS = {
-    "currency": RejectReason.CURRENCY_UNKNOWN,
-    "country": RejectReason.COUNTRY_UNKNOWN,
-    "mcc": RejectReason.MCC_INVALID,
-    "kind": RejectReason.KIND_UNKNOWN,
-    "channel": RejectReason.CHANNEL_UNKNOWN,
-    "v": RejectReason.VERSION_UNKNOWN,
+    "currency": (RejectReason.CURRENCY_UNKNOWN, "no currency of ISO 4217, such as CHF"),
+    "country": (RejectReason.COUNTRY_UNKNOWN, "no country of ISO 3166-1, such as CH"),
+    "mcc": (RejectReason.MCC_INVALID, "no merchant category code of four digits, as text"),
+    "kind": (RejectReason.KIND_UNKNOWN, "none of purchase, refund, reversal"),
+    "channel": (RejectReason.CHANNEL_UNKNOWN, "none of pos, ecom"),
+    "v": (RejectReason.VERSION_UNKNOWN, "no version that is read; there is 1"),
 }
+_RANGES = {
+    "ts": (RejectReason.TIME_INVALID, "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"),
+    "amount_minor": (RejectReason.AMOUNT_OUT_OF_RANGE, "beyond 10^15 minor units"),
+    "count": (RejectReason.COUNT_OUT_OF_RANGE, "lies outside 0 to 10^9"),
+}
+_TYPE_NAMES = {
+    "str": "text", "int": "a whole number", "float": "a number with a fraction", "bool": "true or false",
+    "array": "a list", "object": "an object", "null": "null", "datetime": "RFC 3339 text",
+}  # fmt: skip
 
 RECORD_BYTES_LIMIT = 64 * 1024
 """A transaction takes some 200 bytes; beyond this size a record is rejected undecoded."""
@@ -79,41 +91,80 @@ def decode_one(value: bytes | None) -> Outcome:
     except msgspec.ValidationError as error:
         return explain(str(error))
     except (ValueError, RecursionError) as error:
-        return Reject(reason=RejectReason.NOT_JSON, detail=str(error)[:_DETAIL_LENGTH])
+        return Reject(reason=RejectReason.NOT_JSON, detail=_not_json(error))
 
 
 def _with_epoch_time(record: "_Wire") -> Outcome:
     """Return a record whose time came as RFC 3339 with its time in epoch milliseconds, rounded down."""
     moment = record.ts
     if isinstance(moment, int) or moment.tzinfo is None:
-        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC")
+        return Reject(
+            reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC; write Z or +01:00 behind the time"
+        )
     fields = {name: getattr(record, name) for name in Transaction.__struct_fields__}
     fields["ts"] = (moment - _EPOCH) // _MILLISECOND
     if not EARLIEST_MS <= fields["ts"] < LATEST_MS:
-        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{moment} is not within 1990..2100")
+        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{moment} lies outside 1990 to 2100")
     return Transaction(**fields)
 
 
 def explain(message: str) -> Reject:
-    """Turn the decoder's message on one record into a reason and a field."""
-    detail = message[:_DETAIL_LENGTH]
+    """Turn the decoder's message on one record into a reason, a field, and what is wrong in plain words."""
     missing = _MISSING.search(message)
     if missing:
-        return Reject(reason=RejectReason.MISSING_FIELD, field=missing[1], detail=detail)
+        return Reject(reason=RejectReason.MISSING_FIELD, field=missing[1], detail="the field is missing")
     path = _PATH.search(message)
     if path is None:
-        return Reject(reason=RejectReason.NOT_AN_OBJECT, detail=detail)
-    field = path[1]
-    if message.startswith("Invalid enum value") and field in _CLOSED_LISTS:
-        reason = _CLOSED_LISTS[field]
-    elif "of length" in message:
-        reason = RejectReason.ID_INVALID if field == "id" else RejectReason.TEXT_TOO_LONG
-    elif "RFC3339" in message or (field == "ts" and _OUT_OF_RANGE.search(message)):
-        reason = RejectReason.TIME_INVALID
-    elif field in _RANGES and _OUT_OF_RANGE.search(message):
-        reason = _RANGES[field]
-    elif "got `null`" in message:
-        reason = RejectReason.MISSING_FIELD
-    else:
-        reason = RejectReason.WRONG_TYPE
-    return Reject(reason=reason, field=field, detail=detail)
+        return Reject(reason=RejectReason.NOT_AN_OBJECT, detail=_wrong_type(message))
+    reason, detail = _reason(path[1], message)
+    return Reject(reason=reason, field=path[1], detail=detail)
+
+
+def _reason(field: str, message: str) -> tuple[RejectReason, str]:
+    """Return why the value of a field cannot be used, and what is wrong with it."""
+    listed = _LISTED.search(message)
+    if listed and field in _CLOSED_LISTS:
+        reason, wanted = _CLOSED_LISTS[field]
+        return reason, f"{shown(listed[1])} is {wanted}"
+    if "of length" in message:
+        if field == "id":
+            return RejectReason.ID_INVALID, "empty" if ">=" in message else f"more than {ID_LENGTH} characters"
+        return RejectReason.TEXT_TOO_LONG, f"more than {TEXT_LENGTH} characters"
+    if "RFC3339" in message:
+        return RejectReason.TIME_INVALID, "neither epoch milliseconds nor RFC 3339 text, 2019-03-04T13:34:56+01:00"
+    if field in _RANGES and _OUT_OF_RANGE.search(message):
+        return _RANGES[field]
+    is_null = "got `null`" in message
+    return (RejectReason.MISSING_FIELD, "null") if is_null else (RejectReason.WRONG_TYPE, _wrong_type(message))
+
+
+def _wrong_type(message: str) -> str:
+    """Return what was found and what is wanted, in words."""
+    types = _TYPES.search(message)
+    if types is None:
+        return without_long_numbers(message)[:_DETAIL_LENGTH]
+    wanted = [_TYPE_NAMES.get(name, name) for name in types[1].split(" | ") if name != "null"]
+    return f"{_TYPE_NAMES.get(types[2], types[2])} where {' or '.join(wanted)} is expected"
+
+
+def _not_json(error: Exception) -> str:
+    """Return what is wrong with a value that is no JSON, without the names of our libraries."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "bytes that are not UTF-8"
+    return without_long_numbers(str(error).replace("Input data was truncated", "ends in the middle"))[:_DETAIL_LENGTH]
+
+
+def shown(text: str) -> str:
+    """Return a short excerpt for a message, long numbers hidden: a value in the wrong field may be a card number."""
+    return repr(without_long_numbers(text)[:_SHOWN] + ("…" if len(text) > _SHOWN else ""))
+
+
+def without_long_numbers(text: str) -> str:
+    """Return `text` with every number of nine or more digits (single spaces and dashes among them) as #, dates kept.
+
+    >>> without_long_numbers("4929 1234 1234 1234 on 2020-13-01 12:00")
+    '# on 2020-13-01 12:00'
+    """
+    return _DATE_OR_LONG_NUMBER.sub(lambda found: found[1] or "#", text)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from earlywarn.aggregation.intake import shown
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.reject import Reject, RejectReason
@@ -50,14 +51,12 @@ class Router:
             transaction.region or None, transaction.country or None, transaction.channel or None
         )
         if isinstance(region, RejectReason):
-            field = "country" if region is RejectReason.PANEL_UNKNOWN else "region"
-            return Reject(reason=region, field=field, detail=f"{transaction.region!r:.40}")
+            return _without_region(region, transaction)
         sector = panel.classification.class_of(
             transaction.mcc, transaction.sector or None, transaction.merchant or None
         )
         if isinstance(sector, RejectReason):
-            field, value = ("sector", transaction.sector) if transaction.sector else ("mcc", transaction.mcc)
-            return Reject(reason=sector, field=field, detail=f"{value!r:.40} in {panel.classification.name}")
+            return _without_sector(sector, transaction, panel.classification.name)
         count_sign, amount_sign = _SIGNS[transaction.kind]
         return Route(
             panel=panel,
@@ -75,3 +74,22 @@ class Router:
         if transaction.country:
             return self._by_country.get(nuts_country(transaction.country), self._rest)
         return self._by_country.get((transaction.region or "")[:2], self._rest)
+
+
+def _without_region(reason: RejectReason, transaction: Transaction) -> Reject:
+    if reason is RejectReason.REGION_MISSING:
+        return Reject(reason=reason, field="region", detail="the field is missing, and the channel is not ecom")
+    region = shown(transaction.region) if transaction.region else "none"
+    if reason is RejectReason.REGION_UNKNOWN:
+        return Reject(reason=reason, field="region", detail=f"{region} is no region of the panel")
+    detail = f"region {region}, country {transaction.country or 'not stated'}: not of the panel"
+    return Reject(reason=reason, field="country", detail=detail)
+
+
+def _without_sector(reason: RejectReason, transaction: Transaction, classification: str) -> Reject:
+    """Name the field that decided: a sector goes before an MCC, and both before a merchant."""
+    for field, value in (("sector", transaction.sector), ("mcc", transaction.mcc), ("merchant", transaction.merchant)):
+        if value and not value.isspace():
+            detail = f"{shown(value)} is not in the classification {classification}"
+            return Reject(reason=reason, field=field, detail=detail)
+    return Reject(reason=reason, field="sector", detail="none of sector, mcc and merchant is there")

@@ -13,7 +13,7 @@ class SeriesRow(msgspec.Struct, frozen=True):
     """One row of a series as it was read.
 
     `timestamp` and `value` are the texts of the row; `seconds` (epoch, of the local time that the text shows) and
-    `number` what they say; `problem` is why the row cannot be used, empty if it can.
+    `number` what they say; `problem` is the field and why the row cannot be used, empty if it can.
     """
 
     line: int
@@ -25,7 +25,7 @@ class SeriesRow(msgspec.Struct, frozen=True):
 
 
 class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows were read and scored, and the first problems, one line each: file:line:value:reason."""
+    """How many rows were read and scored, and the first problems, one line each: file:line: field: reason."""
 
     rows: int
     scored: int
@@ -42,7 +42,7 @@ def score_rows(
         rows: in the order of the series.
         model: a fresh one by default; it is learned as the rows go by.
 
-    >>> rows = [SeriesRow(2, "0", "1", 0.0, 1.0), SeriesRow(3, "60", "x", problem="value 'x': is no number")]
+    >>> rows = [SeriesRow(2, "0", "1", 0.0, 1.0), SeriesRow(3, "60", "x", problem="value: 'x' is no number")]
     >>> [score if score is None else score < 0.5 for _, score in score_rows(rows)]
     [True, None]
     """
@@ -68,7 +68,7 @@ class ProblemCounter:
         if row.problem:
             self._bad += 1
             if len(self._problems) < PROBLEMS_KEPT:
-                self._problems.append(f"{self._name}:{row.line}:{row.problem}")
+                self._problems.append(f"{self._name}:{row.line}: {row.problem}")
 
     def summary(self) -> ScoreSummary:
         """Return what was counted so far."""

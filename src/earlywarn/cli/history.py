@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 
 import msgspec
 import typer
-from rich.console import Console
 
 from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.series_csv import score_file
 from earlywarn.application.backtest import BacktestPlan, collect_history, run_backtest
+from earlywarn.application.score import ScoreSummary
 from earlywarn.cli.backtest_view import show_backtest
+from earlywarn.cli.preparing import Config, Country, Currency, Inputs, Json, Mapping, TimeZone, prepare
 from earlywarn.cli.progress import reading, stepping
-from earlywarn.cli.running import Config, Country, Currency, Inputs, Json, Mapping, TimeZone, prepare
-from earlywarn.errors import ConfigError
+from earlywarn.cli.terminal import remark, result_console, results
+from earlywarn.errors import ConfigError, InputError
 
 
 def backtest(
@@ -27,7 +28,8 @@ def backtest(
     currency: Currency = None,
     time_zone: TimeZone = None,
     change: Annotated[
-        list[float] | None, typer.Option(help="Size of a step in per cent; may stand several times.")
+        list[float] | None,
+        typer.Option(help="Size of a step in per cent, 0 for what chance finds; may stand several times."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Length of a step in days.")] = 28,
     ramp_days: Annotated[int, typer.Option(min=0, help="Days over which a step grows to its size.")] = 0,
@@ -53,57 +55,84 @@ def backtest(
 
         earlywarn backtest cells.csv --level region --change -20 --starts 10 --json
     """
-    plan = BacktestPlan(
-        changes_pct=tuple(change or (-20.0, -30.0, -50.0)),
-        days=days,
-        ramp_days=ramp_days,
-        measure=measure,
-        levels=tuple(level or ("cell",)),  # type: ignore[arg-type]  # the plan checks the names
-        regions=tuple(region or ()),
-        sectors=tuple(sector or ()),
-        starts_per_target=starts,
-        seeds=tuple(seed or (1,)),
-        warm_up_days=warm_up_days,
-        false_per_series_year=false_per_series_year or None,
-        until=None if until is None else _day(until),
-    )
-    run, files = prepare(
-        inputs, config=config, mapping=mapping, country=country, currency=currency, time_zone=time_zone
-    )
-    feeds = feeds_of(files, run.panels[0].panel.calendar)
-    with reading(files) as progress:
-        history = collect_history(run, feeds, received_ms=time.time_ns() // 1_000_000, progress=progress)
+    try:
+        plan = BacktestPlan(
+            changes_pct=tuple(change or (-20.0, -30.0, -50.0)),
+            days=days,
+            ramp_days=ramp_days,
+            measure=measure,
+            levels=tuple(level or ("cell",)),  # type: ignore[arg-type]  # the plan checks the names
+            regions=tuple(region or ()),
+            sectors=tuple(sector or ()),
+            starts_per_target=starts,
+            seeds=tuple(seed or (1,)),
+            warm_up_days=warm_up_days,
+            false_per_series_year=false_per_series_year or None,
+            until=None if until is None else _day(until),
+        )
+    except ConfigError as error:  # every value of the plan was given on the command line
+        raise typer.BadParameter(str(error)) from error
+    ready = prepare(inputs, config=config, mapping=mapping, country=country, currency=currency, time_zone=time_zone)
+    for each in ready.assumed:
+        remark(each.in_words())
+    feeds = feeds_of(ready.inputs, ready.run.panels[0].panel.calendar)
+    with reading(ready.inputs) as progress:
+        history = collect_history(ready.run, feeds, received_ms=time.time_ns() // 1_000_000, progress=progress)
     with stepping("Backtesting") as step:
-        result = run_backtest(run, history.days, plan, jobs=jobs, progress=step)
-    if json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
-    else:
-        show_backtest(result, Console())
+        result = run_backtest(ready.run, history.days, plan, jobs=jobs, progress=step)
+    with results():
+        if json:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+        else:
+            show_backtest(result, result_console())
 
 
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--until {text!r}: is no date; the form is 2020-02-23") from error
+        raise typer.BadParameter(f"{text!r} is no date; the form is 2020-02-23", param_hint="--until") from error
 
 
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV of one series: timestamp,value.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="CSV of one series: timestamp,value.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; without: standard output.")] = None,
 ) -> None:
     """Score one univariate series, online: timestamp,value in, timestamp,value,score out.
 
-    The score is in 0..1: above 0.5 is worth a look. The score of a row depends on the rows up to it alone.
+    The score is in 0..1: above 0.5 is worth a look. The score of a row depends on the rows up to it alone. Rows that
+    cannot be used keep their places without a score; they are listed, and the command then exits with 1.
 
     Example:
 
         earlywarn score series.csv --out scored.csv
     """
     if out is None:
-        summary = score_file(file, sys.stdout)
+        with results():
+            summary = score_file(file, sys.stdout)
     else:
-        with out.open("w", encoding="utf-8", newline="") as stream:
-            summary = score_file(file, stream)
+        summary = _score_to(out, file)
     for problem in summary.problems:
-        print(f"earlywarn: {problem}", file=sys.stderr)  # noqa: T201  # this is the command line
+        remark(problem)
+    if summary.bad > len(summary.problems):
+        remark(f"{file}: {summary.bad - len(summary.problems):,} more rows cannot be used")
+    if summary.bad:
+        raise typer.Exit(1)
+
+
+def _score_to(out: Path, file: Path) -> ScoreSummary:
+    """Write the scores beside their place and move them there: what breaks off leaves no half of a file."""
+    if out.resolve() == file.resolve():
+        raise typer.BadParameter("the scores would replace their input; name another file", param_hint="--out")
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as stream:
+                summary = score_file(file, stream)
+            draft.replace(out)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}; choose another place for the scores") from error
+    return summary

@@ -1,26 +1,44 @@
 """`earlywarn generate`."""
 
 import csv
-from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
-from earlywarn.adapters.files import CellBatch, InputDefaults, merge_cells, open_inputs
+from earlywarn.adapters.files import in_words, merge_cells
+from earlywarn.cli.preparing import Country, Currency, TimeZone, open_and_infer
 from earlywarn.cli.progress import counting
+from earlywarn.cli.terminal import end_in_order_when_terminated, remark
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.money import MINOR_UNITS
-from earlywarn.errors import ConfigError
-from earlywarn.generate import GenerateOptions, Shock, synthetic_cells, write_generated
+from earlywarn.errors import ConfigError, InputError
+from earlywarn.generate import (
+    RECORD_BYTES,
+    GenerateOptions,
+    Shock,
+    expected_transactions,
+    synthetic_cells,
+    write_generated,
+)
+
+SYNTHETIC_TRANSACTIONS = 1_000_000
+"""How many the synthetic panel gives unasked: some 200 MB. Its cells count 85 million."""
+UNASKED_LIMIT = 5_000_000
+"""More transactions than this are written only when their number is named: a gigabyte is no surprise to spring."""
 
 _DEMO_SHOCKS = (
     Shock(first_day=date(2023, 6, 5), days=28, change_pct=-35.0, region="CH07"),
     Shock(first_day=date(2023, 10, 9), days=28, change_pct=-30.0, sector="Food and beverage services"),
 )
+
+
+def _json_lines(out: Path) -> Path:
+    if not out.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
+        raise typer.BadParameter(f"{str(out)!r} does not end in .jsonl, .jsonl.gz or .jsonl.zst")
+    return out
 
 
 def generate(
@@ -30,16 +48,23 @@ def generate(
             "--out",
             "-o",
             help="File to write: .jsonl, .jsonl.gz or .jsonl.zst; truth.json and truth.parquet go beside it.",
-            dir_okay=False,
+            callback=_json_lines,
         ),
     ],
     cells: Annotated[
         list[str] | None, typer.Argument(help="Cells to expand (CSV, Parquet). Without: a synthetic panel.")
     ] = None,
     transactions: Annotated[
-        int | None, typer.Option(min=1, help="About how many transactions in all; counts and amounts scale.")
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"About how many transactions in all; counts and amounts scale. Default: as many as the cells count "
+            f"(at most {UNASKED_LIMIT:,}), {SYNTHETIC_TRANSACTIONS:,} of the synthetic panel.",
+        ),
     ] = None,
-    scale: Annotated[float, typer.Option(help="Factor on every count.")] = 1.0,
+    scale: Annotated[
+        float | None, typer.Option(min=0, help="Factor on every count, in place of --transactions.")
+    ] = None,
     poisson: Annotated[bool, typer.Option(help="Draw counts from a Poisson law; --no-poisson keeps them.")] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 1,
     days: Annotated[int, typer.Option(min=1, help="Days of the synthetic panel.")] = 425,
@@ -57,7 +82,9 @@ def generate(
     use_mcc: Annotated[
         bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")
     ] = False,
-    time_zone: Annotated[str, typer.Option(help="Time zone of the cells' local days.")] = "Europe/Zurich",
+    country: Country = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
 ) -> None:
     """Expand cells into single card transactions with a known truth.
 
@@ -69,12 +96,22 @@ def generate(
 
         earlywarn generate --out shocked.jsonl --shock first_day=2019-09-02,days=28,change_pct=-30,region=CH07
     """
+    end_in_order_when_terminated()
+    if scale is not None and transactions is not None:
+        raise typer.BadParameter("give one of --scale and --transactions", param_hint="--scale")
+    zone = time_zone or "Europe/Zurich"
+    if cells:
+        source, zone = _cells(cells, country=country, currency=currency, time_zone=time_zone)
+    elif country or currency:
+        raise typer.BadParameter("the synthetic panel is Swiss; name cells", param_hint="--country, --currency")
+    else:
+        source = list(synthetic_cells(seed=seed, first_day=_day(first_day), days=days))
     options = GenerateOptions(
         seed=seed,
-        scale=scale,
-        transactions=transactions,
+        scale=1.0 if scale is None else scale,
+        transactions=SYNTHETIC_TRANSACTIONS if not cells and scale is None and transactions is None else transactions,
         poisson=poisson,
-        time_zone=time_zone,
+        time_zone=zone,
         ecom_share=ecom_share,
         use_mcc=use_mcc,
         shocks=tuple(_shock(text) for text in shock or ()),
@@ -82,14 +119,22 @@ def generate(
         duplicate_share=duplicate_share,
         broken_share=broken_share,
     )
-    if cells:
-        source: Iterable[Cell] = _cells(cells, time_zone)
-    else:
-        source = synthetic_cells(seed=seed, first_day=_day(first_day), days=days)
-    with counting("Generating", transactions) as progress:
+    try:
+        options.check()
+    except ConfigError as error:  # every option was given on the command line
+        raise typer.BadParameter(str(error)) from error
+    expected = expected_transactions(source, options)
+    if options.transactions is None and expected > UNASKED_LIMIT:
+        raise typer.BadParameter(
+            f"these cells count {expected:,} transactions, some {expected * RECORD_BYTES / 1e9:,.1f} GB before "
+            f"compression; say how many to write, --transactions {expected} for all",
+            param_hint="--transactions",
+        )
+    with counting("Generating", expected) as progress:
         truth = write_generated(source, options, out, progress)
-    Console(stderr=True).print(
-        f"{out}: {truth.transactions:,} transactions; the truth is in {out.parent / 'truth.json'}"
+    remark(
+        f"{out}: {truth.transactions:,} transactions, {out.stat().st_size / 1e6:,.1f} MB; "
+        f"the truth is in {out.parent / out.name.partition('.')[0]}.truth.json"
     )
 
 
@@ -118,25 +163,54 @@ def demo_cells(path: Path) -> Path:
     return path
 
 
-def _cells(patterns: list[str], time_zone: str) -> Iterator[Cell]:
-    inputs = open_inputs(patterns, None, InputDefaults(time_zone=time_zone))
+def _cells(
+    patterns: list[str], *, country: str | None, currency: str | None, time_zone: str | None
+) -> tuple[list[Cell], str]:
+    """Return the cells of files and the time zone of their days; InputError if not one is there.
+
+    What was assumed, and how many rows are no cells, is told.
+    """
+    inputs, inferred = open_and_infer(patterns, None, country=country, currency=currency, time_zone=time_zone)
+    for each in inferred.assumed:
+        if each.setting == "currency":
+            remark(each.in_words())
+    cells: list[Cell] = []
+    examples: list[str] = []
+    rejected = 0
     for batch in merge_cells(inputs):
-        if isinstance(batch, CellBatch):
-            yield from (cell for cell in batch.cells if isinstance(cell, Cell))
+        for at, outcome in enumerate(batch.cells):
+            if isinstance(outcome, Cell):
+                cells.append(outcome)
+            else:
+                rejected += 1
+                examples = examples or [in_words(batch.place(at), outcome)]
+    if not cells:
+        raise InputError("\n".join([f"{', '.join(patterns)}: not one cell could be used", *examples]))
+    if rejected:
+        remark(f"{rejected:,} rows are no cells and were left out; the first: {examples[0]}")
+    if not time_zone and not inferred.panel.holiday_countries:
+        remark(f"assumed: time zone {inferred.panel.time_zone}; the cells name no country (--country or --time-zone)")
+    return cells, inferred.panel.time_zone
 
 
 def _shock(text: str) -> Shock:
-    """Read `key=value,...`; what cannot be read is a ConfigError that shows the form."""
+    """Read `key=value,...`; what cannot be read is bad usage, and the form is shown."""
+    values = dict(part.partition("=")[::2] for part in text.split(","))
+    unknown = sorted(values.keys() - set(Shock.__struct_fields__))
     try:
-        values = dict(part.split("=", 1) for part in text.split(","))
-        return msgspec.convert(values, Shock, strict=False)
-    except (ValueError, msgspec.ValidationError) as error:
-        form = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812]"
-        raise ConfigError(f"--shock {text!r}: {error}; the form is {form}") from error
+        shock = msgspec.convert(values, Shock, strict=False)
+    except msgspec.ValidationError as error:
+        problem = str(error)
+    else:
+        problem = f"no such part: {', '.join(unknown)}" if unknown else ""
+    if not problem:
+        return shock
+    form = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]"
+    raise typer.BadParameter(f"{text!r}: {problem}; the form is {form}", param_hint="--shock")
 
 
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--first-day {text!r}: is no date; the form is 2019-01-01") from error
+        raise typer.BadParameter(f"{text!r} is no date; the form is 2019-01-01", param_hint="--first-day") from error

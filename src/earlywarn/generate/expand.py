@@ -19,6 +19,8 @@ from earlywarn.generate.truth import Truth
 
 _DAY_MS = 86_400_000
 BATCH_RECORDS = 10_000
+RECORD_BYTES = 200
+"""About what a record takes as a line of JSON."""
 
 Arrivals = list[tuple[int, bytes]]
 """Records with the epoch milliseconds at which they arrive."""
@@ -35,6 +37,13 @@ def generate(cells: Iterable[Cell], options: GenerateOptions, truth: Truth | Non
     """
     options.check()
     return _Expansion(options, truth if truth is not None else Truth()).batches(cells)
+
+
+def expected_transactions(cells: Sequence[Cell], options: GenerateOptions) -> int:
+    """Return about how many transactions the cells become: what shocks and chance do to it is left out."""
+    if options.transactions is not None:
+        return options.transactions
+    return round(sum(cell.transactions for cell in cells) * options.scale)
 
 
 class _Expansion:

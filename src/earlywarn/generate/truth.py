@@ -84,8 +84,11 @@ class Truth:
         return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
 
     def write(self, folder: Path, options: object, file: str) -> None:
-        """Write `truth.parquet` and `truth.json` (options, totals, expected rejects) into `folder`."""
-        parquet.write_table(self.table(), folder / "truth.parquet")
+        """Write options, totals and expected rejects as JSON, and the table as Parquet, into `folder`.
+
+        `truth.json` and `truth.parquet` are those of the file written last. With the file's own name before them,
+        `load.truth.json` for `load.jsonl.zst`, they stay when another file is generated into the folder.
+        """
         days = [key[0] for key in self.cells] or [_EPOCH_DAY]
         summary = {
             "file": file,
@@ -101,4 +104,7 @@ class Truth:
             "options": options,
         }
         text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
-        (folder / "truth.json").write_bytes(text + b"\n")
+        table = self.table()
+        for name in (f"{file.partition('.')[0]}.truth", "truth"):
+            parquet.write_table(table, folder / f"{name}.parquet")
+            (folder / f"{name}.json").write_bytes(text + b"\n")

@@ -21,9 +21,10 @@ def write_generated(
     out: Path,
     progress: Callable[[int], None] | None = None,
 ) -> Truth:
-    """Write JSON Lines to `out` (compressed if it ends in .gz or .zst), `truth.json` and `truth.parquet` beside it.
+    """Write JSON Lines to `out` (compressed if it ends in .gz or .zst), and the truth beside it (`Truth.write`).
 
-    `progress` is told the number of records of each batch written.
+    `progress` is told the number of records of each batch written. What breaks off leaves no file: the records are
+    written under another name until they are complete.
 
     Raises:
         ConfigError: an option that cannot be used.
@@ -31,22 +32,29 @@ def write_generated(
     """
     truth = Truth()
     batches = generate(cells, options, truth)
+    draft = out.with_name(f".{out.name}.draft")
     try:
+        if out.is_dir():
+            raise InputError(f"{out}: is a folder; name a file in it")
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _open(out) as stream:
-            for batch in batches:
-                stream.write(b"\n".join(batch) + b"\n")
-                if progress is not None:
-                    progress(len(batch))
+        try:
+            with _open(draft, _CODECS.get(out.suffix)) as stream:
+                for batch in batches:
+                    stream.write(b"\n".join(batch) + b"\n")
+                    if progress is not None:
+                        progress(len(batch))
+            draft.replace(out)
+        finally:
+            draft.unlink(missing_ok=True)
         truth.write(out.parent, options, out.name)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error}; choose another place for the output") from error
+        reason = error.strerror or error
+        raise InputError(f"{out}: cannot be written: {reason}; choose another place for the output") from error
     return truth
 
 
-def _open(out: Path) -> BinaryIO:
-    codec = _CODECS.get(out.suffix)
+def _open(path: Path, codec: str | None) -> BinaryIO:
     if codec is None:
-        return out.open("wb", buffering=1 << 20)
-    stream: BinaryIO = pa.CompressedOutputStream(pa.OSFile(str(out), "wb"), codec)
+        return path.open("wb", buffering=1 << 20)
+    stream: BinaryIO = pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), codec)
     return stream

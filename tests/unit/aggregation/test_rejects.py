@@ -7,7 +7,7 @@ import pytest
 from fold_oracle import small_panel
 
 from earlywarn.aggregation.block import BlockFold, FoldParameters
-from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one
+from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one, without_long_numbers
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.money import RateTable
@@ -125,9 +125,52 @@ def test_fields_that_cannot_be_used(reason: RejectReason, changes: dict[str, Any
     """The reason is given with the field's name, and never with the card token."""
     rejects, counted = fold(changed(changes))
     assert [reject.reason for reject in rejects] == [reason]
-    assert rejects[0].field in {*changes, "mcc", "country", "region"}
+    assert rejects[0].field in {*changes, "sector", "country", "region"}
     assert "secret-token" not in rejects[0].detail
     assert counted == 0
+
+
+CARD = "4929123412341234"
+
+IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
+    ({"mcc": 5411}, "mcc", "a whole number where text is expected"),
+    ({"amount_minor": 12.5}, "amount_minor", "a number with a fraction where a whole number is expected"),
+    ({"amount_minor": 10**15 + 1}, "amount_minor", "beyond 10^15 minor units"),
+    ({"ts": 1_551_702_896}, "ts", "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"),
+    ({"id": "x" * 129}, "id", "more than 128 characters"),
+    ({"currency": "XXQ"}, "currency", "'XXQ' is no currency of ISO 4217, such as CHF"),
+    ({"mcc": CARD}, "mcc", "'#' is no merchant category code of four digits, as text"),
+    ({"region": None}, "region", "the field is missing, and the channel is not ecom"),
+    ({"region": f"CH {CARD}"}, "region", "'CH #' is no region of the panel"),
+    ({"mcc": None}, "sector", "none of sector, mcc and merchant is there"),
+    ({"sector": CARD}, "sector", "'#' is not in the classification mcc"),
+    ({"mcc": None, "merchant": "Bakery"}, "merchant", "'Bakery' is not in the classification mcc"),
+    ({"country": "DE", "region": "DE1"}, "country", "no panel takes 'DE'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field", "detail"), IN_WORDS)
+def test_what_is_wrong_is_said_in_plain_words(changes: dict[str, Any], field: str, detail: str) -> None:
+    """The detail names the value and what is wanted, in no library's jargon, and never a card number."""
+    [reject], _ = fold(changed(changes))
+    assert (reject.field, reject.detail) == (field, detail)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("2020-13-01", "2020-13-01"),
+        ("2020-13-01 12:00:00", "2020-13-01 12:00:00"),
+        ("4929 1234 1234 1234", "#"),
+        ("4929-1234-1234-1234", "#"),
+        (f"2020-13-01 {CARD}", "#"),
+        (f"a{CARD}b", "a#b"),
+        ("12345678", "12345678"),
+        ("123456789", "#"),
+    ],
+)
+def test_dates_are_shown_and_long_numbers_are_not(text: str, seen: str) -> None:
+    assert without_long_numbers(text) == seen
 
 
 def test_too_late_is_judged_by_the_partitions_own_newest_event() -> None:

@@ -16,7 +16,7 @@ from earlywarn.adapters.files.mappings import (
     shipped_mapping_names,
 )
 from earlywarn.adapters.files.ordering import merge_cells, sorted_transactions
-from earlywarn.adapters.files.rejects import RejectsWriter
+from earlywarn.adapters.files.rejects import RejectsWriter, in_words
 from earlywarn.adapters.files.rows import InputDefaults
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "RejectsWriter",
     "RowBatch",
     "detect_mapping",
+    "in_words",
     "load_mapping",
     "merge_cells",
     "open_inputs",

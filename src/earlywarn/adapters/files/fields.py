@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 
 from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
-from earlywarn.adapters.files.values import RowError, as_text, number, shown
+from earlywarn.adapters.files.values import RowError, as_text, number
+from earlywarn.aggregation.intake import shown
 from earlywarn.domain.reject import RejectReason
 
 Row = Sequence[object]

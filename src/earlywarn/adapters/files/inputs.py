@@ -15,7 +15,7 @@ from earlywarn.adapters.files.json_rows import json_rows
 from earlywarn.adapters.files.layout import Layout, look
 from earlywarn.adapters.files.mapping import ColumnMapping
 from earlywarn.adapters.files.rows import CellRows, InputDefaults, TransactionRows
-from earlywarn.adapters.files.source import ByteSource
+from earlywarn.adapters.files.source import ByteSource, require_file
 from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
@@ -56,6 +56,16 @@ class InputFile:
     def kind(self) -> Literal["cells", "transactions"]:
         """What the file holds."""
         return self.layout.kind
+
+    @property
+    def guessed_mapping(self) -> str | None:
+        """The name of the shipped mapping that was taken because its columns are all there, None if none was."""
+        mapping = self.layout.mapping
+        return mapping.name if mapping is not None and self.layout.guessed else None
+
+    def states(self, name: str) -> bool:
+        """Return whether the records themselves can say the field `name` (`currency`, say), for every form of input."""
+        return self.layout.mapping is None or name in self.layout.mapping.fields
 
     @property
     def position_bytes(self) -> int:
@@ -149,15 +159,13 @@ def _matches(pattern: str, problems: list[str]) -> list[Path]:
         found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not Path(name).is_dir()]  # noqa: PTH207  # a pattern may be absolute
         if found:
             return found
-        problems.append(f"{pattern}: no file matches; quote the pattern or check the folder")
+        problems.append(f"{pattern}: no file matches the pattern; check its folder and its ending")
         return []
-    problems.append(f"{pattern}: no such file")
-    return []
+    return [Path(pattern)]
 
 
 def _open(path: Path, mapping: ColumnMapping | None, defaults: InputDefaults, limits: ReadLimits) -> InputFile:
-    if not path.is_file():
-        raise InputError(f"{path}: not a file; name files, or a glob such as {path}/*.jsonl")
+    require_file(path)
     layout = look(path, mapping)
     name = str(path)
     if layout.mapping is not None:

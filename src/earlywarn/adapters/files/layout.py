@@ -32,6 +32,7 @@ _EXTENSIONS: dict[str, Format] = {
 }
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _TRANSACTION_REQUIRED = ("id", "ts", "amount_minor")
+_KINDS: tuple[tuple[Kind, Sequence[str]], ...] = (("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED))
 _HEAD_BYTES = 4_096
 _HEADER_SHOWN = 300
 _ACCEPTED = (
@@ -42,12 +43,16 @@ _ACCEPTED = (
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to read a file: format, names of its columns in order, and the mapping (None: transactions as JSON)."""
+    """How to read a file: format, names of its columns in order, and the mapping (None: transactions as JSON).
+
+    `guessed` marks a shipped mapping that nobody named.
+    """
 
     format: Format
     header: Sequence[str]
     mapping: ColumnMapping | None
     form: TextForm
+    guessed: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -73,9 +78,13 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
         names, text_form = parquet_header(path), TextForm()
     else:
         names, text_form = csv_header(source, form)
-    found = _mapping_for(path, names, mapping)
+    found = mapping or _own_columns(names) or detect_mapping(names)
+    if found is None:
+        raise InputError(_unknown_header(path, names))
+    if missing := found.missing(names):
+        raise InputError(f"{path}: mapping {found.name} reads {', '.join(missing)}; the file has {_shown(names)}")
     columns = names if format_ == "csv" else found.columns()
-    return Layout(format_, columns, found, text_form)
+    return Layout(format_, columns, found, text_form, guessed=mapping is None and found.name in shipped_mapping_names())
 
 
 def _format(path: Path, head: bytes) -> Format:
@@ -99,28 +108,26 @@ def _format(path: Path, head: bytes) -> Format:
     return "csv"
 
 
-def _mapping_for(path: Path, header: Sequence[str], mapping: ColumnMapping | None) -> ColumnMapping:
-    shown = ", ".join(header)
-    if len(shown) > _HEADER_SHOWN:
-        shown = shown[:_HEADER_SHOWN] + " …"
-    if mapping is not None:
-        if missing := mapping.missing(header):
-            raise InputError(f"{path}: mapping {mapping.name} reads {', '.join(missing)}; the file has {shown}")
-        return mapping
-    kinds: list[tuple[Kind, Sequence[str]]] = [("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED)]
-    for kind, required in kinds:
-        if set(required) <= set(header):
-            return plain_mapping(kind, header)
-    detected = detect_mapping(header)
-    if detected is not None:
-        return detected
-    lacking = [
-        f"for {kind} it lacks {', '.join(name for name in required if name not in header)}"
-        for kind, required in kinds
-        if 2 * len(set(required) & set(header)) >= len(required)
-    ]
-    hint = f"; {'; '.join(lacking)}" if lacking else ""
-    raise InputError(
-        f"{path}: found the columns {shown}{hint}; {_ACCEPTED} "
-        f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
-    )
+def _own_columns(header: Sequence[str]) -> ColumnMapping | None:
+    return next((plain_mapping(kind, header) for kind, required in _KINDS if set(required) <= set(header)), None)
+
+
+def _unknown_header(path: Path, header: Sequence[str]) -> str:
+    """Return what was found, what is accepted, and what lacks if it is little."""
+    lower = [name.lower() for name in header]
+    hints = []
+    for kind, required in _KINDS:
+        lacking = [name for name in required if name not in header]
+        if set(required) <= set(lower):
+            other = ", ".join(header[lower.index(name)] for name in lacking)
+            hints.append(f"for {kind} only the case differs: write {', '.join(lacking)} for {other}")
+        elif 2 * len(lacking) <= len(required):
+            hints.append(f"for {kind} it lacks {', '.join(lacking)}")
+    hint = f"; {'; '.join(hints)}" if hints else ""
+    mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
+    return f"{path}: found the columns {_shown(header)}{hint}; {_ACCEPTED} {mappings}"
+
+
+def _shown(header: Sequence[str]) -> str:
+    text = ", ".join(header)
+    return text if len(text) <= _HEADER_SHOWN else text[:_HEADER_SHOWN] + " …"

@@ -32,6 +32,7 @@ class RejectsWriter:
     def __init__(self, path: Path, lines_kept: int = LINES_KEPT) -> None:
         self._lines_kept = lines_kept
         self._by_reason: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._total = 0
         self._encoder = msgspec.json.Encoder()
         self._stream = path.open("wb")
@@ -51,10 +52,18 @@ class RejectsWriter:
         """Rejects by reason, in the order of the reasons' names."""
         return dict(sorted(self._by_reason.items()))
 
+    @property
+    def examples(self) -> Mapping[str, str]:
+        """The first reject of each reason as a line for people, the most frequent reason first."""
+        order = sorted(self._examples, key=lambda reason: (-self._by_reason[reason], reason))
+        return {reason: self._examples[reason] for reason in order}
+
     def add(self, place: Place, reject: Reject) -> None:
         """Count one reject, and write it while there is room."""
         self._total += 1
         self._by_reason[reject.reason.value] += 1
+        if reject.reason.value not in self._examples:
+            self._examples[reject.reason.value] = in_words(place, reject)
         if self._total <= self._lines_kept:
             line = _Line(place.file, place.line, reject.field, reject.reason.value, reject.detail)
             self._stream.write(self._encoder.encode(line) + b"\n")
@@ -70,3 +79,14 @@ class RejectsWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def in_words(place: Place, reject: Reject) -> str:
+    """Return a reject as one line: file, line, field, what is wrong, and the reason's name.
+
+    >>> from earlywarn.domain.reject import RejectReason
+    >>> in_words(Place("a.csv", 7), Reject(reason=RejectReason.REGION_MISSING, field="region", detail="empty"))
+    'a.csv:7: region: empty (region_missing)'
+    """
+    told = [f"{place.file}:{place.line}", reject.field, reject.detail or reject.reason.value.replace("_", " ")]
+    return f"{': '.join(part for part in told if part)} ({reject.reason.value})"

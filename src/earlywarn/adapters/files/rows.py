@@ -15,12 +15,10 @@ from earlywarn.adapters.files.values import (
     day_parser,
     minor_units,
     number,
-    shown,
     time_parser,
     whole,
-    without_long_numbers,
 )
-from earlywarn.aggregation.intake import explain
+from earlywarn.aggregation.intake import explain, shown
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import MINOR_UNITS
@@ -126,12 +124,13 @@ class CellRows(_Columns):
         local_day = _within(self._day(day), "date")
         transactions = whole(number(transactions_text, "transactions", RejectReason.COUNT_OUT_OF_RANGE), "transactions")
         if not 0 <= transactions <= COUNT_LIMIT:
-            raise RowError(RejectReason.COUNT_OUT_OF_RANGE, "transactions", f"{transactions}, from 0 to {COUNT_LIMIT}")
+            raise RowError(RejectReason.COUNT_OUT_OF_RANGE, "transactions", f"{transactions} is not within 0 to 10^9")
         rounded = self.rounded
         amount_minor = self._amount_minor(self._amount, "amount", row, currency)
         if not 0 <= amount_minor <= AMOUNT_LIMIT_MINOR:
             self.rounded = rounded
-            raise RowError(RejectReason.AMOUNT_OUT_OF_RANGE, "amount", f"{amount_minor} minor units, from 0 to 10^15")
+            detail = f"{amount_minor} minor units are not within 0 to 10^15"
+            raise RowError(RejectReason.AMOUNT_OUT_OF_RANGE, "amount", detail)
         return Cell(local_day, region, sector, transactions, amount_minor, currency, country or None)
 
 
@@ -166,8 +165,7 @@ class TransactionRows(_Columns):
         try:
             return msgspec.convert(values, Transaction)
         except msgspec.ValidationError as error:
-            reject = explain(str(error))
-            return msgspec.structs.replace(reject, detail=without_long_numbers(reject.detail))
+            return explain(str(error))
 
     def _values(self, row: Row, line: int) -> dict[str, object]:
         values: dict[str, object] = {}

@@ -46,19 +46,48 @@ class ByteSource:
             InputError: not readable, or the compressed stream is damaged or cut off.
         """
         self.position_bytes = 0
+        require_file(self.path)
         try:
             with pa.OSFile(str(self.path), "rb") as raw:
                 codec = _codec(raw.read(4))
                 raw.seek(0)
                 stream = raw if codec is None else pa.CompressedInputStream(raw, codec)
-                while chunk := stream.read(chunk_bytes):
-                    self.position_bytes = raw.tell()
+                while chunk := self._read(stream, raw, chunk_bytes):
                     yield chunk
         except OSError as error:
             raise InputError(
-                f"{self.path}: {error} after {self.position_bytes} bytes of the file; "
-                "what came before was read, get a complete copy and run again"
+                f"{self.path}: {error}, after {self.position_bytes:,} of {_size_bytes(self.path):,} bytes of the file; "
+                "get a complete copy and run again"
             ) from error
+
+    def _read(self, stream: pa.NativeFile, raw: pa.NativeFile, chunk_bytes: int) -> bytes:
+        """Return the next piece, and note how far the file was read for it, even if it is damaged there."""
+        try:
+            return bytes(stream.read(chunk_bytes))
+        finally:
+            self.position_bytes = raw.tell()
+
+
+def require_file(path: Path) -> None:
+    """Check that `path` is a file that can be read from its beginning again and again.
+
+    Raises:
+        InputError: it is not there, a folder, or a pipe such as standard input, which can be read only once.
+    """
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a file; name its files, or a glob such as {path / '*.jsonl'}")
+    if path.exists() or str(path) == "-":
+        raise InputError(f"{path}: a pipe or a device, and inputs are read twice; save it to a file first")
+    raise InputError(f"{path}: no such file")
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _codec(magic: bytes) -> str | None:

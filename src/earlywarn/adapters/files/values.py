@@ -1,17 +1,18 @@
-"""From a field's text to a value: numbers, dates, times; and what a reject may show of it."""
+"""From a field's text to a value: numbers, dates, times."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from earlywarn.aggregation.intake import shown
 from earlywarn.domain.money import MINOR_UNITS, to_minor
 from earlywarn.domain.reject import Reject, RejectReason
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_SHOWN = 40
-_LONG_NUMBER = re.compile(r"\d[\d -]{7,}\d")
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.'\u2019\u202f ]*\d,\d+")
+_COMMA_HINT = "; for decimal commas name a mapping that says format: { decimal: ',' }"
 _MIDNIGHT = ("", "T00:00:00", " 00:00:00")
 _DIGITS_LIMIT = 18
 
@@ -22,16 +23,6 @@ class RowError(Exception):
     def __init__(self, reason: RejectReason, field: str, detail: str = "") -> None:
         super().__init__(detail)
         self.reject = Reject(reason=reason, field=field, detail=detail)
-
-
-def shown(text: str) -> str:
-    """Return a short excerpt for a message, long numbers hidden: a value in the wrong column may be a card number."""
-    return repr(without_long_numbers(text)[:_SHOWN] + ("…" if len(text) > _SHOWN else ""))
-
-
-def without_long_numbers(text: str) -> str:
-    """Return `text` with every run of nine or more digits (spaces and dashes among them) replaced by #."""
-    return _LONG_NUMBER.sub("#", text)
 
 
 def as_text(value: object) -> str:
@@ -54,7 +45,8 @@ def number(text: str, field: str, reason: RejectReason) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number") from None
+        hint = _COMMA_HINT if _DECIMAL_COMMA.fullmatch(text) else ""
+        raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number{hint}") from None
     if not value.is_finite():
         raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number")
     if value and value.adjusted() > _DIGITS_LIMIT:
@@ -114,6 +106,7 @@ def time_parser(date_format: str, zone: tzinfo, field: str) -> Callable[[str], i
     `iso`: epoch milliseconds or ISO 8601; `epoch_seconds`, `epoch_milliseconds`; or a strptime pattern.
     A time without offset is local in `zone`: the first of two in autumn, moved on by the gap in spring.
     """
+    wanted = "of ISO 8601 and no epoch milliseconds" if date_format == "iso" else f"of the form {date_format}"
 
     def parse(text: str) -> int:
         try:
@@ -128,6 +121,6 @@ def time_parser(date_format: str, zone: tzinfo, field: str) -> Callable[[str], i
                 moment = moment.replace(tzinfo=zone)
             return (moment - _EPOCH) // _MILLISECOND
         except (ValueError, OverflowError):
-            raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no time ({date_format})") from None
+            raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no time {wanted}") from None
 
     return parse

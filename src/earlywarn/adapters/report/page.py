@@ -10,10 +10,12 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
 from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker, Lane, months, timeline
@@ -81,7 +83,8 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
         title=", ".join(view.name for view in views),
         panels=views,
         summary=summary,
-        inputs=_inputs(summary),
+        inputs=_texts(summary.get("inputs")),
+        remarks=[*_texts(summary.get("warnings")), *_assumed(summary)],
         intake=intake(summary),
         rejects=reject_rows(summary),
         exercise=run.settings.exercise,
@@ -177,9 +180,14 @@ def _panel(
     return view, data
 
 
-def _inputs(summary: Mapping[str, object]) -> list[str]:
-    found = summary.get("inputs")
+def _texts(found: object) -> list[str]:
     return [str(each) for each in found] if isinstance(found, list | tuple) else []
+
+
+def _assumed(summary: Mapping[str, object]) -> list[str]:
+    """Return what the run took for granted, as sentences."""
+    found = summary.get("assumed")
+    return [each.in_words() for each in msgspec.convert(found or [], list[Assumption])]
 
 
 @cache

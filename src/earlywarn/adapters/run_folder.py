@@ -1,0 +1,93 @@
+"""The folder of a run's results: it holds the files of one finished run, never of two.
+
+A run writes into a temporary folder inside it and moves its files to their names when it has read its input to
+the end; what an earlier run left under the names of results goes then. A run that breaks off, for whatever
+reason, leaves the folder as it was. Files of other names are never touched.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from earlywarn.errors import InputError
+
+RESULTS = (
+    "alerts.jsonl",
+    "aggregates.parquet",
+    "divisions.parquet",
+    "rejects.jsonl",
+    "report.html",
+    "summary.json",
+)
+"""The names that earlywarn writes, and the only ones that it removes."""
+
+_PREFIX = ".earlywarn-"
+
+
+class RunFolder:
+    """Results in the making; use it as a context manager, and `publish` when the run is over.
+
+    Args:
+        out: the folder, made if it does not exist.
+        inputs: the files that are read, which must not be replaced by results.
+
+    Raises:
+        InputError: the folder cannot be made or written, or a result would replace an input or a folder.
+    """
+
+    def __init__(self, out: Path, inputs: Iterable[Path]) -> None:
+        self.out = out
+        self._read = {path.resolve() for path in inputs}
+        self._made: list[Path] = []
+        self.draft = out
+
+    def __enter__(self) -> Self:
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError(f"{self.out}: is a file; choose a folder for the results")
+        for path in (self.out / name for name in RESULTS):
+            if path.resolve() in self._read:
+                raise InputError(f"{path}: is an input and the name of a result; choose another folder for the results")
+            if path.is_dir() and not path.is_symlink():
+                raise InputError(f"{path}: is a folder where a result goes; choose another folder for the results")
+        try:
+            self._make(self.out)
+            self.draft = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.out))
+        except OSError as error:
+            self._unmake()
+            reason = error.strerror or error
+            raise InputError(
+                f"{self.out}: cannot be written: {reason}; choose another folder for the results"
+            ) from error
+        return self
+
+    def publish(self) -> None:
+        """Put the drafts in place of the results of earlier runs; a result that was not drafted is gone then."""
+        for name in RESULTS:
+            (self.out / name).unlink(missing_ok=True)
+        for name in RESULTS:
+            if (self.draft / name).exists():
+                (self.draft / name).replace(self.out / name)
+        self._made = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.draft, ignore_errors=True)
+        self._unmake()
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder and those above it, and remember the new ones, outermost first."""
+        if not folder.exists():
+            self._make(folder.parent)
+            folder.mkdir()
+            self._made.append(folder)
+
+    def _unmake(self) -> None:
+        for folder in reversed(self._made):
+            try:
+                folder.rmdir()
+            except OSError:  # someone else put a file there meanwhile
+                return

@@ -1,0 +1,188 @@
+"""What commands that read inputs share: their options, and the way from options to a composed run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import typer
+
+from earlywarn.adapters.files import (
+    ColumnMapping,
+    InputDefaults,
+    InputFile,
+    load_mapping,
+    open_inputs,
+    shipped_mapping,
+    shipped_mapping_names,
+)
+from earlywarn.adapters.inference import (
+    FALLBACK_CURRENCY,
+    FALLBACK_TIME_ZONE,
+    Assumption,
+    Inferred,
+    guessed_mappings,
+    infer_panel,
+)
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.settings import Settings, load_settings
+from earlywarn.domain.country import COUNTRY_CODES
+from earlywarn.domain.money import CURRENCY_CODES
+from earlywarn.reference.zones import country_defaults
+
+_EMBEDDED_BLOCK = 20_000
+
+
+def _country(code: str | None) -> str | None:
+    if code is not None and code not in COUNTRY_CODES:
+        raise typer.BadParameter(f"{code!r} is no country of ISO 3166-1; give two capital letters such as CH")
+    return code
+
+
+def _currency(code: str | None) -> str | None:
+    if code is not None and code not in CURRENCY_CODES:
+        raise typer.BadParameter(f"{code!r} is no currency of ISO 4217; give three capital letters such as CHF")
+    return code
+
+
+def _time_zone(name: str | None) -> str | None:
+    try:
+        return None if name is None else ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise typer.BadParameter(f"{name!r} is no IANA time zone such as Europe/Zurich") from error
+
+
+def _mapping(name: str | None) -> str | None:
+    if name is not None and name not in shipped_mapping_names() and not Path(name).exists():
+        names = ", ".join(shipped_mapping_names())
+        raise typer.BadParameter(f"{name!r} is neither a mapping that is shipped ({names}) nor a file")
+    return name
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files or globs: cells (CSV, Parquet) or transactions (JSON Lines, CSV, Parquet), also .gz and .zst."
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings (TOML). Without: a panel is inferred from the input."),
+]
+Mapping = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file.",
+        callback=_mapping,
+    ),
+]
+Country = Annotated[
+    str | None,
+    typer.Option(help="Country of the panel, where the input does not say (ISO 3166-1).", callback=_country),
+]
+Currency = Annotated[
+    str | None,
+    typer.Option(
+        help="Currency, where the input does not say (ISO 4217). Default: the country's, else EUR.",
+        callback=_currency,
+    ),
+]
+TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).", callback=_time_zone)]
+RegionLevel = Annotated[int | None, typer.Option(min=0, max=3, help="NUTS level of the panel's regions.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class Prepared(NamedTuple):
+    """A run and its inputs, and what was assumed of them."""
+
+    run: Run
+    inputs: list[InputFile]
+    assumed: tuple[Assumption, ...]
+
+
+def mapping_of(name: str | None) -> ColumnMapping | None:
+    """Return a shipped mapping by name, or one from a file."""
+    if name is None:
+        return None
+    return shipped_mapping(name) if name in shipped_mapping_names() else load_mapping(Path(name))
+
+
+def prepare(
+    patterns: Sequence[str],
+    *,
+    config: Path | None,
+    mapping: str | None = None,
+    country: str | None = None,
+    currency: str | None = None,
+    time_zone: str | None = None,
+    region_level: int | None = None,
+    name: str | None = None,
+    run_id: str | None = None,
+) -> Prepared:
+    """Open inputs and compose their run: by the configuration, else by an inferred panel."""
+    chosen = mapping_of(mapping)
+    assumed: tuple[Assumption, ...] = ()
+    if config is not None:
+        settings = load_settings(config)
+        panel = compose(settings).panels[0].panel
+        defaults = InputDefaults(
+            currency=panel.currency,
+            country=panel.countries[0] if len(panel.countries) == 1 else None,
+            time_zone=panel.calendar.time_zone,
+        )
+        inputs = open_inputs(patterns, chosen, defaults)
+    else:
+        inputs, inferred = open_and_infer(
+            patterns,
+            chosen,
+            country=country,
+            currency=currency,
+            time_zone=time_zone,
+            region_level=region_level,
+            name=name,
+        )
+        settings = Settings(run="run", exercise=True, panels=(inferred.panel,))
+        assumed = inferred.assumed
+    if "block_size" not in _given(config):
+        settings = msgspec.structs.replace(
+            settings, fold=msgspec.structs.replace(settings.fold, block_size=_EMBEDDED_BLOCK)
+        )
+    if run_id is not None:
+        settings = msgspec.structs.replace(settings, run=run_id)
+    guessed = () if mapping is not None else guessed_mappings(inputs)
+    return Prepared(compose(settings), inputs, (*assumed, *guessed))
+
+
+def open_and_infer(
+    patterns: Sequence[str],
+    mapping: ColumnMapping | None,
+    *,
+    country: str | None,
+    currency: str | None,
+    time_zone: str | None,
+    region_level: int | None = None,
+    name: str | None = None,
+) -> tuple[list[InputFile], Inferred]:
+    """Open inputs that come without settings, and say what panel they are of.
+
+    What the inputs do not say is the panel's: amounts are in its currency, times without offset in its time zone.
+    """
+    known = country_defaults(country) if country else None
+    first = InputDefaults(
+        currency=currency or (known.currency if known else FALLBACK_CURRENCY),
+        country=country,
+        time_zone=time_zone or (known.time_zone if known else FALLBACK_TIME_ZONE),
+    )
+    inputs = open_inputs(patterns, mapping, first)
+    inferred = infer_panel(
+        inputs, country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
+    )
+    panel = inferred.panel
+    defaults = InputDefaults(currency=panel.currency, country=country, time_zone=panel.time_zone)
+    return [replace(each, defaults=defaults) for each in inputs], inferred
+
+
+def _given(config: Path | None) -> str:
+    return config.read_text(encoding="utf-8") if config is not None else ""

@@ -4,6 +4,8 @@ One set of settings, three libraries under four names: confluent-kafka (producin
 (reading offsets) and Faust, which hands its credentials on to aiokafka.
 """
 
+import logging
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,28 @@ from kafka.errors import KafkaError
 
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError
+
+_CONNECTIONS = logging.getLogger("kafka.net")
+_LOST = re.compile(r"Connection (?:lost|failed): (.*)")
+
+
+class _Reasons(logging.Handler):
+    """Collects why connections were lost: kafka-python logs it, and raises no more than that time is up."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._seen: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one reason once; the library connects several times."""
+        if found := _LOST.search(record.getMessage()):
+            self._seen[found[1]] = None
+
+    def __str__(self) -> str:
+        return "; ".join(self._seen)
+
+    def __bool__(self) -> bool:
+        return bool(self._seen)
 
 
 def broker_list(kafka: KafkaSettings) -> list[str]:
@@ -118,13 +142,17 @@ def kafka_admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
         ConfigError: no broker answers, or what a broker refuses while it is open.
     """
     where = f"kafka.brokers = {kafka.brokers!r}, security = {kafka.security}"
+    reasons = _Reasons()
+    _CONNECTIONS.addHandler(reasons)
     try:
         admin = KafkaAdminClient(**kafka_python_connection(kafka))
     except KafkaError as error:
         raise ConfigError(
-            f"{where}: no broker answers within {kafka.request_timeout_seconds} s ({error}); start one with "
-            "`make up`, or name yours in kafka.brokers or EARLYWARN_KAFKA"
+            f"{where}: no connection within {kafka.request_timeout_seconds} s ({reasons or error}); check brokers, "
+            "security, TLS files, user and password of [kafka], or start a local broker with: make up"
         ) from error
+    finally:
+        _CONNECTIONS.removeHandler(reasons)
     try:
         yield admin
     except KafkaError as error:

@@ -5,6 +5,7 @@ deletes data at once, and adding partitions to what must keep their number would
 is said, with the command that mends it.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ _Q = "topics.partials_partitions"
 _LEAST_COPIES = "min.insync.replicas"
 _UNKNOWN_TOPIC = 3
 _READY_MS = 30_000
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,11 @@ def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> N
 def _grow(admin: KafkaAdminClient, counts: Mapping[str, int]) -> None:
     answers = admin.create_partitions(dict(counts), raise_errors=False).to_dict()["results"]
     _raise_refusals([(each["name"], f"grow to {counts[each['name']]} partitions", each) for each in answers])
+    deadline = time.monotonic() + _READY_MS / 1000
+    while any(len(each["partitions"]) < counts[each["name"]] for each in admin.describe_topics(list(counts))):
+        if time.monotonic() > deadline:
+            raise ConfigError(f"{', '.join(counts)}: new partitions not seen after {_READY_MS // 1000} s")
+        time.sleep(_LOOK_SECONDS)
     _wait(admin, list(counts))
 
 

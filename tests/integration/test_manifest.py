@@ -1,0 +1,145 @@
+"""The manifest of a run on a real broker: written once, agreed on by every worker, refused with every difference."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.admin import KafkaAdminClient
+from kafka_broker import KafkaBroker
+from kafka_clients import changed, produce
+
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.manifest import (
+    Manifest,
+    check_manifest,
+    deal_panels,
+    manifest_of,
+    read_manifest,
+    write_manifest,
+)
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.service_settings import KafkaSettings, TopicSettings
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.errors import ConfigError, LogError
+
+PANELS = (PanelSettings(id="CH", countries=("CH",)), PanelSettings(id="AT", countries=("AT",)))
+
+
+@pytest.fixture
+def admin(kafka: KafkaBroker) -> Iterator[KafkaAdminClient]:
+    with kafka_admin(KafkaSettings(brokers=kafka.address)) as admin:
+        yield admin
+
+
+@pytest.fixture
+def settings(kafka: KafkaBroker, admin: KafkaAdminClient) -> Iterator[Settings]:
+    run = f"run-{uuid4().hex[:8]}"
+    topics = TopicSettings(transactions_partitions=3, partials_partitions=2)
+    yield Settings(run=run, kafka=KafkaSettings(brokers=kafka.address), topics=topics, panels=PANELS)
+    delete_topics(admin, run, topics.prefix)
+
+
+def test_the_manifest_is_written_once_and_read_by_all(admin: KafkaAdminClient, settings: Settings) -> None:
+    run = compose(settings)
+    assert read_manifest(settings) is None
+    with pytest.raises(ConfigError, match=r"meta: does not exist; run: earlywarn topics create"):
+        write_manifest(run)
+    ensure_topics(admin, settings)
+    with pytest.raises(LogError, match="has no manifest"):
+        check_manifest(run)
+    written = write_manifest(run)
+    assert written == write_manifest(run) == check_manifest(run) == read_manifest(settings)
+    assert written.panels == {"AT": 0, "CH": 1}
+    assert written.panels_of == (frozenset({"AT"}), frozenset({"CH"}))
+    assert (written.transactions_partitions, written.partials_partitions, written.block_size) == (3, 2, 2000)
+    assert written.fingerprint == run.fingerprint
+
+
+def test_a_worker_that_differs_is_told_every_difference_and_growth_is_none(
+    admin: KafkaAdminClient, settings: Settings
+) -> None:
+    ensure_topics(admin, settings)
+    write_manifest(compose(settings))
+    assert check_manifest(compose(changed(settings, topics__transactions_partitions=9))).transactions_partitions == 3
+    panels = (PANELS[0], PanelSettings(id="DE", countries=("DE",), base_bucket_seconds=3600))
+    other = changed(
+        msgspec.structs.replace(settings, panels=panels),
+        topics__partials_partitions=3,
+        fold__block_size=1000,
+        fold__lateness_seconds=60,
+    )
+    with pytest.raises(LogError) as caught:
+        check_manifest(compose(other))
+    meta = RunTopics(settings.run).meta
+    lines = [line.removeprefix(f"{meta}: ") for line in str(caught.value).splitlines()]
+    assert lines[:5] == [
+        "topics.partials_partitions = 3 here, 2 in the run; set 2",
+        "fold.block_size = 1000 here, 2000 in the run; set 2000",
+        "fold.lateness_seconds = 60 here, 3600 in the run; set 3600",
+        "panel 'AT' is in the run, not here; add it",
+        "panel 'DE' is here, not in the run; take it out",
+    ]
+    assert lines[5].startswith("fingerprint ")
+    with pytest.raises(LogError, match=r"fold\.block_size = 1000 here"):
+        write_manifest(compose(other))
+
+
+def test_a_threshold_alone_changes_the_fingerprint_and_is_refused(admin: KafkaAdminClient, settings: Settings) -> None:
+    ensure_topics(admin, settings)
+    write_manifest(compose(settings))
+    with pytest.raises(LogError, match="a mapping, rate, model or setting of") as caught:
+        check_manifest(compose(changed(settings, alerts__alarm_evidence=8.5)))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_of_writers_at_the_same_time_one_wins_and_the_others_agree_or_are_refused(
+    admin: KafkaAdminClient, settings: Settings
+) -> None:
+    ensure_topics(admin, settings)
+    runs = [compose(changed(settings, fold__block_size=2000 + at % 3)) for at in range(6)]
+
+    def write(run: Run) -> Manifest | LogError:
+        try:
+            return write_manifest(run)
+        except LogError as error:
+            return error
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        outcomes = list(pool.map(write, runs))
+    stands = read_manifest(settings)
+    assert stands is not None
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if run.settings.fold.block_size == stands.block_size:
+            assert outcome == stands == manifest_of(run)
+        else:
+            assert isinstance(outcome, LogError)
+
+
+def test_a_topic_with_something_else_in_it_is_no_manifest(admin: KafkaAdminClient, settings: Settings) -> None:
+    ensure_topics(admin, settings)
+    meta = RunTopics(settings.run).meta
+    assert produce(settings.kafka, meta, b"of another kind") is None
+    assert read_manifest(settings) is None
+    assert produce(settings.kafka, meta, b'{"run": 7}', b"manifest") is None
+    with pytest.raises(LogError, match=f"{meta}: holds no manifest that version"):
+        read_manifest(settings)
+
+
+@given(
+    st.sets(st.text("abc", min_size=1, max_size=3), max_size=12), st.sets(st.text("xyz", max_size=2)), st.integers(1, 5)
+)
+def test_panels_are_dealt_evenly_and_stay_where_they_are(first: set[str], later: set[str], partitions: int) -> None:
+    dealt = deal_panels(first, partitions)
+    grown = deal_panels(first | later, partitions, dealt)
+    assert grown.items() >= dealt.items()
+    assert set(grown) == first | later
+    for panels in (dealt, grown):
+        counts = [list(panels.values()).count(q) for q in range(partitions)]
+        assert max(counts) - min(counts) <= 1
+        assert sum(counts) == len(panels)

@@ -1,0 +1,156 @@
+"""From the settings of Redis to a client: TLS, the ACL's user, time limits, and errors that say what to change.
+
+Options of redis-py that are no setting can stand in the address: `redis://host:6379/0?socket_timeout=2`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import EqualJitterBackoff
+from redis.credentials import CredentialProvider
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from earlywarn.adapters.redis.outage import explained
+from earlywarn.application.environment import read_secret
+from earlywarn.application.service_settings import RedisSettings
+from earlywarn.errors import ConfigError
+
+LEAST_VERSION = (6, 2)
+"""The oldest server that has ZRANGE with BYSCORE, REV and LIMIT."""
+
+_ANSWER_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
+_IDLE_CHECK_SECONDS = 30
+_REPEATS = 2
+"""Few and short: they bridge a connection that died in the pool. Longer outages are waited out in `outage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server says of itself."""
+
+    version: str
+    maxmemory_policy: str
+
+
+class FileCredentials(CredentialProvider):
+    """A user whose password is read from its file for every new connection, so that it can be rotated.
+
+    Raises:
+        ConfigError: the file cannot be read, or is empty.
+    """
+
+    def __init__(self, username: str, path: Path) -> None:
+        self._username = username
+        self._path = path
+        self.get_credentials()
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Return user name and password, or the password of the default user."""
+        try:
+            password = read_secret(self._path)
+        except ConfigError as error:
+            raise ConfigError(f"redis.password_file = {str(self._path)!r}: {error}") from error
+        return (self._username, password) if self._username else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """Return the same; to read one line holds no loop up."""
+        return self.get_credentials()
+
+
+def connect(settings: RedisSettings, *, connections: int = 8) -> redis_asyncio.Redis:
+    """Return a client for asyncio; it connects when it is first used, and is closed by `aclose()`.
+
+    Args:
+        settings: With an address; `server.RedisServer.settings` has one always.
+        connections: At most so many at once; a call waits for a free one.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    options = _options(settings) | {"retry": AsyncRetry(EqualJitterBackoff(), _REPEATS)}
+    try:
+        pool = redis_asyncio.BlockingConnectionPool.from_url(settings.url, max_connections=connections, **options)
+    except ValueError as error:
+        raise ConfigError(f"redis.url = {settings.url!r}: {error}") from error
+    return redis_asyncio.Redis.from_pool(pool)
+
+
+def connect_blocking(settings: RedisSettings, *, connections: int = 2) -> redis.Redis:
+    """Return a client for code without a loop, closed by `close()`; otherwise as `connect`.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    options = _options(settings) | {"retry": Retry(EqualJitterBackoff(), _REPEATS)}
+    try:
+        pool = redis.BlockingConnectionPool.from_url(settings.url, max_connections=connections, **options)
+    except ValueError as error:
+        raise ConfigError(f"redis.url = {settings.url!r}: {error}") from error
+    return redis.Redis.from_pool(pool)
+
+
+def _options(settings: RedisSettings) -> dict[str, Any]:
+    if not settings.url:
+        raise ConfigError("redis.url is empty: give redis://, rediss:// or unix://, or set REDIS_URL")
+    options: dict[str, Any] = {
+        "socket_timeout": _ANSWER_SECONDS,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "health_check_interval": _IDLE_CHECK_SECONDS,
+        "timeout": _ANSWER_SECONDS,
+        "protocol": 2,  # replies have the same shape in every version of redis-py
+    }
+    if settings.password_file:
+        options["credential_provider"] = FileCredentials(settings.username, Path(settings.password_file))
+    elif settings.password:
+        options |= {"username": settings.username or None, "password": settings.password.reveal()}
+    elif settings.username:
+        raise ConfigError(f"redis.username = {settings.username!r} needs redis.password or redis.password_file")
+    if urlsplit(settings.url).scheme == "rediss":
+        files = {
+            "ssl_ca_certs": ("ca_file", settings.ca_file),
+            "ssl_certfile": ("certificate_file", settings.certificate_file),
+            "ssl_keyfile": ("key_file", settings.key_file),
+        }
+        for name, file in files.values():
+            if file and not Path(file).is_file():
+                raise ConfigError(f"redis.{name} = {file!r}: no such file")
+        options |= {option: file for option, (_, file) in files.items() if file}
+    return options
+
+
+async def check_server(client: redis_asyncio.Redis, server: str) -> ServerFacts:
+    """Ask a server what it is, and refuse one that would lose or misplace state.
+
+    Args:
+        client: Of `connect`.
+        server: What people call it.
+
+    Raises:
+        ConfigError: it does not answer, refuses the user, is too old, a cluster, or drops keys when memory is short.
+    """
+    try:
+        facts = await client.info()
+    except RedisError as error:
+        raise explained(error, server) from error
+    version = str(facts["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
+        raise ConfigError(f"Redis at {server} is version {version}; 6.2 or newer is needed")
+    if facts.get("cluster_enabled"):
+        raise ConfigError(
+            f"Redis at {server} is a cluster, which spreads the keys of one atomic step over its nodes; "
+            "give a single primary (with replicas, if you like)"
+        )
+    policy = str(facts.get("maxmemory_policy", "noeviction"))
+    if facts.get("maxmemory") and policy.startswith("allkeys"):
+        raise ConfigError(
+            f"Redis at {server} drops keys when memory is short (maxmemory-policy {policy}), and a dropped key "
+            "does not come back by itself; set noeviction, or a policy of volatile keys"
+        )
+    return ServerFacts(version, policy)

@@ -7,13 +7,15 @@ change of what users read cannot go unnoticed.
 import json
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
+from earlywarn.adapters.redis.layout import TopicKind
+from earlywarn.adapters.redis.projection import RecordSource
 from earlywarn.adapters.redis.records import Record
 from earlywarn.domain.alert import SEVERITIES, Alert
 from earlywarn.domain.series import Series
@@ -21,6 +23,7 @@ from earlywarn.domain.series import Series
 REGIONS = (None, "CH01", "CH011", "CH053", "9999", "online", "Zürich: Stadt")
 SECTORS = (None, "grocery", "accommodation", "food & drink")
 Dump = dict[str, Any]
+Topics = Mapping[tuple[TopicKind, int], Sequence[Record]]
 
 
 def make_alert(alert_id: str, revision: int, sequence: int, **changes: Any) -> Alert:
@@ -128,7 +131,18 @@ def row_records(seed: int, buckets: int, series: int = 5, *, first_offset: int =
     return records
 
 
-def expected_dump(run: str, topics: dict[tuple[str, int], Sequence[Record]]) -> Dump:
+def source_of(topics: Topics, step: int) -> RecordSource:
+    """Return what reads topics to their end, so many records at a time."""
+
+    async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
+        records = [record for record in topics[kind, partition] if record[0] >= position]
+        for first in range(0, len(records), step):
+            yield records[first : first + step]
+
+    return read
+
+
+def expected_dump(run: str, topics: Topics) -> Dump:
     """Return what Redis holds after the records of each (kind, q), but for ranks and trimmed streams."""
     prefix = f"earlywarn:{run}:"
     dump: Dump = defaultdict(dict)

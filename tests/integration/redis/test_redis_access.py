@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError, NoPermissionError  # noqa: A004  # these are the ones meant
-from redis_records import alert_records, dump_of, expected_dump, row_records
+from redis_records import alert_records, dump_of, expected_dump, row_records, source_of
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect, connect_blocking
@@ -35,8 +35,7 @@ TOPICS: dict[tuple[TopicKind, int], list[Record]] = {
 PASSWORD = "s3cret-ä%@:/"  # noqa: S105  # of a server of this test
 
 
-async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
-    yield [record for record in TOPICS[kind, partition] if record[0] >= position]
+read = source_of(TOPICS, step=100)
 
 
 def projection(client: Redis, run: str) -> RedisProjection:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import pytest
 from redis.asyncio import Redis
-from redis_records import alert_records, dump_of, expected_dump, row_records
+from redis_records import alert_records, dump_of, expected_dump, row_records, source_of
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis import rebuild as rebuilding
@@ -26,18 +26,15 @@ TOPICS: dict[tuple[TopicKind, int], list[Record]] = {
 }
 
 
+read = source_of(TOPICS, step=50)
+
+
 def outages() -> Outages:
     return Outages("test", backoff=Backoff(first_seconds=0.002, most_seconds=0.01))
 
 
 def projection(client: Redis, run: str) -> RedisProjection:
     return RedisProjection(client, RunTopics(run), stream_length=10_000, outages=outages())
-
-
-async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
-    records = [record for record in TOPICS[kind, partition] if record[0] >= position]
-    for first in range(0, len(records), 50):
-        yield records[first : first + 50]
 
 
 def test_a_rebuilt_run_is_the_same_and_the_others_are_untouched(

@@ -129,7 +129,7 @@ def _copy_jars() -> None:
         "-C",
         "-f",
         POM,
-        "dependency:copy-dependencies",
+        "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies",
         f"-DoutputDirectory={fresh}",
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # found above

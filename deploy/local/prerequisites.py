@@ -64,6 +64,8 @@ def install_programs(missing: list[str]) -> None:
         finished = _apt(install)
         if finished.returncode:
             raise StackError(f"apt-get {' '.join(install)} failed:\n{finished.stdout}")
+    if still := missing_programs():
+        raise StackError(f"installed, but not in the PATH: {', '.join(still)}")
 
 
 def _apt(arguments: list[str]) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ what to install; nothing is skipped. Whatever a run has started ends with it, ev
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,10 +34,10 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def stack_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the folder of all servers of this run, which its workers share."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "stack"
+    folder = (own.parent if hasattr(pytestconfig, "workerinput") else own) / "stack"
     with kept(folder):
         yield folder
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import aiokafka
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.serializers.schemas import Schema
@@ -66,7 +66,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
-        self._assignor = RoundRobinPartitionAssignor
+        self._assignor = StickyPartitionAssignor  # what is folded stays where it is, when a worker joins
         return ColumnConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
@@ -102,6 +102,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if committed.offset >= 0:
                 marks[TP(tp.topic, tp.partition)] = Mark(committed.offset, committed.metadata or "")
         return marks
+
+    async def partition_count(self, topic: str) -> int:
+        """Return how many partitions a topic has now, as the brokers say."""
+        return int(await self.call_thread(self._partition_count, topic))
+
+    async def _partition_count(self, topic: str) -> int:
+        client = self._ensure_consumer()._client
+        await client.force_metadata_update()
+        return len(await client._wait_on_metadata(topic))
 
     async def seek_all(self, offsets: Mapping[TP, int]) -> None:
         """Read on from these offsets."""
@@ -151,6 +160,10 @@ class Consumer(driver.Consumer):
         self.marks.clear()
         self._marked.clear()
         await self._thread.seek_all(await positions.start(await self._thread.committed(assigned)))
+
+    async def partition_count(self, topic: str) -> int:
+        """Return how many partitions a topic has now."""
+        return await self._thread.partition_count(topic)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Commit the marks that moved since the last time."""

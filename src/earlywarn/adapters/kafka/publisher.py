@@ -24,6 +24,13 @@ _TRANSACTION_MS = 60_000
 _QUEUE_FULL_SECONDS = 0.1
 
 
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  # its name
+
+
+class FencedError(LogError):
+    """Another publisher of the partition has taken over; what this one folds from now on is not published."""
+
+
 class Publisher:
     """Publishes what comes of one partition of the partials. Its calls block; give it a thread.
 
@@ -63,7 +70,8 @@ class Publisher:
         """Publish messages (topic, key and value) and say that all before `position` is published, as one step.
 
         Raises:
-            LogError: another publisher has taken over, or the broker refuses a message.
+            FencedError: another publisher has taken over.
+            LogError: the broker refuses a message.
         """
         while not self._try_to_publish(messages, position):
             time.sleep(_RETRY_SECONDS)
@@ -100,6 +108,9 @@ class Publisher:
                 return step()
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
+                place = f"{self._place.topic}-{self._partition}"
+                if reason.code() in _FENCED:
+                    raise FencedError(f"{place}: another detector publishes now") from error
                 if reason.txn_requires_abort():
                     raise
                 if not reason.retriable():

@@ -90,7 +90,7 @@ class AggregatorService:
     async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         """Begin the open block of every partition anew (`Positions`)."""
         starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
-        partitions = self._consumer.topic_partitions(self.topics.transactions) or len(starts)
+        partitions = await self._consumer.partition_count(self.topics.transactions)
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
         self.assigned = True

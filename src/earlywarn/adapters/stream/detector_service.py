@@ -16,7 +16,7 @@ import faust
 from faust.types import TP
 
 from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
-from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.publisher import FencedError, Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import Message, decode_partial, encode_alert, encode_rows
@@ -25,10 +25,12 @@ from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.detector import LogFold, Outputs, SnapshotRhythm, SnapshotStore, recover
 from earlywarn.application.fold import RunFold
 from earlywarn.application.service_settings import SnapshotSettings
-from earlywarn.errors import SnapshotError
+from earlywarn.errors import LogError, SnapshotError
 
 _log = logging.getLogger(__name__)
 _MESSAGES_PER_TRANSACTION = 20_000
+_TICK_SECONDS = 0.5
+_LOST_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class DetectorService:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._app: faust.App | None = None
         self._stopping = False
+        self._lost_seconds: float | None = None
         self._failure = Failure()
 
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
@@ -95,7 +98,8 @@ class DetectorService:
     @property
     def caught_up(self) -> bool:
         """Return whether every owned partition is folded up to where it stood at the assignment."""
-        return self.assigned and all(each.caught_up for each in self._partitions.values())
+        whole = self.assigned and self._lost_seconds is None
+        return whole and all(each.caught_up for each in self._partitions.values())
 
     @property
     def _consumer(self) -> Consumer:
@@ -109,12 +113,14 @@ class DetectorService:
         """Restore what is owned now (`Positions`); what the group has committed plays no part."""
         ends = await self._consumer.highwaters(*committed) if committed else {}
         loop = asyncio.get_running_loop()
-        for each in self._partitions.values():
-            each.publisher.close()
-        self._partitions = {}
+        given_up, self._partitions = self._partitions, {}
+        # In the thread, behind what it is still folding of them.
+        for each in given_up.values():
+            await loop.run_in_executor(self._thread, each.publisher.close)
         for tp in sorted(committed):
             opened = await loop.run_in_executor(self._thread, self._open, tp.partition, ends.get(tp, 0))
             self._partitions[tp.partition] = opened
+        self._lost_seconds = None
         self.assigned = True
         self._on_assigned(sorted(self._partitions))
         return {tp: self._partitions[tp.partition].log.position for tp in committed}
@@ -152,7 +158,17 @@ class DetectorService:
             return
         if batch.start < position:
             batch = sliced(batch, position)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._fold, partition, batch)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._fold, partition, batch)
+        except FencedError as error:
+            self._lose(batch.partition, partition, error)
+
+    def _lose(self, q: int, partition: _Partition, error: FencedError) -> None:
+        """Fold a partition no more that another detector has; the group will say which are ours."""
+        if self._partitions.get(q) is partition:
+            _log.warning("%s; waiting to be assigned anew", error)
+            self._partitions.pop(q).publisher.close()
+            self._lost_seconds = time.monotonic()
 
     def _fold(self, partition: _Partition, batch: RecordBatch) -> None:
         """Fold a batch, publish what comes of it, and keep a snapshot if one is due. Runs in the thread."""
@@ -193,8 +209,23 @@ class DetectorService:
     # --- life
 
     async def run(self) -> None:
-        """Wait for a failure; all that this service does comes from its log."""
-        await self._failure.raised()
+        """Wait for a failure; all that this service does comes from its log.
+
+        Raises:
+            LogError: it lost a partition to another detector, and the group did not deal them anew.
+        """
+        failing = asyncio.create_task(self._failure.raised())
+        try:
+            while not failing.done():
+                await asyncio.wait([failing], timeout=_TICK_SECONDS)
+                if self._lost_seconds is not None and time.monotonic() - self._lost_seconds > _LOST_SECONDS:
+                    raise LogError(
+                        f"{self.topics.partials}: another detector publishes for a partition that the group gave to "
+                        "this one; is a detector of the same run running in another group or cluster?"
+                    )
+            failing.result()
+        finally:
+            failing.cancel()
 
     async def finish(self, deadline_seconds: float) -> None:
         """Fold nothing more; keep a last snapshot of what is published."""

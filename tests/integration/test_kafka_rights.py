@@ -1,9 +1,14 @@
 """The rights of docs/operations/security.md on a real broker: they suffice, and nothing else is allowed."""
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -24,17 +29,26 @@ from kafka.admin import (
     ResourceType,
 )
 from kafka.errors import TopicAuthorizationFailedError
-from kafka_clients import SECONDS, produce, settings_of
+from kafka_clients import SECONDS, environment_of, produce, settings_of
 from kafka_runtime import KafkaRuntime
+from ports import reserve_port
+from redis_server import RedisServer
 
-from earlywarn.adapters.kafka.connection import aiokafka_connection, kafka_admin, kafka_python_connection
+from earlywarn.adapters.kafka.connection import (
+    aiokafka_connection,
+    confluent_connection,
+    kafka_admin,
+    kafka_python_connection,
+)
 from earlywarn.adapters.kafka.manifest import check_manifest, write_manifest
+from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.service_settings import KafkaSettings
-from earlywarn.errors import ConfigError
+from earlywarn.errors import ConfigError, LogError
 
+SERVICES = Path(__file__).parents[2] / "services"
 SECURITY_PAGE = Path(__file__).parents[2] / "docs/operations/security.md"
 CONNECTION = "sasl_ssl scram-sha-512"
 
@@ -46,32 +60,24 @@ def broker(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certif
         yield broker
 
 
+COLUMNS = ("reads", "writes", "groups", "transactional ids")
+
+
 def rights_of_the_docs() -> dict[str, dict[str, list[str]]]:
-    """Read the table of users out of the page: by user, what it reads, writes, and its group."""
-    rows = re.findall(r"^\| `(\w+)`[^|]*\|([^|]*)\|([^|]*)\|([^|]*)\|", SECURITY_PAGE.read_text(), re.MULTILINE)
+    """Read the table of users out of the page: by user and column, the names that stand there."""
+    rows = re.findall(r"^\| `(\w+)`[^|]*" + r"\|([^|]*)" * 4 + r"\|$", SECURITY_PAGE.read_text(), re.MULTILINE)
     return {
-        user: {
-            "reads": re.findall("`(.+?)`", reads),
-            "writes": re.findall("`(.+?)`", writes),
-            "group": re.findall("`(.+?)`", group),
-        }
-        for user, reads, writes, group in rows
+        user: {column: re.findall("`(.+?)`", cell) for column, cell in zip(COLUMNS, cells, strict=True)}
+        for user, *cells in rows
     }
 
 
-def grant(admin: KafkaAdminClient, user: str, operations: str, kind: str, name: str, pattern: str = "LITERAL") -> None:
-    admin.create_acls(
-        [
-            ACL(
-                f"User:{user}",
-                "*",
-                ACLOperation[operation],
-                ACLPermissionType.ALLOW,
-                ResourcePattern(ResourceType[kind], name, ACLResourcePatternType[pattern]),
-            )
-            for operation in operations.split()
-        ]
-    )
+def grant(admin: KafkaAdminClient, user: str, operations: str, kind: str, name: str) -> None:
+    """Allow a user some operations; `*` at the end of a name makes it a prefix."""
+    pattern = ACLResourcePatternType.PREFIXED if name.endswith("*") else ACLResourcePatternType.LITERAL
+    resource = ResourcePattern(ResourceType[kind], name.removesuffix("*"), pattern)
+    allow = ACLPermissionType.ALLOW
+    admin.create_acls([ACL(f"User:{user}", "*", ACLOperation[each], allow, resource) for each in operations.split()])
 
 
 def grant_as_documented(admin: KafkaAdminClient, prefix: str) -> None:
@@ -80,25 +86,30 @@ def grant_as_documented(admin: KafkaAdminClient, prefix: str) -> None:
             grant(admin, user, "READ DESCRIBE", "TOPIC", f"{prefix}.{topic}")
         for topic in rights["writes"]:
             grant(admin, user, "WRITE DESCRIBE", "TOPIC", f"{prefix}.{topic}")
-        for group in rights["group"]:
+        for group in rights["groups"]:
             grant(admin, user, "READ", "GROUP", group.replace("<run>", prefix))
-    grant(admin, "topics", "CREATE DELETE ALTER DESCRIBE DESCRIBE_CONFIGS", "TOPIC", f"{prefix}.", "PREFIXED")
-    grant(admin, "topics", "WRITE DESCRIBE", "TRANSACTIONAL_ID", f"{prefix}.meta.manifest")
+        for name in rights["transactional ids"]:
+            grant(admin, user, "WRITE DESCRIBE", "TRANSACTIONAL_ID", name.replace("<run>", prefix))
+    grant(admin, "topics", "CREATE DELETE ALTER DESCRIBE DESCRIBE_CONFIGS", "TOPIC", f"{prefix}.*")
 
 
-@pytest.fixture(scope="module")
-def run_with_rights(broker: EveryListener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the documented rights; the user `topics` makes a run's topics and manifest with its own."""
-    run = "rights"
-    prefix = f"earlywarn.{run}"
+@contextmanager
+def run_made(broker: EveryListener, run: str, folder: Path) -> Iterator[str]:
+    """Give the documented rights; the user `topics` makes the run's topics and manifest with its own, and ends it."""
     with kafka_admin(KafkaSettings(brokers=broker.address)) as admin:
-        grant_as_documented(admin, prefix)
-    settings = settings_of(broker, CONNECTION, tmp_path_factory.mktemp("topics"), user="topics", run=run)
+        grant_as_documented(admin, f"earlywarn.{run}")
+    settings = settings_of(broker, CONNECTION, folder, user="topics", run=run)
     with kafka_admin(settings.kafka) as admin:
         assert len(ensure_topics(admin, settings).created) == 7
         write_manifest(compose(settings))
         yield run
         assert len(delete_topics(admin, run, "earlywarn.")) == 7
+
+
+@pytest.fixture(scope="module")
+def run_with_rights(broker: EveryListener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with run_made(broker, "rights", tmp_path_factory.mktemp("topics")) as run:
+        yield run
 
 
 def test_the_table_of_rights_names_every_service_and_only_topics_of_a_run() -> None:
@@ -146,6 +157,43 @@ def test_a_worker_joins_its_own_group_alone_and_checks_the_manifest(
     assert check_manifest(compose(settings)).panels == {"CH": 0}
 
 
+def test_the_detector_publishes_in_transactions_of_its_own_and_nobody_elses(
+    broker: EveryListener, run_with_rights: str, tmp_path: Path
+) -> None:
+    kafka = settings_of(broker, CONNECTION, tmp_path, user="detector").kafka
+    names = RunTopics(run_with_rights)
+    group = f"earlywarn.{run_with_rights}.detector.published"
+    publisher = Publisher(confluent_connection(kafka), group, names.partials, 0)
+    position = publisher.open() + 1
+    publisher.publish([(names.alerts, (b"key", b"value")), (names.aggregates, (b"key", b"value"))], position)
+    publisher.close()
+    successor = Publisher(confluent_connection(kafka), group, names.partials, 0)
+    assert successor.open() == position
+    successor.close()
+    aggregator = settings_of(broker, CONNECTION, tmp_path, user="aggregator").kafka
+    other = Publisher(confluent_connection(aggregator), group, names.partials, 0)
+    with pytest.raises(LogError, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+        other.open()
+    other.close()
+
+
+def test_the_services_themselves_run_over_tls_with_these_rights(
+    broker: EveryListener, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Both get ready, and what a producer sends wrongly stands among the dead letters, where the operator finds it."""
+    with ExitStack() as running:
+        run = running.enter_context(run_made(broker, "served", tmp_path))
+        for user in ("aggregator", "detector"):
+            (tmp_path / user).mkdir()
+            address = running.enter_context(service(broker, run, user, tmp_path / user, redis_server))
+            wait_until(lambda address=address: answers(f"{address}/readyz"), f"{user} is not ready")
+        producer = settings_of(broker, CONNECTION, tmp_path, user="producer").kafka
+        assert produce(producer, RunTopics(run).transactions, b"no transaction") is None
+        operator = settings_of(broker, CONNECTION, tmp_path, user="operator").kafka
+        dead_letters = RunTopics(run).dead_letters
+        wait_until(lambda: b"no transaction" in values_of(operator, dead_letters), "it is no dead letter")
+
+
 def test_topics_without_the_right_to_make_them_are_refused_line_by_line(broker: EveryListener, tmp_path: Path) -> None:
     settings = settings_of(broker, CONNECTION, tmp_path, user="producer", run="forbidden")
     with kafka_admin(settings.kafka) as admin, pytest.raises(ConfigError) as caught:
@@ -173,3 +221,58 @@ def can_read(kafka: KafkaSettings, topic: str) -> bool:
     finally:
         consumer.close(autocommit=False)
     return True
+
+
+@contextmanager
+def service(broker: EveryListener, run: str, user: str, folder: Path, redis_server: RedisServer) -> Iterator[str]:
+    """Run a service as a process of its own, as one of the table's users; return its address."""
+    settings_of(broker, CONNECTION, folder, user=user, run=run)
+    port = reserve_port()
+    environment = {
+        **os.environ,
+        **redis_server.environment(),
+        **environment_of(broker, CONNECTION, user=user, run=run),
+        "EARLYWARN_CONFIG": str(folder / "settings.toml"),
+        "EARLYWARN_KAFKA__SESSION_TIMEOUT_SECONDS": "6",
+        "EARLYWARN_KAFKA__REQUEST_TIMEOUT_SECONDS": "15",
+        "EARLYWARN_SERVICE__PORT": str(port),
+        "EARLYWARN_SNAPSHOTS__URL": str(folder / "snapshots"),
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, SERVICES / user], env=environment, stdout=log, stderr=log)  # noqa: S603  # our own
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=1) as response:  # noqa: S310  # our own probe
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + 2 * SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.1)
+
+
+def values_of(kafka: KafkaSettings, topic: str) -> set[bytes]:
+    """Return what stands in a topic now."""
+    consumer = KafkaConsumer(**kafka_python_connection(kafka), enable_auto_commit=False)
+    try:
+        places = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found: set[bytes] = set()
+        while any(consumer.position(place) < ends[place] for place in places):
+            found |= {record.value for batch in consumer.poll(timeout_ms=200).values() for record in batch}
+        return found
+    finally:
+        consumer.close(autocommit=False)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -180,6 +181,16 @@ def test_transactions_grow_in_a_running_system_and_nothing_else_does(
     assert any(f"{names.transactions}: has 5 partitions" in remark for remark in remarks)
     with pytest.raises(ConfigError, match="it never changes in a run: set topics.partials_partitions = 2"):
         ensure_topics(admin, changed(more, topics__partials_partitions=4), grow=True)
+
+
+def test_of_several_who_make_the_same_topics_each_makes_its_part_and_none_fails(settings: Settings) -> None:
+    def make(_: int) -> tuple[str, ...]:
+        with kafka_admin(settings.kafka) as admin:
+            return ensure_topics(admin, settings).created
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [name for created in pool.map(make, range(4)) for name in created]
+    assert sorted(made) == sorted(RunTopics(settings.run).all)
 
 
 def test_a_run_whose_id_names_no_topic_is_refused(admin: KafkaAdminClient, settings: Settings) -> None:

@@ -28,18 +28,22 @@ def settings_of(
         lines.append(f'ca_file = "{files.ca_file}"')
     if security == "ssl":
         lines += [f'certificate_file = "{files.client_certificate_file}"', f'key_file = "{files.client_key_file}"']
-    environ = {
+    if mechanism:
+        (folder / "password").write_text(PASSWORDS[user] + "\n")
+        lines += [f'sasl_mechanism = "{mechanism}"', 'password_file = "password"']
+    (folder / "settings.toml").write_text("\n".join(lines))
+    return load(folder / "settings.toml", environment_of(broker, connection, user=user, run=run))
+
+
+def environment_of(broker: EveryListener, connection: str, *, user: str, run: str) -> dict[str, str]:
+    """Return the environment that goes with the file of `settings_of`."""
+    security, _, mechanism = connection.partition(" ")
+    return {
         "EARLYWARN_KAFKA": broker.address_of(security),
         "EARLYWARN_KAFKA__SECURITY": security,
         "EARLYWARN_RUN": run,
         "EARLYWARN_PANELS": '[{ id = "CH", countries = ["CH"] }]',
-    }
-    if mechanism:
-        (folder / "password").write_text(PASSWORDS[user] + "\n")
-        lines += [f'sasl_mechanism = "{mechanism}"', 'password_file = "password"']
-        environ["EARLYWARN_KAFKA__USERNAME"] = user
-    (folder / "settings.toml").write_text("\n".join(lines))
-    return load(folder / "settings.toml", environ)
+    } | ({"EARLYWARN_KAFKA__USERNAME": user} if mechanism else {})
 
 
 def changed(settings: Settings, **fields: object) -> Settings:

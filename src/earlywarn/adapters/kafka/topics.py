@@ -24,6 +24,7 @@ _P = "topics.transactions_partitions"
 _Q = "topics.partials_partitions"
 _LEAST_COPIES = "min.insync.replicas"
 _UNKNOWN_TOPIC = 3
+_TOPIC_EXISTS = 36
 _READY_MS = 30_000
 _LOOK_SECONDS = 0.1
 
@@ -147,11 +148,12 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings, *, create: bool =
     problems = [str(each) for each in misfits] if create else survey.problems
     if problems:
         raise ConfigError("\n".join(problems))
-    if survey.missing:
-        _create(admin, survey.missing)
+    created = _create(admin, survey.missing) if survey.missing else ()
     if grown:
         _grow(admin, grown)
-    return Ensured(tuple(each.name for each in survey.missing), grown, survey.remarks)
+    if len(created) < len(survey.missing):  # somebody else was faster: does it fit?
+        ensure_topics(admin, settings, create=False)
+    return Ensured(created, grown, survey.remarks)
 
 
 def delete_topics(admin: KafkaAdminClient, run: str, prefix: str) -> tuple[str, ...]:
@@ -240,7 +242,8 @@ def _compare_configs(
             misfits.append(Misfit(wanted.name, name, str(found[name]["value"]), value, mend))
 
 
-def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> None:
+def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> tuple[str, ...]:
+    """Create topics; return those that were not there, which may be fewer than asked for."""
     answers = admin.create_topics(
         {
             each.name: {
@@ -252,8 +255,10 @@ def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> N
         },
         raise_errors=False,
     )["topics"]
-    _raise_refusals([(each["name"], "create", each) for each in answers])
+    there = {each["name"] for each in answers if each["error_code"] == _TOPIC_EXISTS}
+    _raise_refusals([(each["name"], "create", each) for each in answers if each["name"] not in there])
     _wait(admin, [each.name for each in missing])
+    return tuple(each.name for each in missing if each.name not in there)
 
 
 def _grow(admin: KafkaAdminClient, counts: Mapping[str, int]) -> None:

@@ -129,5 +129,7 @@ def test_the_server_ends_with_its_program_however_that_ends(tmp_path: Path, how:
         running.send_signal(how)
         running.wait(30)
     ready, _, _ = select.select([ended], [], [], 30)
+    if not ready:
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.close(ended)
     assert ready, f"redis-server {number} outlived its program"

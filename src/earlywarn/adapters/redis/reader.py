@@ -13,6 +13,8 @@ from earlywarn.domain.alert import Alert, Kind, Severity, Status
 from earlywarn.domain.series import Resolution
 
 _INDEX_PAGE = 250
+"""Entries of an index read at once, at most; the first page is as long as what is asked for."""
+
 _EXAMINED_MOST = 5_000
 """Alerts looked at for one page; where few match, the page ends early and its cursor goes on."""
 
@@ -134,7 +136,7 @@ class RedisReader:
         found: list[Alert] = []
         examined = 0
         last = after
-        async for page in self._walk(chosen, after):
+        async for page in self._walk(chosen, after, limit + 1):
             values = await self._alert_values([cursor.alert_id for cursor in page])
             for cursor, value in zip(page, values, strict=True):
                 if len(found) == limit or examined == _EXAMINED_MOST:
@@ -146,7 +148,9 @@ class RedisReader:
                     found.append(alert)
         return AlertPage(tuple(found), None)
 
-    async def _walk(self, chosen: AlertFilter, after: AlertCursor | None) -> AsyncIterator[list[AlertCursor]]:
+    async def _walk(
+        self, chosen: AlertFilter, after: AlertCursor | None, size: int
+    ) -> AsyncIterator[list[AlertCursor]]:
         """Yield pages of the smallest index that holds all that passes, newest first, after a cursor."""
         indexes = list(chosen.indexes(self.layout))
         pipeline = self._client.pipeline(transaction=False)
@@ -160,14 +164,16 @@ class RedisReader:
         oldest = "-inf" if chosen.first_day is None else day_score(chosen.first_day)
         offset = 0
         while True:
+            size = min(size, _INDEX_PAGE)
             entries: Any = await self._client.zrange(
-                index, newest, oldest, desc=True, byscore=True, offset=offset, num=_INDEX_PAGE, withscores=True
+                index, newest, oldest, desc=True, byscore=True, offset=offset, num=size, withscores=True
             )
             page = [AlertCursor(int(score), member.decode()) for member, score in entries]
             yield [cursor for cursor in page if after is None or cursor < after]
-            if len(page) < _INDEX_PAGE:
+            if len(page) < size:
                 return
-            offset += len(page)
+            offset += size
+            size *= 2
 
     async def _alert_values(self, alert_ids: list[str]) -> list[bytes | None]:
         pipeline = self._client.pipeline(transaction=False)

@@ -75,8 +75,8 @@ FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
     (R.PANEL_UNKNOWN, {"country": "DE", "region": "DE1"}),
 ]
 
-ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL}
-"""Reasons that only readers of files can give: tests/unit/files."""
+ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW}
+"""Reasons that only readers of files (tests/unit/files) and of batched records (test_arrow_batch.py) can give."""
 
 
 def swiss_fold() -> BlockFold:

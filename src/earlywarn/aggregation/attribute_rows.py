@@ -1,0 +1,113 @@
+"""Sums of the open block by a transaction's own attributes, so that the hot loop routes nothing.
+
+What has the same attributes has the same route: it is resolved with the first of its kind, and again only when
+the sums move on into the block's.
+"""
+
+from datetime import date
+from typing import Any
+
+from earlywarn.aggregation.block_sums import BlockSums
+from earlywarn.aggregation.refusals import negative_purchase, without_rate
+from earlywarn.aggregation.route import Route, Router
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+
+DAY_MS = 86_400_000
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+ROUTES_LIMIT = 1 << 17
+"""Combinations of attributes kept at once; then they are resolved anew."""
+_NOT_PLAIN = "not plain"
+
+Attributes = tuple[Any, ...]
+"""Region, mcc, currency, country, channel, sector, kind, source; and the merchant if it alone says what was bought."""
+Rows = dict[int, dict[Attributes, list[int]]]
+"""By base bucket (number), then by a transaction's attributes: [transactions, amount in minor units]."""
+
+
+class AttributeRows:
+    """Rows not yet in the block's sums, and the routes they will take.
+
+    Attributes:
+        on_time, late: the rows, by base bucket.
+        plain: routes of purchases in the panel's currency, which are added as they stand.
+    """
+
+    def __init__(self, router: Router, base_bucket_seconds: int) -> None:
+        self.on_time: Rows = {}
+        self.late: Rows = {}
+        self.plain: dict[Attributes, Route] = {}
+        self._others: dict[Attributes, Route | Reject] = {}
+        self._router = router
+        self._base_bucket_seconds = base_bucket_seconds
+        self.sums = BlockSums()
+
+    def open_block(self) -> None:
+        """Begin anew; the routes stay."""
+        self.on_time.clear()
+        self.late.clear()
+        self.sums = BlockSums()
+
+    def collect(self) -> BlockSums:
+        """Move all rows into the sums of the block, and return these."""
+        plain = self.plain.get
+        for late, buckets in ((False, self.on_time), (True, self.late)):
+            for bucket, rows in buckets.items():
+                added = [(plain(place) or self._route_of(place), row) for place, row in rows.items()]
+                self.sums.add(bucket * self._base_bucket_seconds, added, late=late)
+            buckets.clear()
+        return self.sums
+
+    def enter(
+        self, item: Transaction, key: Attributes, buckets: Rows, bucket: int
+    ) -> tuple[list[int], int, int] | Reject:
+        """Return the row that a transaction adds to, and the signed count and amount that it adds.
+
+        Plain purchases of the same attributes share the row that stands under them; what needs a look each
+        time (a refund, a foreign currency) has a row under a longer key, where the hot loop does not find it.
+        """
+        if item.mcc is None and item.merchant and not (item.sector or "").strip():
+            key = (*key, item.merchant)  # the shop's name alone says what was bought
+        route = self.plain.get(key) or self._others.get(key)
+        if route is None:
+            route = self._learn_route(key, item)
+        if isinstance(route, Reject):
+            return route
+        examined = _examine(item, route)
+        if isinstance(examined, Reject):
+            return examined
+        rows = buckets.setdefault(bucket, {})
+        return rows.setdefault(key if route.plain else (_NOT_PLAIN, *key), [0, 0]), *examined
+
+    def _learn_route(self, key: Attributes, transaction: Transaction) -> Route | Reject:
+        """Resolve a new combination of attributes."""
+        if len(self.plain) + len(self._others) >= ROUTES_LIMIT:
+            self.collect()
+            self.plain.clear()
+            self._others.clear()
+        route = self._router.resolve(transaction)
+        if isinstance(route, Route) and route.plain:
+            self.plain[key] = route
+        else:
+            self._others[key] = route
+        return route
+
+    def _route_of(self, place: Attributes) -> Route:
+        """Return the route of a row that is not plain; only what was accepted has a row."""
+        route = self._others[place[1:]]
+        if isinstance(route, Reject):
+            raise TypeError(f"a rejected record has a row: {place}")
+        return route
+
+
+def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
+    """Return the signed count and amount in the panel's currency, or why the record is rejected."""
+    if item.kind == "purchase" and item.amount_minor < 0:
+        return negative_purchase(item.amount_minor)
+    amount: int | None = abs(item.amount_minor)
+    if route.currency != route.panel.currency:
+        day = EPOCH_ORDINAL + item.ts // DAY_MS
+        amount = route.panel.rates.convert(abs(item.amount_minor), route.currency, day)
+    if amount is None:
+        return without_rate(route)
+    return route.count_sign * item.count, route.amount_sign * amount

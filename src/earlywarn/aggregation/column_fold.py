@@ -1,0 +1,259 @@
+"""The first fold over columns: a record of many transactions into a block's sums, exactly as one by one.
+
+Sums are of 64-bit integers, or of Python's where 64 bits could be too few, and what is late follows from the running
+maximum of accepted times. Refunds, reversals, foreign currencies and late rows are columns as well; one by one goes
+only what is rejected.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from earlywarn.aggregation.attribute_rows import DAY_MS, EPOCH_ORDINAL
+from earlywarn.aggregation.block_sums import BlockSums
+from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
+from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
+from earlywarn.aggregation.parameters import FoldParameters
+from earlywarn.aggregation.refusals import in_future, negative_purchase, too_late, without_rate
+from earlywarn.aggregation.route import Route, Router
+from earlywarn.domain.reject import Reject
+
+_NEVER = -(1 << 60)
+_SAFE = 1 << 62
+_SUMS = 1 << 14  # so many sums are kept side by side whether or not they occur
+_STRETCH = 256  # rows
+_RATES_KEPT = 1 << 12
+_SCALE = 10**100  # a rate is a decimal fraction: converting so many minor units shows all of its digits
+
+_Amounts = npt.NDArray[np.int64] | npt.NDArray[np.object_]
+_Rejects = dict[int, Reject]
+
+
+class ColumnFold:
+    """Adds records of many transactions to the sums of a block. It keeps nothing but routes and rates it has found."""
+
+    def __init__(self, router: Router, parameters: FoldParameters) -> None:
+        self._parameters = parameters
+        self._routes = ColumnRoutes(router)
+        self._rates = {panel.id: panel.rates for panel in router.panels}
+        self._rate = lru_cache(_RATES_KEPT)(self._find_rate)
+
+    def fold(
+        self, columns: TransactionColumns, received_ms: int, newest_ms: int | None, sums: BlockSums
+    ) -> tuple[int | None, list[tuple[int, Reject]]]:
+        """Add what is accepted to `sums`; return the newest accepted event time, and the rejected by row."""
+        routed = self._routes.of(columns)
+        rows, rejects = self._in_time(columns, routed, received_ms)
+        if not len(rows.ts):
+            return newest_ms, sorted(rejects.items())
+        refused = self._examine(rows, routed)
+        moving = rows.ts
+        if refused:
+            moving = moving.copy()
+            moving[list(refused)] = _NEVER
+        before = _NEVER if newest_ms is None else newest_ms
+        newest = max(before, int(moving.max()))
+        buckets = _Buckets.of(rows.ts, self._parameters.base_bucket_seconds)
+        late = self._late(buckets, moving, before, refused)
+        if refused:
+            rejects |= {rows.place(row): reject for row, reject in refused.items()}
+            counted = np.ones(len(rows.ts), bool)
+            counted[list(refused)] = False
+            rows, buckets, late = rows.keep(counted), buckets.keep(counted), None if late is None else late[counted]
+        if len(rows.ts):
+            _add(rows, buckets, late, sums)
+        return None if newest == _NEVER else newest, sorted(rejects.items())
+
+    def _in_time(self, columns: TransactionColumns, routed: Routed, received_ms: int) -> tuple["_Rows", _Rejects]:
+        """Return the rows that are well formed and not in the future, and why the others are not accepted."""
+        rejects = dict(columns.rejects)
+        rows = _Rows(None, columns.ts, columns.amount_minor, columns.count, routed.routes)
+        if rejects:
+            sound = np.ones(len(rows.ts), bool)
+            sound[list(rejects)] = False
+            rows = rows.keep(sound)
+        latest_ms = received_ms + self._parameters.future_tolerance_seconds * 1000
+        if len(rows.ts) and rows.ts.max() > latest_ms:
+            ahead = rows.ts > latest_ms
+            for row in np.flatnonzero(ahead).tolist():
+                rejects[rows.place(row)] = in_future(int(rows.ts[row]), latest_ms)
+            rows = rows.keep(~ahead)
+        return rows, rejects
+
+    def _examine(self, rows: "_Rows", routed: Routed) -> _Rejects:
+        """Give counts and amounts their sign and the panel's currency; return why some rows are refused."""
+        routes, size = rows.routes.values, len(rows.ts)
+        if rows.amounts.min() >= 0 and all(isinstance(route, Route) and route.plain for route in routes):
+            return {}
+        refused: _Rejects = {}
+        unroutable = rows.routes.flagged([isinstance(route, Reject) for route in routes], size)
+        for row in np.flatnonzero(unroutable).tolist():
+            refused[row] = self._routes.reason(routed, rows.place(row))
+        purchase = rows.routes.flagged([_sign(route, "amount_sign") > 0 for route in routes], size)
+        for row in np.flatnonzero(purchase & (rows.amounts < 0)).tolist():
+            refused[row] = negative_purchase(int(rows.amounts[row]))
+        rows.amounts = np.abs(rows.amounts)
+        foreign = np.flatnonzero(rows.routes.flagged(list(map(_is_foreign, routes)), size))
+        if len(foreign):
+            self._convert(rows, foreign, refused)
+        rows.amounts = rows.amounts * rows.routes.spread([_sign(route, "amount_sign") for route in routes], size)
+        signs = rows.routes.spread([_sign(route, "count_sign") for route in routes], size)
+        rows.counts = signs if rows.counts is None else rows.counts * signs
+        return refused
+
+    def _convert(self, rows: "_Rows", foreign: npt.NDArray[np.intp], refused: _Rejects) -> None:
+        """Convert the amounts of some rows into their panels' currencies, by the rate of each one's day."""
+        days = EPOCH_ORDINAL + rows.ts[foreign] // DAY_MS
+        first, size = int(days.min()), len(foreign)
+        every_day = range(first, int(days.max()) + 1)
+        dated = joint(rows.routes.take(foreign).merged(_exchange), Coded(every_day, days - first))
+        rates = [self._rate(_exchange(route), day) for route, day in dated.values]
+        for row in foreign[dated.flagged([rate is None for rate in rates], size)].tolist():
+            refused.setdefault(row, without_rate(rows.routes.at(row)))
+        numerators = [0 if rate is None else rate.numerator for rate in rates]
+        denominators = [1 if rate is None else rate.denominator for rate in rates]
+        amounts = rows.amounts[foreign]
+        if max(*numerators, *denominators) * max(2, int(amounts.max())) >= _SAFE:
+            amounts = amounts.astype(object)
+        products = amounts * dated.spread(numerators, size)
+        divisors = dated.spread(denominators, size)
+        whole, twice_rest = products // divisors, products % divisors * 2
+        whole += (twice_rest > divisors) | ((twice_rest == divisors) & (whole % 2 == 1))  # half goes to even
+        rows.amounts = rows.amounts.astype(whole.dtype)
+        rows.amounts[foreign] = whole
+
+    def _find_rate(self, exchange: tuple[str, str] | None, day_ordinal: int) -> Fraction | None:
+        """Return minor units of a panel's currency for one of another; None if no rate holds, or there is no route."""
+        if exchange is None:
+            return None
+        panel, currency = exchange
+        converted = self._rates[panel].convert(_SCALE, currency, day_ordinal)
+        return None if converted is None else Fraction(converted, _SCALE)
+
+    def _late(self, buckets: "_Buckets", moving: Integers, before_ms: int, refused: _Rejects) -> Mask | None:
+        """Return which rows are late, None if none is; those beyond the revision horizon are refused.
+
+        A row is judged by the newest time before it. `moving` are the times that move it; what is late never does.
+        """
+        lateness_ms = self._parameters.lateness_seconds * 1000
+        starts = np.arange(0, len(moving), _STRETCH)
+        reached = np.maximum(np.maximum.accumulate(np.maximum.reduceat(moving, starts)), before_ms)
+        if (np.minimum.reduceat(buckets.numbers, starts) >= buckets.ended(reached - lateness_ms)).all():
+            return None  # none is late by the newest time of its whole stretch, so none is by the newest before it
+        newest = np.empty_like(moving)
+        newest[0], newest[1:] = before_ms, moving[:-1]
+        np.maximum.accumulate(newest, out=newest)
+        late: Mask = buckets.numbers < buckets.ended(newest - lateness_ms)
+        rows = np.flatnonzero(late)
+        if not len(rows):
+            return None
+        horizon_ms = self._parameters.revision_horizon_days * DAY_MS
+        beyond = rows[buckets.numbers[rows] < buckets.ended(newest[rows] - horizon_ms)]
+        refused |= dict.fromkeys(beyond.tolist(), too_late(self._parameters))
+        return late
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows that may count: `numbers` are their places in the record, None where all rows may.
+
+    `counts` is None where each is one. Amounts that could leave 64 bits are Python integers (dtype object): slower,
+    and as exact.
+    """
+
+    numbers: npt.NDArray[np.intp] | None
+    ts: Integers
+    amounts: _Amounts
+    counts: Integers | None
+    routes: Coded
+
+    def keep(self, mask: Mask) -> "_Rows":
+        rows = np.flatnonzero(mask)
+        counts = None if self.counts is None else self.counts[rows]
+        numbers = rows if self.numbers is None else self.numbers[rows]
+        return _Rows(numbers, self.ts[rows], self.amounts[rows], counts, self.routes.take(rows))
+
+    def place(self, row: int) -> int:
+        return row if self.numbers is None else int(self.numbers[row])
+
+
+@dataclass(frozen=True, slots=True)
+class _Buckets:
+    """The base bucket of each row, counted from the first that occurs."""
+
+    numbers: Integers
+    first: int
+    span: int
+    seconds: int
+
+    @classmethod
+    def of(cls, ts: Integers, seconds: int) -> "_Buckets":
+        numbers = ts // (seconds * 1000)
+        first = int(numbers.min())
+        numbers -= first
+        return cls(numbers, first, int(numbers.max()) + 1, seconds)
+
+    def ended(self, time_ms: Integers) -> Integers:
+        """Return how many buckets, counted from the first, end at or before each time."""
+        return (time_ms - self.first * self.seconds * 1000) // (self.seconds * 1000)
+
+    def keep(self, mask: Mask) -> "_Buckets":
+        return _Buckets(self.numbers[mask], self.first, self.span, self.seconds)
+
+
+def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> None:
+    """Add rows up by lateness, base bucket and route."""
+    width = len(rows.routes.values)
+    keys: Codes = buckets.numbers * width
+    if rows.routes.codes is not None:
+        keys += rows.routes.codes
+    size = buckets.span * width
+    if late is not None:
+        keys += late * np.int64(size)
+        size *= 2
+    used: Integers | None = None
+    if size > _SUMS:
+        used, keys = compact(keys, size)
+        size = len(used)
+    transactions = occupied = np.bincount(keys, minlength=size)
+    if rows.counts is not None:
+        transactions = np.zeros(size, np.int64)
+        np.add.at(transactions, keys, rows.counts)
+    amounts = np.zeros(size, np.int64 if _fits(rows.amounts) else object)
+    np.add.at(amounts, keys, rows.amounts)
+    if used is None:
+        used = np.flatnonzero(occupied)
+        transactions, amounts = transactions[used], amounts[used]
+    places, routes = np.divmod(used, width)
+    added = map(list, zip(transactions.tolist(), amounts.tolist(), strict=True))
+    entries = list(zip(map(rows.routes.values.__getitem__, routes.tolist()), added, strict=True))
+    for start, stop in pairwise([0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(used)]):
+        is_late, number = divmod(int(places[start]), buckets.span)
+        sums.add((buckets.first + number) * buckets.seconds, entries[start:stop], late=bool(is_late))
+
+
+def _fits(amounts: _Amounts) -> bool:
+    """Say whether no sum of some of the amounts can leave 64 bits."""
+    if amounts.dtype == object:
+        return False
+    largest = max(int(amounts.max()), -int(amounts.min()))
+    return largest * len(amounts) < _SAFE or float(np.abs(amounts).sum(dtype=np.float64)) < _SAFE
+
+
+def _sign(route: Any, name: str) -> int:  # noqa: ANN401
+    sign: int = getattr(route, name, 0)
+    return sign
+
+
+def _is_foreign(route: Any) -> bool:  # noqa: ANN401
+    return isinstance(route, Route) and route.currency != route.panel.currency
+
+
+def _exchange(route: Any) -> tuple[str, str] | None:  # noqa: ANN401
+    """Return whose rates convert what currency."""
+    return (route.panel.id, route.currency) if isinstance(route, Route) else None

@@ -1,0 +1,29 @@
+"""Why a decoded transaction is not accepted: said once, for records and for columns."""
+
+from earlywarn.aggregation.parameters import FoldParameters
+from earlywarn.aggregation.route import Route
+from earlywarn.domain.reject import Reject, RejectReason
+
+
+def in_future(event_ms: int, latest_ms: int) -> Reject:
+    """Refuse a transaction that lies after its receipt and the tolerance."""
+    detail = f"{event_ms} ms is after the receipt and its tolerance, {latest_ms} ms"
+    return Reject(reason=RejectReason.TIME_IN_FUTURE, field="ts", detail=detail)
+
+
+def too_late(parameters: FoldParameters) -> Reject:
+    """Refuse a transaction that is older than the revision horizon."""
+    detail = f"more than {parameters.revision_horizon_days} days behind the partition's newest event"
+    return Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+
+
+def negative_purchase(amount_minor: int) -> Reject:
+    """Refuse a purchase with a negative amount."""
+    detail = f"{amount_minor}: a purchase is not negative; send a refund or a reversal"
+    return Reject(reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=detail)
+
+
+def without_rate(route: Route) -> Reject:
+    """Refuse a currency that cannot be converted on the transaction's day."""
+    detail = f"no rate from {route.currency} to {route.panel.currency} on that day"
+    return Reject(reason=RejectReason.CURRENCY_NO_RATE, field="currency", detail=detail)

@@ -8,9 +8,10 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
+from earlywarn.adapters.redis.server import choose_redis
 from earlywarn.adapters.snapshots.folder import FolderSnapshots
 from earlywarn.adapters.stream.detector_service import DetectorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
@@ -33,13 +34,11 @@ async def main() -> None:
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
+        client = connect(redis.settings)
         projection = RedisProjection(
-            connect(settings.redis),
-            topics,
-            stream_length=settings.redis.stream_length,
-            outages=Outages("redis.url"),
+            client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
         )
-        projector = Projector(projection, records_of(kafka, topics))
+        projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
         worker = DetectorService(
             new_fold=lambda q: ready.run_fold(manifest.transactions_partitions, manifest.panels_of[q]),
             new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
@@ -57,7 +56,8 @@ async def main() -> None:
         }
         return Assembled(app, worker, conditions)
 
-    await live(kafka, service, assemble)
+    with choose_redis(settings.redis, Path(settings.snapshots.url).parent / "redis") as redis:
+        await live(kafka, service, assemble)
 
 
 run(main)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.adapters.kafka.manifest import write_manifest
@@ -153,7 +153,9 @@ class StreamRun:
         self.settings = self.run.settings
         self.topics = RunTopics(name, self.settings.topics.prefix)
         self.workers: list[Worker] = []
-        self._producer = Producer({**confluent_connection(self.settings.kafka), "linger.ms": 5})
+        self._producer = Producer(
+            {**confluent_connection(self.settings.kafka), "linger.ms": 5, "metadata.max.age.ms": 1_000}
+        )
 
     def __enter__(self) -> Self:
         with kafka_admin(self.settings.kafka) as admin:
@@ -212,6 +214,10 @@ class StreamRun:
                 self._producer.produce(self.topics.transactions, value, partition=partition, headers=headers)
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+                    raise
+                self._producer.poll(0.1)  # until it has heard that the topic has grown
             else:
                 return
 

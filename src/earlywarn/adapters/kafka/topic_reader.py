@@ -8,6 +8,7 @@ from earlywarn.adapters.kafka.batch_transport import ColumnConsumer
 from earlywarn.adapters.kafka.connection import aiokafka_connection
 from earlywarn.adapters.kafka.record_batch import RecordBatch
 from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import LogError
 
 _POLL_MS = 500
 
@@ -18,6 +19,9 @@ async def read_partition(
     """Yield batches from `position` on; an empty list says that nothing new came for half a second.
 
     With `to_end` it ends at what is the end when it begins; else it goes on until it is closed.
+
+    Raises:
+        LogError: the topic is shorter than `position`.
     """
     place = TopicPartition(topic, partition)
     consumer = ColumnConsumer(
@@ -33,8 +37,13 @@ async def read_partition(
     try:
         consumer.assign([place])
         consumer.seek(place, position)
-        end = (await consumer.end_offsets([place]))[place] if to_end else None
-        while end is None or position < end:
+        end = (await consumer.end_offsets([place]))[place]
+        if position > end:
+            raise LogError(
+                f"{topic}-{partition} ends at {end}, and was read up to {position}: it was deleted and made anew. "
+                "If what was made of it is Redis, run: earlywarn rebuild-redis"
+            )
+        while not to_end or position < end:
             found = await consumer.getmany(place, timeout_ms=_POLL_MS)
             batches: list[RecordBatch] = found.get(place, [])
             position = batches[-1].next if batches else position

@@ -11,6 +11,7 @@ from earlywarn.application.service_settings import KafkaSettings, ServiceSetting
 
 TRANSPORT = "earlywarn-batch"
 _BUFFERED_POLLS = 4
+_METADATA_AGE_MS = 10_000  # after which a topic that has grown is noticed
 
 
 def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positions: Positions) -> faust.App:
@@ -32,6 +33,7 @@ def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positi
         stream_buffer_maxsize=_BUFFERED_POLLS,
         consumer_max_fetch_size=kafka.fetch_bytes,
         consumer_group_instance_id=None,
+        consumer_metadata_max_age_ms=_METADATA_AGE_MS,
         broker_commit_interval=service.commit_seconds,
         broker_heartbeat_interval=kafka.session_timeout_seconds / 6,
         broker_rebalance_timeout=float(kafka.session_timeout_seconds),

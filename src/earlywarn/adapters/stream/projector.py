@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from aiokafka.errors import KafkaError
 
@@ -30,11 +30,18 @@ def records_of(kafka: KafkaSettings, topics: RunTopics, *, to_end: bool = False)
 
 
 class Projector:
-    """Projects the partitions that this worker owns, for as long as it does."""
+    """Projects the partitions that this worker owns, for as long as it does.
 
-    def __init__(self, projection: RedisProjection, read: RecordSource) -> None:
+    Args:
+        projection: into Redis.
+        check: asks Redis whether it will do, each time before it is written to.
+        read: reads the topics.
+    """
+
+    def __init__(self, projection: RedisProjection, check: Callable[[], Awaitable[object]], read: RecordSource) -> None:
         self.trouble = ""
         self._projection = projection
+        self._check = check
         self._read = read
         self._task: asyncio.Task[None] | None = None
 
@@ -58,6 +65,7 @@ class Projector:
     async def _project(self, partitions: list[int]) -> None:
         while True:
             try:
+                await self._projection.outages.wait_out(self._check)
                 await project_run(self._projection, partitions, self._read)
             except (EarlywarnError, KafkaError) as error:
                 self.trouble = str(error)

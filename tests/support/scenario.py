@@ -1,7 +1,6 @@
 """Scenarios of delivery: a run of real services, its input, and what must come out whatever happens meanwhile."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from stream_run import Published, StreamRun, expected, final_days
 from swiss_logs import PANEL, SwissLogs, swiss_logs
@@ -28,10 +27,18 @@ Step = Callable[[int], None]
 class Scenario:
     """A run, its input and what must come out."""
 
-    def __init__(self, run: StreamRun, **logs: Any) -> None:
+    def __init__(self, run: StreamRun, *, broken_share: float = 0.03, copies: int = 1) -> None:
         self.run = run
-        self.input: SwissLogs = swiss_logs(run.run, PARTITIONS, days=220, late_share=0.02, broken_share=0.03, **logs)
+        self.input: SwissLogs = swiss_logs(
+            run.run, PARTITIONS, days=220, late_share=0.02, broken_share=broken_share, copies=copies
+        )
         self.expected, self.rejected = expected(run.run, self.input.logs)
+
+    def poison(self, values: Sequence[bytes | None]) -> None:
+        """Put records that cannot be used into the middle of the first log."""
+        log = self.input.logs[0]
+        log[len(log) // 2 : len(log) // 2] = values
+        self.expected, self.rejected = expected(self.run.run, self.input.logs)
 
     def play(self, step: Step = lambda _: None) -> Published:
         """Produce the input in steps, with something happening after each, and wait for the end."""

@@ -6,8 +6,8 @@ once; to others a repeat has the same key and the same bytes.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -44,6 +44,7 @@ class Publisher:
     def __init__(self, connection: Mapping[str, object], group: str, source: str, partition: int) -> None:
         self._place = TopicPartition(source, partition)
         self._partition = partition
+        self._closed = Event()
         self._offsets = Consumer({**connection, "group.id": group}, logger=_log)
         self._producer = Producer(
             {
@@ -74,7 +75,7 @@ class Publisher:
             LogError: the broker refuses a message.
         """
         while not self._try_to_publish(messages, position):
-            time.sleep(_RETRY_SECONDS)
+            self._closed.wait(_RETRY_SECONDS)
 
     def _try_to_publish(self, messages: Sequence[tuple[str, Message]], position: int) -> bool:
         """Return False if the transaction was taken back and may be tried again."""
@@ -118,8 +119,9 @@ class Publisher:
                         f"{self._place.topic}-{self._partition}: cannot be published for: {reason}"
                     ) from error
                 _log.warning("the broker does not take a transaction's step yet: %s", reason)
-                time.sleep(_RETRY_SECONDS)
+                self._closed.wait(_RETRY_SECONDS)
 
     def close(self) -> None:
         """Let go of the broker."""
+        self._closed.set()
         self._offsets.close()

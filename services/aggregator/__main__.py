@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
@@ -29,7 +30,9 @@ async def main() -> None:
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
         worker = AggregatorService(
-            Aggregator(ready, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds),
+            Aggregator(
+                ready, arrow_batch.decode, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds
+            ),
             Outbox(confluent_connection(kafka)),
             topics,
             panels_of=manifest.panels_of,

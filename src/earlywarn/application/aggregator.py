@@ -6,11 +6,12 @@ partition is called idle, never what a block holds.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from earlywarn.aggregation.block import BlockFold, Rejected
+from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER, TransactionColumns
 from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.compose import Run
@@ -52,6 +53,20 @@ class Batch(Protocol):
         """Headers, if any record has one."""
 
 
+class DecodedColumns(Protocol):
+    """A record that held many transactions; see `adapters.arrow_batch.ArrowBatch`."""
+
+    @property
+    def columns(self) -> TransactionColumns:
+        """The transactions."""
+
+    def records(self, rows: Sequence[int]) -> list[bytes]:
+        """Return some of them as the JSON records that they stand for."""
+
+
+ColumnsDecoder = Callable[[bytes | None], DecodedColumns | Reject]
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A record that was not accepted, with its original bytes; `index` is its place in a batched record."""
@@ -83,8 +98,9 @@ class BlockStart:
 class SourcePartition:
     """One source partition: position in the log, open block, news not yet sent."""
 
-    def __init__(self, fold: BlockFold, now_seconds: float) -> None:
+    def __init__(self, fold: BlockFold, decode_columns: ColumnsDecoder, now_seconds: float) -> None:
         self.fold = fold
+        self._decode_columns = decode_columns
         self.position = fold.position
         self.idle = False
         self.heard_seconds = now_seconds
@@ -127,10 +143,15 @@ class SourcePartition:
                 continue
             named = dict(pairs)
             received[at] = _time_of(named.get(RECEIVED_HEADER), received[at])
-            if named.get(CONTROL_HEADER) == END:
-                self._add(batch, start, at, received, emission)
+            is_end, holds_many = named.get(CONTROL_HEADER) == END, named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
+            if not (is_end or holds_many):
+                continue
+            self._add(batch, start, at, received, emission)
+            start = at + 1
+            if is_end:
                 emission.partials += self.fold.end(batch.offsets[at])
-                start = at + 1
+            else:
+                self._add_columns(batch.offsets[at], batch.values[at], received[at], emission)
         self._add(batch, start, len(headers), received, emission)
 
     def _add(self, batch: Batch, start: int, stop: int, received_ms: Sequence[int] | int, emission: Emission) -> None:
@@ -141,6 +162,21 @@ class SourcePartition:
         sealed, rejected = self.fold.add(offsets, decode(values), times)
         emission.partials += sealed
         emission.dead_letters += [self._dead_letter(each, offsets, values, times) for each in rejected]
+
+    def _add_columns(self, offset: int, value: bytes | None, received_ms: int, emission: Emission) -> None:
+        """Fold a record that holds many transactions."""
+        decoded = self._decode_columns(value)
+        if isinstance(decoded, Reject):
+            sealed, rejected = self.fold.add([offset], [decoded], received_ms)
+            values = [value] * len(rejected)
+        else:
+            sealed, rejected = self.fold.add_columns(offset, decoded.columns, received_ms)
+            values = list(decoded.records([each.index for each in rejected])) if rejected else []
+        emission.partials += sealed
+        emission.dead_letters += [
+            DeadLetter(self.fold.partition, offset, text, received_ms, each.reject, each.index)
+            for each, text in zip(rejected, values, strict=True)
+        ]
 
     def _dead_letter(
         self, rejected: Rejected, offsets: Sequence[int], values: Sequence[bytes | None], times: Sequence[int] | int
@@ -153,8 +189,9 @@ class SourcePartition:
 class Aggregator:
     """The assigned partitions of one worker."""
 
-    def __init__(self, run: Run, *, flush_seconds: float, idle_seconds: float) -> None:
+    def __init__(self, run: Run, decode_columns: ColumnsDecoder, *, flush_seconds: float, idle_seconds: float) -> None:
         self._run = run
+        self._decode_columns = decode_columns
         self._flush_seconds = flush_seconds
         self._idle_seconds = idle_seconds
         self.partitions: dict[int, SourcePartition] = {}
@@ -164,6 +201,7 @@ class Aggregator:
         self.partitions = {
             partition: SourcePartition(
                 self._run.block_fold(partition, partitions, position=start.offset, event_time_ms=start.event_time_ms),
+                self._decode_columns,
                 now_seconds,
             )
             for partition, start in starts.items()

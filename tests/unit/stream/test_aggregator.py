@@ -1,0 +1,136 @@
+"""The aggregator's fold without a broker: headers, control marks, batched records, flushing, idleness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from fold_oracle import HOUR_MS
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
+from earlywarn.aggregation.intake import decode_one
+from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER, Aggregator, BlockStart, Emission
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.transaction import Transaction
+
+START_MS = 1_551_700_800_000
+SETTINGS = Settings(panels=(PanelSettings(id="CH", countries=("CH",)),))
+RUN = compose(msgspec.structs.replace(SETTINGS, fold=msgspec.structs.replace(SETTINGS.fold, block_size=4)))
+Pairs = list[tuple[str, bytes | None]]
+
+
+@dataclass
+class Batch:
+    start: int
+    values: Sequence[bytes | None]
+    headers: list[Pairs] | None = None
+    timestamps_ms: list[int] | int = START_MS + 1_000 * HOUR_MS
+    offsets: list[int] = field(init=False)
+    next: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.offsets = list(range(self.start, self.start + len(self.values)))
+        self.next = self.start + len(self.values)
+
+
+def payment(number: int, hours: float = 0.0) -> bytes:
+    ts = START_MS + int(hours * HOUR_MS)
+    return b'{"id":"t%d","ts":%d,"amount_minor":5,"currency":"CHF","mcc":"5411","region":"CH04","country":"CH"}' % (
+        number,
+        ts,
+    )
+
+
+def aggregator(start: BlockStart | None = None) -> Aggregator:
+    found = Aggregator(RUN, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0)
+    found.assign({0: start or BlockStart()}, 1, now_seconds=0.0)
+    return found
+
+
+def counted(emission: Emission) -> int:
+    return sum(row.transactions for partial in emission.partials for row in partial.rows)
+
+
+def test_news_are_flushed_once_after_the_flush_interval() -> None:
+    worker = aggregator()
+    worker.partitions[0].take(Batch(0, [payment(0), payment(1)]), 10.0)
+    assert worker.due(10.9) == []
+    [(partition, emission)] = worker.due(11.0)
+    assert (partition, counted(emission)) == (0, 2)
+    assert worker.due(20.0) == []
+
+
+def test_a_block_is_emitted_when_it_is_full_and_its_start_moves() -> None:
+    worker = aggregator()
+    emission = worker.partitions[0].take(Batch(0, [payment(each, each) for each in range(5)]), 0.0)
+    assert [(partial.block, partial.sealed) for partial in emission.partials] == [(0, True)]
+    assert worker.partitions[0].block_start == BlockStart(4, START_MS + 3 * HOUR_MS)
+
+
+def test_an_end_mark_ends_the_partition_where_it_stands() -> None:
+    worker = aggregator()
+    headers: list[Pairs] = [[], [(CONTROL_HEADER, END)]]
+    emission = worker.partitions[0].take(Batch(0, [payment(0), None], headers), 0.0)
+    assert [partial.end for partial in emission.partials] == [True]
+    assert counted(emission) == 1
+    assert emission.dead_letters == []
+
+
+def test_the_first_receipt_decides_what_is_in_the_future() -> None:
+    """A replayed record keeps its first receipt; a header that is no number counts as absent."""
+    worker = aggregator()
+    early, wrong = [(RECEIVED_HEADER, str(START_MS).encode())], [(RECEIVED_HEADER, b"noon")]
+    batch = Batch(0, [payment(0, 2.0), payment(1, 2.0), payment(2)], [list(early), list(wrong), []])
+    emission = worker.partitions[0].take(batch, 0.0)
+    assert [(letter.offset, letter.reject.reason, letter.received_ms) for letter in emission.dead_letters] == [
+        (0, "time_in_future", START_MS)
+    ]
+    assert counted(worker.partitions[0].flush()) == 2
+
+
+def test_a_batched_record_counts_as_its_transactions() -> None:
+    worker, plain = aggregator(), aggregator()
+    values = [payment(each, each / 7) for each in range(6)]
+    transactions = [each for value in values if isinstance(each := decode_one(value), Transaction)]
+    wrong = msgspec.structs.replace(transactions[2], region="XX")
+    message = arrow_batch.encode([*transactions, wrong])
+    emission = worker.partitions[0].take(
+        Batch(0, [message, b"no arrow"], [[(CONTENT_TYPE_HEADER, ARROW_STREAM)]] * 2), 0.0
+    )
+    letters = [(letter.offset, letter.index, letter.reject.reason) for letter in emission.dead_letters]
+    assert letters == [(0, 6, "region_unknown"), (1, 0, "not_arrow")]
+    again = decode_one(emission.dead_letters[0].value)
+    assert again == wrong
+    plain.partitions[0].take(Batch(0, values[:3]), 0.0)
+    first = counted(plain.partitions[0].flush())
+    plain.partitions[0].take(Batch(3, values[3:4]), 0.0)
+    assert counted(worker.partitions[0].flush()) == 6
+    assert first == 3
+
+
+def test_idleness_is_said_once_and_only_at_the_end_of_the_log() -> None:
+    worker = aggregator()
+    worker.partitions[0].take(Batch(0, [payment(0)]), 0.0)
+    assert worker.silent(29.0) == []
+    assert worker.silent(30.0) == [0]
+    assert worker.confirm_idle(0, end_offset=2).partials == []
+    assert [partial.idle for partial in worker.confirm_idle(0, end_offset=1).partials] == [True]
+    assert worker.silent(99.0) == []
+    worker.partitions[0].take(Batch(1, [payment(1)]), 100.0)
+    assert worker.silent(130.0) == [0]
+
+
+@pytest.mark.parametrize("cut", range(1, 11))
+def test_whoever_begins_at_a_blocks_start_emits_the_same(cut: int) -> None:
+    """A partition taken over in mid-block: the successor's partials are those of the undisturbed."""
+    values = [payment(each, each / 3) for each in range(11)]
+    whole = aggregator()
+    expected = whole.partitions[0].take(Batch(0, values), 0.0).partials + whole.partitions[0].flush().partials
+    first = aggregator()
+    emitted = first.partitions[0].take(Batch(0, values[:cut]), 0.0).partials
+    start = first.partitions[0].block_start
+    second = aggregator(start)
+    emitted += second.partitions[0].take(Batch(start.offset, values[start.offset :]), 0.0).partials
+    assert emitted + second.partitions[0].flush().partials == expected

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import duckdb
@@ -126,7 +126,18 @@ def test_summary_counts_what_the_files_hold(swiss_run: Path) -> None:
     assert summary["records"] == 22_458
     assert summary["rejected"] == {}
     assert (summary["first_day"], summary["last_day"]) == ("2019-01-01", "2020-02-29")
-    assert summary["alerts"]["episodes"] == len({alert["id"] for alert in read_alerts(swiss_run)})
+    assert summary["assumed"] == summary["warnings"] == []
+    latest = list({alert["id"]: alert for alert in read_alerts(swiss_run)}.values())
+    within = [alert for alert in latest if alert["parent"] is not None]
+    assert within, "the sample has alerts within wider ones, or the counts below show nothing"
+    counts = summary["alerts"]
+    assert counts["within_wider"] == len(within)
+    tops = [alert for alert in latest if alert["parent"] is None]
+    for part, alerts in ((counts, latest), (counts["without_parent"], tops)):
+        assert part["episodes"] == len(alerts)
+        assert part["open"] == sum(alert["status"] != "resolved" for alert in alerts)
+        for key, field in (("by_kind", "kind"), ("by_severity", "severity")):
+            assert part[key] == Counter(alert[field] for alert in alerts)
     counted = duckdb.sql(f"select count(*) from '{swiss_run}/aggregates.parquet'").fetchall()[0]
     assert counted == (summary["aggregate_rows"],)
 

@@ -114,7 +114,7 @@ def infer_panel(
         classification=_classification(look),
         resolution="day" if cells else "hour",
     )
-    usual = f"the usual one of {first}" if defaults else f"none is known of {first or 'no country'}"
+    usual = f"the usual one of {first}" if defaults else f"none is known of {first}" if first else "no country is known"
     assumed = []
     if not countries:
         reason = "the input names none, so no public holiday is known and each looks like a fall (--country)"

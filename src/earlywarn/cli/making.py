@@ -187,7 +187,7 @@ def _cells(
     if not cells:
         raise InputError("\n".join([f"{', '.join(patterns)}: not one cell could be used", *examples]))
     if rejected:
-        remark(f"{rejected:,} rows are no cells and were left out; the first: {examples[0]}")
+        remark(f"rows left out that are no cells: {rejected:,}; the first: {examples[0]}")
     if not time_zone and not inferred.panel.holiday_countries:
         remark(f"assumed: time zone {inferred.panel.time_zone}; the cells name no country (--country or --time-zone)")
     return cells, inferred.panel.time_zone

@@ -16,9 +16,8 @@ _SIGNAL_EXIT = 128
 
 
 def result_console() -> Console:
-    """Return a console for results. In a pipe its lines are as long as they need, unless COLUMNS says otherwise."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
-    return Console(width=width)
+    """Return a console for results: as wide as the terminal; in a pipe lines are as long as they need."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
 def print_table(console: Console, table: Table) -> None:

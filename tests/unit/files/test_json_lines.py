@@ -99,6 +99,15 @@ def test_a_cut_off_gzip_is_an_error_that_names_the_file(tmp_path: Path) -> None:
         [batch for file in open_inputs([name]) for batch in file.batches()]
 
 
+def test_a_cut_off_file_says_how_far_it_was_read(tmp_path: Path) -> None:
+    """Compressed files are read in large pieces: what was read of a small one is all of it, not nothing."""
+    lines = b"\n".join(RECORD % (number * 7919 % 100_003) for number in range(20_000))
+    cut = gzip.compress(lines)[:20_000]
+    name = written(tmp_path / "a.jsonl.gz", cut)
+    with pytest.raises(InputError, match="after 20,000 of 20,000 bytes of the file"):
+        [batch for file in open_inputs([name]) for batch in file.batches()]
+
+
 def test_globs_are_sorted_each_file_comes_once_and_no_match_is_an_error(tmp_path: Path) -> None:
     for stem in ("b", "a", "[c]"):
         written(tmp_path / f"{stem}.jsonl", RECORD % 1)
@@ -107,7 +116,14 @@ def test_globs_are_sorted_each_file_comes_once_and_no_match_is_an_error(tmp_path
     with pytest.raises(InputError) as caught:
         open_inputs([str(tmp_path / "*.nothing"), str(tmp_path / "absent.csv"), str(tmp_path)])
     lines = str(caught.value).splitlines()
-    assert [("no file matches" in lines[0]), ("no such file" in lines[1]), ("not a file" in lines[2])] == [True] * 3
+    expected = ["no file matches the pattern", "no such file", "is a folder, not a file"]
+    assert [words in line for words, line in zip(expected, lines, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "-"])
+def test_what_can_be_read_only_once_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="inputs are read twice; save it to a file first"):
+        open_inputs([name])
 
 
 @pytest.mark.parametrize(
@@ -119,6 +135,11 @@ def test_globs_are_sorted_each_file_comes_once_and_no_match_is_an_error(tmp_path
         ("a.bin", b"\x00\x01\x02binary", "neither text nor Parquet"),
         ("a.parquet", b"no parquet at all", "not"),
         ("a.csv", b"date,region,sector,amount\n2019-01-01,CH01,x,1\n", "for cells it lacks transactions"),
+        (
+            "a.csv",
+            b"DATE,Region,sector,transactions,amount\n2019-01-01,CH01,x,1,1\n",
+            "for cells only the case differs: write date, region for DATE, Region",
+        ),
         ("a.csv", b"when,where,what\n1,2,3\n", "found the columns when, where, what; accepted are cells"),
     ],
 )

@@ -84,6 +84,19 @@ def test_a_bad_row_has_its_reason_and_costs_no_other_row(
     assert isinstance(found[4], Transaction)
 
 
+def test_a_wrong_time_is_shown_and_so_is_what_would_do(tmp_path: Path) -> None:
+    rows_of = {"2020-13-01": "'2020-13-01'", "04.03.2019 13:34": "'04.03.2019 13:34'", "1551702896": None}
+    lines = [f"x,{ts},1,CHF,,,,,\n" for ts in rows_of]
+    found = rows(opened(tmp_path / "a.csv", HEADER + "".join(lines))).values()
+    for reject, text in zip(found, rows_of.values(), strict=True):
+        assert isinstance(reject, Reject)
+        assert reject.reason is RejectReason.TIME_INVALID
+        wanted = f"{text} is no time of ISO 8601 and no epoch milliseconds"
+        assert reject.detail == (
+            wanted if text else "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"
+        )
+
+
 def test_no_reject_shows_a_card_number_even_from_the_wrong_column(tmp_path: Path) -> None:
     card = "4929123412341234"
     spaced = "4929 1234 1234 1234"

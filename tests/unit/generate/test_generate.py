@@ -19,7 +19,15 @@ from earlywarn.domain.cell import Cell
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import ConfigError
-from earlywarn.generate import GenerateOptions, Shock, Truth, generate, synthetic_cells, write_generated
+from earlywarn.generate import (
+    GenerateOptions,
+    Shock,
+    Truth,
+    expected_transactions,
+    generate,
+    synthetic_cells,
+    write_generated,
+)
 from earlywarn.generate.amounts import split_amounts
 from earlywarn.generate.broken import BREAKAGES, OVERSIZED
 from earlywarn.generate.clock import event_times
@@ -143,7 +151,7 @@ def test_every_breakage_breaks_a_good_record_for_the_reason_it_names() -> None:
     of_panel_or_file = {
         RejectReason.NULL_VALUE, RejectReason.TOO_LATE, RejectReason.CURRENCY_NO_RATE, RejectReason.SECTOR_UNKNOWN,
         RejectReason.REGION_UNKNOWN, RejectReason.PANEL_UNKNOWN, RejectReason.ROW_UNREADABLE,
-        RejectReason.DUPLICATE_CELL,
+        RejectReason.DUPLICATE_CELL, RejectReason.NOT_ARROW,
     }  # fmt: skip
     assert named | of_panel_or_file == set(RejectReason)
 
@@ -206,6 +214,37 @@ def test_a_written_file_reads_back_with_its_truth_beside_it(tmp_path: Path, name
     table = parquet.read_table(tmp_path / "out" / "truth.parquet")
     assert sum(table["amount_minor"].to_pylist()) == summary["amount_minor"] == truth.amount_minor
     assert table.equals(truth.table())
+
+
+def test_each_file_keeps_its_truth_beside_those_of_others(tmp_path: Path) -> None:
+    """A second file in the folder takes nothing of the first one's truth; truth.json is the latest one's."""
+    for name, seed in (("one.jsonl", 1), ("two.jsonl.gz", 2)):
+        write_generated(CELLS, GenerateOptions(seed=seed), tmp_path / name)
+    seeds = {
+        name: msgspec.json.decode((tmp_path / f"{name}.json").read_bytes())["options"]["seed"]
+        for name in ("one.truth", "two.truth", "truth")
+    }
+    assert seeds == {"one.truth": 1, "two.truth": 2, "truth": 2}
+    latest = parquet.read_table(tmp_path / "truth.parquet")
+    assert latest.equals(parquet.read_table(tmp_path / "two.truth.parquet"))
+    assert not latest.equals(parquet.read_table(tmp_path / "one.truth.parquet"))
+
+
+def test_what_breaks_off_leaves_the_earlier_file_and_no_draft(tmp_path: Path) -> None:
+    write_generated(CELLS, EXACT, tmp_path / "t.jsonl")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_generated(CELLS, GenerateOptions(seed=9), tmp_path / "t.jsonl", interrupt)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("options", [GenerateOptions(scale=3), GenerateOptions(transactions=7_000)])
+def test_the_expected_number_is_about_what_comes(options: GenerateOptions) -> None:
+    assert len(lines_of(CELLS, options)) == pytest.approx(expected_transactions(CELLS, options), rel=0.05)
 
 
 def test_settings_that_cannot_be_used_are_all_named() -> None:

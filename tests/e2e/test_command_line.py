@@ -1,0 +1,135 @@
+"""The command line as a contract: exit codes, one clear line per problem, and what is said where."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import REPOSITORY, SAMPLE, Command
+
+HEADER = "date,region,sector,transactions,amount\n"
+CELLS = HEADER + "".join(
+    f"2021-{month:02}-{day:02},{region},{sector},{1000 + 10 * day},{12.5 * (1000 + day):.2f}\n"
+    for month in (1, 2, 3)
+    for day in range(1, 29)
+    for region in ("North", "South")
+    for sector in ("food", "fuel")
+)
+FEW = HEADER + "".join(f"2021-01-{day:02},North,food,{1000 + day},{day}50.00\n" for day in range(1, 20))
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    path = tmp_path / "cells.csv"
+    path.write_text(CELLS)
+    return path
+
+
+def problems(finished: "subprocess.CompletedProcess[str]") -> list[str]:
+    """Return the lines for people on standard error, without the program's name."""
+    lines = finished.stderr.splitlines()
+    assert all(line.startswith("earlywarn: ") for line in lines), finished.stderr
+    return [line.removeprefix("earlywarn: ") for line in lines]
+
+
+def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path, tmp_path: Path) -> None:
+    """Currency, country and name that nobody stated stand on standard error, in the summary and in the report."""
+    finished = earlywarn("run", cells, "--out", tmp_path / "out", "--json")
+    assert finished.returncode == 0, finished.stderr
+    told = problems(finished)
+    assert [line.split(";")[0] for line in told] == [
+        "assumed: country unknown",
+        "assumed: currency EUR",
+        "assumed: name cells.csv",
+    ]
+    summary = json.loads(finished.stdout)
+    assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "name"]
+    report = (tmp_path / "out/report.html").read_text()
+    for line in told:
+        assert line in report
+    assert "spending in panel" not in report
+    stated = earlywarn("run", cells, "--out", tmp_path / "out", "--country", "AT", "--currency", "EUR", "--no-report")
+    assert stated.stderr == ""
+
+
+def test_a_mapping_that_was_guessed_is_told(earlywarn: Command, tmp_path: Path) -> None:
+    finished = earlywarn("run", SAMPLE, "--out", tmp_path, "--no-report")
+    assert problems(finished) == [f"assumed: mapping swiss-cards; its columns are all in {SAMPLE} (--mapping)"]
+
+
+def test_what_a_run_prints_fits_what_it_did(earlywarn: Command, tmp_path: Path) -> None:
+    """No empty table without alerts, no word of a report that was not written, no dictionary of Python's."""
+    (tmp_path / "few.csv").write_text(FEW + "2021-01-20,North,food,x,1\n2021-01-20,,food,1,1\n")
+    finished = earlywarn("run", tmp_path / "few.csv", "--out", tmp_path / "out", "--no-report")
+    lines = finished.stdout.splitlines()
+    assert lines[0] == "No alert was raised."
+    assert "; 0 alerts; rejected: 1 region_missing, 1 wrong_type (see " in lines[1]
+    assert lines[2:] == [f"Results: {tmp_path / 'out'}"]
+
+
+def test_in_a_pipe_nothing_is_cut_or_wrapped(earlywarn: Command, swiss_run: Path, cells: Path, tmp_path: Path) -> None:
+    """Each alert is one line, and the rows of a backtest keep their columns."""
+    arguments = ("run", SAMPLE, "--config", SAMPLE.parent / "panel.toml", "--out", tmp_path, "--no-report")
+    finished = earlywarn(*arguments)
+    tops = json.loads((swiss_run / "summary.json").read_text())["alerts"]["without_parent"]["episodes"]
+    lines = finished.stdout.splitlines()
+    assert len(lines) == 2 + tops + 2
+    assert not any(line.endswith(" ") for line in lines)
+    backtest = earlywarn("backtest", cells, "--change", "-50", "--starts", "1", "--warm-up-days", "20", "--days", "7")
+    assert backtest.returncode == 0, backtest.stderr
+    assert any(len(line) > 80 for line in backtest.stdout.splitlines() if line.startswith("Level"))
+    assert "\u2026" not in backtest.stdout, "a cut column"
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "series.csv").write_text("timestamp,value\n" + "".join(f"{at * 60},{at}\n" for at in range(20_000)))
+    command = [sys.executable, "-m", "earlywarn", "score", str(tmp_path / "series.csv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY) as process:  # noqa: S603  # our own program
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"timestamp,value,score\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_score_lists_what_it_could_not_use_and_scores_the_rest(earlywarn: Command, tmp_path: Path) -> None:
+    """Exit 1 with a line for each bad row; the good ones are there, in a folder that did not exist."""
+    path = tmp_path / "series.csv"
+    path.write_text("timestamp,value\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29)))
+    with path.open("a") as stream:
+        stream.write("2020-01-05,7\nsoon,1\n2020-02-01,\n2020-02-02,3\n")
+    finished = earlywarn("score", path, "--out", tmp_path / "new" / "scored.csv")
+    assert finished.returncode == 1
+    assert problems(finished) == [
+        f"{path}:30: timestamp: '2020-01-05' is earlier than the row above; sort the file by time, each time once",
+        f"{path}:31: timestamp: 'soon' is no timestamp; expected ISO 8601 or epoch seconds",
+        f"{path}:32: value: is missing",
+    ]
+    rows = (tmp_path / "new/scored.csv").read_text().splitlines()
+    assert len(rows) == 1 + 28 + 4
+    assert [row.endswith(",") for row in rows[-4:]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_file(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C or a termination in the middle: the folder is as it was, and the exit is no success."""
+    gate, out = tmp_path / "gate", tmp_path / "out"
+    (tmp_path / "cells.csv").write_text(CELLS)
+    os.mkfifo(gate)
+    out.mkdir()
+    (out / "summary.json").write_text("{}")
+    arguments = ["run", str(tmp_path / "cells.csv"), "--country", "AT", "--out", str(out)]
+    slow = "import earlywarn.adapters.run_files as r, os, sys\nfrom earlywarn.cli import main\nwhole = r.run_embedded\n"
+    slow += f"def wait(*a, **k):\n    open({str(gate)!r}).read()\n    return whole(*a, **k)\n"
+    slow += "r.run_embedded = wait\nsys.argv = ['earlywarn', *sys.argv[1:]]\nmain()\n"
+    with subprocess.Popen([sys.executable, "-c", slow, *arguments], cwd=REPOSITORY, stderr=subprocess.PIPE) as process:  # noqa: S603  # our own program
+        with gate.open("w"):  # opens when the run has come to its input, with its drafts begun
+            assert [path for path in out.iterdir() if path.is_dir()], "drafts are there"
+            process.send_signal(number)
+        assert process.wait(60) not in {0, -number}
+    assert [path.name for path in out.iterdir()] == ["summary.json"]
+    assert (out / "summary.json").read_text() == "{}"

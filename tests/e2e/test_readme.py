@@ -1,0 +1,26 @@
+"""README's commands on the sample run as they stand there, from a fresh clone's folder."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from command_line import REPOSITORY
+
+
+def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
+    """Line by line in a shell, with the installed program on the path; every output named is there."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    block = next(text for text in re.findall(r"```sh\n(.+?)```", readme, re.DOTALL) if "data/swiss_cards" in text)
+    commands = {line.split()[1] for line in block.splitlines() if line.startswith("earlywarn ")}
+    assert commands == {"run", "backtest", "generate", "score", "config"}
+    (tmp_path / "data").symlink_to(REPOSITORY / "data")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    finished = subprocess.run(  # noqa: S603  # our own page
+        ["bash", "-euo", "pipefail", "-c", block],  # noqa: S607  # the shell that a reader has
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    for name in re.findall(r"(?:--out|>) (\S+)", block):
+        assert (tmp_path / name).exists(), name

@@ -1,0 +1,159 @@
+"""Exit codes: 2 for bad usage, 1 for bad input with one clear line per problem; nothing is half written."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from earlywarn.cli.app import run_app
+
+HEADER = "date,region,sector,transactions,amount\n"
+CELLS = HEADER + "".join(f"2021-01-{day:02},North,food,{10_000 + day},{day}50.00\n" for day in range(1, 20))
+SERIES = "timestamp,value\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29))
+COMMA = (
+    "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
+    "format: { decimal: ',' } (wrong_type)"
+)
+
+BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
+    (("run", "cells.csv", "--out", "out", "--country", "XX"), "--country"),
+    (("run", "cells.csv", "--out", "out", "--currency", "XXQ"), "--currency"),
+    (("run", "cells.csv", "--out", "out", "--time-zone", "Mars/Olympus"), "--time-zone"),
+    (("run", "cells.csv", "--out", "out", "--mapping", "nope"), "sparkov"),
+    (("run", "--out", "out"), "inputs"),
+    (("backtest", "cells.csv", "--until", "yesterday"), "--until"),
+    (("backtest", "cells.csv", "--level", "village"), "levels"),
+    (("score", "series.csv", "--out", "series.csv"), "--out"),
+    (("generate", "--out", "load.txt"), ".jsonl.zst"),
+    (("generate", "--out", "load.jsonl", "--shock", "when=never"), "--shock"),
+    (("generate", "--out", "load.jsonl", "--first-day", "soon"), "--first-day"),
+    (("generate", "--out", "load.jsonl", "--scale", "1", "--transactions", "10"), "--scale"),
+    (("generate", "cells.csv", "--out", "load.jsonl", "--scale", "1000"), "--transactions"),
+    (("generate", "--out", "load.jsonl", "--broken-share", "2"), "--broken-share"),
+]
+
+BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
+    (("run", "none.csv", "--out", "out"), ["none.csv: no such file"]),
+    (("run", "none*.csv", "--out", "out"), ["none*.csv: no file matches the pattern; check its folder and its ending"]),
+    (("run", "folder", "none.csv", "--out", "out"), [
+        "folder: is a folder, not a file; name its files, or a glob such as folder/*.jsonl", "none.csv: no such file",
+    ]),
+    (("run", "/dev/null", "--out", "out"), [
+        "/dev/null: a pipe or a device, and inputs are read twice; save it to a file first",
+    ]),
+    (("run", "cells.csv", "--config", "none.toml", "--out", "out"), [
+        "none.toml: cannot be read: No such file or directory",
+    ]),
+    (("run", "cells.csv", "--out", "series.csv"), ["series.csv: is a file; choose a folder for the results"]),
+    (("run", "header.csv", "--out", "out"), [
+        "header.csv: there is no record in it; give files with rows after the header",
+    ]),
+    (("run", "commas.csv", "--out", "out"), [
+        "commas.csv: not one record could be used of 1; see out/rejects.jsonl; the first of each reason:",
+        COMMA,
+    ]),
+    (("backtest", "none.csv"), ["none.csv: no such file"]),
+    (("score", "none.csv"), ["none.csv: no such file"]),
+    (("score", "empty.csv"), ["empty.csv: no row is there; it needs rows of timestamp,value"]),
+    (("score", "commas.csv"), ["commas.csv:2: value: '12,50' is no finite number"]),
+    (("score", "series.csv", "--out", "folder"), [
+        "folder: cannot be written: Is a directory; choose another place for the scores",
+    ]),
+    (("generate", "none.csv", "--out", "load.jsonl"), ["none.csv: no such file"]),
+    (("generate", "commas.csv", "--out", "load.jsonl"), [
+        "commas.csv: not one cell could be used",
+        COMMA,
+    ]),
+]  # fmt: skip
+
+
+class Finished(NamedTuple):
+    """A command that ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to a folder with inputs, good and bad."""
+    folder = tmp_path
+    monkeypatch.chdir(folder)
+    (folder / "cells.csv").write_text(CELLS)
+    (folder / "series.csv").write_text(SERIES)
+    (folder / "header.csv").write_text(HEADER)
+    (folder / "empty.csv").write_text("")
+    (folder / "commas.csv").write_text('date,region,sector,transactions,amount\n2021-01-01,A,b,10,"12,50"\n')
+    (folder / "folder").mkdir()
+    return folder
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Finished]]:
+    """Return a function that runs the command line in this process, as the installed program would."""
+
+    def run(*arguments: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["earlywarn", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run_app()
+        return Finished(int(ended.value.code or 0), *capsys.readouterr())
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_USAGE)
+def test_bad_usage_exits_2_and_names_the_option(
+    workplace: Path, command: Callable[..., Finished], arguments: tuple[str, ...], named: str
+) -> None:
+    finished = command(*arguments)
+    assert finished.code == 2, finished.stderr
+    assert named in finished.stderr
+    assert not list(workplace.glob("load.*")), "nothing is written"
+
+
+@pytest.mark.parametrize(("arguments", "lines"), BAD_INPUT)
+def test_bad_input_exits_1_with_one_line_per_problem(
+    workplace: Path, command: Callable[..., Finished], arguments: tuple[str, ...], lines: list[str]
+) -> None:
+    finished = command(*arguments)
+    assert finished.code == 1, finished.stderr
+    found = [line for line in finished.stderr.splitlines() if not line.startswith("earlywarn: assumed: ")]
+    assert found == [f"earlywarn: {line}" for line in lines]
+    assert finished.stdout == ""
+    assert not list(workplace.glob("*load.*")), "no output is begun"
+
+
+def test_generate_writes_a_bounded_number_unasked(workplace: Path, command: Callable[..., Finished]) -> None:
+    """The synthetic panel counts 200,000 transactions a day; unasked, a million of them come out in all."""
+    finished = command("generate", "--out", "load.jsonl.zst", "--days", "30")
+    assert finished.code == 0
+    truth = json.loads((workplace / "load.truth.json").read_text())
+    assert truth["transactions"] == pytest.approx(1_000_000, rel=0.02)
+    assert "the truth is in load.truth.json" in finished.stderr
+
+
+def test_generate_expands_the_plain_cells_of_the_documentation(
+    workplace: Path, command: Callable[..., Finished]
+) -> None:
+    """Cells without currency and country: what was assumed is said, rows that are no cells are counted."""
+    with (workplace / "cells.csv").open("a") as stream:
+        stream.write("2021-02-30,North,food,1,1\n")
+    finished = command("generate", "cells.csv", "--out", "load.jsonl", "--transactions", "500")
+    assert finished.code == 0
+    no_date = "cells.csv:21: date: '2021-02-30' is no date of the form YYYY-MM-DD (time_invalid)"
+    assert finished.stderr.splitlines()[:3] == [
+        "earlywarn: assumed: currency EUR; the input names none; no country is known (--currency)",
+        f"earlywarn: rows left out that are no cells: 1; the first: {no_date}",
+        "earlywarn: assumed: time zone UTC; the cells name no country (--country or --time-zone)",
+    ]
+    assert '"currency":"EUR"' in (workplace / "load.jsonl").read_text()
+    stated = command("generate", "cells.csv", "--out", "load.jsonl", "--transactions", "500", "--country", "CH")
+    assert '"currency":"CHF"' in (workplace / "load.jsonl").read_text()
+    assert "UTC" not in stated.stderr

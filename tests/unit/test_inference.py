@@ -1,0 +1,115 @@
+"""A panel from inputs alone: what they say is taken, what they do not say is assumed aloud."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from earlywarn.adapters.files import InputDefaults, InputFile, RowBatch, open_inputs
+from earlywarn.adapters.inference import Assumption, guessed_mappings, infer_panel
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import Settings
+from earlywarn.cli.preparing import prepare
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import Transaction
+
+CELLS = "date,region,sector,transactions,amount\n2019-01-01,North,food,10,100.5\n"
+RECORD = '{{"id":"{id}","ts":1551702896000,"amount_minor":100,"currency":"CHF","mcc":"5411","region":"{region}"}}\n'
+SPARKOV = "trans_date_trans_time,cc_num,merchant,category,amt,state,trans_num\n"
+
+
+def opened(path: Path, text: str, country: str | None = None) -> list[InputFile]:
+    path.write_text(text)
+    return open_inputs([str(path)], defaults=InputDefaults(currency="EUR", country=country))
+
+
+def settings_assumed(assumed: tuple[Assumption, ...]) -> dict[str, str]:
+    return {each.setting: each.value for each in assumed}
+
+
+def test_bare_cells_assume_currency_and_name_and_know_no_country(tmp_path: Path) -> None:
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", CELLS))
+    assert settings_assumed(assumed) == {"country": "", "currency": "EUR", "name": "cells.csv"}
+    assert all("(--" in each.reason for each in assumed), "each says how to state it"
+    assert (panel.currency, panel.holiday_countries, panel.name) == ("EUR", (), "cells.csv")
+
+
+def test_no_text_calls_an_unnamed_panel_by_its_id(tmp_path: Path) -> None:
+    one = infer_panel(opened(tmp_path / "cells.csv", CELLS)).panel
+    run = compose(Settings(panels=(one,)))
+    assert run.names.panel(one.id) == "cells.csv"
+    (tmp_path / "more.csv").write_text(CELLS.replace("2019-01-01", "2019-01-02"))
+    inputs = open_inputs([str(tmp_path / "*.csv")], defaults=InputDefaults(currency="EUR"))
+    assert infer_panel(inputs).panel.name == "cells.csv and 1 more file"
+    assert infer_panel(inputs, name="My region").panel.name == "My region"
+
+
+def test_what_is_given_is_not_assumed(tmp_path: Path) -> None:
+    inputs = opened(tmp_path / "cells.csv", CELLS, "CH")
+    panel, assumed = infer_panel(inputs, country="CH", currency="CHF")
+    assert assumed == ()
+    assert panel.holiday_countries == ("CH",)
+    assert panel.name.startswith("Schweiz")
+
+
+def test_the_currency_is_the_countrys_where_the_file_names_only_the_country(tmp_path: Path) -> None:
+    text = "date,region,sector,transactions,amount,country\n2019-01-01,CH01,food,10,100.5,CH\n"
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text))
+    assert panel.currency == "CHF"
+    assert settings_assumed(assumed) == {"currency": "CHF"}
+
+
+def test_a_stated_currency_is_no_assumption(tmp_path: Path) -> None:
+    text = "date,region,sector,transactions,amount,currency,country\n2019-01-01,A,food,10,100.5,SEK,SE\n"
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text))
+    assert (panel.currency, assumed) == ("SEK", ())
+
+
+def test_one_wrong_region_among_few_does_not_let_any_region_in(tmp_path: Path) -> None:
+    """With a country the regions are NUTS codes although one in five is none; that one is rejected."""
+    lines = [RECORD.format(id=at, region=region) for at, region in enumerate(["CH01", "CH02", "CH03", "CH04", "XX9"])]
+    inputs = opened(tmp_path / "tx.jsonl", "".join(lines))
+    panel = infer_panel(inputs, country="CH").panel
+    assert (panel.any_region, panel.region_level) == (False, 2)
+    block = compose(Settings(panels=(panel,))).block_fold(0, 1)
+    records = [Transaction(id="1", ts=1551702896000, amount_minor=1, currency="CHF", mcc="5411", region="XX9")]
+    _, rejected = block.add([0], records, 1551702897000)
+    assert [each.reject.reason for each in rejected] == [RejectReason.REGION_UNKNOWN]
+
+
+def test_codes_that_look_like_nuts_of_another_country_are_none(tmp_path: Path) -> None:
+    """Delaware is DE, Montana is MT: with the country stated they are no NUTS codes."""
+    lines = [
+        RECORD.format(id=at, region=region).replace('"mcc"', '"country":"US","mcc"')
+        for at, region in enumerate(["DE", "MT", "AL"])
+    ]
+    panel = infer_panel(opened(tmp_path / "tx.jsonl", "".join(lines))).panel
+    assert (panel.id, panel.any_region) == ("US", True)
+
+
+def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> None:
+    """A minute before and after New York's midnight lie on two local days, and not on one of UTC."""
+    times = ["2019-01-01 23:59:00", "2019-01-02 00:01:00"]
+    rows = "".join(f"{ts},42,shop,grocery_pos,1.00,NY,t{at}\n" for at, ts in enumerate(times))
+    (tmp_path / "sparkov.csv").write_text(SPARKOV + rows)
+    ready = prepare([str(tmp_path / "sparkov.csv")], config=None, mapping="sparkov")
+    assert ready.run.panels[0].panel.calendar.time_zone == "America/New_York"
+    records = [
+        record
+        for batch in ready.inputs[0].batches()
+        if isinstance(batch, RowBatch)
+        for record in batch.records
+        if not isinstance(record, Reject)
+    ]
+    zone = ZoneInfo("America/New_York")
+    assert [datetime.fromtimestamp(record.ts / 1000, zone).strftime("%Y-%m-%d %H:%M:%S") for record in records] == times
+    assert settings_assumed(ready.assumed) == {"time zone": "America/New_York"}
+
+
+@pytest.mark.parametrize("mapping", [None, "sparkov"])
+def test_a_mapping_that_nobody_named_is_an_assumption(tmp_path: Path, mapping: str | None) -> None:
+    (tmp_path / "a.csv").write_text(SPARKOV + "2019-01-01 12:00:00,42,shop,grocery_pos,1.00,NY,t1\n")
+    ready = prepare([str(tmp_path / "a.csv")], config=None, mapping=mapping, time_zone="America/New_York")
+    assert settings_assumed(ready.assumed) == ({} if mapping else {"mapping": "sparkov"})
+    assert [each.value for each in guessed_mappings(opened(tmp_path / "b.csv", CELLS))] == []

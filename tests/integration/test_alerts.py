@@ -144,27 +144,6 @@ def test_an_episode_opens_resolves_and_opens_anew(run: Run) -> None:
         assert (alert.resolved_on is not None) == (alert.status == "resolved")
 
 
-def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run) -> None:
-    """Three days on which nothing comes are an outage: one coverage alert, resolved after it, and no collapse."""
-
-    def change(cell: Cell) -> float:
-        return shocked(cell, -100, days=3)
-
-    alerts = alerts_of(run, change)
-    coverage = [alert for alert in alerts if alert.kind == "coverage"]
-    assert [alert.status for alert in coverage] == ["open", "resolved"]
-    assert coverage[0].detected_on == SHOCK.isoformat()
-    assert coverage[1].resolved_on == (SHOCK + timedelta(days=2)).isoformat()
-    assert "says nothing about spending" in coverage[0].text
-    assert tops(alerts) == []
-
-
-def test_a_region_that_stops_reporting_is_a_coverage_alert(run: Run) -> None:
-    alerts = alerts_of(run, lambda cell: shocked(cell, -100, days=4) if cell.region == "CH04" else 1.0)
-    assert [alert.status for alert in alerts if alert.kind == "coverage"] == ["open", "resolved"]
-    assert tops(alerts) == []
-
-
 def test_ids_follow_the_contract(run: Run) -> None:
     """Another run gives other ids and, ids aside, the same alerts."""
 

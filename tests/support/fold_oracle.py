@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -19,14 +19,17 @@ from earlywarn.domain.transaction import Transaction
 HOUR_MS = 3_600_000
 EUR_RATE = Decimal("1.10")
 Cell = tuple[str, str]
+"""Region, sector."""
 
 
-def small_panel(resolution: Resolution = "hour", time_zone: str = "Europe/Zurich") -> Panel:
+def small_panel(
+    resolution: Resolution = "hour", time_zone: str = "Europe/Zurich", *, name: str = "P", country: str = ""
+) -> Panel:
     """Return a panel that takes any region and sector, with a rate for EUR and none for USD."""
     return Panel(
-        id="P",
+        id=name,
         currency="CHF",
-        countries=(),
+        countries=(country,) if country else (),
         calendar=LocalCalendar(time_zone),
         regions=RegionResolver(RegionTree([]), level=None, accepts_any=True),
         classification=Classification.open(),
@@ -35,8 +38,13 @@ def small_panel(resolution: Resolution = "hour", time_zone: str = "Europe/Zurich
     )
 
 
+def two_panels(resolution: Resolution = "hour") -> tuple[Panel, Panel]:
+    """Return the small panel, and one of another country, whose days begin six hours later."""
+    return small_panel(resolution), small_panel(resolution, "America/New_York", name="Q", country="US")
+
+
 class Payment(NamedTuple):
-    """A record of a partition's log, short."""
+    """A record of a partition's log, short. It counts in panel P, or Q if that is its country's."""
 
     event_ms: int
     region: str
@@ -45,6 +53,12 @@ class Payment(NamedTuple):
     kind: str = "purchase"
     currency: str = "CHF"
     count: int = 1
+    country: str | None = None
+
+    @property
+    def panel(self) -> str:
+        """Return the panel in which it counts."""
+        return "Q" if self.country == "US" else "P"
 
     def transaction(self) -> Transaction:
         """Return it as the fold takes it."""
@@ -54,6 +68,7 @@ class Payment(NamedTuple):
             amount_minor=self.amount_minor,
             currency=self.currency,
             region=self.region,
+            country=self.country,
             sector=self.sector,
             kind=self.kind,  # type: ignore[arg-type]  # one of the three
             count=self.count,
@@ -63,11 +78,16 @@ class Payment(NamedTuple):
 
 @dataclass
 class Truth:
-    """What must come out: sums by (cell, base bucket), and rejects by reason."""
+    """What must come out: a panel's sums by (cell, base bucket), the run's rejects by reason and its newest event."""
 
     on_time: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     late: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     rejected: Counter[str] = field(default_factory=Counter)
+    newest_ms: int | None = None
+
+    def buckets(self) -> list[int]:
+        """Return the base buckets with on-time rows, ascending."""
+        return sorted({bucket for _, bucket in self.on_time})
 
     def final(self) -> dict[tuple[Cell, int], tuple[int, int]]:
         """Return on-time plus late, zeros left out."""
@@ -79,8 +99,8 @@ class Truth:
         return {key: (count, amount) for key, (count, amount) in sums.items() if count or amount}
 
 
-def count_plainly(logs: Sequence[Sequence[Payment]], parameters: FoldParameters) -> Truth:
-    """Return what the contract says of these logs, one partition each, record by record."""
+def count_plainly(logs: Sequence[Sequence[Payment]], parameters: FoldParameters, panel: str = "P") -> Truth:
+    """Return what the contract says of a panel in these logs, one partition each, record by record."""
     truth = Truth()
     lateness_ms = parameters.lateness_seconds * 1000
     horizon_ms = parameters.revision_horizon_days * 24 * HOUR_MS
@@ -98,14 +118,33 @@ def count_plainly(logs: Sequence[Sequence[Payment]], parameters: FoldParameters)
             if payment.currency == "USD":
                 truth.rejected["currency_no_rate"] += 1
                 continue
-            count, amount = _signed(payment)
-            row = (truth.late if is_late else truth.on_time)[
-                (payment.region, payment.sector), payment.event_ms // HOUR_MS * 3600
-            ]
-            row[0] += count
-            row[1] += amount
+            if payment.panel == panel:
+                count, amount = _signed(payment)
+                row = (truth.late if is_late else truth.on_time)[
+                    (payment.region, payment.sector), payment.event_ms // HOUR_MS * 3600
+                ]
+                row[0] += count
+                row[1] += amount
             newest = payment.event_ms if newest is None else max(newest, payment.event_ms)
+        truth.newest_ms = max(filter(None, (truth.newest_ms, newest)), default=None)
     return truth
+
+
+def published_hours(truth: Truth, panel: Panel, fill_days: int) -> list[int]:
+    """Return the base buckets of which a panel gives first vintages: to the end of the run's last day, without rest."""
+    calendar, heard = panel.calendar, truth.buckets()
+    if not heard or truth.newest_ms is None:
+        return []
+    last = calendar.day_of(truth.newest_ms // 1000)
+    days = {calendar.day_of(bucket) for bucket in heard}
+    found, silent_days = [], 0
+    day = min(days)
+    while day <= last:
+        silent_days = 0 if day in days else silent_days + 1
+        if silent_days <= fill_days:
+            found += calendar.buckets(day)
+        day += timedelta(days=1)
+    return [bucket for bucket in found if bucket >= heard[0]]
 
 
 def _signed(payment: Payment) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from fold_oracle import Payment
 from earlywarn.aggregation.block import BlockFold, FoldParameters
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
-from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.merge import Difference, PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.route import Router
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay
@@ -18,20 +18,27 @@ from earlywarn.domain.state import decode_state, encode_state
 RECEIVED_MS = 4_000_000_000_000
 
 
-def undisturbed(panel: Panel, parameters: FoldParameters, logs: Sequence[Sequence[Payment]]) -> list[Partial]:
+def undisturbed(
+    panels: Sequence[Panel], parameters: FoldParameters, logs: Sequence[Sequence[Payment]]
+) -> list[Partial]:
     """Return the partials of one worker for each partition, in batches of one log, one after the other."""
     return [
         partial
         for partition, log in enumerate(logs)
-        for partial in _worker(panel, parameters, partition, logs, Random(0), 0, None, batch=len(log) or 1, end=True)
+        for partial in _worker(panels, parameters, partition, logs, Random(0), 0, None, batch=len(log) or 1, end=True)
     ]
 
 
 def disturbed(
-    panel: Panel, parameters: FoldParameters, logs: Sequence[Sequence[Payment]], rng: Random, *, idle: bool = False
+    panels: Sequence[Panel],
+    parameters: FoldParameters,
+    logs: Sequence[Sequence[Payment]],
+    rng: Random,
+    *,
+    idle: bool = False,
 ) -> list[Partial]:
     """Return the partials as several workers may send them, with crashes, zombies, repeats and interleaving."""
-    streams = [_partition(panel, parameters, partition, logs, rng, idle=idle) for partition in range(len(logs))]
+    streams = [_partition(panels, parameters, partition, logs, rng, idle=idle) for partition in range(len(logs))]
     merged = _interleave(streams, rng)
     for _ in range(rng.randrange(4)):
         if merged:
@@ -41,7 +48,7 @@ def disturbed(
 
 
 def _partition(
-    panel: Panel,
+    panels: Sequence[Panel],
     parameters: FoldParameters,
     partition: int,
     logs: Sequence[Sequence[Payment]],
@@ -50,7 +57,7 @@ def _partition(
     idle: bool,
 ) -> list[Partial]:
     """Return a partition's partials from a worker that may die, its successor, and what the dead still sends."""
-    first = list(_worker(panel, parameters, partition, logs, rng, 0, None, end=True, idle=idle))
+    first = list(_worker(panels, parameters, partition, logs, rng, 0, None, end=True, idle=idle))
     if rng.random() < 0.4:
         return first
     cut = rng.randint(0, len(first))
@@ -58,17 +65,17 @@ def _partition(
     block = max((partial.block for partial in sent), default=0)
     position = block * parameters.block_size
     newest = None
-    probe = BlockFold(Router([panel]), parameters, partition=partition, partitions=len(logs))
+    probe = BlockFold(Router(panels), parameters, partition=partition, partitions=len(logs))
     before = [each.transaction() for each in logs[partition][:position]]
     if before:
         probe.add(range(position), before, RECEIVED_MS)
         newest = probe.event_time_ms
-    successor = list(_worker(panel, parameters, partition, logs, rng, position, newest, end=True, idle=idle))
+    successor = list(_worker(panels, parameters, partition, logs, rng, position, newest, end=True, idle=idle))
     return sent + _interleave([zombie, successor], rng)
 
 
 def _worker(
-    panel: Panel,
+    panels: Sequence[Panel],
     parameters: FoldParameters,
     partition: int,
     logs: Sequence[Sequence[Payment]],
@@ -82,7 +89,7 @@ def _worker(
 ) -> Iterator[Partial]:
     """Yield what one worker sends of a partition's log from `position` on."""
     fold = BlockFold(
-        Router([panel]),
+        Router(panels),
         parameters,
         partition=partition,
         partitions=len(logs),
@@ -116,21 +123,34 @@ def _interleave(streams: Sequence[Sequence[Partial]], rng: Random) -> list[Parti
     return merged
 
 
-class SecondFold:
-    """Merge and ledger together, restarted from a snapshot wherever `rng` says."""
+COVERAGE = CoverageParameters(sizeable_transactions=2, fill_days=28)
+"""So small that a handful of payments can fall silent, and a month of silence is a rest."""
 
-    def __init__(self, panel: Panel, parameters: FoldParameters, partitions: int, rng: Random | None = None) -> None:
-        self.panel, self.parameters, self.partitions = panel, parameters, partitions
+
+class SecondFold:
+    """Merge and the ledgers of all panels together, restarted from a snapshot wherever `rng` says.
+
+    `uncounted` holds what came too late for any bucket.
+    """
+
+    def __init__(
+        self, panels: Panel | Sequence[Panel], parameters: FoldParameters, partitions: int, rng: Random | None = None
+    ) -> None:
+        self.panels = (panels,) if isinstance(panels, Panel) else tuple(panels)
+        self.parameters, self.partitions = parameters, partitions
         self.rows: list[AggregateRows] = []
         self.days: list[ClosedDay] = []
         self.rejected: dict[str, int] = {}
+        self.uncounted: list[Difference] = []
         self._rng = rng
-        self.fold, self.ledger = self._new()
+        self.fold, self.ledgers = self._new()
 
-    def _new(self) -> tuple[PartialsFold, PanelLedger]:
+    def _new(self) -> tuple[PartialsFold, dict[str, PanelLedger]]:
         fold = PartialsFold(partitions=self.partitions, lateness_seconds=self.parameters.lateness_seconds)
         horizon = self.parameters.revision_horizon_days
-        return fold, PanelLedger(self.panel, revision_horizon_days=horizon, coverage=CoverageParameters())
+        return fold, {
+            panel.id: PanelLedger(panel, revision_horizon_days=horizon, coverage=COVERAGE) for panel in self.panels
+        }
 
     def apply(self, partials: Sequence[Partial]) -> None:
         """Apply partials; crash and restore between any two of them, now and then."""
@@ -139,14 +159,21 @@ class SecondFold:
             for reason, count in applied.rejected.items():
                 self.rejected[reason] = self.rejected.get(reason, 0) + count
             for difference in applied.differences:
-                self.ledger.add(difference, partial.partition)
-            for output in self.ledger.close(self.fold):
-                if isinstance(output, AggregateRows):
-                    self.rows.append(output)
-                else:
-                    self.days.append(output)
+                if not self.ledgers[difference.panel].add(difference, partial.partition):
+                    self.uncounted.append(difference)
+            for ledger in self.ledgers.values():
+                for output in ledger.close(self.fold):
+                    if isinstance(output, AggregateRows):
+                        self.rows.append(output)
+                    else:
+                        self.days.append(output)
             if self._rng is not None and self._rng.random() < 0.15:
-                saved = decode_state(encode_state({"fold": self.fold.state(), "ledger": self.ledger.state()}))
-                self.fold, self.ledger = self._new()
-                self.fold.restore(saved["fold"])
-                self.ledger.restore(saved["ledger"])
+                self._restart()
+
+    def _restart(self) -> None:
+        ledgers = {name: ledger.state() for name, ledger in self.ledgers.items()}
+        saved = decode_state(encode_state({"fold": self.fold.state(), "ledgers": ledgers}))
+        self.fold, self.ledgers = self._new()
+        self.fold.restore(saved["fold"])
+        for name, ledger in self.ledgers.items():
+            ledger.restore(saved["ledgers"][name])

@@ -4,18 +4,18 @@ import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
 
-from earlywarn.aggregation.rows import ClosedDay, Coverage
+from earlywarn.aggregation.rows import ClosedDay, Coverage, FeedVolume
 from earlywarn.application.backtest import BacktestPlan, BacktestResult, collect_history, run_backtest
 from earlywarn.application.backtest.judge import Replay, judge_of
+from earlywarn.application.backtest.plan import ShockMeasure
 from earlywarn.application.backtest.result import share_with_errors
-from earlywarn.application.backtest.trials import run_trials, schedule, shocked
+from earlywarn.application.backtest.trials import Delays, run_trials, schedule, shocked
 from earlywarn.application.backtest.untouched import RateLimit, episode_starts, judge_untouched
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import PanelSettings, Settings
@@ -56,6 +56,10 @@ def days() -> tuple[ClosedDay, ...]:
     return closed_days(190)
 
 
+def replay_of(run: Run, days: Sequence[ClosedDay], plan: BacktestPlan) -> Replay:
+    return Replay(judge_of(run, "T"), days, plan, run.settings.coverage)
+
+
 @pytest.fixture(scope="module")
 def found(run: Run, days: tuple[ClosedDay, ...]) -> BacktestResult:
     plan = msgspec.structs.replace(PLAN, changes_pct=(-50.0, 0.0), false_per_series_year=12.0, calibrate_on="whole")
@@ -74,13 +78,14 @@ def test_a_step_of_half_is_found_within_a_week(found: BacktestResult) -> None:
 
 
 def test_no_shock_finds_what_the_untouched_history_has_and_no_more(run: Run, days: tuple[ClosedDay, ...]) -> None:
-    replay = Replay(judge_of(run, "T"), days, msgspec.structs.replace(PLAN, changes_pct=(0.0,), starts_per_target=10))
+    replay = replay_of(run, days, msgspec.structs.replace(PLAN, changes_pct=(0.0,), starts_per_target=10))
     untouched = judge_untouched(replay, 1.0)
     trials = run_trials(replay, untouched, schedule(replay.plan, replay.plan.targets(untouched.nodes), len(days)))
     run_through = [trial for trial in trials if not trial.excluded]
-    assert any(trial.delay_days is not None for trial in run_through)
-    assert any(trial.delay_days is None for trial in run_through)
-    assert [trial.delay_days for trial in run_through] == [trial.chance_days for trial in run_through]
+    assert any(trial.seen.alarm_days is not None for trial in run_through)
+    assert any(trial.seen.alarm_days is None for trial in run_through)
+    assert any(trial.seen.alert_days is not None for trial in run_through)
+    assert [trial.seen for trial in run_through] == [trial.by_chance for trial in run_through]
 
 
 def test_calibration_keeps_the_rate_and_one_step_lower_does_not(run: Run, found: BacktestResult) -> None:
@@ -89,7 +94,7 @@ def test_calibration_keeps_the_rate_and_one_step_lower_does_not(run: Run, found:
     assert (point.chosen, cells.of, cells.series) == ("whole", "cell", 4)
     assert cells.whole.per_year is not None
     assert 0 < cells.whole.per_year <= 12.0
-    replay = Replay(judge_of(run, "T"), closed_days(190), PLAN)
+    replay = replay_of(run, closed_days(190), PLAN)
     limit = RateLimit(judge_untouched(replay, point.threshold), slice(100, None), 12.0, PLAN.quiet_days)
     lowest = limit.lowest()
     assert limit.holds(lowest)
@@ -105,20 +110,21 @@ def test_the_two_halves_make_the_whole(found: BacktestResult) -> None:
 def test_a_series_in_alarm_the_week_before_is_excluded_and_others_are_not(
     run: Run, days: tuple[ClosedDay, ...]
 ) -> None:
-    plan = msgspec.structs.replace(PLAN, days=70)
+    shocks = replay_of(run, days, msgspec.structs.replace(PLAN, days=70))
     burning = [
-        closed if place < 120 else shocked(closed, plan, CELL, -60.0, place - 120) for place, closed in enumerate(days)
+        closed if place < 120 else shocked(closed, shocks, CELL, -60.0, place - 120)
+        for place, closed in enumerate(days)
     ]
-    replay = Replay(judge_of(run, "T"), burning, PLAN)
+    replay = replay_of(run, burning, PLAN)
     untouched = judge_untouched(replay, 7.0)
     starts = {118: [CELL], 125: [CELL, Node("cell", "R2", "fuel")]}
     trials = run_trials(replay, untouched, starts)
     assert [trial.excluded for trial in trials] == [False, True, False]
-    assert trials[1].delay_days is None
+    assert trials[1].seen == Delays()
 
 
 def test_a_series_that_is_not_ready_is_excluded(run: Run, days: tuple[ClosedDay, ...]) -> None:
-    replay = Replay(judge_of(run, "T"), days, msgspec.structs.replace(PLAN, warm_up_days=10))
+    replay = replay_of(run, days, msgspec.structs.replace(PLAN, warm_up_days=10))
     assert run_trials(replay, judge_untouched(replay, 7.0), {30: [CELL]})[0].excluded
 
 
@@ -127,7 +133,7 @@ def test_a_trial_sees_nothing_from_beyond_its_watch(run: Run, days: tuple[Closed
     other = (*days[: start + plan.watched_days], *closed_days(190, seed=2)[start + plan.watched_days :])
     outcomes = []
     for history in (days, other):
-        replay = Replay(judge_of(run, "T"), history, plan)
+        replay = replay_of(run, history, plan)
         outcomes.append(run_trials(replay, judge_untouched(replay, 3.0), {start: [CELL]}))
     assert outcomes[0] == outcomes[1]
 
@@ -152,13 +158,78 @@ def test_processes_do_not_change_the_result(run: Run, days: tuple[ClosedDay, ...
     ("measure", "counts", "amounts"),
     [("both", [90, 50], [810, 500]), ("amount", [100, 50], [810, 500]), ("transactions", [90, 50], [900, 500])],
 )
-def test_a_shock_moves_its_measure_in_its_cells_alone(measure: Any, counts: list[int], amounts: list[int]) -> None:  # noqa: ANN401
+def test_a_shock_moves_its_measure_in_its_cells_alone(
+    run: Run,
+    measure: ShockMeasure,
+    counts: list[int],
+    amounts: list[int],
+) -> None:
     closed = ClosedDay("T", FIRST, CELLS[:2], np.array([100, 50]), np.array([900, 500]), Coverage(), complete=True)
-    plan = BacktestPlan(measure=measure)
-    after = shocked(closed, plan, CELL, -10.0, 0)
+    replay = replay_of(run, [closed], BacktestPlan(measure=measure))
+    after = shocked(closed, replay, CELL, -10.0, 0)
     assert (after.transactions.tolist(), after.amount_minor.tolist()) == (counts, amounts)
     assert closed.transactions.tolist() == [100, 50]
-    assert shocked(closed, plan, CELL, -10.0, plan.days).transactions.tolist() == [100, 50]
+    assert shocked(closed, replay, CELL, -10.0, replay.plan.days).transactions.tolist() == [100, 50]
+
+
+def fed_days(count: int) -> tuple[ClosedDay, ...]:
+    """Return the history as two sources delivered it, each half, and half a year of the past behind them."""
+    return tuple(
+        dataclasses.replace(
+            closed,
+            feeds=tuple(
+                FeedVolume(
+                    name, float(closed.transactions.sum() / 2), int(closed.transactions.sum() / 2), 0.0, young=False
+                )
+                for name in ("source a", "source b")
+            ),
+        )
+        for closed in closed_days(count)
+    )
+
+
+def test_a_shock_takes_its_part_of_the_coverage(run: Run) -> None:
+    """What a run could not tell from an outage lowers the coverage of the shocked day as it would there."""
+    replay = replay_of(run, fed_days(190), PLAN)
+    closed = replay.days[120]
+    fallen = shocked(closed, replay, Node("panel"), -50.0, 0)
+    assert fallen.coverage == closed.coverage
+    collapsed = shocked(closed, replay, Node("panel"), -99.0, 0)
+    assert (collapsed.coverage.volume, collapsed.coverage.silent) == (0.0, ("source a", "source b"))
+    cell = shocked(closed, replay, CELL, -100.0, 0)
+    assert cell.coverage.share == 1.0
+
+
+@pytest.mark.parametrize("change_pct", [-99.0, -100.0])
+def test_what_a_run_takes_for_an_outage_is_no_detection(run: Run, change_pct: float) -> None:
+    """A panel of which next to nothing is left is muted; one that falls by half is found, and told."""
+    plan = msgspec.structs.replace(PLAN, levels=("panel",), changes_pct=(change_pct, -50.0), starts_per_target=2)
+    replay = replay_of(run, fed_days(190), plan)
+    untouched = judge_untouched(replay, 7.0)
+    trials = run_trials(replay, untouched, {130: [Node("panel")]})
+    assert trials[0].seen == Delays()
+    assert trials[1].seen.alarm_days is not None
+    assert trials[1].seen.alert_days is not None
+
+
+def test_a_day_without_anything_is_not_judged_whatever_is_muted(run: Run, days: tuple[ClosedDay, ...]) -> None:
+    replay = replay_of(run, days, PLAN)
+    judge = judge_of(run, "T")(7.0)
+    for closed in days[:120]:
+        judge.step(closed)
+    assert not judge.step(shocked(days[120], replay, Node("panel"), -100.0, 0)).ready.any()
+    assert judge.step(days[121]).ready.all()
+
+
+def test_alarms_and_alerts_are_counted_apart(found: BacktestResult) -> None:
+    """A node may stand above the threshold and be explained by its parent: the alert that is published counts."""
+    for point in found.panels[0].points:
+        for each in point.detections:
+            for within in each.within:
+                assert 0 <= within.published_chance <= within.published <= 1
+                assert within.published_error > 0
+    step = found.panels[0].points[0].detections[0]
+    assert step.within[-1].published >= 0.9
 
 
 def test_starts_follow_from_the_seed_and_lie_within_the_history() -> None:
@@ -213,6 +284,7 @@ def test_the_table_holds_the_figures_and_json_takes_the_result(found: BacktestRe
     show_backtest(found, Console(file=text, width=160))
     step = found.panels[0].points[0].detections[0]
     assert f"{step.within[0].share:.3f} ±{step.within[0].standard_error:.3f}" in text.getvalue()
+    assert f"{step.within[0].published:.3f} ±{step.within[0].published_error:.3f}" in text.getvalue()
     assert "in sample" in text.getvalue()
     assert msgspec.json.decode(msgspec.json.encode(found), type=BacktestResult) == found
 

@@ -1,105 +1,244 @@
 """Coverage: is a fall of spending a fall, or has somebody stopped reporting?
 
-A feed is a source partition, a named source (acquirer), a region or a sector of a panel. Its expected
-volume on a day is the median of the last four same weekdays on which it was not silent; it is silent
-when less than `silent_share` of a sizeable expectation came. What is silent for four weeks is gone,
-and expected no more.
+A feed is who delivers: a named source (acquirer), and for what comes without a name its source partition.
+A sector or a region is no feed: nothing paid there is zero, and may be what happened. A feed is silent
+in a bucket when next to nothing came of what was expected of it since it last spoke, and that is sizeable.
+It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
+too young for an expectation bring stands in for what is missing: a source may change its name.
 """
 
-from collections.abc import Iterable
-from statistics import median
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from earlywarn.aggregation.rows import Coverage
+from earlywarn.aggregation.feed import Feed
+from earlywarn.aggregation.rows import Coverage, FeedVolume
 from earlywarn.domain.state import State
+from earlywarn.errors import ConfigError
 
-_SAME_WEEKDAYS = 4
+_OTHERS = ("source", "(others)")
+"""Stands for the named sources beyond the limit."""
+
+_FeedName = tuple[str, str]
+"""Kind (partition, source) and name."""
 
 
 class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """When a feed counts as silent.
+    """When a feed counts as silent, and for how long silence is followed.
 
-    `silent_share`: of its expected transactions, below which it is silent; `sizeable_transactions`:
-    an expectation smaller than this says nothing; `forget_days`: silent for longer is gone for good.
+    silent_share: of its expected transactions, below which a feed is quiet.
+    sizeable_transactions: a feed is silent once so many were expected of it since it last spoke.
+    forget_days: after so many days of silence on which others spoke, a feed is expected no more; the last never.
+    feeds_limit: named sources of a panel that are told apart; further ones count together.
+    fill_days: days without any transaction that a panel publishes as zeros; then it rests until it is heard again.
     """
 
     silent_share: float = 0.02
     sizeable_transactions: int = 50
     forget_days: int = 28
+    feeds_limit: int = 64
+    fill_days: int = 400
+
+    def __post_init__(self) -> None:
+        rules = (
+            ("silent_share", 0 <= self.silent_share < 1, "must lie within 0..1, 1 excluded"),
+            ("sizeable_transactions", self.sizeable_transactions >= 1, "must be at least 1 transaction"),
+            ("forget_days", self.forget_days >= 7, "must be at least 7 days: a feed may rest for a week"),
+            ("feeds_limit", self.feeds_limit >= 1, "must be at least 1 feed"),
+            ("fill_days", self.fill_days >= 28, "must be at least 28 days, the longest rolling window"),
+        )
+        problems = [f"{name} = {getattr(self, name)}: {rule}" for name, holds, rule in rules if not holds]
+        if problems:
+            raise ConfigError("coverage: " + "; ".join(problems))
 
 
-class _Feed:
-    __slots__ = ("history", "silent_days")
+def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> tuple[float, tuple[str, ...]]:
+    """Return the share of the expected volume that was heard, 1 where none was expected, and who is silent.
 
-    def __init__(self) -> None:
-        self.history: list[list[int]] = [[] for _ in range(7)]
-        self.silent_days = 0
+    >>> heard_share([FeedVolume("source a", 700.0, 690, 0.0, False), FeedVolume("source b", 300.0, 0, 0.0, False)],
+    ...             CoverageParameters())
+    (0.7, ('source b',))
+    """
+    expected = sum(feed.expected for feed in feeds)
+    if expected <= 0:
+        return 1.0, ()
+    nothing = expected >= parameters.sizeable_transactions and not any(feed.heard > 0 for feed in feeds)
+    silent = [
+        feed
+        for feed in feeds
+        if feed.expected > 0
+        and _is_quiet(feed, parameters)
+        and (nothing or feed.owed + feed.expected >= parameters.sizeable_transactions)
+    ]
+    newly = sum(max(feed.heard, 0) for feed in feeds if feed.young)
+    missing = max(0.0, sum(feed.expected for feed in silent) - newly)
+    return round(1 - missing / expected, 6), tuple(feed.name for feed in silent)
 
-    def expected(self, weekday: int) -> float:
-        past = self.history[weekday]
-        return float(median(past)) if len(past) == _SAME_WEEKDAYS else 0.0
+
+def _is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
+    return feed.heard <= 0 or feed.heard < parameters.silent_share * feed.expected
 
 
 class CoverageMeter:
-    """Counts what each feed of a panel delivers to each day, and compares with its own past."""
+    """Counts what each feed of a panel delivers to each bucket, and compares with its own past.
 
-    def __init__(self, parameters: CoverageParameters) -> None:
+    `slots` is the number of base buckets in a week, 0 for a panel that only knows days.
+    """
+
+    def __init__(self, parameters: CoverageParameters, *, slots: int = 0) -> None:
         self.parameters = parameters
-        self._feeds: dict[tuple[str, str], _Feed] = {}
-        self._open: dict[int, dict[tuple[str, str], int]] = {}
+        self.slots = slots
+        self._feeds: dict[_FeedName, Feed] = {}
+        self._regions: dict[_FeedName, Feed] = {}
+        self._open: dict[int, dict[_FeedName, int]] = {}
+        self._today: dict[_FeedName, int] = {}
+        self._base_today: dict[int, dict[_FeedName, int]] = {}
 
-    def observe(self, kind: str, feed: str, day: int, transactions: int) -> None:
-        """Add on-time transactions of a feed to an open day (ordinal)."""
-        volumes = self._open.setdefault(day, {})
-        volumes[kind, feed] = volumes.get((kind, feed), 0) + transactions
+    def observe(self, bucket: int, kind: str, name: str, transactions: int) -> None:
+        """Add on-time transactions of a feed to an open base bucket (epoch seconds)."""
+        volumes = self._open.setdefault(bucket, {})
+        volumes[kind, name] = volumes.get((kind, name), 0) + transactions
 
-    def close(self, day: int, *, partitions_heard: float, ended: Iterable[str] = ()) -> Coverage:
-        """Judge a day that is over and learn it; `ended` are partitions of which no more is expected."""
-        volumes = self._open.pop(day, {})
-        for name in volumes:
-            if name not in self._feeds:
-                self._feeds[name] = _Feed()
-        gone = {("partition", name) for name in ended}
-        weekday = (day + 6) % 7
-        expected: dict[str, float] = {}
-        missing: dict[str, float] = {}
-        silent = []
-        for name in sorted(self._feeds):
-            feed = self._feeds[name]
-            observed = volumes.get(name, 0)
-            usual = 0.0 if name in gone else feed.expected(weekday)
-            is_silent = (
-                usual >= self.parameters.sizeable_transactions and observed < self.parameters.silent_share * usual
+    # --- closing
+
+    def close_base(
+        self, bucket: int, slot: int | None, *, ended: Collection[str] = ()
+    ) -> tuple[float, tuple[str, ...]]:
+        """Close a base bucket; `slot` is its place in the week, None where only days are judged.
+
+        `ended` are partitions of which no more is expected. Returns share heard and who is silent, as `heard_share`.
+        """
+        volumes: dict[_FeedName, int] = {}
+        for name, count in self._open.pop(bucket, {}).items():
+            known = self._known(name)
+            volumes[known] = volumes.get(known, 0) + count
+            self._today[known] = self._today.get(known, 0) + count
+        if slot is None:
+            return 1.0, ()
+        self._base_today[slot] = volumes
+        readings = []
+        for name, feed in self._expected(ended):
+            volume = FeedVolume(
+                " ".join(name), feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot)
             )
-            kind = name[0]
-            expected[kind] = expected.get(kind, 0.0) + usual
-            if is_silent:
-                missing[kind] = missing.get(kind, 0.0) + usual
-                silent.append(f"{kind} {name[1]}")
-            self._learn(feed, weekday, observed, is_silent=is_silent)
-        counted = [kind for kind in expected if not (kind == "partition" and "source" in expected)]
-        shares = [1 - missing.get(kind, 0.0) / expected[kind] for kind in counted if expected[kind] > 0]
-        return Coverage(round(partitions_heard, 6), round(min(shares, default=1.0), 6), tuple(silent))
+            readings.append(volume)
+            feed.owed_base = feed.owed_base + volume.expected if _is_quiet(volume, self.parameters) else 0.0
+        new = sum(count for name, count in volumes.items() if name not in self._feeds)
+        readings.append(FeedVolume("new", 0.0, new, 0.0, young=True))
+        return heard_share(readings, self.parameters)
 
-    def _learn(self, feed: _Feed, weekday: int, observed: int, *, is_silent: bool) -> None:
-        feed.silent_days = feed.silent_days + 1 if is_silent else 0
-        if not is_silent or feed.silent_days > self.parameters.forget_days:
-            past = feed.history[weekday]
-            past.append(observed)
-            del past[:-_SAME_WEEKDAYS]
+    def close_day(
+        self, day: int, *, partitions_heard: float, regions: Mapping[str, int], ended: Collection[str] = ()
+    ) -> tuple[Coverage, tuple[FeedVolume, ...]]:
+        """Judge a local day whose base buckets are closed, and learn it.
+
+        Args:
+            day: its ordinal.
+            partitions_heard: share of partitions that spoke for all of the day.
+            regions: its transactions by region.
+            ended: partitions of which no more is expected, today or ever.
+
+        Returns the day's coverage and the volumes that it was read from.
+        """
+        for partition in ended:
+            self._feeds.pop(("partition", partition), None)
+        weekday = (day + 6) % 7
+        admitted = self._admit(sorted(self._today))
+        volumes = _relabelled(self._today, admitted)
+        readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
+        share, silent = heard_share(list(readings.values()), self.parameters)
+        spoke = any(count > 0 for count in volumes.values())
+        quiet = self._quiet_regions(weekday, regions) if spoke else ()
+        base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
+        for name, reading in readings.items():
+            feed = self._feeds[name]
+            if _is_quiet(reading, self.parameters):
+                feed.learn_quiet(reading.expected, others_spoke=spoke)
+            else:
+                feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
+        self._today, self._base_today = {}, {}
+        forgotten = self._forget(silent)
+        return Coverage(round(partitions_heard, 6), share, silent, quiet, forgotten), tuple(readings.values())
+
+    def _expected(self, ended: Collection[str]) -> Iterable[tuple[_FeedName, Feed]]:
+        """Return the feeds of which something may come, in order."""
+        gone = {("partition", name) for name in ended}
+        return [(name, feed) for name, feed in sorted(self._feeds.items()) if name not in gone]
+
+    def _known(self, name: _FeedName) -> _FeedName:
+        """Return what a feed counts as: sources beyond the limit count together."""
+        return _OTHERS if name[0] == "source" and name not in self._feeds and _OTHERS in self._feeds else name
+
+    def _admit(self, names: Iterable[_FeedName]) -> dict[_FeedName, _FeedName]:
+        """Make new feeds known, as far as the limit goes; return what each counts as."""
+        admitted = {}
+        for name in names:
+            sources = sum(kind == "source" for kind, _ in self._feeds)
+            beyond = name[0] == "source" and name not in self._feeds and sources >= self.parameters.feeds_limit
+            admitted[name] = _OTHERS if beyond else name
+            self._feeds.setdefault(admitted[name], Feed(self.slots))
+        return admitted
+
+    def _quiet_regions(self, weekday: int, regions: Mapping[str, int]) -> tuple[str, ...]:
+        volumes = {("region", code): count for code, count in sorted(regions.items())}
+        for name in volumes:
+            self._regions.setdefault(name, Feed(0))
+        readings = {name: _reading(name, feed, weekday, volumes) for name, feed in sorted(self._regions.items())}
+        _, silent = heard_share(list(readings.values()), self.parameters)
+        for name, reading in readings.items():
+            region = self._regions[name]
+            if _is_quiet(reading, self.parameters):
+                region.learn_quiet(reading.expected, others_spoke=True)
+                if region.missed_days >= self.parameters.forget_days:
+                    del self._regions[name]
+            else:
+                region.learn(weekday, reading.heard, {})
+        return silent
+
+    def _forget(self, silent: Sequence[str]) -> tuple[str, ...]:
+        """Forget the feeds that were missed for too long, but never the last; return those that were silent."""
+        forgotten = []
+        for name, feed in sorted(self._feeds.items()):
+            if feed.missed_days >= self.parameters.forget_days and len(self._feeds) > 1:
+                del self._feeds[name]
+                forgotten.append(" ".join(name))
+        return tuple(name for name in forgotten if name in silent)
+
+    # --- snapshot
 
     def state(self) -> State:
         """Return the state as plain values."""
         return {
-            "feeds": [[*name, feed.silent_days, feed.history] for name, feed in sorted(self._feeds.items())],
-            "open": [[day, [[*name, count] for name, count in feeds.items()]] for day, feeds in self._open.items()],
+            "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
+            "regions": [[*name, feed.state()] for name, feed in sorted(self._regions.items())],
+            "open": [[bucket, _plain(volumes)] for bucket, volumes in self._open.items()],
+            "today": _plain(self._today),
+            "base_today": [[slot, _plain(volumes)] for slot, volumes in self._base_today.items()],
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._feeds = {}
-        for kind, name, silent_days, history in saved["feeds"]:
-            feed = self._feeds[kind, name] = _Feed()
-            feed.silent_days, feed.history = silent_days, [list(past) for past in history]
-        self._open = {day: {(kind, name): count for kind, name, count in feeds} for day, feeds in saved["open"]}
+        self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
+        self._regions = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["regions"]}
+        self._open = {bucket: _volumes(plain) for bucket, plain in saved["open"]}
+        self._today = _volumes(saved["today"])
+        self._base_today = {slot: _volumes(plain) for slot, plain in saved["base_today"]}
+
+
+def _reading(name: _FeedName, feed: Feed, weekday: int, volumes: Mapping[_FeedName, int]) -> FeedVolume:
+    return FeedVolume(" ".join(name), feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
+
+
+def _relabelled(volumes: Mapping[_FeedName, int], names: Mapping[_FeedName, _FeedName]) -> dict[_FeedName, int]:
+    found: dict[_FeedName, int] = {}
+    for name, count in volumes.items():
+        found[names.get(name, name)] = found.get(names.get(name, name), 0) + count
+    return found
+
+
+def _plain(volumes: Mapping[_FeedName, int]) -> list[list[object]]:
+    return [[*name, count] for name, count in volumes.items()]
+
+
+def _volumes(plain: Iterable[Sequence[object]]) -> dict[_FeedName, int]:
+    return {(str(kind), str(name)): int(str(count)) for kind, name, count in plain}

@@ -2,6 +2,8 @@
 
 A cell exists from the bucket of its first on-time row; before that it is not published, after that a
 bucket without a row had zero transactions. A local day is the sum of its base buckets, 23 to 25 hours.
+A panel of which nothing was heard for long rests: its buckets are published again from the day on
+which it speaks.
 """
 
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.rolling import widen
-from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, Integers
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, FeedVolume, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -24,47 +26,64 @@ _COMPLETE_SLACK_SECONDS = 2 * 3600  # an input that ends this close to midnight 
 
 
 class PanelLedger:
-    """Holds the open buckets of a panel, closes them in order, and publishes what closes or changes."""
+    """Holds the open buckets of a panel, closes them in order, and publishes what closes or changes.
+
+    Attributes:
+        leaps: how often the panel spoke again after more than the revision horizon. If not an outage was the reason,
+            but a wrong time stamp, then what its partition sends of the time between is too late from then on.
+        longest_leap: the longest of them, from and to the start of a base bucket (epoch seconds).
+    """
 
     def __init__(self, panel: Panel, *, revision_horizon_days: int, coverage: CoverageParameters) -> None:
         self.panel = panel
         self.base_seconds = panel.calendar.base_bucket_seconds
         self.horizon_seconds = revision_horizon_days * DAY_SECONDS
-        self.coverage_meter = CoverageMeter(coverage)
+        self.fill_days = coverage.fill_days
+        self._slots_per_day = DAY_SECONDS // self.base_seconds
+        self.coverage_meter = CoverageMeter(
+            coverage, slots=7 * self._slots_per_day if panel.resolution == "hour" else 0
+        )
         self._cells = CellIndex(panel.id)
         self._published = Publication(panel, self._cells, revision_horizon_days=revision_horizon_days)
         self._open: dict[int, dict[int, list[int]]] = {}
         self._open_day = np.zeros((0, 2), np.int64)
         self._next: int | None = None
+        self._heard = 0
+        self.leaps = 0
+        self.longest_leap: tuple[int, int] | None = None
 
     # --- applying
 
-    def add(self, difference: Difference, partition: int) -> None:
+    def add(self, difference: Difference, partition: int) -> bool:
         """Put a difference into its bucket: an on-time one into an open bucket, a late one beside it.
 
         A partition that was idle while the others went on (or joined later) may be on time by its own log for
-        a bucket that is closed: such a row counts as late.
+        a bucket that is closed: such a row counts as late. Returns False if it comes so late that the bucket is
+        forgotten: it is then not counted.
         """
-        key = CellKey(difference.region, difference.sector)
-        cell = self._cells.place(key)
         bucket, transactions, amount = difference.bucket, difference.transactions, difference.amount_minor
-        if difference.late or (self._next is not None and bucket < self._next):
+        late = difference.late or self._is_closed(bucket)
+        if late and not self._published.reaches(bucket):
+            return False
+        cell = self._cells.place(CellKey(difference.region, difference.sector))
+        if late:
             self._published.revise(bucket, cell, transactions, amount)
-            return
+            return True
         pair = self._open.setdefault(bucket, {}).setdefault(cell, [0, 0])
         pair[0] += transactions
         pair[1] += amount
         self._cells.appear(cell, bucket)
-        day = self.panel.calendar.day_of(bucket).toordinal()
-        observe = self.coverage_meter.observe
-        observe("partition", str(partition), day, transactions)
-        observe("region", key.region, day, transactions)
-        observe("sector", key.sector, day, transactions)
+        self.coverage_meter.observe(bucket, "partition", str(partition), transactions)
+        return True
 
-    def deliver(self, source: str, bucket: int, transactions: int) -> None:
-        """Note what a named source delivered on time."""
-        day = self.panel.calendar.day_of(bucket).toordinal()
-        self.coverage_meter.observe("source", source, day, transactions)
+    def deliver(self, source: str, bucket: int, transactions: int, partition: int) -> None:
+        """Note what of a partition's on-time transactions came from a named source."""
+        if not self._is_closed(bucket):
+            self.coverage_meter.observe(bucket, "partition", str(partition), -transactions)
+            self.coverage_meter.observe(bucket, "source", source, transactions)
+
+    def _is_closed(self, bucket: int) -> bool:
+        return self._next is not None and bucket < self._next
 
     # --- closing
 
@@ -73,55 +92,122 @@ class PanelLedger:
         watermark = fold.watermark_seconds()
         if watermark is None or not self._started(watermark):
             return
-        until = self._end_of_input() if watermark == _END else watermark
-        while (start := self._next or 0) + self.base_seconds <= until:
+        until = self._end_of_input(fold) if watermark == _END else watermark
+        while self._now + self.base_seconds <= until:
+            if self._is_silent_for_long():
+                heard_again = min(self._open, default=until)
+                yield from self._rest(min(heard_again, until), until)
+                if heard_again >= until or self._now + self.base_seconds > until:
+                    break
+            start = self._now
             self._next = start + self.base_seconds
             yield from self._close_base(start, fold)
             day = self.panel.calendar.day_of(start)
             if self._next >= self.panel.calendar.day_bounds(day)[1]:
                 yield from self._close_day(day, fold)
-                yield from self._published.revisions(self._next)
-                yield from self._published.last(min(until - self.horizon_seconds, self._next))
+                yield from self._revisions(until)
         if watermark == _END:
-            yield from self._published.revisions(self._next or 0)
-            yield from self._published.last(self._next or 0)
+            yield from self._published.revisions(self._now)
+            yield from self._published.last(self._now)
+
+    def _revisions(self, until: int) -> Iterator[AggregateRows]:
+        yield from self._published.revisions(self._now)
+        yield from self._published.last(min(until - self.horizon_seconds, self._now))
+
+    def _is_silent_for_long(self) -> bool:
+        calendar = self.panel.calendar
+        silent_from = calendar.day_of(self._heard).toordinal() + 1
+        return self._now >= calendar.day_bounds(date.fromordinal(silent_from + self.fill_days))[0]
+
+    def _rest(self, heard_again: int, until: int) -> Iterator[AggregateRows]:
+        """Skip the days before that of `heard_again`, which are not published."""
+        day_start, _ = self.panel.calendar.day_bounds(self.panel.calendar.day_of(heard_again))
+        if day_start > self._now:
+            self._next = day_start
+            yield from self._revisions(until)
 
     def _started(self, watermark: int) -> bool:
-        """Return whether the panel has a first bucket: that of its oldest on-time row, once the watermark passes it."""
-        if self._next is None and self._open and min(self._open) + self.base_seconds <= watermark:
-            self._next = min(self._open)
+        """Return whether the panel has a first bucket: that of its oldest row, once the watermark passes it.
+
+        Late rows begin it as well: a panel may share its partitions with one that is always ahead of it.
+        """
+        if self._next is None:
+            late = self._published.earliest_late()
+            first = min([*self._open, *([] if late is None else [late])], default=watermark)
+            if first + self.base_seconds <= watermark:
+                self._next = self._heard = first
         return self._next is not None
 
-    def _end_of_input(self) -> int:
-        """Return the end of the local day of the newest on-time row: an end mark closes up to there."""
-        newest = max(self._open, default=(self._next or 0) - self.base_seconds)
-        return self.panel.calendar.day_bounds(self.panel.calendar.day_of(newest))[1]
+    @property
+    def _now(self) -> int:
+        """Return the start of the next bucket to close; before there is one, the epoch."""
+        return self._next or 0
+
+    def _end_of_input(self, fold: PartialsFold) -> int:
+        """Return the end of the local day of the run's newest event: an end mark closes every panel up to there."""
+        newest = fold.newest_event_seconds
+        return self._now if newest is None else self.panel.calendar.day_bounds(self.panel.calendar.day_of(newest))[1]
 
     def _close_base(self, start: int, fold: PartialsFold) -> Iterator[AggregateRows]:
         pairs = self._open.pop(start, {})
+        if pairs:
+            self._note_leap(start)
+            self._heard = start
         if self.panel.resolution == "day" and not pairs:
             return
         values = np.zeros((len(self._cells), 2), np.int64)
         for cell, pair in pairs.items():
             values[cell] = pair
         self._open_day = widen(self._open_day, len(values)) + values
+        end = start + self.base_seconds
+        volume, silent = self.coverage_meter.close_base(start, self._slot(start), ended=fold.ended_before(end))
         if self.panel.resolution == "hour":
-            coverage = Coverage(partitions=round(fold.heard(start + self.base_seconds), 6))
+            coverage = Coverage(round(fold.heard(end), 6), volume, silent)
             yield from self._published.close_hour(start, values, coverage)
+
+    def _note_leap(self, start: int) -> None:
+        if start - self._heard > self.horizon_seconds:
+            self.leaps += 1
+            if self.longest_leap is None or start - self._heard > self.longest_leap[1] - self.longest_leap[0]:
+                self.longest_leap = (self._heard, start)
+
+    def _slot(self, start: int) -> int | None:
+        """Return the place of a base bucket in the local week by the clock on the wall, None if only days count."""
+        if self.panel.resolution == "day":
+            return None
+        hours, minutes = self.panel.calendar.offset_iso(start)[11:16].split(":")
+        weekday = self.panel.calendar.day_of(start).weekday()
+        return weekday * self._slots_per_day + (int(hours) * 3600 + int(minutes) * 60) // self.base_seconds
 
     def _close_day(self, day: date, fold: PartialsFold) -> Iterator[AggregateRows | ClosedDay]:
         _, end = self.panel.calendar.day_bounds(day)
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
-        first_day = self._published.days.closed == 0
-        ended = [str(partition) for partition in range(fold.partitions) if fold.ended(partition)]
-        coverage = self.coverage_meter.close(day.toordinal(), partitions_heard=fold.heard(end), ended=ended)
+        coverage, feeds = self.coverage_meter.close_day(
+            day.toordinal(),
+            partitions_heard=fold.heard(end),
+            regions=self._by_region(values, end),
+            ended=fold.ended_before(end),
+        )
+        begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage)
+        if self._published.days.first is None:
+            return  # late rows alone so far
         seen_until = fold.newest_event_seconds or 0
-        complete = not first_day and seen_until >= end - _COMPLETE_SLACK_SECONDS
-        yield self._closed_day(day, values, coverage, complete=complete or self.panel.resolution == "day")
+        complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
+        complete = complete or self.panel.resolution == "day"
+        yield self._closed_day(day, values, coverage, feeds, complete=complete)
 
-    def _closed_day(self, day: date, values: Integers, coverage: Coverage, *, complete: bool) -> ClosedDay:
+    def _by_region(self, values: Integers, end: int) -> dict[str, int]:
+        regions: dict[str, int] = {}
+        keys = self._cells.keys()
+        for cell in self._cells.born_cells(end):
+            regions[keys[cell].region] = regions.get(keys[cell].region, 0) + int(values[cell, 0])
+        return regions
+
+    def _closed_day(
+        self, day: date, values: Integers, coverage: Coverage, feeds: tuple[FeedVolume, ...], *, complete: bool
+    ) -> ClosedDay:
         born = self._cells.born_cells(self.panel.calendar.day_bounds(day)[1])
         keys = self._cells.keys()
         return ClosedDay(
@@ -132,6 +218,7 @@ class PanelLedger:
             amount_minor=values[born, 1],
             coverage=coverage,
             complete=complete,
+            feeds=feeds,
         )
 
     # --- snapshot
@@ -143,6 +230,8 @@ class PanelLedger:
             "open": [[bucket, [[c, *pair] for c, pair in cells.items()]] for bucket, cells in self._open.items()],
             "open_day": self._open_day,
             "next": self._next,
+            "heard": self._heard,
+            "leaps": [self.leaps, self.longest_leap],
             "published": self._published.state(),
             "coverage": self.coverage_meter.state(),
         }
@@ -151,6 +240,8 @@ class PanelLedger:
         """Take over a state that `state` returned."""
         self._cells.restore(saved["cells"])
         self._open = {bucket: {c: [n, a] for c, n, a in cells} for bucket, cells in saved["open"]}
-        self._open_day, self._next = saved["open_day"], saved["next"]
+        self._open_day, self._next, self._heard = saved["open_day"], saved["next"], saved["heard"]
+        self.leaps, longest = saved["leaps"]
+        self.longest_leap = None if longest is None else (longest[0], longest[1])
         self._published.restore(saved["published"])
         self.coverage_meter.restore(saved["coverage"])

@@ -28,7 +28,7 @@ class Difference(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """On-time transactions that a partition or a named source added to a bucket."""
+    """On-time transactions of a named source that a partition added to a bucket."""
 
     panel: str
     feed: str
@@ -125,6 +125,17 @@ class PartialsFold:
     def ended(self, partition: int) -> bool:
         """Return whether a partition has said its end."""
         return self._partitions[partition].end
+
+    def ended_before(self, until_seconds: int) -> frozenset[str]:
+        """Return the partitions (by number, as text) that have ended without an event at or after `until_seconds`.
+
+        For a bucket that closes this does not depend on when their ends were read: there is no other way past them.
+        """
+        return frozenset(
+            str(partition)
+            for partition, state in enumerate(self._partitions)
+            if state.end and (state.event_time_ms is None or state.event_time_ms < until_seconds * 1000)
+        )
 
     # --- applying
 

@@ -1,18 +1,23 @@
 """What a panel publishes of its buckets: first vintages, prompt revisions, last vintages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
-from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack
+from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
 from earlywarn.aggregation.rows import AggregateRows, Coverage, Floats, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.state import State
 
 DAY_SECONDS = 86_400
+REACH_DAYS = 92
+"""How far behind the settled days a row still counts: a partition may have been idle for a quarter of a year. It
+costs memory: everything within reach is kept, and the longest window before it."""
+_LONGEST_WINDOW_DAYS = 28
+_SLACK_DAYS = 2  # days and hours are settled up to a day apart, and days have 23 to 25 hours
 
 
 class Publication:
@@ -25,131 +30,151 @@ class Publication:
         self._horizon_days = revision_horizon_days
         per_day = DAY_SECONDS // self.base_seconds
         hours = {"1h": 3600 // self.base_seconds, "24h": per_day, "7d": 7 * per_day, "28d": 28 * per_day}
-        self.hours = BucketTrack(hours, kept=(revision_horizon_days + 30) * per_day)
-        self.days = BucketTrack({"7d": 7, "28d": 28}, kept=YEAR_DAYS + revision_horizon_days + 36)
-        self._coverage: dict[int, Coverage] = {}
+        reach = max(REACH_DAYS, revision_horizon_days) + _SLACK_DAYS
+        self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day)
+        self.days = BucketTrack({"7d": 7, "28d": 28}, kept=reach + YEAR_DAYS + 7)
+        self._reach_days = reach - _SLACK_DAYS
+        self._coverage: dict[Resolution, dict[int, Coverage]] = {"hour": {}, "day": {}}
+
+    @property
+    def hourly(self) -> bool:
+        """Return whether base buckets are published."""
+        return self.panel.resolution == "hour"
 
     # --- vintage 0
 
     def close_hour(self, start: int, values: Integers, coverage: Coverage) -> Iterator[AggregateRows]:
         """Close a base bucket with its on-time values (cells x 2) and give its rows."""
-        windows = self.hours.close(start // self.base_seconds, values)
-        yield from self._first("hour", start, start + self.base_seconds, values, windows, coverage)
+        until = start + self.base_seconds
+        index = start // self.base_seconds
+        windows = self.hours.close(index, values, begun=self.cells.begun(until))
+        yield from self._first("hour", index, until, values, windows, coverage)
 
     def close_day(self, day: date, values: Integers, coverage: Coverage) -> Iterator[AggregateRows]:
         """Close a local day with its on-time values and give its rows."""
-        ordinal = day.toordinal()
-        windows = self.days.close(ordinal, values)
-        self._coverage[ordinal] = coverage
-        self._coverage.pop(ordinal - self._horizon_days - 2, None)
-        start, end = self.panel.calendar.day_bounds(day)
-        yield from self._first("day", start, end, values, windows, coverage)
+        _, until = self.panel.calendar.day_bounds(day)
+        index = day.toordinal()
+        windows = self.days.close(index, values, begun=self.cells.begun(until))
+        yield from self._first("day", index, until, values, windows, coverage)
 
     def _first(
         self,
         bucket: Resolution,
-        start: int,
+        index: int,
         until: int,
         values: Integers,
         windows: dict[str, Integers],
         coverage: Coverage,
     ) -> Iterator[AggregateRows]:
+        if coverage != Coverage():
+            self._coverage[bucket][index] = coverage
         rows = self.cells.born(until)
         if len(rows):
             vintage = np.zeros(len(rows), np.int64)
-            yield self._rows(bucket, start, rows, values=values, windows=windows, vintage=vintage, coverage=coverage)
+            yield self._rows(bucket, index, rows, values=values, windows=windows, vintage=vintage)
 
     # --- later vintages
 
+    def reaches(self, bucket: int) -> bool:
+        """Return whether late rows of a base bucket (epoch seconds) can still be published."""
+        oldest = self.days.first if self.days.settled is None else self.days.settled
+        return oldest is None or self._ordinal(bucket) >= oldest - self._reach_days
+
     def revise(self, bucket: int, cell: int, transactions: int, amount_minor: int) -> None:
         """Add late rows to a base bucket (epoch seconds) and its day."""
-        day = self.panel.calendar.day_of(bucket).toordinal()
-        self.hours.revise(bucket // self.base_seconds, cell, transactions, amount_minor)
-        self.days.revise(day, cell, transactions, amount_minor)
+        self.cells.appear_late(cell, bucket)
+        if self.hourly:
+            self.hours.revise(bucket // self.base_seconds, cell, transactions, amount_minor)
+        self.days.revise(self._ordinal(bucket), cell, transactions, amount_minor)
+
+    def earliest_late(self) -> int | None:
+        """Return the start (epoch seconds) of the oldest day with a late row that is remembered."""
+        day = self.days.earliest_late()
+        return None if day is None else self.panel.calendar.day_bounds(date.fromordinal(day))[0]
 
     def revisions(self, closed_until: int) -> Iterator[AggregateRows]:
-        """Give what late rows have changed in buckets closed before `closed_until`, with the values as known now."""
-        cells, base = len(self.cells), self.base_seconds
-        for index, touched in self.hours.revisions(closed_until // base):
-            values = self.hours.latest(index, cells)
-            if self.panel.resolution == "hour" and values is not None:
-                yield self._revised("hour", index, self._concerned(touched), values, {})
-        for index, touched in self.days.revisions(self.panel.calendar.day_of(closed_until).toordinal()):
-            values = self.days.latest(index, cells)
-            if values is not None:
-                yield self._revised("day", index, self._concerned(touched), values, self._known_windows(index, cells))
-
-    def _concerned(self, cells: Sequence[int]) -> Integers:
-        return self.cells.totals().concerned(cells)
-
-    def _known_windows(self, index: int, cells: int) -> dict[str, Integers]:
-        """Return the windows of a day as known now, where the panel is old enough to have them."""
-        windows = {}
-        for name, length in self.days.windows.items():
-            known = [part for back in range(length) if (part := self.days.latest(index - back, cells)) is not None]
-            if len(known) == length:
-                windows[name] = np.sum(known, axis=0)
-        return windows
+        """Give what late rows have changed in buckets closed before `closed_until`, with what is known now."""
+        cells = len(self.cells)
+        for revision in self.hours.revisions(closed_until // self.base_seconds, cells):
+            yield self._revised("hour", revision)
+        for revision in self.days.revisions(self._ordinal(closed_until), cells):
+            yield self._revised("day", revision)
 
     def last(self, before: int) -> Iterator[AggregateRows]:
         """Give the last vintages of buckets that end by `before` (epoch seconds), where they differ from vintage 0."""
         cells = len(self.cells)
-        if self.panel.resolution == "hour":
-            for index, windows, late in self.hours.finalise(before // self.base_seconds, cells):
-                yield from self._last("hour", index, windows, late)
-        for index, windows, late in self.days.finalise(self.panel.calendar.day_of(before).toordinal(), cells):
-            yield from self._last("day", index, windows, late)
+        if self.hourly:
+            for revision in self.hours.settle(before // self.base_seconds, cells, self._unborn("hour")):
+                yield self._revised("hour", revision)
+            self._forget_coverage("hour")
+        for revision in self.days.settle(self._ordinal(before), cells, self._unborn("day")):
+            yield self._revised("day", revision)
+        self._forget_coverage("day")
 
-    def _last(
-        self, bucket: Resolution, index: int, windows: dict[str, Integers], late: dict[str, Integers]
-    ) -> Iterator[AggregateRows]:
-        track = self._track(bucket)
-        totals = self.cells.totals()
-        changed = totals.sum(np.stack(list(late.values()), axis=1)).any(axis=(1, 2))
-        revised = track.revised(index)
-        if revised:
-            changed |= np.array([(series.region, series.sector) in revised for series in totals.series])
-        rows = np.flatnonzero(changed)
-        values = track.latest(index, len(self.cells))
-        if len(rows) and values is not None:
-            full = {name: sums for name, sums in windows.items() if track.covers(index, track.windows[name])}
-            yield self._revised(bucket, index, rows, values, full)
+    def _unborn(self, bucket: Resolution) -> dict[int, list[int]]:
+        """Return the cells to be filled in each unsettled bucket between their first, late row and their birth.
 
-    def _revised(
-        self, bucket: Resolution, index: int, rows: Integers, values: Integers, windows: dict[str, Integers]
-    ) -> AggregateRows:
-        if bucket == "hour":
-            start = index * self.base_seconds
-        else:
-            start, _ = self.panel.calendar.day_bounds(date.fromordinal(index))
-        series = self.cells.totals().series
+        A birth beyond the revision horizon may not be known yet, so it fills nothing.
+        """
+        found: dict[int, list[int]] = {}
+        settled = self._track(bucket).settled
+        for cell, first, birth in self.cells.unborn_with_rows():
+            start = max(first, birth - self._horizon_days * DAY_SECONDS)
+            low, high = (self._index(bucket, at) for at in (start, birth))
+            for index in range(low if settled is None else max(low, settled), high):
+                found.setdefault(index, []).append(cell)
+        return found
+
+    def _revised(self, bucket: Resolution, revision: Revision) -> AggregateRows:
         track = self._track(bucket)
-        vintage = np.array([track.next_vintage(index, (series[at].region, series[at].sector)) for at in rows])
-        coverage = self._coverage.get(self.panel.calendar.day_of(start).toordinal(), Coverage())
-        return self._rows(bucket, start, rows, values=values, windows=windows, vintage=vintage, coverage=coverage)
+        _, until = self._bounds(bucket, revision.bucket)
+        touched = [self.cells.concerned(*each, until) for each in track.revised(revision.bucket)]
+        rows = np.flatnonzero(touched[-1])
+        vintage: Integers = np.stack(touched).sum(axis=0, dtype=np.int64)[rows]
+        return self._rows(
+            bucket, revision.bucket, rows, values=revision.values, windows=revision.windows, vintage=vintage
+        )
 
     def _track(self, bucket: Resolution) -> BucketTrack:
         return self.hours if bucket == "hour" else self.days
+
+    def _index(self, bucket: Resolution, seconds: int) -> int:
+        return self._ordinal(seconds) if bucket == "day" else seconds // self.base_seconds
+
+    def _ordinal(self, seconds: int) -> int:
+        return self.panel.calendar.day_of(seconds).toordinal()
+
+    def _bounds(self, bucket: Resolution, index: int) -> tuple[int, int]:
+        if bucket == "day":
+            return self.panel.calendar.day_bounds(date.fromordinal(index))
+        return index * self.base_seconds, (index + 1) * self.base_seconds
+
+    def _forget_coverage(self, bucket: Resolution) -> None:
+        track = self._track(bucket)
+        if track.settled is not None:
+            kept = self._coverage[bucket]
+            for index in [index for index in kept if index < track.settled - track.kept]:
+                del kept[index]
 
     # --- rows
 
     def _rows(
         self,
         bucket: Resolution,
-        start: int,
+        index: int,
         rows: Integers,
         *,
         values: Integers,
         windows: dict[str, Integers],
         vintage: Integers,
-        coverage: Coverage,
     ) -> AggregateRows:
+        start, _ = self._bounds(bucket, index)
         totals = self.cells.totals()
         stacked = totals.sum(np.stack([values, *windows.values()], axis=1))[rows]
         sums = {name: stacked[:, at + 1] for at, name in enumerate(windows)}
         change = np.full((len(rows), 2), np.nan)
         if bucket == "day" and "7d" in sums:
-            change = self._year_on_year(start, rows, sums["7d"])
+            change = self._year_on_year(index, rows, sums["7d"])
         return AggregateRows(
             panel=self.panel.id,
             bucket=bucket,
@@ -161,16 +186,16 @@ class Publication:
             amount_minor=stacked[:, 0, 1],
             windows=sums,
             year_on_year=change,
-            coverage=coverage,
+            coverage=self._coverage[bucket].get(index, Coverage()),
         )
 
-    def _year_on_year(self, start: int, rows: Integers, week: Integers) -> Floats:
-        ordinal = self.panel.calendar.day_of(start).toordinal() - YEAR_DAYS
+    def _year_on_year(self, index: int, rows: Integers, week: Integers) -> Floats:
         change = np.full(week.shape, np.nan)
-        if not self.days.covers(ordinal, 7):
+        ended = index - YEAR_DAYS
+        if not self.days.full(ended, 7):
             return change
-        known = [part for back in range(7) if (part := self.days.latest(ordinal - back, len(self.cells))) is not None]
-        base = self.cells.totals().sum(np.sum(known, axis=0))[rows]
+        past = self.days.latest(ended - 6, ended + 1, len(self.cells)).sum(axis=0)
+        base = self.cells.totals().sum(past)[rows]
         np.divide(week, base, out=change, where=base > 0)
         return np.round(change - 1, 6)
 
@@ -181,11 +206,20 @@ class Publication:
         return {
             "hours": self.hours.state(),
             "days": self.days.state(),
-            "coverage": [[day, c.partitions, c.volume, list(c.silent)] for day, c in self._coverage.items()],
+            "coverage": {
+                bucket: [[at, *_plain(each)] for at, each in kept.items()] for bucket, kept in self._coverage.items()
+            },
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self.hours.restore(saved["hours"])
         self.days.restore(saved["days"])
-        self._coverage = {day: Coverage(p, v, tuple(s)) for day, p, v, s in saved["coverage"]}
+        for bucket, kept in self._coverage.items():
+            kept.clear()
+            kept.update({at: Coverage(*shares, *map(tuple, names)) for at, shares, names in saved["coverage"][bucket]})
+
+
+def _plain(coverage: Coverage) -> tuple[list[float], list[list[str]]]:
+    names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
+    return [coverage.partitions, coverage.volume], names

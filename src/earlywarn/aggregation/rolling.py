@@ -1,14 +1,17 @@
 """The buckets of one kind (base buckets, or local days) of a panel: values, windows, vintages.
 
-A bucket's vintage 0 is its on-time rows. Late rows make vintages: promptly a row with the value as
-known then, and once nothing late can come any more a last one, if it or one of its windows differs
-from vintage 0. Windows of vintage 0 sum vintage 0; windows of the last vintage sum last values. Both
-are therefore functions of the input alone; only the number of vintages between them depends on timing.
+A bucket's vintage 0 is its on-time rows. Late rows make vintages: promptly a row with value and windows
+as known then, and once nothing late can come any more a last one, if it or one of its windows differs
+from vintage 0: the bucket is then *settled*. Windows of vintage 0 sum vintage 0; windows of the last
+vintage sum last values. Both are therefore functions of the input alone; only the number of vintages
+between them depends on timing. A row that comes to a settled bucket (its partition was idle, or joined
+later) opens it again, and every settled bucket whose windows hold it.
 
-Buckets are numbered by consecutive integers; arrays are int64, K cells x 2 (transactions, amount).
+Buckets are numbered by integers; arrays are int64, K cells x 2 (transactions, amount).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +23,24 @@ YEAR_DAYS = 364
 """52 weeks: a year ago with the same weekdays."""
 
 _SAFE_SUM = float(1 << 62)
+_SPAN = 168
+"""So many buckets at most are summed together: it bounds the memory."""
 
-_Reader = Callable[[int, int], Integers | None]
+_LateRows = dict[int, dict[int, list[int]]]
+"""By bucket and cell: [transactions, amount]."""
+
+
+class Revision(NamedTuple):
+    """What has become of a bucket: values and full windows of all cells (K x 2), and the cells concerned.
+
+    `filled` are cells of which this bucket has no row yet, though an earlier one has.
+    """
+
+    bucket: int
+    values: Integers
+    windows: dict[str, Integers]
+    changed: tuple[int, ...]
+    filled: tuple[int, ...] = ()
 
 
 def widen(values: Integers, cells: int) -> Integers:
@@ -34,139 +53,156 @@ def widen(values: Integers, cells: int) -> Integers:
 
 
 class BucketTrack:
-    """Values and windows of consecutive buckets. `windows` maps a name to a length in buckets."""
+    """Values and windows of buckets in ascending order, closed first and settled later.
+
+    Args:
+        windows: their lengths in buckets, by name.
+        kept: buckets behind the settled ones that are remembered.
+
+    Attributes:
+        first: the first bucket with an on-time row; windows that reach behind it are not full.
+        settled: every bucket before this one is settled; None before there is one.
+    """
 
     def __init__(self, windows: Mapping[str, int], *, kept: int) -> None:
         self.windows = dict(windows)
         self.kept = kept
         self.longest = max(windows.values())
-        self.closed = 0
+        self.first: int | None = None
+        self.settled: int | None = None
         self._on_time: dict[int, Integers] = {}
-        self._late: dict[int, dict[int, list[int]]] = {}
+        self._late: _LateRows = {}
+        self._reopened: _LateRows = {}
         self._dirty: dict[int, dict[int, None]] = {}
-        self._first: int | None = None
-        self._final_next: int | None = None
-        self._vintages: dict[int, dict[tuple[str | None, str | None], int]] = {}
-        count = len(self.windows)
-        self._lead = np.zeros((0, count, 2), np.int64)
-        self._lag = np.zeros((0, count, 2), np.int64)
-        self._lag_late = np.zeros((0, count, 2), np.int64)
+        self._revisions: dict[int, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
+        self._lead = np.zeros((0, len(self.windows), 2), np.int64)
 
     # --- vintage 0
 
-    def close(self, index: int, values: Integers) -> dict[str, Integers]:
-        """Close the next bucket with its on-time values (K x 2); return its windows that are full."""
+    def close(self, index: int, values: Integers, *, begun: bool) -> dict[str, Integers]:
+        """Close the next bucket with its on-time values (K x 2); return its windows that are full.
+
+        `begun` says whether the panel has had an on-time row. Buckets may be left out: nothing is in them.
+        """
         cells = len(values)
+        if begun and self.first is None:
+            self.first = index
+        before = next(reversed(self._on_time), index - 1)
         self._on_time[index] = values
-        self.closed += 1
-        self._lead = self._roll(self._lead, index, cells, values, self._on_time_at)
-        total = np.abs(self._lead.astype(np.float64)).sum(axis=0).max(initial=0.0)
-        if total > _SAFE_SUM:
-            raise LogError(f"the windows of bucket {index} sum to {total:.3g}, beyond 64-bit integers")
-        self._first = index if self._first is None else self._first
-        return {
-            name: self._lead[:, at] for at, (name, length) in enumerate(self.windows.items()) if self.closed >= length
-        }
-
-    def _roll(self, sums: Integers, index: int, cells: int, entering: Integers | None, at: _Reader) -> Integers:
-        """Return the window sums moved on to `index`; `at` reads what leaves."""
-        sums = widen(sums, cells)
-        sums = sums.copy() if entering is None else sums + entering[:, None, :]
+        lead = widen(self._lead, cells) + values[:, None, :]
         for place, length in enumerate(self.windows.values()):
-            leaving = at(index - length, cells)
-            if leaving is not None:
-                sums[:, place] -= leaving
-        return sums
+            for leaves in range(before + 1 - length, min(index - length, before) + 1):
+                leaving = self._on_time.get(leaves)
+                if leaving is not None:
+                    lead[: len(leaving), place] -= leaving
+        self._lead = lead
+        _check(float(np.abs(lead.astype(np.float64)).sum(axis=0).max(initial=0.0)), index)
+        return {name: lead[:, at] for at, (name, length) in enumerate(self.windows.items()) if self.full(index, length)}
 
-    def _on_time_at(self, index: int, cells: int) -> Integers | None:
-        values = self._on_time.get(index)
-        return None if values is None else widen(values, cells)
+    def full(self, index: int, length: int) -> bool:
+        """Return whether the panel is old enough for a window of `length` buckets that ends at `index`."""
+        return self.first is not None and index - length + 1 >= self.first
 
-    def _late_at(self, index: int, cells: int) -> Integers | None:
-        late = self._late.get(index)
-        if not late:
-            return None
-        values = np.zeros((cells, 2), np.int64)
-        for cell, pair in late.items():
-            values[cell] = pair
-        return values
+    def latest(self, low: int, high: int, cells: int) -> Integers:
+        """Return the values of the buckets `low` to `high` (excluded) as known now, n x K x 2."""
+        values = np.zeros((high - low, cells, 2), np.int64)
+        for index in range(low, high):
+            on_time = self._on_time.get(index)
+            if on_time is not None:
+                values[index - low, : len(on_time)] = on_time
+        return _add(values, self._late, low)
 
-    def latest(self, index: int, cells: int) -> Integers | None:
-        """Return the values of a bucket as known now (K x 2), None if it was never closed nor had late rows."""
-        on_time, late = self._on_time_at(index, cells), self._late_at(index, cells)
-        if on_time is None or late is None:
-            return on_time if late is None else late
-        return on_time + late
-
-    # --- revisions
+    # --- later vintages
 
     def revise(self, index: int, cell: int, transactions: int, amount_minor: int) -> None:
-        """Add late rows to a bucket, open or closed."""
-        pair = self._late.setdefault(index, {}).setdefault(cell, [0, 0])
-        pair[0] += transactions
-        pair[1] += amount_minor
+        """Add late rows to a bucket: open, closed or settled."""
+        settled = self.settled is not None and index < self.settled
+        for rows in (self._late, self._reopened) if settled else (self._late,):
+            pair = rows.setdefault(index, {}).setdefault(cell, [0, 0])
+            pair[0] += transactions
+            pair[1] += amount_minor
         self._dirty.setdefault(index, {})[cell] = None
 
-    def revisions(self, closed_below: int) -> Iterator[tuple[int, list[int]]]:
-        """Give each closed bucket with late news since the last call, and the cells concerned; oldest first."""
-        for index in sorted(self._dirty):
-            if index < closed_below:
-                yield index, list(self._dirty.pop(index))
+    def earliest_late(self) -> int | None:
+        """Return the oldest bucket with a late row that is remembered."""
+        return min(self._late, default=None)
 
-    def next_vintage(self, index: int, key: tuple[str | None, str | None]) -> int:
-        """Return the number of the next vintage of a (region, sector) in a bucket: 1 follows vintage 0."""
-        numbers = self._vintages.setdefault(index, {})
-        numbers[key] = numbers.get(key, 0) + 1
-        return numbers[key]
+    def revisions(self, closed_below: int, cells: int) -> Iterator[Revision]:
+        """Give each closed bucket with late news since the last call; oldest first."""
+        news = sorted(index for index in self._dirty if index < closed_below)
+        for span in _spans(news):
+            values, windows = self._sums(span, cells)
+            for at, index in enumerate(span):
+                yield self._revision(index, values[at], windows[at], tuple(self._dirty.pop(index)))
 
-    def revised(self, index: int) -> frozenset[tuple[str | None, str | None]]:
-        """Return every (region, sector) that was revised in a bucket."""
-        return frozenset(self._vintages.get(index, ()))
+    def settle(self, before: int, cells: int, unborn: Mapping[int, Sequence[int]]) -> Iterator[Revision]:
+        """Settle the buckets before `before`; give those that differ from what was published last, oldest first.
 
-    def covers(self, index: int, length: int) -> bool:
-        """Return whether the panel is old enough for a window of `length` buckets that ends at `index`."""
-        return self._first is not None and index - length + 1 >= self._first
-
-    # --- last vintages
-
-    def finalise(self, before: int, cells: int) -> Iterator[tuple[int, dict[str, Integers], dict[str, Integers]]]:
-        """Give each bucket before `before` whose last values or windows may differ from vintage 0's, oldest first.
-
-        Yields (index, last windows, their late parts), each K x 2 by name.
+        `unborn` are cells to be filled, by bucket.
         """
-        if self._first is None:
+        oldest = min([*self._late, *self._on_time], default=before)
+        if self.settled is None and oldest >= before:
             return
-        if self._final_next is None:
-            start = min(self._first, min(self._late, default=self._first))
-            if start >= before:
-                return
-            self._final_next = start
-        while self._final_next < before:
-            index = self._final_next
-            self._final_next += 1
-            late = self._late_at(index, cells)
-            self._lag = self._roll(self._lag, index, cells, self._on_time_at(index, cells), self._on_time_at)
-            self._lag_late = self._roll(self._lag_late, index, cells, late, self._late_at)
-            if self._lag_late.any() or index in self._vintages:
-                both = self._lag + self._lag_late
-                names = list(self.windows)
-                yield (
-                    index,
-                    {name: both[:, at] for at, name in enumerate(names)},
-                    {name: self._lag_late[:, at] for at, name in enumerate(names)},
-                )
-            self._forget(index)
+        start = oldest if self.settled is None else self.settled
+        yield from self._differing(self._reopened, self._reached(self._reopened, oldest, start), cells, {})
+        self._reopened.clear()
+        if before > start:
+            self.settled = before
+            indexes = self._reached(self._late, start, before) | {at for at in unborn if start <= at < before}
+            yield from self._differing(self._late, indexes, cells, unborn)
+            self._forget(before - self.kept)
 
-    def _forget(self, index: int) -> None:
-        self._vintages.pop(index, None)
-        settled = index - self.longest
-        late = self._late.pop(settled, None)
-        if late and settled in self._on_time:
-            values = self._on_time[settled] = self._on_time[settled].copy()
-            for cell, pair in late.items():
-                values = self._on_time[settled] = widen(values, max(len(values), cell + 1))
-                values[cell] += pair
-        self._on_time.pop(index - self.kept, None)
+    def _reached(self, rows: _LateRows, low: int, high: int) -> set[int]:
+        """Return the buckets from `low` to `high` (excluded) with one of `rows` in their longest window."""
+        return {
+            index
+            for late in rows
+            if low - self.longest < late < high
+            for index in range(max(late, low), min(late + self.longest, high))
+        }
+
+    def _differing(
+        self, rows: _LateRows, indexes: Iterable[int], cells: int, unborn: Mapping[int, Sequence[int]]
+    ) -> Iterator[Revision]:
+        for span in _spans(sorted(indexes)):
+            low, high = span[0] - self.longest + 1, span[-1] + 1
+            added = self._rolled(_add(np.zeros((high - low, cells, 2), np.int64), rows, low), span)
+            values, windows = self._sums(span, cells)
+            for at, index in enumerate(span):
+                touched = set(np.flatnonzero(added[at].any(axis=(0, 2))).tolist()) | set(rows.get(index, ()))
+                filled = tuple(unborn.get(index, ()))
+                if touched or filled:
+                    yield self._revision(index, values[at], windows[at], tuple(sorted(touched)), filled)
+
+    def _revision(
+        self, index: int, values: Integers, windows: Integers, changed: tuple[int, ...], filled: tuple[int, ...] = ()
+    ) -> Revision:
+        self._revisions.setdefault(index, []).append((changed, filled))
+        full = {name: windows[at] for at, (name, length) in enumerate(self.windows.items()) if self.full(index, length)}
+        return Revision(index, values, full, changed, filled)
+
+    def revised(self, index: int) -> Sequence[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Return the cells changed, and those filled, of each revision of a bucket so far."""
+        return self._revisions.get(index, ())
+
+    # --- windows of any bucket
+
+    def _sums(self, span: Sequence[int], cells: int) -> tuple[Integers, Integers]:
+        """Return values (n x K x 2) and windows (n x windows x K x 2) of ascending buckets as known now."""
+        low = span[0] - self.longest + 1
+        latest = self.latest(low, span[-1] + 1, cells)
+        return latest[[index - low for index in span]], self._rolled(latest, span)
+
+    def _rolled(self, values: Integers, span: Sequence[int]) -> Integers:
+        """Return the windows that end with each of `span`; `values` begin with the longest window of its first."""
+        _check(float(np.abs(values.astype(np.float64)).sum(axis=(0, 1)).max(initial=0.0)), span[-1])
+        before = np.concatenate([np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)])
+        ends = np.array(span) - span[0] + self.longest
+        return np.stack([before[ends] - before[ends - length] for length in self.windows.values()], axis=1)
+
+    def _forget(self, below: int) -> None:
+        for rows in (self._on_time, self._late, self._revisions):
+            _drop(rows, below)
 
     # --- snapshot
 
@@ -174,29 +210,64 @@ class BucketTrack:
         """Return the state as plain values and arrays."""
         indexes = sorted(self._on_time)
         widths = [len(self._on_time[index]) for index in indexes]
-        cells = max(widths, default=0)
-        stacked = np.zeros((len(indexes), cells, 2), np.int64)
+        stacked = np.zeros((len(indexes), max(widths, default=0), 2), np.int64)
         for at, index in enumerate(indexes):
             stacked[at, : widths[at]] = self._on_time[index]
         return {
-            "closed": self.closed,
-            "first": self._first,
-            "final_next": self._final_next,
-            "vintages": [[i, [[*key, n] for key, n in keys.items()]] for i, keys in self._vintages.items()],
-            "indexes": indexes,
+            "first": self.first,
+            "settled": self.settled,
+            "indexes": np.array(indexes, np.int64),
             "on_time": stacked,
-            "late": [[i, [[c, *pair] for c, pair in cells.items()]] for i, cells in self._late.items()],
-            "dirty": [[i, list(cells)] for i, cells in self._dirty.items()],
+            "late": _plain(self._late),
+            "reopened": _plain(self._reopened),
+            "dirty": [[index, list(cells)] for index, cells in self._dirty.items()],
+            "revisions": [[index, revisions] for index, revisions in self._revisions.items()],
             "lead": self._lead,
-            "lag": self._lag,
-            "lag_late": self._lag_late,
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self.closed, self._first, self._final_next = saved["closed"], saved["first"], saved["final_next"]
-        self._vintages = {i: {(r, s): n for r, s, n in keys} for i, keys in saved["vintages"]}
-        self._on_time = dict(zip(saved["indexes"], saved["on_time"], strict=True))
-        self._late = {i: {c: [n, a] for c, n, a in cells} for i, cells in saved["late"]}
-        self._dirty = {i: dict.fromkeys(cells) for i, cells in saved["dirty"]}
-        self._lead, self._lag, self._lag_late = saved["lead"], saved["lag"], saved["lag_late"]
+        self.first, self.settled = saved["first"], saved["settled"]
+        self._on_time = dict(zip(saved["indexes"].tolist(), saved["on_time"], strict=True))
+        self._late = {index: {c: [n, a] for c, n, a in cells} for index, cells in saved["late"]}
+        self._reopened = {index: {c: [n, a] for c, n, a in cells} for index, cells in saved["reopened"]}
+        self._dirty = {index: dict.fromkeys(cells) for index, cells in saved["dirty"]}
+        self._revisions = {
+            index: [(tuple(changed), tuple(filled)) for changed, filled in revisions]
+            for index, revisions in saved["revisions"]
+        }
+        self._lead = saved["lead"]
+
+
+def _spans(indexes: Sequence[int]) -> Iterator[list[int]]:
+    """Cut ascending buckets into lists that are less than `_SPAN` long from first to last."""
+    span: list[int] = []
+    for index in indexes:
+        if span and index - span[0] >= _SPAN:
+            yield span
+            span = []
+        span.append(index)
+    if span:
+        yield span
+
+
+def _add(values: Integers, rows: _LateRows, low: int) -> Integers:
+    """Add rows to the values (n x K x 2) of the buckets from `low` on, in place."""
+    for index in range(low, low + len(values)):
+        for cell, pair in rows.get(index, {}).items():
+            values[index - low, cell] += pair
+    return values
+
+
+def _drop(rows: dict[int, Any], below: int) -> None:
+    for index in [index for index in rows if index < below]:
+        del rows[index]
+
+
+def _check(total: float, index: int) -> None:
+    if total > _SAFE_SUM:
+        raise LogError(f"the windows of bucket {index} sum to {total:.3g}, beyond 64-bit integers")
+
+
+def _plain(rows: _LateRows) -> list[list[object]]:
+    return [[index, [[cell, *pair] for cell, pair in cells.items()]] for index, cells in rows.items()]

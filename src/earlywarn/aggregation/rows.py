@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,22 +11,40 @@ from earlywarn.domain.series import CellKey, Resolution, Series
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 WINDOWS = ("1h", "24h", "7d", "28d")
 """Rolling windows; a row of a local day has none of the first two."""
+
+
+class FeedVolume(NamedTuple):
+    """What a feed (a source partition, or a named source) brought to a bucket, in transactions.
+
+    `expected` is its usual volume in such a bucket, 0 while unknown; `owed` what was expected of it in the buckets
+    before this one since it last spoke. A `young` feed has too short a past for an expectation.
+    """
+
+    name: str
+    expected: float
+    heard: int
+    owed: float
+    young: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of what was to be expected of a bucket has been heard, each as a share of 0..1.
 
-    `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds
-    (named sources, else partitions; regions; sectors) that were not silent; `silent` names the silent.
+    `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
+    silent; `silent` names the silent. `quiet` names regions of which nothing came though the feeds spoke: a hint,
+    which lowers no share. `forgotten` names silent feeds of which nothing is expected from the next day on.
     """
 
     partitions: float = 1.0
     volume: float = 1.0
     silent: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -61,7 +80,7 @@ class ClosedDay:
     """Vintage 0 of a local day of a panel, as models see it: K cells in canonical order.
 
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
-    by the end of the input): it is published, not judged.
+    by the end of the input): it is published, not judged. `feeds` is what its coverage was read from.
     """
 
     panel: str
@@ -71,3 +90,9 @@ class ClosedDay:
     amount_minor: Integers
     coverage: Coverage
     complete: bool
+    feeds: tuple[FeedVolume, ...] = ()
+
+    @property
+    def heard(self) -> bool:
+        """Return whether anything at all was heard of the day; of one without, no model can say anything."""
+        return bool(self.transactions.any() or self.amount_minor.any())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from earlywarn.aggregation.rows import Integers
+from earlywarn.aggregation.rows import Flags, Integers
 from earlywarn.domain.series import CellKey, Series, series_of
 
 
@@ -32,8 +32,9 @@ class Totals:
         flat = values.reshape(len(values), -1)
         return np.concatenate([flat[self.order], self._membership @ flat]).reshape(-1, *values.shape[1:])
 
-    def concerned(self, cells: Sequence[int]) -> Integers:
-        """Return the positions of the series that a change of these cells (unsorted positions) touches."""
-        touched = np.zeros((len(self.order), 1), np.int64)
-        touched[list(cells)] = 1
-        return np.flatnonzero(self.sum(touched)[:, 0])
+    def touched(self, cells: Sequence[int]) -> Flags:
+        """Return a flag for each series: a change of these cells (unsorted positions) touches it."""
+        changed = np.zeros((len(self.order), 1), np.int64)
+        changed[list(cells)] = 1
+        flags: Flags = self.sum(changed)[:, 0] > 0
+        return flags

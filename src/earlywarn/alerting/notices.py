@@ -24,29 +24,32 @@ class Notices:
         self.parameters = parameters
         self.letterhead = letterhead
         self._coverage: Episode | None = None
-        self._silent: tuple[str, ...] = ()
+        self._missed: Coverage | None = None
         self._model: Episode | None = None
         self._drifted: dict[tuple[str, str], date] = {}
 
     def coverage(self, closed: ClosedDay) -> list[Alert]:
-        """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it."""
-        share = closed.coverage.share
-        broken = share < self.parameters.coverage_share
-        if broken:
-            status: Status = "updated"
-            if self._coverage is None:
-                self._coverage = self._episode("coverage", closed.day)
-                status = "open"
-            elif self._silent == closed.coverage.silent:
-                self._coverage.last_alarm_on = closed.day
+        """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it.
+
+        A feed of which nothing is expected any more is told of as well, however small it was. A resolved episode
+        tells the last day of which something was missing.
+        """
+        news = closed.coverage
+        if news.share >= self.parameters.coverage_share and not news.forgotten:
+            if self._coverage is None or self._missed is None:
                 return []
-            self._coverage.last_alarm_on = closed.day
-            self._silent = closed.coverage.silent
-            return [self._coverage_alert(self._coverage, closed.coverage, closed.day, status)]
+            episode, missed = self._coverage, self._missed
+            self._coverage = self._missed = None
+            return [self._coverage_alert(episode, missed, episode.last_alarm_on, "resolved")]
+        before, self._missed = self._missed, news
+        status: Status = "updated"
         if self._coverage is None:
+            self._coverage = self._episode("coverage", closed.day)
+            status = "open"
+        self._coverage.last_alarm_on = closed.day
+        if before is not None and before.silent == news.silent and not news.forgotten:
             return []
-        episode, self._coverage, self._silent = self._coverage, None, ()
-        return [self._coverage_alert(episode, closed.coverage, closed.day, "resolved")]
+        return [self._coverage_alert(self._coverage, news, closed.day, status)]
 
     def drift(self, scores: DayScores) -> list[Alert]:
         """Open a model episode when many cells' models have drifted lately; resolve it when few have."""
@@ -86,7 +89,8 @@ class Notices:
         least = 1 - self.parameters.coverage_share
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
-            *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
+            *(Evidence(name=f"silent: {_told(feed, coverage)}", value=1.0, unit="feed") for feed in coverage.silent),
+            *(Evidence(name=f"quiet: {region}", value=1.0, unit="region") for region in coverage.quiet),
         )
         score = missing / least if least > 0 else missing
         return self._notice(episode, "coverage", status, day, grade, score, evidence)
@@ -150,7 +154,7 @@ class Notices:
         """Return the state as plain values."""
         return {
             "coverage": None if self._coverage is None else msgspec.to_builtins(self._coverage),
-            "silent": list(self._silent),
+            "missed": None if self._missed is None else msgspec.to_builtins(self._missed),
             "model": None if self._model is None else msgspec.to_builtins(self._model),
             "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
         }
@@ -159,5 +163,9 @@ class Notices:
         """Take over a state that `state` returned."""
         self._coverage = None if saved["coverage"] is None else msgspec.convert(saved["coverage"], Episode)
         self._model = None if saved["model"] is None else msgspec.convert(saved["model"], Episode)
-        self._silent = tuple(saved["silent"])
+        self._missed = None if saved["missed"] is None else msgspec.convert(saved["missed"], Coverage)
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
+
+
+def _told(feed: str, coverage: Coverage) -> str:
+    return f"{feed} (expected no more)" if feed in coverage.forgotten else feed

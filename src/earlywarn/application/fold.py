@@ -34,6 +34,19 @@ class JudgedDay:
 Output = AggregateRows | JudgedDay | Alert
 
 
+@dataclass(frozen=True, slots=True)
+class Leap:
+    """A panel's longest silence beyond the revision horizon, between base buckets (epoch seconds), and their number.
+
+    It was an outage, or one wrong time stamp: then most of what comes after it is rejected as too late.
+    """
+
+    panel: str
+    silences: int
+    from_seconds: int
+    to_seconds: int
+
+
 class PanelParts(msgspec.Struct, frozen=True):
     """The three stages of a panel."""
 
@@ -44,7 +57,14 @@ class PanelParts(msgspec.Struct, frozen=True):
 
 
 class RunFold:
-    """Folds the partials of all source partitions, for the panels of one partition q."""
+    """Folds the partials of all source partitions, for the panels of one partition q.
+
+    Attributes:
+        transactions, late_transactions: accepted, and of these late by their partition's log.
+        uncounted_transactions: accepted, but come to a bucket that is forgotten: their partition was idle for longer
+            than rows are waited for. They stand in no aggregate.
+        rejected: records that were not accepted, by reason.
+    """
 
     def __init__(
         self,
@@ -63,6 +83,7 @@ class RunFold:
         self.rejected: dict[str, int] = {}
         self.transactions = 0
         self.late_transactions = 0
+        self.uncounted_transactions = 0
         self._parts = {
             panel.id: PanelParts(
                 panel,
@@ -81,9 +102,11 @@ class RunFold:
         for difference in applied.differences:
             self.transactions += difference.transactions
             self.late_transactions += difference.transactions if difference.late else 0
-            self._parts[difference.panel].ledger.add(difference, partial.partition)
+            counted = self._parts[difference.panel].ledger.add(difference, partial.partition)
+            self.uncounted_transactions += 0 if counted else difference.transactions
         for delivered in applied.delivered:
-            self._parts[delivered.panel].ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions)
+            ledger = self._parts[delivered.panel].ledger
+            ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions, partial.partition)
         for parts in self._parts.values():
             for closed in parts.ledger.close(self.fold):
                 if isinstance(closed, AggregateRows):
@@ -91,10 +114,18 @@ class RunFold:
                 else:
                     yield from self._judge(parts, closed)
 
+    def leaps(self) -> list[Leap]:
+        """Return for each panel that was silent for more than the revision horizon its longest such silence."""
+        return [
+            Leap(panel, parts.ledger.leaps, *parts.ledger.longest_leap)
+            for panel, parts in self._parts.items()
+            if parts.ledger.longest_leap is not None
+        ]
+
     def _judge(self, parts: PanelParts, closed: ClosedDay) -> Iterator[Output]:
         if not closed.complete or not closed.cells:
             return
-        usable = not parts.desk.mutes(closed)
+        usable = closed.heard and not parts.desk.mutes(closed)
         scores = parts.detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
         yield JudgedDay(closed, scores)
         for alert in parts.desk.step(scores, closed, parts.detector.accept):
@@ -111,6 +142,7 @@ class RunFold:
                 "sequence": self.sequence,
                 "transactions": self.transactions,
                 "late_transactions": self.late_transactions,
+                "uncounted_transactions": self.uncounted_transactions,
                 "rejected": dict(sorted(self.rejected.items())),
                 "fold": self.fold.state(),
                 "panels": {
@@ -134,6 +166,7 @@ class RunFold:
             )
         self.sequence, self.rejected = saved["sequence"], dict(saved["rejected"])
         self.transactions, self.late_transactions = saved["transactions"], saved["late_transactions"]
+        self.uncounted_transactions = saved["uncounted_transactions"]
         self.fold.restore(saved["fold"])
         for name, parts in self._parts.items():
             parts.ledger.restore(saved["panels"][name]["ledger"])

@@ -32,15 +32,16 @@ def show_backtest(result: BacktestResult, console: Console) -> None:
         for point in panel.points:
             console.print(f"\n{_chosen(point, result.plan)}", highlight=False, soft_wrap=True)
             console.print(detection_table(point, result.plan))
+            console.print(alert_table(point, result.plan))
             console.print(false_alarm_table(point))
     for line in _notes(result.plan):
         console.print(line, highlight=False, soft_wrap=True)
 
 
 def detection_table(point: OperatingPoint, plan: BacktestPlan) -> Table:
-    """Return the shares detected by level and size, each with its standard error."""
+    """Return the shares whose target alarmed, by level and size, each with its standard error."""
     table = _table(
-        "Level",
+        "Alarm at a",
         "Shock",
         *(f"within {days} days" for days in plan.within_days),
         "by chance",
@@ -62,6 +63,17 @@ def detection_table(point: OperatingPoint, plan: BacktestPlan) -> Table:
             f"{each.trials} in {each.targets}",
             str(each.excluded),
         )
+    return table
+
+
+def alert_table(point: OperatingPoint, plan: BacktestPlan) -> Table:
+    """Return the shares of which an alert was published, by level and size, each with its standard error."""
+    spans = (f"within {days} days" for days in plan.within_days)
+    table = _table("Alert for a", "Shock", *spans, "by chance")
+    for each in point.detections:
+        shares = [f"{within.published:.3f} ±{within.published_error:.3f}" for within in each.within]
+        chance = f"{each.within[-1].published_chance:.3f}" if each.within else "-"
+        table.add_row(each.level, f"{each.change_pct:+g} %", *(shares or ["-"] * len(plan.within_days)), chance)
     return table
 
 
@@ -123,6 +135,10 @@ def _notes(plan: BacktestPlan) -> Iterator[str]:
     yield (
         "\n± is one standard error: of shares clustered by series, of rates Poisson's. A delay of 0 is an alarm at the "
         "close of the first shocked day. 'by chance': the untouched history alarms in the longest span as well."
+    )
+    yield (
+        "An alarm is evidence above the threshold at the shocked series itself; an alert is one that a run publishes: "
+        "it names the series, or a wider one that holds it."
     )
     yield (
         f"Excluded: in alarm within the {plan.quiet_days} days before the shock, or not ready. Every alarm of the "

@@ -1,84 +1,246 @@
 """Coverage: who stopped reporting, as against who sold less."""
 
-from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters, heard_share
+from earlywarn.aggregation.rows import Coverage, FeedVolume
+from earlywarn.domain.state import decode_state, encode_state
+from earlywarn.errors import ConfigError
 
 MONDAY = 737_066  # 2019-01-07
+WEEKS = 35
+FEEDS = {"source a": 600, "source b": 300, "source c": 100}
+
+Volumes = Mapping[str, int]
 
 
-def meter(days: int, volumes: dict[tuple[str, str], int], sunday_share: float = 1.0) -> CoverageMeter:
-    found = CoverageMeter(CoverageParameters())
-    for day in range(MONDAY, MONDAY + days):
-        factor = sunday_share if (day + 6) % 7 == 6 else 1.0
-        for (kind, name), volume in volumes.items():
-            found.observe(kind, name, day, round(volume * factor))
-        found.close(day, partitions_heard=1.0)
+class Days:
+    """A meter that is told whole days: the volumes of feeds, each spread over the hours of a day."""
+
+    def __init__(self, parameters: CoverageParameters | None = None, *, hours: int = 0) -> None:
+        self.meter = CoverageMeter(parameters or CoverageParameters(), slots=7 * hours)
+        self.hours = hours
+        self.day = MONDAY
+        self.by_hour: list[float] = []
+
+    def close(
+        self,
+        volumes: Volumes,
+        *,
+        regions: Mapping[str, int] | None = None,
+        ended: Collection[str] = (),
+        heard: float = 1.0,
+    ) -> Coverage:
+        """Close the next day."""
+        per_day = max(self.hours, 1)
+        self.by_hour = []
+        for hour in range(per_day):
+            bucket = self.day * 86_400 + hour * 3600
+            for feed, volume in volumes.items():
+                kind, name = feed.split(" ")
+                if volume >= per_day:
+                    self.meter.observe(bucket, kind, name, volume // per_day)
+            slot = (self.day + 6) % 7 * self.hours + hour if self.hours else None
+            self.by_hour.append(self.meter.close_base(bucket, slot, ended=ended)[0])
+        coverage, _ = self.meter.close_day(self.day, partitions_heard=heard, regions=regions or {}, ended=ended)
+        self.day += 1
+        return coverage
+
+    def pass_days(self, days: int, volumes: Volumes, *, closed_on_sundays: Collection[str] = ()) -> list[Coverage]:
+        """Close several days alike."""
+        found = []
+        for _ in range(days):
+            sunday = (self.day + 6) % 7 == 6
+            found.append(
+                self.close(
+                    {feed: 0 if sunday and feed in closed_on_sundays else each for feed, each in volumes.items()}
+                )
+            )
+        return found
+
+
+@pytest.fixture
+def days() -> Days:
+    found = Days()
+    found.pass_days(WEEKS, FEEDS)
     return found
 
 
-FEEDS = {("source", "a"): 600, ("source", "b"): 300, ("source", "c"): 100}
+def without(*feeds: str) -> Volumes:
+    return {feed: volume for feed, volume in FEEDS.items() if feed not in feeds}
 
 
-def test_a_silent_acquirer_is_named_with_its_share_of_the_volume() -> None:
-    found = meter(35, FEEDS)
-    day = MONDAY + 35
-    found.observe("source", "a", day, 590)
-    found.observe("source", "c", day, 101)
-    coverage = found.close(day, partitions_heard=1.0)
+def test_a_silent_acquirer_is_named_with_its_share_of_the_volume(days: Days) -> None:
+    coverage = days.close(without("source b"))
     assert coverage.silent == ("source b",)
-    assert coverage.volume == 0.7
-    assert coverage.share == 0.7
+    assert (coverage.volume, coverage.share) == (0.7, 0.7)
 
 
-def test_less_is_not_silence() -> None:
+def test_less_is_not_silence(days: Days) -> None:
     """A halved volume is news for the models, not a break of coverage."""
-    found = meter(35, FEEDS)
-    for (kind, name), volume in FEEDS.items():
-        found.observe(kind, name, MONDAY + 35, volume // 2)
-    assert found.close(MONDAY + 35, partitions_heard=1.0).volume == 1.0
+    assert days.close({feed: volume // 2 for feed, volume in FEEDS.items()}).volume == 1.0
+
+
+def test_nothing_is_expected_in_the_first_weeks() -> None:
+    found = Days()
+    assert found.pass_days(10, FEEDS)[-1].volume == 1.0
+    assert found.close({}).volume == 1.0
 
 
 def test_a_shop_that_closes_on_sundays_is_not_silent_then() -> None:
-    found = meter(34, {("source", "a"): 600, ("source", "weekday"): 300}, sunday_share=0.0)
-    coverage = found.close(MONDAY + 34, partitions_heard=1.0)
-    assert (MONDAY + 34 + 6) % 7 == 6
-    assert coverage.volume == 1.0
+    found = Days()
+    coverage = found.pass_days(56, {"source a": 600, "source weekday": 300}, closed_on_sundays=["source weekday"])
+    assert {each.volume for each in coverage} == {1.0}
 
 
-def test_nothing_is_expected_in_the_first_weeks_nor_of_the_small() -> None:
-    assert meter(10, FEEDS).close(MONDAY + 10, partitions_heard=1.0).volume == 1.0
-    assert meter(35, {("source", "tiny"): 40}).close(MONDAY + 35, partitions_heard=1.0).volume == 1.0
+def test_a_shop_that_begins_to_close_on_sundays_is_soon_expected_to() -> None:
+    """It is missed on a few Sundays, by day and by hour, and then no more."""
+    found = Days(hours=24)
+    found.pass_days(35, {"source a": 6000, "source weekday": 3000})
+    volumes, hours = [], []
+    for _ in range(6):
+        found.pass_days(6, {"source a": 6000, "source weekday": 3000})
+        volumes.append(found.close({"source a": 6000}).volume)
+        hours.append(min(found.by_hour))
+    assert volumes[0] == pytest.approx(2 / 3, abs=1e-6)
+    assert volumes[-1] == 1.0
+    assert hours[0] == pytest.approx(2 / 3, abs=1e-6)
+    assert hours[-1] == 1.0
 
 
-def test_a_whole_panel_without_a_row_is_not_covered() -> None:
-    coverage = meter(35, {("partition", "0"): 900, ("region", "R"): 900}).close(MONDAY + 35, partitions_heard=1.0)
-    assert coverage.volume == 0.0
-    assert coverage.silent == ("partition 0", "region R")
+def test_a_small_feed_is_silent_once_enough_was_expected_of_it() -> None:
+    """Ten a day are nothing to miss on one day; after five days of nothing they are."""
+    found = Days()
+    found.pass_days(35, {"source a": 90, "source tiny": 10})
+    assert [each.volume for each in found.pass_days(6, {"source a": 90})] == [1.0] * 4 + [0.9] * 2
+
+
+def test_many_small_feeds_that_fall_silent_together_are_not_overlooked() -> None:
+    found = Days()
+    found.pass_days(35, {f"source {at}": 10 for at in range(20)})
+    assert found.close({}).volume == 0.0
+
+
+def test_a_panel_without_a_row_is_not_covered_however_long(days: Days) -> None:
+    """What is gone stays gone: no zero is learned, nobody is forgotten, and the return is no break."""
+    silence = days.pass_days(150, {})
+    assert {each.volume for each in silence} == {0.0}
+    assert {each.forgotten for each in silence} == {()}
+    assert {each.volume for each in days.pass_days(14, FEEDS)} == {1.0}
+    assert days.close(without("source a")).volume == 0.4, "and what is expected is still what was"
+
+
+def test_an_outage_leaves_no_trace_in_what_is_expected(days: Days) -> None:
+    days.pass_days(20, without("source b"))
+    days.pass_days(1, FEEDS)
+    assert days.close(without("source b")).volume == 0.7
+
+
+def test_a_feed_that_is_gone_is_forgotten_by_name_and_only_while_others_speak(days: Days) -> None:
+    days.pass_days(100, {})
+    silence = days.pass_days(40, without("source b"))
+    forgotten = [at for at, each in enumerate(silence) if each.forgotten]
+    assert forgotten == [27]
+    assert silence[27].forgotten == silence[27].silent == ("source b",)
+    assert {each.volume for each in silence[:28]} == {0.7}
+    assert {each.volume for each in silence[28:]} == {1.0}
+
+
+def test_the_last_feed_is_never_forgotten() -> None:
+    """A trickle says that something is there; of the only feed more stays expected."""
+    found = Days()
+    found.pass_days(35, {"source a": 1000})
+    assert {each.volume for each in found.pass_days(100, {"source a": 5})} == {0.0}
+
+
+def test_a_source_under_a_new_name_is_not_missing(days: Days) -> None:
+    coverage = days.pass_days(60, {"source a": 600, "source bee": 300, "source c": 100})
+    assert {each.volume for each in coverage} == {1.0}
+    assert coverage[0].silent == ("source b",)
+    assert [at for at, each in enumerate(coverage) if each.forgotten] == [27]
 
 
 def test_an_ended_partition_is_expected_no_more() -> None:
-    found = meter(35, {("partition", "0"): 900, ("partition", "1"): 900})
-    found.observe("partition", "0", MONDAY + 35, 900)
-    assert found.close(MONDAY + 35, partitions_heard=1.0, ended=["1"]).volume == 1.0
+    found = Days()
+    found.pass_days(35, {"partition 0": 900, "partition 1": 900})
+    assert found.close({"partition 0": 900}, ended=["1"]).volume == 1.0
 
 
-def test_what_stays_silent_is_forgotten_in_time() -> None:
-    """After four weeks of silence the feed is gone: coverage is whole again once its past is zeros."""
-    found = meter(35, FEEDS)
-    volumes = []
-    for day in range(MONDAY + 35, MONDAY + 35 + 70):
-        found.observe("source", "a", day, 600)
-        found.observe("source", "c", day, 100)
-        volumes.append(found.close(day, partitions_heard=1.0).volume)
-    assert set(volumes[:28]) == {0.7}
-    assert volumes[-1] == 1.0
+def test_named_sources_beyond_the_limit_count_together() -> None:
+    found = Days(CoverageParameters(feeds_limit=2), hours=24)
+    feeds = {f"source {letter}": 240 for letter in "abcd"}
+    found.pass_days(35, feeds)
+    coverage = found.close({feed: feeds[feed] for feed in ("source a", "source b")})
+    assert coverage.silent == ("source (others)",)
+    assert coverage.volume == 0.5
+    assert found.by_hour[-1] == 0.5
+
+
+def test_a_region_is_no_feed_but_its_silence_a_hint(days: Days) -> None:
+    """That nobody pays in a region may be true: it is named, lowers no share, and is one day usual."""
+    for _ in range(35):
+        days.close(FEEDS, regions={"north": 600, "south": 400})
+    found = [days.close(FEEDS, regions={"north": 600, "south": 0}) for _ in range(40)]
+    assert {each.share for each in found} == {1.0}
+    assert [each.quiet for each in found] == [("region south",)] * 28 + [()] * 12
+    assert days.close({}, regions={"north": 0, "south": 0}).quiet == (), "of a day without anything there is no hint"
+
+
+def test_hours_know_who_is_missing() -> None:
+    """An outage is seen in the hours themselves, as soon as enough is missing, and in the last as in the first days."""
+    found = Days(hours=24)
+    found.pass_days(35, {"source a": 2400, "source b": 720})
+    share = round(2400 / 3120, 6)
+    found.close({"source a": 2400})
+    assert found.by_hour == [1.0] + [share] * 23, "30 an hour are sizeable in the second hour"
+    for _ in range(25):
+        assert found.close({"source a": 2400}).volume == share
+        assert set(found.by_hour) == {share}
+    found.close({"source a": 2400, "source b": 720})
+    assert set(found.by_hour) == {1.0}
+
+
+def test_an_hour_without_anything_is_not_covered() -> None:
+    found = Days(hours=24)
+    found.pass_days(35, {"source a": 2400, "source b": 720})
+    found.close({})
+    assert set(found.by_hour) == {0.0}
 
 
 def test_partitions_not_heard_lower_the_share() -> None:
-    coverage = meter(3, FEEDS).close(MONDAY + 3, partitions_heard=0.5)
-    assert coverage.share == 0.5
+    assert Days().close(FEEDS, heard=0.5).share == 0.5
+
+
+def test_shares_of_given_volumes() -> None:
+    """The rule alone, as a backtest applies it to shocked volumes."""
+    told = [FeedVolume("source a", 700.0, 6, 0.0, young=False), FeedVolume("source b", 300.0, 290, 0.0, young=False)]
+    assert heard_share(told, CoverageParameters()) == (0.3, ("source a",))
+    assert heard_share(told, CoverageParameters(silent_share=0.001)) == (1.0, ())
+    assert heard_share([], CoverageParameters()) == (1.0, ())
 
 
 def test_a_restored_meter_goes_on_alike() -> None:
-    one, other = meter(35, FEEDS), CoverageMeter(CoverageParameters())
-    other.restore(one.state())
-    assert one.close(MONDAY + 35, partitions_heard=1.0) == other.close(MONDAY + 35, partitions_heard=1.0)
+    one, other = Days(hours=24), Days(hours=24)
+    one.pass_days(35, {"source a": 2400, "source b": 720})
+    one.close({"source a": 2400})
+    one.meter.observe(one.day * 86_400, "source", "a", 7)
+    other.meter.restore(decode_state(encode_state(one.meter.state())))
+    other.day = one.day
+    assert one.close({"source a": 2400}) == other.close({"source a": 2400})
+    assert one.by_hour == other.by_hour
+    assert encode_state(one.meter.state()) == encode_state(other.meter.state())
+
+
+def test_parameters_that_make_no_sense_are_refused_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        CoverageParameters(silent_share=7, forget_days=-1, sizeable_transactions=0, feeds_limit=0, fill_days=3)
+    for name in (
+        "silent_share = 7",
+        "forget_days = -1",
+        "sizeable_transactions = 0",
+        "feeds_limit = 0",
+        "fill_days = 3",
+    ):
+        assert name in str(caught.value)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead
@@ -34,13 +35,14 @@ class Judged(msgspec.Struct, frozen=True):
     """One day's judgement: the G nodes and their evidence, float64[2, G] (down, up), 0 where no node is ready.
 
     `ready` is bool[G]: the day counts for the node. `opened` is the number of economic alerts without a
-    parent that the desk opened.
+    parent that the desk opened; `named` is bool[2, G]: it opened an economic alert of this very node.
     """
 
     nodes: tuple[Node, ...]
     evidence: Floats
     ready: Flags
     opened: int
+    named: Flags
 
 
 class Judge:
@@ -61,7 +63,7 @@ class Judge:
 
     def step(self, closed: ClosedDay) -> Judged:
         """Judge and learn one closed day, as a run would."""
-        usable = not self._desk.mutes(closed)
+        usable = closed.heard and not self._desk.mutes(closed)
         scores = self._detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
         alerts = self._desk.step(scores, closed, self._detector.accept)
         ready = scores.ready & usable
@@ -69,7 +71,8 @@ class Judge:
             nodes=scores.nodes,
             evidence=np.where(ready, np.stack([scores.down.score, scores.up.score]), 0.0),
             ready=ready,
-            opened=sum(_opens(alert) for alert in alerts),
+            opened=sum(_opens(alert) and alert.parent is None for alert in alerts),
+            named=_named(scores.nodes, [alert for alert in alerts if _opens(alert)]),
         )
 
     def state(self) -> State:
@@ -125,11 +128,15 @@ def embed(values: npt.NDArray[_Number], nodes: Sequence[Node], index: dict[Node,
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What all trials of a panel share: the maker of judges by threshold, T closed days in order, and the plan."""
+    """What all trials of a panel share: the maker of judges by threshold, T closed days in order, and the plan.
+
+    `coverage` is what decides whether a shocked day was still heard.
+    """
 
     judge_at: Callable[[float], Judge]
     days: Sequence[ClosedDay]
     plan: BacktestPlan
+    coverage: CoverageParameters
 
     @property
     def middle(self) -> int:
@@ -138,4 +145,12 @@ class Replay:
 
 
 def _opens(alert: Alert) -> bool:
-    return alert.kind == "economic" and alert.status == "open" and alert.parent is None
+    return alert.kind == "economic" and alert.status == "open"
+
+
+def _named(nodes: Sequence[Node], alerts: Sequence[Alert]) -> Flags:
+    about = [
+        {(alert.region, alert.sector) for alert in alerts if alert.direction == direction}
+        for direction in ("down", "up")
+    ]
+    return np.array([[(node.region, node.sector) in told for node in nodes] for told in about], dtype=bool)

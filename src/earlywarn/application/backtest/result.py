@@ -45,7 +45,8 @@ class Within(msgspec.Struct, frozen=True, kw_only=True):
     """The share of trials detected within `days` of the first shocked day (1 is that day alone).
 
     `standard_error` is clustered by target, `binomial_error` takes trials as independent; both are shares.
-    `chance` is the share in which the untouched history alarms in the same span.
+    `chance` is the share in which the untouched history alarms in the same span. `published` and the two after it
+    are the same for alerts: of the trials with a published alert that names the target, or a wider one that holds it.
     """
 
     days: int
@@ -53,13 +54,16 @@ class Within(msgspec.Struct, frozen=True, kw_only=True):
     standard_error: float
     binomial_error: float
     chance: float
+    published: float
+    published_error: float
+    published_chance: float
 
 
 class Detection(msgspec.Struct, frozen=True, kw_only=True):
     """Trials of one size at one level. `trials` were run, `excluded` were not, of `targets` nodes.
 
-    `within` is empty where no trial was run. `median_delay_days` counts from the first shocked day (0); None
-    where half of the trials or more were not detected while they were watched.
+    `within` is empty where no trial was run. `median_delay_days` is that of the alarms and counts from the first
+    shocked day (0); None where half of the trials or more were not detected while they were watched.
     """
 
     level: Level
@@ -143,21 +147,23 @@ def detections_of(trials: Sequence[Trial], plan: BacktestPlan) -> tuple[Detectio
 def _detection(level: Level, change_pct: float, trials: Sequence[Trial], plan: BacktestPlan) -> Detection:
     run = [each for each in trials if not each.excluded]
     within = []
+    targets = [each.target for each in run]
     for days in plan.within_days if run else ():
-        share, error, binomial = share_with_errors(
-            [_soon(each.delay_days, days) for each in run], [each.target for each in run]
-        )
-        chance = sum(_soon(each.chance_days, days) for each in run) / len(run)
+        share, error, binomial = share_with_errors([_soon(each.seen.alarm_days, days) for each in run], targets)
+        published, published_error, _ = share_with_errors([_soon(each.seen.alert_days, days) for each in run], targets)
         within.append(
             Within(
                 days=days,
                 share=round(share, 4),
                 standard_error=round(error, 4),
                 binomial_error=round(binomial, 4),
-                chance=round(chance, 4),
+                chance=round(sum(_soon(each.by_chance.alarm_days, days) for each in run) / len(run), 4),
+                published=round(published, 4),
+                published_error=round(published_error, 4),
+                published_chance=round(sum(_soon(each.by_chance.alert_days, days) for each in run) / len(run), 4),
             )
         )
-    delays = np.array([math.inf if each.delay_days is None else float(each.delay_days) for each in run])
+    delays = np.array([math.inf if each.seen.alarm_days is None else float(each.seen.alarm_days) for each in run])
     # Of an even number the upper middle one: the mean of a delay and of infinity would be none.
     median = float(np.sort(delays)[len(delays) // 2]) if run else math.inf
     return Detection(

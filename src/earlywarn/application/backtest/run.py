@@ -91,7 +91,7 @@ class _Counter:
 def _panel(
     run: Run, panel: str, days: tuple[ClosedDay, ...], plan: BacktestPlan, *, jobs: int, counter: _Counter
 ) -> PanelBacktest:
-    replay = Replay(judge_of(run, panel), days, plan)
+    replay = Replay(judge_of(run, panel), days, plan, run.settings.coverage)
     sequential: Trials = lambda untouched, starts: run_trials(replay, untouched, starts, counter)  # noqa: E731
     trials = sequential if jobs == 1 else _Parallel(run.settings, panel, replay, jobs, counter)
     return PanelBacktest(
@@ -172,4 +172,4 @@ def _work(
     settings: Settings, panel: str, task: tuple[tuple[ClosedDay, ...], BacktestPlan, Untouched, Schedule]
 ) -> list[Trial]:
     days, plan, untouched, starts = task
-    return run_trials(Replay(judge_of(compose(settings), panel), days, plan), untouched, starts)
+    return run_trials(Replay(judge_of(compose(settings), panel), days, plan, settings.coverage), untouched, starts)

@@ -18,7 +18,8 @@ _ROUNDS_MAX = 6
 class Untouched:
     """What one judge said of a history of T days without shocks, over the G nodes of its last day.
 
-    `evidence` is float64[T, 2, G], `ready` bool[T, G], `opened` int64[T]: alerts without a parent.
+    `evidence` is float64[T, 2, G], `ready` bool[T, G], `opened` int64[T]: alerts without a parent, `named`
+    bool[T, 2, G]: an alert of this very node was opened.
     """
 
     threshold: float
@@ -26,6 +27,7 @@ class Untouched:
     evidence: Floats
     ready: Flags
     opened: Integers
+    named: Flags
 
     @property
     def alarms(self) -> Flags:
@@ -45,6 +47,7 @@ def judge_untouched(replay: Replay, threshold: float) -> Untouched:
         evidence=np.stack([embed(each.evidence, each.nodes, index) for each in judged]),
         ready=np.stack([embed(each.ready, each.nodes, index) for each in judged]),
         opened=np.array([each.opened for each in judged], dtype=np.int64),
+        named=np.stack([embed(each.named, each.nodes, index) for each in judged]),
     )
 
 

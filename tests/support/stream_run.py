@@ -86,6 +86,13 @@ class Worker:
         """Return whether it says that it is ready."""
         return self.port is not None and self.port.ask("/readyz") == 200
 
+    def metrics(self) -> dict[str, float]:
+        """Return what /metrics says, by name and labels."""
+        assert self.port is not None
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port.number}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self.process.send_signal(number)

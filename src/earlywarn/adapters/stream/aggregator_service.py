@@ -21,6 +21,7 @@ from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.application.aggregator import Aggregator, BlockStart, Emission
 from earlywarn.errors import LogError
@@ -94,6 +95,7 @@ class AggregatorService:
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
         self.assigned = True
+        metrics.ASSIGNED.set(len(starts))
         _log.info("assigned %d of %d partitions", len(starts), partitions)
         return {tp: starts[tp.partition].offset for tp in committed}
 
@@ -115,6 +117,7 @@ class AggregatorService:
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
         self._send(batch.partition, partition.take(batch, time.monotonic()))
+        metrics.RECORDS.inc(len(batch))
         self.outbox.poll()
         await self.outbox.settle(below_bytes=self._limit_bytes)
 
@@ -135,12 +138,16 @@ class AggregatorService:
         for letter in emission.dead_letters:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
+            metrics.REJECTED.labels(letter.reject.reason.value).inc()
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
                 part = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
                 key, body = encode_partial(part)
                 self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
-        if any(partial.sealed for partial in emission.partials):
+                metrics.PARTIALS_SENT.inc()
+        metrics.UNACKNOWLEDGED.set(self.outbox.unacknowledged_bytes)
+        if sealed := sum(partial.sealed for partial in emission.partials):
+            metrics.BLOCKS_SEALED.inc(sealed)
             under_way.open.close()
             under_way.closed.append((under_way.open, self.aggregator.partitions[partition].block_start))
             under_way.open = Parcel()

@@ -8,6 +8,7 @@ published. The fold runs in a thread of its own, so that probes answer while a l
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from earlywarn.adapters.kafka.publisher import FencedError, Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import Message, decode_partial, encode_alert, encode_rows
+from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.detector import LogFold, Outputs, SnapshotRhythm, SnapshotStore, recover
@@ -122,6 +124,7 @@ class DetectorService:
             self._partitions[tp.partition] = opened
         self._lost_seconds = None
         self.assigned = True
+        metrics.ASSIGNED.set(len(self._partitions))
         self._on_assigned(sorted(self._partitions))
         return {tp: self._partitions[tp.partition].log.position for tp in committed}
 
@@ -180,14 +183,24 @@ class DetectorService:
             if outputs is not None:
                 waiting += self._messages(outputs)
             if len(waiting) >= _MESSAGES_PER_TRANSACTION:
-                partition.publisher.publish(waiting, log.position)
+                self._publish(partition, waiting)
                 waiting = []
         if waiting:
-            partition.publisher.publish(waiting, log.position)
+            self._publish(partition, waiting)
         log.position = batch.next
+        metrics.PARTIALS_FOLDED.inc(len(batch))
+        watermark = log.fold.fold.watermark_seconds()
+        if watermark is not None:
+            metrics.WATERMARK.labels(batch.partition).set(watermark)
         partition.rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
         if partition.rhythm.is_due(time.monotonic()):
             self._save(batch.partition, partition)
+
+    @staticmethod
+    def _publish(partition: _Partition, messages: list[tuple[str, Message]]) -> None:
+        partition.publisher.publish(messages, partition.log.position)
+        for topic, count in Counter(topic for topic, _ in messages).items():
+            metrics.PUBLISHED.labels(topic).inc(count)
 
     def _messages(self, outputs: Outputs) -> list[tuple[str, Message]]:
         messages: list[tuple[str, Message]] = []
@@ -200,10 +213,15 @@ class DetectorService:
 
     def _save(self, q: int, partition: _Partition) -> None:
         """Keep a snapshot; if that fails the old ones stand, and the log is longer to read again."""
+        snapshot = partition.log.fold.snapshot()
         try:
-            self._store.save(q, partition.log.position, partition.log.fold.snapshot())
+            self._store.save(q, partition.log.position, snapshot)
         except SnapshotError as error:
+            metrics.SNAPSHOTS.labels("failed").inc()
             _log.error("no snapshot now: %s", error)
+        else:
+            metrics.SNAPSHOTS.labels("kept").inc()
+            metrics.SNAPSHOT_BYTES.labels(q).set(len(snapshot))
         partition.rhythm.done(time.monotonic())
 
     # --- life

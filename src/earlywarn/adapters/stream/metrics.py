@@ -1,0 +1,24 @@
+"""What a service tells Prometheus. Names follow its conventions; labels come from closed lists, never from records."""
+
+from prometheus_client import Counter, Gauge
+
+RECORDS = Counter(
+    "earlywarn_records", "Records of the transactions topic that this worker has read, batched ones counted once."
+)
+REJECTED = Counter(
+    "earlywarn_rejected_transactions", "Transactions sent to the dead letters, by reason (docs/rejects.md).", ["reason"]
+)
+PARTIALS_SENT = Counter("earlywarn_partials_sent", "Partials sent, one for each partition of the partials.")
+BLOCKS_SEALED = Counter("earlywarn_blocks_sealed", "Blocks of offsets that this worker has completed.")
+UNACKNOWLEDGED = Gauge(
+    "earlywarn_unacknowledged_bytes", "Bytes sent that the brokers have not acknowledged; folding waits at a limit."
+)
+ASSIGNED = Gauge("earlywarn_assigned_partitions", "Partitions that this worker owns now.")
+PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
+PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
+SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept or failed.", ["outcome"])
+SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])
+WATERMARK = Gauge(
+    "earlywarn_watermark_seconds", "Event time (epoch) before which buckets are closed; absent before all have spoken.",
+    ["partition"],
+)  # fmt: skip

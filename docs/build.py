@@ -18,6 +18,7 @@ DOCS = Path(__file__).parent
 COMMANDS = (
     ["demo"],
     ["run"],
+    ["replay"],
     ["backtest"],
     ["score"],
     ["generate"],

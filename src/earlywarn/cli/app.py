@@ -9,6 +9,7 @@ import earlywarn
 from earlywarn.cli.config import config_app
 from earlywarn.cli.history import backtest, score
 from earlywarn.cli.making import generate
+from earlywarn.cli.replay import replay
 from earlywarn.cli.running import demo, run
 from earlywarn.cli.topics import topics_app
 from earlywarn.errors import EarlywarnError
@@ -40,6 +41,7 @@ def _options(
 
 app.command()(demo)
 app.command()(run)
+app.command()(replay)
 app.command()(backtest)
 app.command()(score)
 app.command()(generate)

@@ -1,0 +1,9 @@
+"""Replaying a history into Kafka: from files or from the recorded topic of another run, exactly once, resumable."""
+
+from earlywarn.adapters.replay.files import FileSource, Window
+from earlywarn.adapters.replay.pace import Pace
+from earlywarn.adapters.replay.play import Played, Replay, play
+from earlywarn.adapters.replay.run_copy import RunSource
+from earlywarn.adapters.replay.source import Told
+
+__all__ = ["FileSource", "Pace", "Played", "Replay", "RunSource", "Told", "Window", "play"]

@@ -1,0 +1,66 @@
+"""When a record is due: N times real time by event time, or at once; and pauses."""
+
+from collections.abc import Callable
+
+_LOOK_SECONDS = 0.2
+"""How often a waiting replay looks whether it was paused or told to go on."""
+
+
+class Pace:
+    """Keeps a replay to its speed.
+
+    Args:
+        speed: event seconds in one second; None for as fast as it goes.
+        clock: seconds of a clock that never goes back.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(self, speed: float | None, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self.speed = speed
+        self.paused = False
+        self._clock = clock
+        self._sleep = sleep
+        self._began: tuple[float, int] | None = None
+
+    def pause(self) -> None:
+        """Stand still from the next record on; a signal's handler may call it."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Go on; the time of the pause does not count."""
+        self.paused = False
+
+    def start_anew(self) -> None:
+        """Let the next record be due at once, and those behind it by their distance from it."""
+        self._began = None
+
+    def wait_for(self, event_ms: int, before_waiting: Callable[[float], None]) -> None:
+        """Return when a record of this time is due; `before_waiting` is told how many seconds there are left.
+
+        The first record is due at once, and so is one that is older than those before it.
+        """
+        while True:
+            if self.paused:
+                self._stand_still(before_waiting)
+            seconds = self.seconds_until(event_ms)
+            if seconds <= 0:
+                return
+            before_waiting(seconds)
+            self._sleep(min(max(0.0, self.seconds_until(event_ms)), _LOOK_SECONDS))
+
+    def seconds_until(self, event_ms: int) -> float:
+        """Return in how many seconds a record of this time is due; 0 or less for now."""
+        if self.speed is None:
+            return 0.0
+        if self._began is None:
+            self._began = (self._clock(), event_ms)
+        began_seconds, first_ms = self._began
+        return began_seconds + (event_ms - first_ms) / 1000 / self.speed - self._clock()
+
+    def _stand_still(self, before_waiting: Callable[[float], None]) -> None:
+        before = self._clock()
+        before_waiting(float("inf"))
+        while self.paused:
+            self._sleep(_LOOK_SECONDS)
+        if self._began is not None:
+            self._began = (self._began[0] + self._clock() - before, self._began[1])

@@ -1,0 +1,151 @@
+"""A replay from its beginning to its end: topics, workers, records, end marks, and the wait until all is folded."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.manifest import Manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topics import ensure_topics
+from earlywarn.adapters.replay.completion import Completion, wait_until_folded
+from earlywarn.adapters.replay.pace import Pace
+from earlywarn.adapters.replay.position import ReplayPosition
+from earlywarn.adapters.replay.projected import wait_until_projected
+from earlywarn.adapters.replay.replay_log import ReplayLog, TransactionLostError
+from earlywarn.adapters.replay.source import Source, Tell
+from earlywarn.adapters.replay.workers import Workers
+from earlywarn.adapters.snapshots.folder import FolderSnapshots
+from earlywarn.application.compose import Run
+from earlywarn.errors import ConfigError, LogError
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is to be done.
+
+    Attributes:
+        run: composed, with the settings of its workers: `topics.replay` is set.
+        source: what is replayed.
+        pace: how fast.
+        aggregators: workers to start, with one detector; 0 if the run's workers run elsewhere.
+        environment: of the workers.
+        logs: folder of their logs.
+    """
+
+    run: Run
+    source: Source
+    pace: Pace
+    aggregators: int
+    environment: Mapping[str, str]
+    logs: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of it.
+
+    Attributes:
+        position: where it ended.
+        resumed: records that an earlier replayer of the run had sent.
+        dead_letters: transactions that were not accepted, by reason.
+        projected: whether Redis has all of it.
+    """
+
+    position: ReplayPosition
+    resumed: int
+    dead_letters: Mapping[str, int]
+    projected: bool
+
+
+def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) -> Played:
+    """Do it; start it again after a kill, and it goes on behind the last record that stands in the topic.
+
+    Raises:
+        ConfigError: the run is no replay, of another input, or something does not fit.
+        LogError: another replayer took over, a worker ended, or the log cannot be written or read.
+    """
+    settings = replay.run.settings
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    manifest = _prepare(replay.run, topics)
+    log = ReplayLog(settings.kafka, topics)
+    position = _agreed(log.open(), replay.source.beginning(settings.topics.transactions_partitions), topics)
+    resumed = position.sent
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers(replay.environment, replay.logs))
+        if replay.aggregators:
+            workers.start("aggregator", replay.aggregators)
+            workers.start("detector")
+        position = _send(replay, log, position, tell)
+        completion = Completion(replay.run, topics, manifest.panels_of)
+        stack.callback(completion.close)
+        wait_until_folded(completion, workers.check, tell_folded)
+        projected = wait_until_projected(settings, topics)
+        return Played(position, resumed, completion.rejected, projected)
+
+
+def _prepare(run: Run, topics: RunTopics) -> Manifest:
+    """Make topics and manifest, or see that those that are there fit."""
+    settings = run.settings
+    known = read_manifest(settings)
+    if known is not None and not known.replay:
+        raise ConfigError(
+            f"run {settings.run!r} is no replay: its log goes on, and end marks would close it; "
+            "replay into another run (--run)"
+        )
+    with kafka_admin(settings.kafka) as admin:
+        made = ensure_topics(admin, settings)
+    if topics.partials in made.created:
+        _refuse_old_snapshots(run)
+    return write_manifest(run)
+
+
+def _refuse_old_snapshots(run: Run) -> None:
+    """A deleted run of the same name left them: a detector would go on from there, behind the new log's end."""
+    settings = run.settings
+    folder = Path(settings.snapshots.url) / settings.run
+    store = FolderSnapshots(folder, kept=settings.snapshots.kept)
+    if any(store.offsets(q) for q in range(settings.topics.partials_partitions)):
+        raise ConfigError(
+            f"{folder}: holds snapshots of an earlier run {settings.run!r}, whose topics were deleted; "
+            "delete the folder, or choose another run (--run)"
+        )
+
+
+def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics) -> ReplayPosition:
+    """Return where to go on: at the beginning, or behind what an earlier replayer of the same input has sent."""
+    if found is None:
+        return own
+    if found.source != own.source:
+        raise ConfigError(
+            f"run {topics.run!r} replays {found.described} with other contents or options; replay "
+            f"{own.described} into another run (--run), or delete this one first: "
+            f"earlywarn topics delete --run {topics.run}"
+        )
+    return found
+
+
+def _send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
+    """Send the records and the end marks; what a broker took back is read and sent again."""
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                if not position.ended:
+                    position = log.end(replay.source.send(log, position, replay.pace, tell))
+            except TransactionLostError as error:
+                _log.warning("%s; it is sent again", error)
+                log.take_back()
+                position = log.open() or replay.source.beginning(position.partitions)
+            else:
+                return position
+        raise LogError(
+            f"{log.topics.transactions}: {_ATTEMPTS} transactions were taken back; look at the broker, and start "
+            "again: what is committed stands, and the replay goes on behind it"
+        )
+    finally:
+        log.take_back()

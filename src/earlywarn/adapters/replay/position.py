@@ -1,0 +1,78 @@
+"""How far a replay has come: kept in the run's topic `.meta`, written in one transaction with the records."""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from earlywarn.adapters.files import InputFile
+from earlywarn.errors import InputError, LogError
+
+KEY = b"replay"
+_HEAD_BYTES = 1 << 16
+
+
+class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """All before it stands in the topic, nothing behind it does.
+
+    source: fingerprint of what is replayed and of the options that decide its records and their order.
+    described: the same for people.
+    partitions: P by which cells were dealt; it stays when the topic grows meanwhile.
+    records: records read, whether sent or not.
+    sent: transactions, or records of another run, that stand in the topic.
+    offsets: of the other run's partitions, where to read on; empty for files.
+    ended: the end marks stand there too.
+    """
+
+    source: str
+    described: str
+    partitions: int
+    records: int = 0
+    sent: int = 0
+    offsets: dict[int, int] = {}
+    ended: bool = False
+
+
+def encode_position(position: ReplayPosition) -> bytes:
+    """Return the bytes of a position: deflated JSON.
+
+    The producer compresses with LZ4, which kafka-python reads only with a library of its own; what is deflated does
+    not get smaller, so librdkafka sends it as it is, and the manifest beside it stays readable to every client.
+    """
+    return zlib.compress(msgspec.json.encode(position), 9)
+
+
+def decode_position(value: bytes) -> ReplayPosition:
+    """Return a position from its bytes.
+
+    Raises:
+        LogError: they are none that this version can read.
+    """
+    try:
+        return msgspec.json.decode(zlib.decompress(value), type=ReplayPosition)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise LogError(f"the run's position of replay cannot be read by this version: {error}") from error
+
+
+def file_fingerprint(inputs: Sequence[InputFile], options: Mapping[str, object]) -> str:
+    """Return a short hash of names, sizes, first 64 KiB and form of the inputs, and of the options.
+
+    Raises:
+        InputError: a file has gone.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(options, order="deterministic", enc_hook=repr))
+    for each in inputs:
+        try:
+            with each.path.open("rb") as stream:
+                head = stream.read(_HEAD_BYTES)
+        except OSError as error:
+            raise InputError(f"{each.name}: cannot be read: {error.strerror}") from error
+        digest.update(repr((each.path.name, each.size_bytes, each.layout, each.defaults)).encode())
+        digest.update(head)
+    return digest.hexdigest()[:16]
+
+
+def run_fingerprint(topic: str, partitions: int) -> str:
+    """Return a short hash of a recorded topic."""
+    return hashlib.sha256(f"{topic}/{partitions}".encode()).hexdigest()[:16]

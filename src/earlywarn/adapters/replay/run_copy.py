@@ -1,0 +1,148 @@
+"""Replaying a recorded run: its transactions, byte for byte and partition by partition, with their times of receipt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.replay.pace import Pace
+from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
+from earlywarn.adapters.replay.replay_log import Header, ReplayLog
+from earlywarn.adapters.replay.source import Tell, Told
+from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import LogError
+
+_RECORDS_AT_ONCE = 5_000
+_COMMIT_RECORDS = 50_000
+_ANSWER_SECONDS = 1.0
+_SILENT_POLLS = 30
+
+
+class RunSource:
+    """The transactions that stand in another run's topic when the replay begins; end marks are among them."""
+
+    def __init__(self, kafka: KafkaSettings, recorded: RunTopics) -> None:
+        self.topic = recorded.transactions
+        self._run = recorded.run
+        self._kafka = kafka
+
+    def partition_count(self) -> int:
+        """Return how many partitions the recorded topic has.
+
+        Raises:
+            LogError: there is no such topic.
+        """
+        consumer = self._consumer()
+        try:
+            found = consumer.list_topics(self.topic, self._kafka.request_timeout_seconds).topics[self.topic]
+        finally:
+            consumer.close()
+        if found.error is not None or not found.partitions:
+            raise LogError(f"{self.topic}: does not exist; --from-run names a run of this cluster and topics.prefix")
+        return len(found.partitions)
+
+    def beginning(self, partitions: int) -> ReplayPosition:
+        """Return the position before the first record."""
+        return ReplayPosition(
+            source=run_fingerprint(self.topic, partitions), described=f"run {self._run}", partitions=partitions
+        )
+
+    def send(self, log: ReplayLog, position: ReplayPosition, pace: Pace, tell: Tell) -> ReplayPosition:
+        """Copy all behind a position, up to what is the end now.
+
+        Raises:
+            LogError: the recorded topic cannot be read, or has lost its beginning.
+        """
+        consumer = self._consumer()
+        try:
+            ends = self._assign(consumer, position)
+            copied = uncommitted = position.sent
+            silent = 0
+            offsets = dict(position.offsets)
+            while ends:
+                if pace.paused:
+                    position = self._commit(log, position, offsets, copied)
+                    pace.wait_for(0, lambda _: None)
+                messages = consumer.consume(_RECORDS_AT_ONCE, _ANSWER_SECONDS)
+                silent = 0 if messages else silent + 1
+                if silent > _SILENT_POLLS:
+                    raise LogError(f"{self.topic}: cannot be read to its end; partitions left: {sorted(ends)}")
+                for message in messages:
+                    copied += self._copy(message, log, offsets, ends)
+                tell(Told(copied, None))
+                if copied - uncommitted >= _COMMIT_RECORDS:
+                    position, uncommitted = self._commit(log, position, offsets, copied), copied
+            return self._commit(log, position, offsets, copied)
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Consumer, position: ReplayPosition) -> dict[int, int]:
+        """Read on behind a position; return the end of every partition that has more."""
+        ends: dict[int, int] = {}
+        places = []
+        for partition in range(position.partitions):
+            place = TopicPartition(self.topic, partition)
+            low, high = consumer.get_watermark_offsets(place, self._kafka.request_timeout_seconds)
+            start = position.offsets.get(partition, 0)
+            if low > start:
+                raise LogError(
+                    f"{self.topic}-{partition}: begins at offset {low}, {start} is needed: retention has removed what "
+                    "is before it, so the run cannot be replayed whole (topics.transactions_retention_hours)"
+                )
+            if high > start:
+                ends[partition] = high
+                places.append(TopicPartition(self.topic, partition, start))
+        consumer.assign(places)
+        return ends
+
+    def _copy(self, message: Any, log: ReplayLog, offsets: dict[int, int], ends: dict[int, int]) -> int:  # noqa: ANN401  # its fields may be None in an error alone
+        """Copy one record; return how many were: none, if it says that a partition is read to its end."""
+        partition = message.partition()
+        if message.error() is not None:
+            if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
+                if message.offset() >= ends.get(partition, 0):
+                    ends.pop(partition, None)
+                return 0
+            if message.error().retriable():
+                return 0
+            raise LogError(f"{self.topic}-{partition}: cannot be read: {message.error()}")
+        if partition not in ends or message.offset() >= ends[partition]:
+            ends.pop(partition, None)
+            return 0
+        log.send(partition, message.value(), key=message.key(), headers=_with_receipt(message))
+        offsets[partition] = message.offset() + 1
+        if message.offset() + 1 >= ends[partition]:
+            del ends[partition]
+        return 1
+
+    @staticmethod
+    def _commit(log: ReplayLog, position: ReplayPosition, offsets: dict[int, int], copied: int) -> ReplayPosition:
+        if copied == position.sent:
+            return position
+        position = msgspec.structs.replace(position, records=copied, sent=copied, offsets=dict(offsets))
+        log.commit(position)
+        return position
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **confluent_connection(self._kafka),
+                "group.id": f"{self.topic}.replay",  # it has no members; librdkafka wants a name
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+            }
+        )
+
+
+def _with_receipt(message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
+    """Return the headers of a record, with the time at which it was first received."""
+    headers: list[Header] = list(message.headers() or ())
+    if all(name != RECEIVED_HEADER for name, _ in headers):
+        headers.append((RECEIVED_HEADER, str(message.timestamp()[1]).encode()))
+    return headers

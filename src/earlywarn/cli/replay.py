@@ -1,0 +1,242 @@
+"""`earlywarn replay`."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+
+from earlywarn.adapters.files import InputDefaults, InputFile, open_inputs
+from earlywarn.adapters.inference import Assumption, guessed_mappings
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Window, play
+from earlywarn.adapters.replay.environment import worker_environment
+from earlywarn.adapters.replay.packing import BATCHED_BLOCK
+from earlywarn.adapters.replay.published import latest_alerts
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.environment import CONFIG_NAME
+from earlywarn.application.settings import Settings, load
+from earlywarn.cli.preparing import Config, Country, Currency, Json, Mapping, TimeZone, mapping_of, open_and_infer
+from earlywarn.cli.replay_view import print_summary, shown, summary_of
+from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
+
+_DEEPEST_LEVEL = 3
+
+
+def _speed(text: str) -> str:
+    if text != "max":
+        try:
+            good = 0 < float(text) < float("inf")
+        except ValueError:
+            good = False
+        if not good:
+            raise typer.BadParameter(f"{text!r} is neither max nor a number above 0, such as 3600 (an hour a second)")
+    return text
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no date; the form is 2019-01-01") from error
+
+
+def replay(
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Files or globs, all that `earlywarn run` reads.", show_default=False)
+    ] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    speed: Annotated[
+        str, typer.Option(help="N times real time by event time, or max: as fast as it goes.", callback=_speed)
+    ] = "max",
+    config: Config = None,
+    mapping: Mapping = None,
+    country: Country = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
+    workers: Annotated[int, typer.Option(min=1, help="Aggregators to start, besides one detector.")] = 1,
+    no_workers: Annotated[bool, typer.Option("--no-workers", help="The run's workers run already.")] = False,
+    first_day: Annotated[str | None, typer.Option("--from", help="First local day, such as 2019-06-01.")] = None,
+    last_day: Annotated[str | None, typer.Option("--to", help="Last local day.")] = None,
+    from_run: Annotated[
+        str | None, typer.Option(help="Replay the recorded transactions of another run in place of files.")
+    ] = None,
+    sort: Annotated[
+        bool, typer.Option("--sort", help="Put transactions in time order first (for files that are not).")
+    ] = False,
+    batched: Annotated[
+        bool, typer.Option("--batched", help="Thousands of transactions in one message (Arrow), for long histories.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for rejects and logs. Default: out/RUN.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Replay a history through Kafka: topics, workers, records and end marks; ends when all is folded.
+
+    Where it was killed or stopped, the same command goes on behind the last record that stands in the topic.
+    SIGUSR1 pauses it, SIGUSR2 lets it go on.
+
+    Examples:
+
+        earlywarn replay region_sector_daily.csv --mapping swiss-cards --config panel.toml --run replay-2020
+
+        earlywarn replay 'days/*.jsonl.zst' --config panel.toml --run fast --workers 4 --batched
+
+        earlywarn replay cells.csv --speed 86400 --from 2020-02-01 --to 2020-04-30 --run spring
+
+        earlywarn replay --from-run live --config panel.toml --run what-if
+    """
+    end_in_order_when_terminated()
+    window = (_day(first_day), _day(last_day))
+    _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort)
+    ready = _prepared(
+        inputs or [], config, mapping=mapping, country=country, currency=currency, time_zone=time_zone, run_id=run_id
+    )
+    if no_workers and ready.inferred:
+        raise typer.BadParameter("workers that run elsewhere have settings of their own; give them as --config too")
+    pace = Pace(None if speed == "max" else float(speed), clock=time.monotonic, sleep=time.sleep)
+    folder = out or Path("out") / ready.run.settings.run
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        source: FileSource | RunSource
+        settings = ready.run.settings
+        if from_run is None:
+            sort_in = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder))) if sort else None
+            source = FileSource(
+                ready.run,
+                ready.inputs,
+                window=Window.of_days(*window, ready.run.panels[0].panel.calendar),
+                sort_in=sort_in,
+                batched=batched,
+                rejects=folder / "rejects.jsonl",
+            )
+            settings = _batched(settings) if batched else settings
+        else:
+            source = RunSource(settings.kafka, RunTopics(from_run, settings.topics.prefix))
+            settings = _with_topics(settings, transactions_partitions=source.partition_count())
+        stack.enter_context(_paused_by_signals(pace))
+        tell, tell_folded = stack.enter_context(shown(ready.inputs))
+        began = time.monotonic()
+        played = play(
+            Replay(
+                run=compose(settings),
+                source=source,
+                pace=pace,
+                aggregators=0 if no_workers else workers,
+                environment=worker_environment(
+                    os.environ, ready.config, settings, inferred=ready.inferred, paced=pace.speed is not None
+                ),
+                logs=folder / "logs",
+            ),
+            tell,
+            tell_folded,
+        )
+    for line in (each.in_words() for each in ready.assumed):
+        remark(line)
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    alerts = latest_alerts(settings, topics)
+    summary = summary_of(settings, source, played, alerts, folder, seconds=time.monotonic() - began)
+    with results():
+        if json:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode() + "\n")
+        else:
+            print_summary(summary, settings, topics, played)
+
+
+# --- what is replayed, and with which settings
+
+
+class _Prepared(NamedTuple):
+    run: Run
+    inputs: list[InputFile]
+    config: Path | None
+    inferred: bool
+    assumed: tuple[Assumption, ...]
+
+
+def _check_usage(
+    inputs: list[str] | None, from_run: str | None, *, speed: str, seeks: bool, batched: bool, sort: bool
+) -> None:
+    if bool(inputs) == bool(from_run):
+        raise typer.BadParameter("give files, or --from-run and no files", param_hint="INPUTS, --from-run")
+    if from_run and (speed != "max" or seeks or batched or sort):
+        raise typer.BadParameter(
+            "a recorded run is copied whole and at full speed, in its own order and form", param_hint="--from-run"
+        )
+
+
+def _prepared(
+    patterns: list[str],
+    config: Path | None,
+    *,
+    mapping: str | None,
+    country: str | None,
+    currency: str | None,
+    time_zone: str | None,
+    run_id: str | None,
+) -> _Prepared:
+    """Open the inputs and compose the run: by settings with panels, else by a panel inferred from the inputs."""
+    if config is None and os.environ.get(CONFIG_NAME):
+        config = Path(os.environ[CONFIG_NAME])
+    settings = load(config, os.environ)
+    settings = _with_topics(settings if run_id is None else msgspec.structs.replace(settings, run=run_id), replay=True)
+    chosen = mapping_of(mapping)
+    inputs: list[InputFile] = []
+    assumed: tuple[Assumption, ...] = ()
+    has_panels = bool(settings.panels) or not patterns
+    if has_panels:
+        panel = compose(settings).panels[0].panel
+        defaults = InputDefaults(
+            currency=panel.currency,
+            country=panel.countries[0] if len(panel.countries) == 1 else None,
+            time_zone=panel.calendar.time_zone,
+        )
+        inputs = open_inputs(patterns, chosen, defaults) if patterns else []
+    else:
+        inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
+        panel_settings = inferred.panel
+        if panel_settings.region_level is None:  # settings that travel as TOML cannot say none
+            panel_settings = msgspec.structs.replace(panel_settings, region_level=_DEEPEST_LEVEL)
+        settings = msgspec.structs.replace(settings, panels=(panel_settings,), exercise=True)
+        assumed = inferred.assumed
+    guessed = () if mapping is not None else tuple(guessed_mappings(inputs))
+    return _Prepared(compose(settings), inputs, config, not has_panels, (*assumed, *guessed))
+
+
+def _with_topics(settings: Settings, **fields: Any) -> Settings:
+    return msgspec.structs.replace(settings, topics=msgspec.structs.replace(settings.topics, **fields))
+
+
+def _batched(settings: Settings) -> Settings:
+    """Return settings with blocks so small that one holds at most 100,000 transactions."""
+    size = min(settings.fold.block_size, BATCHED_BLOCK)
+    return msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, block_size=size))
+
+
+# --- signals
+
+
+@contextmanager
+def _paused_by_signals(pace: Pace) -> Iterator[None]:
+    def pause(_: int, __: FrameType | None) -> None:
+        pace.pause()
+
+    def resume(_: int, __: FrameType | None) -> None:
+        pace.resume()
+
+    before = (signal.signal(signal.SIGUSR1, pause), signal.signal(signal.SIGUSR2, resume))
+    try:
+        yield
+    finally:
+        for number, handler in zip((signal.SIGUSR1, signal.SIGUSR2), before, strict=True):
+            signal.signal(number, handler)

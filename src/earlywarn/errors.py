@@ -1,7 +1,7 @@
 """Every error earlywarn raises on purpose.
 
 EarlywarnError
-├── ConfigError      a setting, panel, mapping or table that cannot be used (bad usage: exit 2)
+├── ConfigError      a setting, panel, mapping or table that cannot be used (exit 1)
 ├── InputError       an input that cannot be read at all (exit 1)
 ├── LogError         a log that breaks the delivery contract: a gap, a foreign manifest, an overflow
 └── SnapshotError    a snapshot that does not fit the code or the configuration

@@ -173,6 +173,16 @@ def test_dates_are_shown_and_long_numbers_are_not(text: str, seen: str) -> None:
     assert without_long_numbers(text) == seen
 
 
+@pytest.mark.parametrize("mcc", ["0000", "9998"])
+def test_an_unlisted_code_counts_in_the_class_for_such_codes(mcc: str) -> None:
+    """docs/inputs.md: no payment is lost because its code is not in ISO 18245."""
+    block = swiss_fold()
+    _, rejected = block.add([0], decode([changed({"mcc": mcc})]), RECEIVED_MS)
+    partial = block.flush()
+    assert partial is not None
+    assert ([row.sector for row in partial.rows], rejected) == (["other"], [])
+
+
 def test_too_late_is_judged_by_the_partitions_own_newest_event() -> None:
     block = swiss_fold()
     day_ms = 86_400_000

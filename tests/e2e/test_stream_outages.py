@@ -134,6 +134,7 @@ def test_the_topic_grows_in_a_running_system(scenario: Scenario) -> None:
         ensure_topics(admin, grown, grow=True)
     # What is left of partitions 0 and 1 goes on in the new ones.
     scenario.run.produce([[], [], logs[2], logs[3], logs[0], logs[1]], start=middle)
+    wait_until(lambda: "assigned 6 of 6" in workers[0].text, 60, "the aggregator has the new partitions")
     scenario.run.end(PARTITIONS + 2)
     truth = scenario.input.truth
 

@@ -3,10 +3,10 @@
 import asyncio
 import gzip
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +26,7 @@ from earlywarn.adapters.redis.connection import connect
 from earlywarn.adapters.redis.reader import AlertFilter, RedisReader
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position
 from earlywarn.adapters.replay.replay_log import ReplayLog
+from earlywarn.aggregation.columns import ARROW_STREAM
 from earlywarn.errors import LogError
 
 PARTITIONS = 4
@@ -39,7 +40,8 @@ flush_seconds = 0.2
 idle_seconds = 600.0
 {SWISS_PANEL}
 """
-EVENTS_A_SECOND = 425 * 86_400 / 8
+UNHURRIED = 425 * 86_400 / 60
+"""Speed at which the whole sample takes a minute: long enough to be killed several times."""
 
 
 @pytest.fixture
@@ -65,10 +67,20 @@ def replay(run: StreamRun, *arguments: object) -> "subprocess.Popen[bytes]":
         )
 
 
+@contextmanager
+def killed_at_the_end(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    """Kill a process with SIGKILL, whatever it is at."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
 def replayed(run: StreamRun, *arguments: object) -> None:
     """Replay to the end."""
-    code = replay(run, *arguments).wait(SECONDS)
-    assert code == 0, (run.folder / "replay.log").read_text()
+    with killed_at_the_end(replay(run, *arguments)) as process:
+        assert process.wait(SECONDS) == 0, (run.folder / "replay.log").read_text()
 
 
 def position(run: StreamRun) -> ReplayPosition | None:
@@ -133,23 +145,20 @@ def test_a_killed_replayer_goes_on_where_it_was(make_run: Callable[[], StreamRun
     """SIGKILL at random moments: every record stands there once, in time order; the end is said once."""
     run = make_run()
     rng = Random(3)
-    arguments = (SAMPLE, "--mapping", "swiss-cards", "--no-workers", "--speed", EVENTS_A_SECOND)
+    arguments = (SAMPLE, "--mapping", "swiss-cards", "--no-workers", "--speed", UNHURRIED)
 
     def sent() -> int:
         found = position(run)
         return found.sent if found else 0
 
     for _ in range(3):
-        wanted = sent() + rng.randint(1, 4_000)
-        process = replay(run, *arguments)
-        wait_until(lambda: sent() >= wanted or process.poll() is not None, SECONDS, "more is sent")  # noqa: B023  # at once
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(10) == -signal.SIGKILL, (run.folder / "replay.log").read_text()
+        wanted = sent() + rng.randint(1, 1_500)
+        with killed_at_the_end(replay(run, *arguments)) as process:
+            wait_until(lambda: sent() >= wanted, SECONDS, "more is sent")  # noqa: B023  # at once
+            assert process.poll() is None, (run.folder / "replay.log").read_text()
     assert 0 < sent() < 22_458
-    process = replay(run, SAMPLE, "--mapping", "swiss-cards", "--no-workers")
-    wait_until(lambda: bool((found := position(run)) and found.ended), SECONDS, "the end is said")
-    process.terminate()
-    process.wait(10)
+    with killed_at_the_end(replay(run, SAMPLE, "--mapping", "swiss-cards", "--no-workers")):
+        wait_until(lambda: bool((found := position(run)) and found.ended), SECONDS, "the end is said")
     logs = [[msgspec.json.decode(message.value()) for message in log] for log in logs_of(run)]
     ids = [record["id"] for log in logs for record in log]
     assert len(ids) == len(set(ids)) == 22_458
@@ -219,3 +228,16 @@ def test_what_the_readers_reject_is_listed(make_run: Callable[[], StreamRun], tm
     ]
     records = [msgspec.json.decode(message.value()) for log in logs_of(run) for message in log]
     assert [record["id"] for record in records] == [f"{file}-{day}" for day in range(10) for file in range(2)]
+
+
+def test_batched_records_give_the_same(make_run: Callable[[], StreamRun], tmp_path: Path) -> None:
+    run = make_run()
+    swiss = swiss_logs(run.run, 1, days=120)
+    file = tmp_path / "transactions.jsonl"
+    file.write_bytes(b"\n".join(value or b"" for value in swiss.logs[0]))
+    replayed(run, file, "--batched")
+    published, _ = expected(run.run, swiss.logs)
+    found = run.published()
+    assert found.essence == published.essence
+    assert found.alerts == published.alerts
+    assert {dict(message.headers())["content-type"] for log in logs_of(run) for message in log} == {ARROW_STREAM}

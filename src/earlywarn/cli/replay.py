@@ -124,7 +124,7 @@ def replay(
         else:
             source = RunSource(settings.kafka, RunTopics(from_run, settings.topics.prefix))
             settings = _with_topics(settings, transactions_partitions=source.partition_count())
-        stack.enter_context(_paused_by_signals(pace))
+        stack.enter_context(paused_by_signals(pace))
         tell, tell_folded = stack.enter_context(shown(ready.inputs))
         began = time.monotonic()
         played = play(
@@ -227,7 +227,9 @@ def _batched(settings: Settings) -> Settings:
 
 
 @contextmanager
-def _paused_by_signals(pace: Pace) -> Iterator[None]:
+def paused_by_signals(pace: Pace) -> Iterator[None]:
+    """Pause on SIGUSR1 and go on on SIGUSR2, within."""
+
     def pause(_: int, __: FrameType | None) -> None:
         pace.pause()
 

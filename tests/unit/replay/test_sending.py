@@ -1,0 +1,150 @@
+"""Which records are sent, in which order, to which partition, and what workers are told."""
+
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from earlywarn.adapters.arrow_batch import ArrowBatch, decode
+from earlywarn.adapters.feeds import feeds_of
+from earlywarn.adapters.files import InputFile, open_inputs
+from earlywarn.adapters.replay.cells import CellPartitioner
+from earlywarn.adapters.replay.environment import as_toml, worker_environment
+from earlywarn.adapters.replay.files import FileSource, Window
+from earlywarn.adapters.replay.ordering import merged
+from earlywarn.adapters.replay.packing import BATCH_RECORDS, as_arrow
+from earlywarn.adapters.replay.position import ReplayPosition, decode_position, encode_position
+from earlywarn.aggregation.columns import ARROW_STREAM
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.settings import PanelSettings, Settings, load
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+from earlywarn.errors import LogError
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
+
+
+def transaction(number: int, **fields: object) -> Transaction:
+    given = {"region": "CH040", "mcc": "5411", "country": "CH", **fields}
+    return Transaction(id=f"t{number}", ts=1_551_702_896_000 + number, amount_minor=100, currency="CHF", **given)  # type: ignore[arg-type]
+
+
+def written(path: Path, lines: list[object]) -> InputFile:
+    path.write_text("\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines))
+    return open_inputs([str(path)])[0]
+
+
+def record(name: str, second: int) -> dict[str, object]:
+    return {"id": name, "ts": 1_551_702_896_000 + second * 1000, "amount_minor": 1, "currency": "CHF"}
+
+
+def test_a_cell_has_one_partition_however_it_is_written(run: Run) -> None:
+    """NUTS 3 and NUTS 2, two MCCs of one class: one cell; another region is another one. It never changes."""
+    dealt = CellPartitioner(run.router, 64)
+    same = [transaction(1), transaction(2, region="CH04"), transaction(3, mcc="5422", channel="pos")]
+    assert len({dealt.of(each) for each in same}) == 1
+    assert dealt.of(same[0]) == 37
+    assert dealt.of(transaction(4, region="CH01")) != dealt.of(same[0])
+
+
+def test_what_belongs_to_no_cell_is_sent_as_well(run: Run) -> None:
+    dealt = CellPartitioner(run.router, 8)
+    assert 0 <= dealt.of(transaction(1, region="XX", mcc=None, merchant="somebody")) < 8
+
+
+def test_files_go_on_together_and_each_keeps_its_order(run: Run, tmp_path: Path) -> None:
+    """A late record is as late as in its file; a broken one keeps its line."""
+    inputs = [
+        written(tmp_path / "a.jsonl", [record("a0", 0), record("a9", 9), record("a1", 1), "broken", record("a10", 10)]),
+        written(tmp_path / "b.jsonl", [record("b5", 5), record("b9", 9), record("b20", 20)]),
+    ]
+    calendar = run.panels[0].panel.calendar
+    found = [
+        (outcome.id if isinstance(outcome, Transaction) else outcome.reason.value, batch.place(at).line)
+        for batch in merged(feeds_of(inputs, calendar))
+        for at, outcome in enumerate(batch.outcomes)
+        if isinstance(outcome, Transaction | Reject)
+    ]
+    assert found == [
+        ("a0", 1), ("b5", 1), ("a9", 2), ("a1", 3), ("not_json", 4), ("b9", 2), ("a10", 5), ("b20", 3),
+    ]  # fmt: skip
+
+
+def test_a_window_is_of_local_days(run: Run) -> None:
+    """Both days included, whole, summer time or not."""
+    calendar = run.panels[0].panel.calendar
+    window = Window.of_days(date(2019, 3, 31), date(2019, 3, 31), calendar)
+    assert window.first_ms is not None
+    assert window.until_ms is not None
+    assert window.until_ms - window.first_ms == 23 * 3_600_000
+    assert window.admits(window.first_ms)
+    assert not window.admits(window.until_ms)
+    assert Window().admits(0)
+
+
+def test_the_same_replay_is_known_by_its_inputs_and_options(run: Run, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.jsonl", [record("a0", 0)])
+
+    def fingerprint(each: InputFile, window: Window = Window()) -> str:  # noqa: B008  # it is frozen
+        source = FileSource(run, [each], window=window, sort_in=None, batched=False, rejects=tmp_path / "rejects")
+        return source.beginning(4).source
+
+    assert fingerprint(file) == fingerprint(file)
+    others = [
+        fingerprint(file, Window(first_ms=1)),
+        fingerprint(written(tmp_path / "b.jsonl", [record("a0", 0)])),
+        fingerprint(written(tmp_path / "a.jsonl", [record("a1", 0)])),
+    ]
+    assert len({fingerprint(file), *others}) == 3  # the file a.jsonl is the changed one by now
+
+
+def test_a_position_is_itself_again_and_rubbish_is_none() -> None:
+    position = ReplayPosition(source="s", described="d", partitions=8, records=5, sent=4, offsets={1: 7})
+    assert decode_position(encode_position(position)) == position
+    with pytest.raises(LogError, match="cannot be read by this version"):
+        decode_position(b"{}")
+
+
+def test_batches_hold_all_in_order_and_fit_in_a_message() -> None:
+    transactions = [transaction(number, card="x" * 200 + str(number)) for number in range(BATCH_RECORDS + 10)]
+    messages = list(as_arrow(transactions, 300_000))
+    assert len(messages) > 4
+    ids: list[str] = []
+    for value, headers in messages:
+        assert len(value) <= 300_000
+        assert dict(headers) == {"content-type": ARROW_STREAM}
+        batch = decode(value)
+        assert isinstance(batch, ArrowBatch)
+        ids += [msgspec.json.decode(each)["id"] for each in batch.records(range(len(batch.columns.ts)))]
+    assert ids == [each.id for each in transactions]
+
+
+def test_workers_compose_the_run_that_was_inferred(tmp_path: Path) -> None:
+    """What was made up from the input reaches them by their environment; one from a file by its name."""
+    panel = PanelSettings(
+        id="CH",
+        name='Sw"itz',
+        holiday_countries=("CH",),
+        regions={"9999": "x"},
+        currency="CHF",
+        time_zone="Europe/Zurich",
+    )
+    settings = Settings(run="r", exercise=True, panels=(panel,))
+    told = worker_environment({}, None, settings, inferred=True, paced=False)
+    assert compose(load(None, told)).fingerprint == compose(settings).fingerprint
+    assert load(None, told).panels == (panel,)
+    assert load(None, told).service.idle_seconds > 1e8
+    paced = worker_environment({}, tmp_path / "a.toml", settings, inferred=False, paced=True)
+    assert paced["EARLYWARN_CONFIG"] == str(tmp_path / "a.toml")
+    assert not {"EARLYWARN_PANELS", "EARLYWARN_SERVICE__IDLE_SECONDS"} & paced.keys()
+
+
+def test_plain_values_are_written_as_toml() -> None:
+    plain = {"a": [1, 2.5, True, 'te"x\\t\n'], "b": {"c d": []}}
+    assert tomllib.loads(f"value = {as_toml(plain)}")["value"] == plain

@@ -15,12 +15,14 @@ from uuid import uuid4
 import msgspec
 import pytest
 from command_line import PANEL, SAMPLE
+from confluent_kafka import Consumer, TopicPartition
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
 from stream_run import StreamRun, expected, wait_until
 from swiss_logs import PANEL as SWISS_PANEL
 from swiss_logs import swiss_logs
 
+from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import connect
 from earlywarn.adapters.redis.reader import AlertFilter, RedisReader
@@ -84,12 +86,27 @@ def replayed(run: StreamRun, *arguments: object) -> None:
 
 
 def position(run: StreamRun) -> ReplayPosition | None:
-    """Return how far the replay of a run has come."""
+    """Return how far the replay of a run has come; it goes on meanwhile, so what is read ends at an empty fetch."""
+    consumer = Consumer(
+        {
+            **confluent_connection(run.settings.kafka),
+            "group.id": "reader",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    found = None
     try:
-        found = [message.value() for message in run.read(run.topics.meta) if message.key() == KEY]
-    except KeyError:
-        return None
-    return decode_position(found[-1]) if found else None
+        if consumer.list_topics(run.topics.meta, 10).topics[run.topics.meta].error is not None:
+            return None
+        consumer.assign([TopicPartition(run.topics.meta, 0, 0)])
+        while (message := consumer.poll(10)) is not None and message.error() is None:
+            if message.key() == KEY:
+                found = decode_position(message.value() or b"")
+    finally:
+        consumer.close()
+    return found
 
 
 def logs_of(run: StreamRun) -> list[list[Any]]:
@@ -187,7 +204,7 @@ def test_a_second_replayer_fences_the_first(make_run: Callable[[], StreamRun]) -
 def test_a_recorded_run_gives_the_same_again(make_run: Callable[[], StreamRun]) -> None:
     """Late and broken records included; and the time of first receipt travels with every record."""
     with make_run() as recorded:
-        swiss = swiss_logs(recorded.run, PARTITIONS, days=120, late_share=0.02, broken_share=0.03)
+        swiss = swiss_logs(recorded.run, PARTITIONS, days=60, late_share=0.02, broken_share=0.03)
         recorded.produce(swiss.logs)
         recorded.end(PARTITIONS)
         run = make_run()
@@ -232,7 +249,7 @@ def test_what_the_readers_reject_is_listed(make_run: Callable[[], StreamRun], tm
 
 def test_batched_records_give_the_same(make_run: Callable[[], StreamRun], tmp_path: Path) -> None:
     run = make_run()
-    swiss = swiss_logs(run.run, 1, days=120)
+    swiss = swiss_logs(run.run, 1, days=60)
     file = tmp_path / "transactions.jsonl"
     file.write_bytes(b"\n".join(value or b"" for value in swiss.logs[0]))
     replayed(run, file, "--batched")
@@ -241,3 +258,40 @@ def test_batched_records_give_the_same(make_run: Callable[[], StreamRun], tmp_pa
     assert found.essence == published.essence
     assert found.alerts == published.alerts
     assert {dict(message.headers())["content-type"] for log in logs_of(run) for message in log} == {ARROW_STREAM}
+
+
+def test_panels_that_end_long_before_others(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> None:
+    """Each panel has its own partition of partials: where nothing is published at the end, or ever, the replay ends."""
+    name = f"replay-{uuid4().hex[:12]}"
+    settings = """
+[topics]
+transactions_partitions = 2
+partials_partitions = 3
+[[panels]]
+id = "AT"
+countries = ["AT"]
+[[panels]]
+id = "CH"
+countries = ["CH"]
+[[panels]]
+id = "DE"
+countries = ["DE"]
+"""
+    run = StreamRun(kafka.address, redis_server.url, tmp_path / name, settings, name=name)
+    file = tmp_path / "transactions.jsonl"
+    file.write_bytes(
+        b"\n".join(
+            msgspec.json.encode(
+                {
+                    "id": f"{country}-{day}", "ts": 1_551_700_000_000 + day * 86_400_000, "amount_minor": 5,
+                    "currency": "EUR", "mcc": "5411", "region": region, "country": country,
+                }
+            )
+            for day in range(20)
+            for country, region in (("DE", "DE21"), ("AT", "AT13"))
+            if country == "DE" or day < 5
+        )
+    )  # fmt: skip
+    replayed(run, file)
+    panels = {row["panel"] for row in map(msgspec.json.decode, run.published().aggregates.values())}
+    assert panels == {"AT", "DE"}

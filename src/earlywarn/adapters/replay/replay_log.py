@@ -28,6 +28,7 @@ _TRANSACTION_MS = 60_000
 _QUEUE_FULL_SECONDS = 0.1
 _QUEUED_MESSAGES = 200_000
 _BATCH_BYTES = 1 << 20
+_FETCH_WAIT_MS = 20
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  # its name
 
 Header = tuple[str, bytes | None]
@@ -166,6 +167,7 @@ class ReplayLog:
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": _FETCH_WAIT_MS,  # the end is told by an empty fetch
             },
             logger=_log,
         )

@@ -25,6 +25,10 @@ COMMANDS = (
     ["config", "check"],
     ["topics", "create"],
     ["topics", "delete"],
+    ["verify"],
+    ["dlq", "list"],
+    ["dlq", "replay"],
+    ["rebuild-redis"],
 )
 
 

@@ -7,11 +7,14 @@ import typer
 
 import earlywarn
 from earlywarn.cli.config import config_app
+from earlywarn.cli.dlq import dlq_app
 from earlywarn.cli.history import backtest, score
 from earlywarn.cli.making import generate
+from earlywarn.cli.redis import rebuild_redis
 from earlywarn.cli.replay import replay
 from earlywarn.cli.running import demo, run
 from earlywarn.cli.topics import topics_app
+from earlywarn.cli.verify import verify
 from earlywarn.errors import EarlywarnError
 
 app = typer.Typer(
@@ -42,11 +45,14 @@ def _options(
 app.command()(demo)
 app.command()(run)
 app.command()(replay)
+app.command()(verify)
+app.command()(rebuild_redis)
 app.command()(backtest)
 app.command()(score)
 app.command()(generate)
 app.add_typer(config_app, name="config")
 app.add_typer(topics_app, name="topics")
+app.add_typer(dlq_app, name="dlq")
 
 
 def run_app() -> None:

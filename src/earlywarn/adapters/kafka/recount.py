@@ -1,0 +1,110 @@
+"""Verifying a run from its topics: `aggregates` is read first, then all that it can have been made of."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.adapters.kafka.dead_letters import read_letters
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import Extent, TopicScan
+from earlywarn.application.compose import Run
+from earlywarn.application.recount import Recount
+from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
+from earlywarn.domain.reject import Reject
+from earlywarn.errors import LogError
+
+_decode_row = msgspec.json.Decoder(PublishedRow).decode
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being read, offsets passed, offsets in all."""
+
+
+def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> Verification:
+    """Recount the transactions of a run, and compare with what it has published.
+
+    Raises:
+        ConfigError: no broker answers, or a topic is missing.
+        LogError: `aggregates` holds what is no row, or retention has left no bucket whole.
+    """
+    kafka, topics = run.settings.kafka, RunTopics(run.settings.run, run.settings.topics.prefix)
+    publication = _read_publication(TopicScan(kafka, topics.aggregates), tell)
+    scan = TopicScan(kafka, topics.transactions)
+    recount, first_ms = _count(run, scan, tell)
+    letters, remark = _count_letters(run, topics, scan.extents, tell)
+    whole_from = _whole_from(run, scan, first_ms)
+    outcome = verify(run, recount, publication, letters, partitions=len(scan.extents), whole_from=whole_from)
+    remarks = [remark] if remark else []
+    if whole_from != float("-inf"):
+        if not outcome.compared:
+            raise LogError(
+                f"{topics.transactions}: retention has removed its beginning, and no published bucket is whole in what "
+                "is left: nothing can be verified; keep topics.transactions_retention_hours for some days at least"
+            )
+        remarks.append(
+            f"retention has removed the beginning of {topics.transactions}: {outcome.cut_off:,} buckets of series that "
+            "began before what is left are not compared, nor dead letters for being too_late"
+        )
+    return msgspec.structs.replace(outcome, remarks=remarks)
+
+
+def unpacked(value: bytes | None) -> Sequence[bytes] | Reject:
+    """Return the JSON records that a batched record stands for, or why it holds none."""
+    batch = arrow_batch.decode(value)
+    return batch if isinstance(batch, Reject) else batch.records(range(len(batch.columns.ts)))
+
+
+def _read_publication(scan: TopicScan, tell: Progress) -> Publication:
+    publication = Publication()
+    for read, record in enumerate(scan, 1):
+        try:
+            row = _decode_row(record.value or b"")
+        except msgspec.DecodeError as error:
+            place = f"{scan.topic}-{record.partition}-{record.offset}"
+            raise LogError(f"{place}: no row: {error}; nothing but detectors may write to this topic") from error
+        publication.add(row, record.timestamp_ms)
+        tell("Reading aggregates", read, scan.records)
+    return publication
+
+
+def _count(run: Run, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[int, int]]:
+    """Return the count, and by partition when its first record came in."""
+    recount = Recount(run, unpacked)
+    first_ms: dict[int, int] = {}
+    for record in scan:
+        first_ms.setdefault(record.partition, record.timestamp_ms)
+        recount.take(record.partition, record.value, record.headers, record.timestamp_ms)
+        tell("Counting transactions", recount.records, scan.records)
+    return recount, first_ms
+
+
+def _count_letters(
+    run: Run, topics: RunTopics, extents: Mapping[int, Extent], tell: Progress
+) -> tuple[Counter[str] | None, str]:
+    """Return dead letters by reason of the records that were counted; None and a remark if some are gone."""
+    scan = TopicScan(run.settings.kafka, topics.dead_letters)
+    if any(extent.low for extent in scan.extents.values()):
+        scan.close()
+        return None, f"retention has removed the beginning of {topics.dead_letters}: they are not compared"
+    reasons: Counter[str] = Counter()
+    for read, letter in enumerate(read_letters(scan), 1):
+        extent = extents.get(letter.partition)
+        if extent is not None and extent.low <= letter.offset < extent.high:
+            reasons[letter.reason] += 1
+        tell("Reading dead letters", read, scan.records)
+    return reasons, ""
+
+
+def _whole_from(run: Run, scan: TopicScan, first_ms: Mapping[int, int]) -> float:
+    """Return from which epoch second on buckets are whole in what retention has left.
+
+    What is gone came in before what is left, and no accepted event lies further after its receipt than the
+    tolerance. Of a partition of which nothing is left, all may have come in until now.
+    """
+    cut = [partition for partition, extent in scan.extents.items() if extent.low]
+    if not cut:
+        return float("-inf")
+    newest_ms = max(first_ms.get(partition, int(time.time() * 1000)) for partition in cut)
+    return newest_ms / 1000 + run.settings.fold.future_tolerance_seconds

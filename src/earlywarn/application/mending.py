@@ -1,0 +1,64 @@
+"""Mending rejected records, and asking whether they would be accepted now."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from earlywarn.aggregation.intake import decode
+from earlywarn.application.compose import Run
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import Transaction
+from earlywarn.errors import InputError
+
+_NUMBERS = frozenset({"ts", "amount_minor", "count", "v"})
+
+
+def parse_mend(text: str) -> tuple[str, Any]:
+    """Return field and value of FIELD=VALUE; numbers for fields of numbers, None (remove it) for an empty value.
+
+    >>> parse_mend("mcc=5411"), parse_mend("amount_minor=-5"), parse_mend("ts=2020-03-01T12:00:00+01:00")
+    (('mcc', '5411'), ('amount_minor', -5), ('ts', '2020-03-01T12:00:00+01:00'))
+
+    Raises:
+        InputError: another form, or no field of a transaction.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or name not in Transaction.__struct_fields__:
+        fields = ", ".join(Transaction.__struct_fields__)
+        raise InputError(f"{text!r}: the form is FIELD=VALUE, with a field of a transaction: {fields}")
+    if not value:
+        return name, None
+    if name in _NUMBERS and value.removeprefix("-").isdigit():
+        return name, int(value)
+    return name, value
+
+
+def mended(value: bytes | None, mends: Mapping[str, Any]) -> bytes | None:
+    """Return a record with fields set, or removed where None; as it is if it is no JSON object, or none are given."""
+    if value is None or not mends:
+        return value
+    try:
+        record = msgspec.json.decode(value, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return value
+    return msgspec.json.encode({name: each for name, each in {**record, **mends}.items() if each is not None})
+
+
+def refusal(run: Run, value: bytes | None, received_ms: int) -> Reject | None:
+    """Return why a record would be rejected again, None if it would not.
+
+    It is asked of a partition without a past: whether a record is too late shows only where it is appended.
+    """
+    _, rejected = run.block_fold(0, 1).add([0], decode([value]), received_ms)
+    return rejected[0].reject if rejected else None
+
+
+def still_too_late(reason: str, before: bytes | None, after: bytes | None) -> bool:
+    """Return whether a record was too late for its partition, and has no other time now: that does not pass."""
+    return reason == RejectReason.TOO_LATE and _time(before) == _time(after)
+
+
+def _time(value: bytes | None) -> object:
+    outcome = decode([value])[0]
+    return outcome.ts

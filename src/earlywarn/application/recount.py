@@ -1,0 +1,166 @@
+"""The plain count of a run's transactions: what must be published, found by neither fold.
+
+One record at a time, one dictionary. Of the folds' code it shares the parser and the router, whose result is what a
+record *is*; how records become numbers is written here once more, so that a defect of the folds shows.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
+from earlywarn.aggregation.intake import decode_one
+from earlywarn.aggregation.route import Route
+from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.compose import Run
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.series import Resolution
+from earlywarn.domain.transaction import Transaction
+
+_DAY_MS = 86_400_000
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+Unpack = Callable[[bytes | None], Sequence[bytes] | Reject]
+"""From a record that holds many transactions to their JSON records, or why it holds none."""
+
+
+class Bucket(NamedTuple):
+    """An hour (base bucket) or local day of a cell; `start` in epoch seconds."""
+
+    panel: str
+    region: str
+    sector: str
+    kind: Resolution
+    start: int
+
+
+class Counted:
+    """What was counted in a bucket.
+
+    Attributes:
+        transactions, amount_minor: exact sums, the amount in the panel's currency.
+        appended_ms: when the newest of its records came into the log.
+        late_behind_ms: the newest event time that a late one of them found in its partition; None without late ones.
+    """
+
+    __slots__ = ("amount_minor", "appended_ms", "late_behind_ms", "transactions")
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.amount_minor = 0
+        self.appended_ms = 0
+        self.late_behind_ms: int | None = None
+
+    def add(self, transactions: int, amount_minor: int, appended_ms: int, late_behind_ms: int | None) -> None:
+        """Add one record, or what another bucket holds."""
+        self.transactions += transactions
+        self.amount_minor += amount_minor
+        self.appended_ms = max(self.appended_ms, appended_ms)
+        if late_behind_ms is not None:
+            self.late_behind_ms = max(late_behind_ms, self.late_behind_ms or 0)
+
+
+class Recount:
+    """Counts the records of all partitions, each partition in its order.
+
+    Args:
+        run: for its router, panels and constants.
+        unpack: reads records that hold many transactions.
+
+    Attributes:
+        buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
+            never with transactions.
+        rejected: transactions that were not accepted, by reason.
+        records, accepted: records read; transactions counted.
+    """
+
+    def __init__(self, run: Run, unpack: Unpack) -> None:
+        self.buckets: dict[Bucket, Counted] = {}
+        self.rejected: Counter[str] = Counter()
+        self.records = 0
+        self.accepted = 0
+        self._run = run
+        self._unpack = unpack
+        self._newest_ms: dict[int, int] = {}
+        self._ended: set[int] = set()
+
+    def take(
+        self, partition: int, value: bytes | None, headers: Sequence[tuple[str, bytes | None]], appended_ms: int
+    ) -> None:
+        """Count one record of the log."""
+        self.records += 1
+        named = dict(headers)
+        if named.get(CONTROL_HEADER) == END:
+            self._ended.add(partition)
+            return
+        received_ms = _received(named, appended_ms)
+        values: Sequence[bytes | None] | Reject = [value]
+        if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
+            values = self._unpack(value)
+        for outcome in [values] if isinstance(values, Reject) else map(decode_one, values):
+            reason = self._count(partition, outcome, received_ms, appended_ms)
+            if reason is None:
+                self.accepted += 1
+            else:
+                self.rejected[reason.value] += 1
+
+    def watermark_seconds(self, partitions: int) -> float | None:
+        """Return up to which event time all `partitions` have spoken; None if one has not, infinite at their end."""
+        open_ones = [partition for partition in range(partitions) if partition not in self._ended]
+        if any(partition not in self._newest_ms for partition in open_ones):
+            return None
+        lateness_seconds = self._run.settings.fold.lateness_seconds
+        times = (self._newest_ms[partition] / 1000 - lateness_seconds for partition in open_ones)
+        return min(times, default=float("inf"))
+
+    def _count(  # noqa: PLR0911  # one return for each reason, in the order in which they are asked
+        self, partition: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
+    ) -> RejectReason | None:
+        """Count a transaction; return why it is not accepted, None if it is."""
+        if isinstance(outcome, Reject):
+            return outcome.reason
+        fold = self._run.settings.fold
+        if outcome.ts > received_ms + fold.future_tolerance_seconds * 1000:
+            return RejectReason.TIME_IN_FUTURE
+        base_ms = fold.base_bucket_seconds * 1000
+        start_ms = outcome.ts // base_ms * base_ms
+        newest_ms = self._newest_ms.get(partition)
+        late = newest_ms is not None and start_ms + base_ms <= newest_ms - fold.lateness_seconds * 1000
+        if late and newest_ms is not None and start_ms + base_ms <= newest_ms - fold.revision_horizon_days * _DAY_MS:
+            return RejectReason.TOO_LATE
+        route = self._run.router.resolve(outcome)
+        if isinstance(route, Reject):
+            return route.reason
+        if outcome.kind == "purchase" and outcome.amount_minor < 0:
+            return RejectReason.AMOUNT_OUT_OF_RANGE
+        day = _EPOCH_ORDINAL + outcome.ts // _DAY_MS
+        amount = route.panel.rates.convert(abs(outcome.amount_minor), route.currency, day)
+        if amount is None:
+            return RejectReason.CURRENCY_NO_RATE
+        sums = (route.count_sign * outcome.count, route.amount_sign * amount)
+        self._add(route, start_ms // 1000, sums, appended_ms, newest_ms if late else None)
+        self._newest_ms[partition] = outcome.ts if newest_ms is None else max(newest_ms, outcome.ts)
+        return None
+
+    def _add(
+        self, route: Route, start: int, sums: tuple[int, int], appended_ms: int, late_behind_ms: int | None
+    ) -> None:
+        calendar = route.panel.calendar
+        buckets = [Bucket(*route.target, "day", calendar.day_bounds(calendar.day_of(start))[0])]
+        if route.panel.resolution == "hour":
+            buckets.append(Bucket(*route.target, "hour", start))
+        for bucket in buckets:
+            counted = self.buckets.get(bucket)
+            if counted is None:
+                counted = self.buckets[bucket] = Counted()
+            counted.add(*sums, appended_ms, late_behind_ms)
+
+
+def _received(named: Mapping[str, bytes | None], appended_ms: int) -> int:
+    """Return the time of receipt: that of the header, else (absent, no number) the log's."""
+    stated = named.get(RECEIVED_HEADER)
+    try:
+        return int(stated) if stated else appended_ms
+    except ValueError:
+        return appended_ms

@@ -1,0 +1,273 @@
+"""Comparing what a run has published with the plain count of its transactions, exactly.
+
+Totals (regions, sectors, the panel) are summed here from the counted cells, so they are verified as cells are.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from earlywarn.application.compose import Run
+from earlywarn.application.recount import Bucket, Counted, Recount
+from earlywarn.domain.panel import Panel
+from earlywarn.domain.reject import RejectReason
+from earlywarn.domain.series import Resolution, Series
+
+DIFFERENCES_LISTED = 20
+_STARTS_CACHED = 65_536
+_NOTHING = (0, 0)
+
+
+class PublishedRow(msgspec.Struct, frozen=True, gc=False):
+    """What is compared of a row of `aggregates`; `start` is RFC 3339 with offset."""
+
+    series_id: str
+    panel: str
+    bucket: Resolution
+    start: str
+    vintage: int
+    transactions: int
+    amount_minor: int
+
+
+class Difference(msgspec.Struct, frozen=True, order=True):
+    """Where count and publication differ; the pairs are (transactions, amount in minor units), None for no row.
+
+    Of dead letters `series_id` is 'dead letters', `bucket` the reason, and the pairs have one number.
+    """
+
+    start: str
+    bucket: str
+    series_id: str
+    counted: tuple[int, ...]
+    published: tuple[int, ...] | None
+    note: str = ""
+
+    def __str__(self) -> str:
+        published = "no row" if self.published is None else _in_words(self.published)
+        note = f" ({self.note})" if self.note else ""
+        where = " ".join(part for part in (self.series_id, self.bucket, self.start) if part)
+        return f"{where}: counted {_in_words(self.counted)}, published {published}{note}"
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome.
+
+    records, transactions, rejected: what stands in the log: records, accepted transactions, rejected ones.
+    compared: series and buckets that were compared.
+    still_open: counted, but their bucket has not closed yet. revised_later: closed, with late records that come into
+    the next vintage, at the next close of a day. cut_off: begun before what retention has left of the log.
+    behind: complete in the log, and not published: the workers have not come so far.
+    found: number of differences; `differences` are the first of them, by time.
+    remarks: what could not be compared, and why.
+    """
+
+    run: str
+    records: int
+    transactions: int
+    rejected: int
+    compared: int
+    still_open: int
+    revised_later: int
+    cut_off: int
+    behind: int
+    found: int
+    differences: list[Difference]
+    remarks: list[str]
+
+    @property
+    def equal(self) -> bool:
+        """Return whether all that had to be published is, and equals the count."""
+        return not self.found and not self.behind
+
+
+class _Latest(NamedTuple):
+    """The newest vintage of a row, and when it was published."""
+
+    vintage: int
+    sums: tuple[int, int]
+    published_ms: int
+
+
+_Place = tuple[str, str, int]
+"""Series, kind of bucket, start in epoch seconds."""
+
+
+class Publication:
+    """The newest vintage of every row of `aggregates`; the rows of a partition are added in their order."""
+
+    def __init__(self) -> None:
+        self.rows: dict[_Place, _Latest] = {}
+        self.texts: dict[int, str] = {}
+        self.repeated: list[Difference] = []
+        self.repeats = 0
+        self.last_start: dict[tuple[str, str], int] = {}
+        self.day_closed_ms: dict[str, int] = {}
+
+    def add(self, row: PublishedRow, published_ms: int) -> None:
+        """Take a row in. One that stands there twice in the same vintage is a difference of its own."""
+        start = _seconds(row.start)
+        place = (row.series_id, row.bucket, start)
+        sums = (row.transactions, row.amount_minor)
+        known = self.rows.get(place)
+        if known is None or row.vintage > known.vintage:
+            self.rows[place] = _Latest(row.vintage, sums, published_ms)
+        elif row.vintage == known.vintage:
+            self.repeats += 1
+            if len(self.repeated) < DIFFERENCES_LISTED:
+                note = f"vintage {row.vintage} is published twice"
+                self.repeated.append(Difference(row.start, row.bucket, row.series_id, known.sums, sums, note))
+        if row.vintage == 0 and start >= self.last_start.get((row.panel, row.bucket), start):
+            self.last_start[row.panel, row.bucket] = start
+            if row.bucket == "day":
+                self.day_closed_ms[row.panel] = published_ms
+
+
+def verify(  # the outcome is one table, filled from top to bottom
+    run: Run,
+    recount: Recount,
+    publication: Publication,
+    letters: Mapping[str, int] | None,
+    *,
+    partitions: int,
+    whole_from: float = float("-inf"),
+) -> Verification:
+    """Compare; what is not closed yet, or not whole in the log, is left out and counted.
+
+    Args:
+        run: as its workers have it.
+        recount: of the log up to an end that is not before that of `publication`.
+        publication: of all rows.
+        letters: dead letters by reason, each key once; None if they cannot be compared.
+        partitions: P.
+        whole_from: buckets that start at this epoch second or later are whole in the log.
+    """
+    comparison = _Comparison(run, recount, publication, partitions, whole_from)
+    for bucket, counted in with_totals(recount.buckets):
+        comparison.take(bucket, counted)
+    comparison.rest()
+    if letters is not None:
+        comparison.letters(letters)
+    differences = sorted(comparison.differences + publication.repeated)
+    return Verification(
+        run=run.settings.run,
+        records=recount.records,
+        transactions=recount.accepted,
+        rejected=recount.rejected.total(),
+        compared=comparison.outcomes["compared"],
+        still_open=comparison.outcomes["open"],
+        revised_later=comparison.outcomes["revised later"],
+        cut_off=comparison.outcomes["cut off"],
+        behind=comparison.outcomes["behind"],
+        found=len(comparison.differences) + publication.repeats,
+        differences=differences[:DIFFERENCES_LISTED],
+        remarks=[],
+    )
+
+
+def with_totals(cells: Mapping[Bucket, Counted]) -> Iterator[tuple[tuple[Series, str, int], Counted]]:
+    """Yield every cell's bucket, then every total's, by series, kind and start."""
+    totals: dict[tuple[Series, str, int], Counted] = {}
+    for bucket, counted in cells.items():
+        yield (Series(bucket.panel, bucket.region, bucket.sector), bucket.kind, bucket.start), counted
+        for region, sector in ((bucket.region, None), (None, bucket.sector), (None, None)):
+            key = (Series(bucket.panel, region, sector), bucket.kind, bucket.start)
+            total = totals.get(key)
+            if total is None:
+                total = totals[key] = Counted()
+            total.add(counted.transactions, counted.amount_minor, counted.appended_ms, counted.late_behind_ms)
+    yield from totals.items()
+
+
+class _Comparison:
+    """Takes one bucket after the other, and says what becomes of it."""
+
+    def __init__(
+        self, run: Run, recount: Recount, publication: Publication, partitions: int, whole_from: float
+    ) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.differences: list[Difference] = []
+        self._panels: dict[str, Panel] = {each.panel.id: each.panel for each in run.panels}
+        self._lateness_ms = run.settings.fold.lateness_seconds * 1000
+        self._base_seconds = run.settings.fold.base_bucket_seconds
+        self._recount = recount
+        self._publication = publication
+        self._whole_from = whole_from
+        self._watermark = recount.watermark_seconds(partitions)
+        self._seen: set[_Place] = set()
+
+    def take(self, key: tuple[Series, str, int], counted: Counted) -> None:
+        """Compare a bucket, if it is closed and whole."""
+        series, kind, start = key
+        panel = self._panels[series.panel]
+        place = (series.series_id, kind, start)
+        row = self._publication.rows.get(place)
+        self._seen.add(place)
+        outcome = self._outcome(panel, kind, start, counted, row)
+        self.outcomes[outcome] += 1
+        sums = (counted.transactions, counted.amount_minor)
+        if outcome == "compared" and sums != (row.sums if row else _NOTHING):
+            text = panel.calendar.offset_iso(start)
+            self.differences.append(Difference(text, kind, place[0], sums, row.sums if row else None))
+
+    def _outcome(self, panel: Panel, kind: str, start: int, counted: Counted, row: _Latest | None) -> str:
+        if start < self._whole_from:
+            return "cut off"
+        if row is None and start > self._publication.last_start.get((panel.id, kind), -1):
+            complete = self._watermark is not None and self._end(panel, kind, start) <= self._watermark
+            return "behind" if complete else "open"
+        if self._watermark != float("inf") and self._is_pending(panel, counted, row):
+            return "revised later"
+        return "compared"
+
+    def _end(self, panel: Panel, kind: str, start: int) -> int:
+        return (
+            panel.calendar.day_bounds(panel.calendar.day_of(start))[1] if kind == "day" else start + self._base_seconds
+        )
+
+    def _is_pending(self, panel: Panel, counted: Counted, row: _Latest | None) -> bool:
+        """Return whether records may have come since late ones were last published, which is when a day closes.
+
+        A record that was late behind M was folded while the watermark was at most M - lateness: a day closed since
+        then if its end lies beyond. One of a partition that the watermark had left behind as idle needs no such M;
+        that it came after the publication tells its time of arrival.
+        """
+        last_day = self._publication.last_start.get((panel.id, "day"))
+        closed_ms = 0 if last_day is None else self._end(panel, "day", last_day) * 1000
+        if counted.late_behind_ms is not None and counted.late_behind_ms - self._lateness_ms >= closed_ms:
+            return True
+        return counted.appended_ms > max(
+            self._publication.day_closed_ms.get(panel.id, 0), row.published_ms if row else 0
+        )
+
+    def rest(self) -> None:
+        """Take what is published and was not counted at all: it must be zero."""
+        for place, row in self._publication.rows.items():
+            if place in self._seen or place[2] < self._whole_from:
+                continue
+            self.outcomes["compared"] += 1
+            if row.sums != _NOTHING:
+                panel = self._panels.get(place[0].partition("/")[0])
+                text = panel.calendar.offset_iso(place[2]) if panel else str(place[2])
+                self.differences.append(Difference(text, place[1], place[0], _NOTHING, row.sums))
+
+    def letters(self, letters: Mapping[str, int]) -> None:
+        """Compare the rejected with the dead letters, by reason."""
+        skipped = set() if self._whole_from == float("-inf") else {RejectReason.TOO_LATE.value}
+        for reason in sorted((self._recount.rejected.keys() | letters.keys()) - skipped):
+            counted, found = self._recount.rejected[reason], letters.get(reason, 0)
+            if counted != found:
+                self.differences.append(Difference("", reason, "dead letters", (counted,), (found,)))
+
+
+def _in_words(sums: tuple[int, ...]) -> str:
+    return f"{sums[0]:,}" if len(sums) == 1 else f"{sums[0]:,} transactions of {sums[1]:,} minor units"
+
+
+@lru_cache(_STARTS_CACHED)
+def _seconds(start: str) -> int:
+    return int(datetime.fromisoformat(start).timestamp())

@@ -1,0 +1,119 @@
+"""Dead letters as `dlq replay` re-enters them: mended, and asked whether they would be accepted."""
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from earlywarn.adapters.kafka.dead_letters import Letter
+from earlywarn.application.compose import Run
+from earlywarn.application.mending import mended, refusal, still_too_late
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.errors import InputError
+
+_REFUSED_KEPT = 100
+
+
+class Unmendable(msgspec.Struct, frozen=True):
+    """A letter that would be rejected again."""
+
+    key: str
+    reason: str
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = f" ({self.field})" if self.field else ""
+        return f"{self.key}: still {self.reason}{where}: {self.detail}"
+
+
+class MendedLetters:
+    """Iterate for the letters that would be accepted, with their new bytes.
+
+    Args:
+        run: as its workers have it.
+        letters: those that are chosen.
+        mends: fields to set in each, None to remove.
+        edits: new bytes by key; without one a letter has its own.
+
+    Attributes:
+        seen: keys of the letters that came by.
+        unmendable: the first that would be rejected again; `refused` is their number.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        letters: Iterable[Letter],
+        mends: Mapping[str, Any],
+        edits: Mapping[str, bytes | None] | None,
+    ) -> None:
+        self.seen: set[str] = set()
+        self.unmendable: list[Unmendable] = []
+        self.refused = 0
+        self._run = run
+        self._letters = letters
+        self._mends = mends
+        self._edits = edits or {}
+
+    def __iter__(self) -> Iterator[tuple[Letter, bytes]]:
+        """Yield letters and bytes."""
+        for letter in self._letters:
+            self.seen.add(letter.key)
+            value = mended(self._edits.get(letter.key, letter.value), self._mends)
+            reject = refusal(self._run, value, letter.received_ms)
+            if reject is None and still_too_late(letter.reason, letter.value, value):
+                detail = "older than the revision horizon of its partition; replay it into a run of its own"
+                reject = Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+            if reject is None and value is not None:
+                yield letter, value
+                continue
+            self.refused += 1
+            if reject is not None and len(self.unmendable) < _REFUSED_KEPT:
+                self.unmendable.append(Unmendable(letter.key, reject.reason.value, reject.field, reject.detail))
+
+
+def read_edits(path: Path) -> dict[str, bytes | None]:
+    """Return the mended records of a file, by the key of their letter.
+
+    A line is a JSON object with `key`, and `value`: the record as a text, or as an object itself.
+
+    Raises:
+        InputError: one line for each line of the file that has not this form, or a key that stands there before.
+    """
+    edits: dict[str, bytes | None] = {}
+    problems: list[str] = []
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                key, value = _edit(line)
+            except ValueError as error:
+                problems.append(f"{path}:{number}: {error}")
+                continue
+            if key in edits:
+                problems.append(f"{path}:{number}: key {key} stands there twice; keep one")
+            edits[key] = value
+    if problems:
+        raise InputError("\n".join(problems))
+    return edits
+
+
+def _edit(line: bytes) -> tuple[str, bytes | None]:
+    try:
+        edit = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"is no JSON object: {error}") from error
+    key, value = edit.get("key"), edit.get("value")
+    if not isinstance(key, str) or not ("value" in edit or "value_base64" in edit):
+        raise ValueError("has no key and value; take lines of: earlywarn dlq list --show-values --json")
+    if "value" not in edit:
+        return key, b64decode(str(edit["value_base64"]), validate=True)
+    if isinstance(value, dict):
+        return key, msgspec.json.encode(value)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"value of {key} is neither a text nor an object")
+    return key, None if value is None else value.encode()

@@ -1,0 +1,77 @@
+"""`earlywarn verify`."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from earlywarn.adapters.kafka.manifest import check_manifest
+from earlywarn.adapters.kafka.recount import verify_run
+from earlywarn.application.compose import compose
+from earlywarn.application.verification import Verification
+from earlywarn.cli.run_settings import Config, RunId, run_settings
+from earlywarn.cli.stages import stages
+from earlywarn.cli.terminal import remark, results
+
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+
+
+def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> None:
+    """Recount a run's transactions by a plain loop, and compare with its aggregates, to the unit.
+
+    Reads `transactions`, `aggregates` and the dead letters; writes nothing. Exit code 1 if anything differs, or is
+    complete in the log and not published yet; the first 20 differences are listed.
+
+    Examples:
+
+        earlywarn verify --config panel.toml
+
+        earlywarn verify --run replay-2020 --json
+    """
+    run = compose(run_settings(config, run_id))
+    check_manifest(run)
+    with stages() as tell:
+        outcome = verify_run(run, tell)
+    with results():
+        if json:
+            shown = msgspec.to_builtins(outcome) | {"equal": outcome.equal}
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        else:
+            _show(outcome)
+    if not outcome.equal:
+        raise typer.Exit(1)
+
+
+def _show(outcome: Verification) -> None:
+    for line in outcome.remarks:
+        remark(line)
+    if outcome.behind:
+        typer.echo(
+            f"run {outcome.run!r}: {outcome.behind:,} buckets of series are complete in transactions and not "
+            "published: its workers are behind or stopped; start them, wait, and verify again"
+        )
+    left_out = [
+        f"{count:,} {what}"
+        for count, what in (
+            (outcome.still_open, "not closed yet"),
+            (outcome.revised_later, "with late records that the next close of a day publishes"),
+        )
+        if count
+    ]
+    apart = f"; left out: {', '.join(left_out)}" if left_out else ""
+    read = f"{outcome.transactions:,} transactions and {outcome.rejected:,} rejects in {outcome.records:,} records"
+    if outcome.found:
+        for difference in outcome.differences:
+            typer.echo(str(difference))
+        more = outcome.found - len(outcome.differences)
+        listed = f", {more:,} of them not listed" if more else ""
+        typer.echo(
+            f"run {outcome.run!r}: {outcome.found:,} differences{listed}, in {outcome.compared:,} buckets of series "
+            f"({read}{apart}); see docs/operations/verify.md"
+        )
+    elif not outcome.behind:
+        typer.echo(
+            f"run {outcome.run!r}: what is published equals the count: {outcome.compared:,} buckets of series, "
+            f"{read}{apart}"
+        )

@@ -238,6 +238,7 @@ class StreamRun:
                 "group.id": "reader",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,  # a topic that is written all the time has an end as well
             }
         )
         try:

@@ -138,6 +138,8 @@ class DetectorService:
             "partition %d of the partials: reading from %d, published up to %d, the log ends at %d",
             partition, recovered.position, published, end,
         )  # fmt: skip
+        # A snapshot holds only what is published, and the broker forgets offsets of a run that rests for long.
+        published = max(published, recovered.position)
         return _Partition(
             LogFold(recovered.fold, position=recovered.position, published=published),
             publisher,

@@ -70,7 +70,7 @@ def test_what_a_run_prints_fits_what_it_did(earlywarn: Command, tmp_path: Path) 
     assert lines[2:] == [f"Results: {tmp_path / 'out'}"]
 
 
-def test_in_a_pipe_nothing_is_cut_or_wrapped(earlywarn: Command, swiss_run: Path, cells: Path, tmp_path: Path) -> None:
+def test_in_a_pipe_nothing_is_cut_or_wrapped(earlywarn: Command, swiss_run: Path, tmp_path: Path) -> None:
     """Each alert is one line, and the rows of a backtest keep their columns."""
     arguments = ("run", SAMPLE, "--config", SAMPLE.parent / "panel.toml", "--out", tmp_path, "--no-report")
     finished = earlywarn(*arguments)
@@ -78,9 +78,10 @@ def test_in_a_pipe_nothing_is_cut_or_wrapped(earlywarn: Command, swiss_run: Path
     lines = finished.stdout.splitlines()
     assert len(lines) == 2 + tops + 2
     assert not any(line.endswith(" ") for line in lines)
-    backtest = earlywarn("backtest", cells, "--change", "-50", "--starts", "1", "--warm-up-days", "20", "--days", "7")
+    panel = SAMPLE.parent / "panel.toml"
+    backtest = earlywarn("backtest", SAMPLE, "--config", panel, "--level", "panel", "--change", "-50", "--starts", "1")
     assert backtest.returncode == 0, backtest.stderr
-    assert any(len(line) > 80 for line in backtest.stdout.splitlines() if line.startswith("Level"))
+    assert any(len(line) > 80 for line in backtest.stdout.splitlines() if line.startswith("False episodes"))
     assert "\u2026" not in backtest.stdout, "a cut column"
 
 

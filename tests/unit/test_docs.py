@@ -23,7 +23,11 @@ def test_interfaces_tell_what_is_not_built_yet() -> None:
         for paragraph in re.findall(r"\*\*Command line\*\* `earlywarn`: (.+?)\n\n", page, re.DOTALL)
         for text in re.findall(r"`([a-z][^`]*)`", paragraph.partition("Bad usage")[0])
     } - {"alerts.jsonl", "aggregates.parquet", "summary.json", "report.html"}
-    there = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    there = {
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in app.registered_commands
+        if command.callback
+    }
     there |= {str(group.name) for group in app.registered_groups}
     [missing] = re.findall(r"\*\*Not yet built\*\*(.+?)\n\n", page, re.DOTALL)
     not_yet = set(re.findall(r"`([a-z-]+)`", missing))

@@ -57,7 +57,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "card": mostly("token", None, bad=["c" * 257]),
     "source": mostly("a", "b", None, bad=["", "s" * 257, "é" * 200]),
     "sector": mostly(None, "mcc:5912", bad=[" ", "", "other:17"]),
-    "merchant": mostly(None, "Bakery", "Butcher", bad=["m" * 257, " "]),
+    "merchant": mostly(None, "Bakery", "Cinema", bad=["m" * 257, " "]),
     "kind": mostly("purchase", "purchase", None, "refund", "reversal", bad=["gift", ""]),
     "count": mostly(1, None, 0, 7, bad=[-1, 10**9 + 1]),
     "v": mostly(1, None, bad=[2]),
@@ -90,7 +90,7 @@ def panels(name: str) -> tuple[Panel, ...]:
     if name == "open":
         return (small_panel(),)
     tree, classification = load_regions(), load_classification("mcc")
-    bakers = {"bakery": classification.mccs["5462"], "butcher": classification.mccs["5422"]}
+    merchants = {"bakery": classification.mccs["5462"], "cinema": classification.mccs["7832"]}
     return tuple(
         Panel(
             id=country,
@@ -98,7 +98,7 @@ def panels(name: str) -> tuple[Panel, ...]:
             countries=(country,),
             calendar=LocalCalendar("Europe/Zurich"),
             regions=RegionResolver(tree, level=2, countries=(country,)),
-            classification=replace(classification, merchants=bakers),
+            classification=replace(classification, merchants=merchants),
             rates=small_panel().rates if currency == "CHF" else RateTable("EUR", {}),
         )
         for country, currency in (("CH", "CHF"), ("DE", "EUR"))

@@ -55,7 +55,7 @@ def look_through(value: bytes) -> Layout:
         if message.type == "record batch":
             beginning = position
             batch = _Table.described(message)
-            if batch.number(_LENGTH) > BATCH_LIMIT:
+            if not 0 <= batch.number(_LENGTH) <= BATCH_LIMIT:
                 raise DamagedError(f"{batch.number(_LENGTH)} rows; at most {BATCH_LIMIT}")
             batch.check_buffers()
         position = source.tell()
@@ -71,14 +71,17 @@ def look_through(value: bytes) -> Layout:
 def _read_beginning(beginning: bytes) -> Layout:
     """Read schema and dictionaries, which are often those of the message before."""
     schema, *dictionaries = ipc.MessageReader.open_stream(pa.BufferReader(beginning))
+    _check_size(schema)
     if len(dictionaries) > _DICTIONARIES_LIMIT:
         raise DamagedError(f"{len(dictionaries)} dictionaries; a transaction has fewer columns")
     for message in dictionaries:
+        if message.type != "dictionary":
+            raise DamagedError(f"a {message.type} before the record batch")
         dictionary = _Table.described(message)
         if dictionary.truth(_IS_DELTA):
             raise DamagedError("a dictionary in pieces (delta); send it whole")
         dictionary.child(_DATA).check_buffers()
-    columns = ipc.read_schema(schema)
+    columns = ipc.open_stream(beginning).schema  # which minds the type of the message; `ipc.read_schema` does not
     problem = problem_of(columns)
     if problem:
         raise DamagedError(problem)
@@ -88,6 +91,11 @@ def _read_beginning(beginning: bytes) -> Layout:
         if name in FIELDS and not pa.types.is_null(columns.field(at).type)
     ]
     return Layout(tuple(name for name, _ in places), tuple(at for _, at in places))
+
+
+def _check_size(message: ipc.Message) -> None:
+    if message.metadata.size > _DESCRIPTION_LIMIT:
+        raise DamagedError(f"a {message.type} described in {message.metadata.size} bytes; at most {_DESCRIPTION_LIMIT}")
 
 
 def problem_of(schema: pa.Schema) -> str:
@@ -124,8 +132,7 @@ class _Table:
     @classmethod
     def described(cls, message: ipc.Message) -> "_Table":
         """Return what describes the content of a message."""
-        if message.metadata.size > _DESCRIPTION_LIMIT:
-            raise DamagedError("describes more columns than a transaction has")
+        _check_size(message)
         data = message.metadata.to_pybytes()
         return cls(data, struct.unpack_from("<I", data)[0]).child(_HEADER)
 

@@ -138,16 +138,16 @@ class ColumnFold:
     def _late(self, buckets: "_Buckets", moving: Integers, before_ms: int, refused: _Rejects) -> Mask | None:
         """Return which rows are late, None if none is; those beyond the revision horizon are refused.
 
-        A row is judged by the newest time before it. `moving` are the times that move it; what is late never does.
+        A row is judged by the newest time before it, or up to it: no row is late by its own time. `moving` are the
+        times that move the newest; what is late never does.
         """
         lateness_ms = self._parameters.lateness_seconds * 1000
         starts = np.arange(0, len(moving), _STRETCH)
         reached = np.maximum(np.maximum.accumulate(np.maximum.reduceat(moving, starts)), before_ms)
         if (np.minimum.reduceat(buckets.numbers, starts) >= buckets.ended(reached - lateness_ms)).all():
-            return None  # none is late by the newest time of its whole stretch, so none is by the newest before it
-        newest = np.empty_like(moving)
-        newest[0], newest[1:] = before_ms, moving[:-1]
-        np.maximum.accumulate(newest, out=newest)
+            return None  # none is late by the newest time up to the end of its stretch
+        newest = np.maximum.accumulate(moving)
+        np.maximum(newest, before_ms, out=newest)
         late: Mask = buckets.numbers < buckets.ended(newest - lateness_ms)
         rows = np.flatnonzero(late)
         if not len(rows):

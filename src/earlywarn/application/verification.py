@@ -217,10 +217,13 @@ class _Comparison:
     def _outcome(self, panel: Panel, kind: str, start: int, counted: Counted, row: _Latest | None) -> str:
         if start < self._whole_from:
             return "cut off"
+        ended = self._watermark == float("inf")
+        if not ended and self._was_late_since(panel, counted):
+            return "revised later"
         if row is None and start > self._publication.last_start.get((panel.id, kind), -1):
             complete = self._watermark is not None and self._end(panel, kind, start) <= self._watermark
             return "behind" if complete else "open"
-        if self._watermark != float("inf") and self._is_pending(panel, counted, row):
+        if not ended and self._came_since(panel, counted, row):
             return "revised later"
         return "compared"
 
@@ -229,20 +232,25 @@ class _Comparison:
             panel.calendar.day_bounds(panel.calendar.day_of(start))[1] if kind == "day" else start + self._base_seconds
         )
 
-    def _is_pending(self, panel: Panel, counted: Counted, row: _Latest | None) -> bool:
-        """Return whether records may have come since late ones were last published, which is when a day closes.
+    def _was_late_since(self, panel: Panel, counted: Counted) -> bool:
+        """Return whether late records may have come since a day was last closed, which is when they are published.
 
-        A record that was late behind M was folded while the watermark was at most M - lateness: a day closed since
-        then if its end lies beyond. One of a partition that the watermark had left behind as idle needs no such M;
-        that it came after the publication tells its time of arrival.
+        One that was late behind M was folded while the watermark was at most M - lateness: a day was closed since
+        then if its end lies beyond.
         """
+        if counted.late_behind_ms is None:
+            return False
         last_day = self._publication.last_start.get((panel.id, "day"))
         closed_ms = 0 if last_day is None else self._end(panel, "day", last_day) * 1000
-        if counted.late_behind_ms is not None and counted.late_behind_ms - self._lateness_ms >= closed_ms:
-            return True
-        return counted.appended_ms > max(
-            self._publication.day_closed_ms.get(panel.id, 0), row.published_ms if row else 0
-        )
+        return counted.late_behind_ms - self._lateness_ms >= closed_ms
+
+    def _came_since(self, panel: Panel, counted: Counted, row: _Latest | None) -> bool:
+        """Return whether a record came after the row and the last day were published.
+
+        It can be on time in its partition, which the watermark had left behind as idle.
+        """
+        published_ms = row.published_ms if row else 0
+        return counted.appended_ms > max(self._publication.day_closed_ms.get(panel.id, 0), published_ms)
 
     def rest(self) -> None:
         """Take what is published and was not counted at all: it must be zero."""

@@ -1,0 +1,234 @@
+"""The plain count against both folds over a random log of hours: equal at every moment, and it sees what is wrong."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.adapters.kafka.recount import unpacked
+from earlywarn.adapters.kafka.wire import encode_rows
+from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
+from earlywarn.aggregation.intake import decode, decode_one
+from earlywarn.aggregation.rows import AggregateRows
+from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.recount import Recount
+from earlywarn.application.settings import load
+from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
+from earlywarn.domain.transaction import Transaction
+
+HOUR_MS = 3_600_000
+START_MS = 1_553_900_400_000  # 2019-03-30 00:00 in Zurich: the next day has 23 hours
+PARTITIONS = 2
+RECEIVED_MS = START_MS + 40 * 24 * HOUR_MS
+STEP = 20
+Headers = list[tuple[str, bytes | None]]
+RECEIVED: Headers = [(RECEIVED_HEADER, str(RECEIVED_MS).encode())]
+SETTINGS = """
+[fold]
+block_size = 10
+lateness_seconds = 7200
+revision_horizon_days = 3
+[[panels]]
+id = "CH"
+name = "Switzerland"
+countries = ["CH"]
+classification = "swiss-mcs"
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path = tmp_path_factory.mktemp("recount") / "run.toml"
+    path.write_text(SETTINGS)
+    return compose(load(path, {}))
+
+
+def random_log(rng: Random, *, size: int = 400) -> list[bytes | None]:
+    """Return records mostly forward in time: late ones, too late ones, of the future, broken, of all kinds."""
+    log: list[bytes | None] = []
+    event_ms = START_MS
+    for number in range(size):
+        event_ms += rng.randrange(HOUR_MS)
+        back_ms = rng.choice((0, 0, 0, rng.randrange(5), rng.randrange(100))) * HOUR_MS
+        record: dict[str, Any] = {
+            "id": f"r{number}",
+            "ts": event_ms - back_ms,
+            "amount_minor": rng.randint(-3, 500),
+            "currency": rng.choice(("CHF", "CHF", "CHF", "EUR")),
+            "sector": rng.choice(("Accommodation", "Food and beverage services", "Nonsense")),
+            "region": rng.choice(("CH01", "CH02", "CH02", "XX")),
+            "country": "CH",
+            "channel": "pos",
+            "kind": rng.choice(("purchase", "purchase", "purchase", "refund", "reversal")),
+            "count": rng.randint(0, 3),
+        }
+        if rng.random() < 0.02:
+            record["ts"] = RECEIVED_MS + HOUR_MS
+        log.append(rng.choice((None, b"{", b"[]")) if rng.random() < 0.03 else json.dumps(record).encode())
+    return log
+
+
+class Pipeline:
+    """Both folds without a broker, and beside them the plain count of the same records."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.recount = Recount(run, unpacked)
+        self.publication = Publication()
+        self.letters: Counter[str] = Counter()
+        self.rows: list[PublishedRow] = []
+        self.now_ms = RECEIVED_MS
+        self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
+        self._fold = run.run_fold(PARTITIONS)
+
+    def take(self, partition: int, values: Sequence[bytes | None]) -> None:
+        self.now_ms += 1000
+        for value in values:
+            self.recount.take(partition, value, RECEIVED, self.now_ms)
+        block = self._blocks[partition]
+        offsets = range(block.position, block.position + len(values))
+        sealed, rejected = block.add(offsets, decode(values), RECEIVED_MS)
+        self.letters.update(each.reject.reason.value for each in rejected)
+        self._publish([*sealed, block.flush()])
+
+    def end(self) -> None:
+        for partition, block in enumerate(self._blocks):
+            self.recount.take(partition, None, [(CONTROL_HEADER, END)], self.now_ms)
+            self._publish(block.end(block.position))
+
+    def _publish(self, partials: Sequence[Any]) -> None:
+        self.now_ms += 1
+        for partial in partials:
+            for output in self._fold.apply(partial) if partial is not None else ():
+                for _, value in encode_rows(output) if isinstance(output, AggregateRows) else ():
+                    self.rows.append(msgspec.json.decode(value, type=PublishedRow))
+                    self.publication.add(self.rows[-1], self.now_ms)
+
+    def verified(self, **changes: Any) -> Verification:
+        given = {"recount": self.recount, "publication": self.publication, "letters": self.letters} | changes
+        return verify(self.run, **given, partitions=PARTITIONS)
+
+
+def played(run: Run, seed: int) -> Iterator[Pipeline]:
+    """Yield a pipeline after every step, and at its end."""
+    rng = Random(seed)
+    logs = [random_log(rng) for _ in range(PARTITIONS)]
+    pipeline = Pipeline(run)
+    taken = [0] * PARTITIONS
+    while any(at < len(log) for at, log in zip(taken, logs, strict=True)):
+        partition = rng.randrange(PARTITIONS)
+        pipeline.take(partition, logs[partition][taken[partition] : taken[partition] + STEP])
+        taken[partition] += STEP
+        yield pipeline
+    pipeline.end()
+    yield pipeline
+
+
+@pytest.fixture(scope="module")
+def ended(run: Run) -> Pipeline:
+    *_, pipeline = played(run, 1)
+    return pipeline
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_count_and_folds_agree_at_every_moment(run: Run, seed: int) -> None:
+    seen: Counter[str] = Counter()
+    for pipeline in played(run, seed):
+        outcome = pipeline.verified()
+        assert outcome.equal, outcome
+        for name in ("compared", "still_open", "revised_later"):
+            seen[name] += bool(getattr(outcome, name))
+    assert (outcome.still_open, outcome.revised_later, outcome.cut_off) == (0, 0, 0)
+    assert {"too_late", "time_in_future", "currency_no_rate", "region_unknown", "null_value"} <= pipeline.letters.keys()
+    assert all(seen[name] > 5 for name in ("compared", "still_open", "revised_later")), seen
+    assert outcome.transactions == pipeline.recount.records - PARTITIONS - pipeline.letters.total()
+
+
+def test_every_changed_row_is_found(ended: Pipeline) -> None:
+    latest = {(row.series_id, row.bucket, row.start): row for row in ended.rows}
+    for row in Random(2).sample(sorted(latest.values(), key=lambda row: (row.start, row.series_id)), 20):
+        for name in ("transactions", "amount_minor"):
+            changed = msgspec.structs.replace(row, **{name: getattr(row, name) + 1})
+            outcome = ended.verified(
+                publication=publication_of([changed if each is row else each for each in ended.rows])
+            )
+            assert [(each.series_id, each.bucket, each.start) for each in outcome.differences] == [
+                (row.series_id, row.bucket, row.start)
+            ]
+            assert not outcome.equal
+
+
+def test_a_row_that_stands_there_twice_or_not_at_all(ended: Pipeline) -> None:
+    row = next(each for each in ended.rows if each.transactions)
+    twice = ended.verified(publication=publication_of([*ended.rows, ended.rows[-1]]))
+    assert (twice.found, "published twice" in str(twice.differences[0])) == (1, True)
+    place = (row.series_id, row.bucket, row.start)
+    without = [each for each in ended.rows if (each.series_id, each.bucket, each.start) != place]
+    missing = ended.verified(publication=publication_of(without))
+    assert (missing.found, "published no row" in str(missing.differences[0])) == (1, True)
+
+
+def test_letters_that_are_missing(ended: Pipeline) -> None:
+    outcome = ended.verified(letters=ended.letters - Counter({"too_late": 1}))
+    [difference] = outcome.differences
+    assert (difference.series_id, difference.bucket) == ("dead letters", "too_late")
+
+
+def test_workers_that_are_behind(ended: Pipeline) -> None:
+    half = ended.verified(publication=publication_of(ended.rows[: len(ended.rows) // 2]))
+    assert half.behind
+    assert not half.equal
+    nothing = ended.verified(publication=Publication())
+    assert (nothing.compared, nothing.found) == (0, 0)
+    assert nothing.behind > half.behind
+
+
+def test_what_begins_before_the_log_is_left_out(ended: Pipeline) -> None:
+    """As after retention: of the buckets before `whole_from` no number counts."""
+    middle = START_MS // 1000 + 5 * 24 * 3600
+    changed = [
+        msgspec.structs.replace(row, transactions=row.transactions + 1) if row.start < "2019-04-03" else row
+        for row in ended.rows
+    ]
+    outcome = ended.verified(publication=publication_of(changed), whole_from=middle)
+    assert outcome.equal
+    assert outcome.cut_off
+    assert 0 < outcome.compared < ended.verified().compared
+
+
+def test_batched_records_count_as_single_ones(run: Run) -> None:
+    """Arrow batches, one of them damaged, with rows that are rejected."""
+    outcomes = [each for each in decode(random_log(Random(3))) if isinstance(each, Transaction)]
+    single, batched = Recount(run, unpacked), Recount(run, unpacked)
+    header: Headers = [*RECEIVED, (CONTENT_TYPE_HEADER, ARROW_STREAM)]
+    for start in range(0, len(outcomes), 50):
+        some = outcomes[start : start + 50]
+        for each in some:
+            single.take(0, msgspec.json.encode(each), RECEIVED, RECEIVED_MS)
+        batched.take(0, arrow_batch.encode(some), header, RECEIVED_MS)
+    assert {at: (each.transactions, each.amount_minor) for at, each in single.buckets.items()} == {
+        at: (each.transactions, each.amount_minor) for at, each in batched.buckets.items()
+    }
+    assert single.accepted == batched.accepted > 100
+    batched.take(0, b"ARROW1", header, RECEIVED_MS)
+    assert batched.rejected == single.rejected + Counter({"not_arrow": 1})
+
+
+def test_a_header_that_is_no_number_leaves_the_time_of_the_log(run: Run) -> None:
+    recount = Recount(run, unpacked)
+    value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
+    recount.take(0, value, [(RECEIVED_HEADER, b"noon")], START_MS - 24 * HOUR_MS)
+    assert recount.rejected == {"time_in_future": 1}
+
+
+def publication_of(rows: Sequence[PublishedRow]) -> Publication:
+    publication = Publication()
+    for row in rows:
+        publication.add(row, RECEIVED_MS)
+    return publication

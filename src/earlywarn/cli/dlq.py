@@ -13,14 +13,12 @@ import typer
 from rich.table import Table
 
 from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters, read_marks
-from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
-from earlywarn.application.compose import compose
 from earlywarn.application.mending import parse_mend
 from earlywarn.application.settings import Settings
 from earlywarn.cli.mended_letters import MendedLetters, Unmendable, read_edits
-from earlywarn.cli.run_settings import Config, RunId, run_settings
+from earlywarn.cli.run_settings import Config, RunId, run_settings, running
 from earlywarn.cli.stages import stages
 from earlywarn.cli.terminal import print_table, remark, result_console, results
 from earlywarn.domain.reject import RejectReason
@@ -129,9 +127,8 @@ def replay_letters(
     """
     if not (mend or edit):
         raise typer.BadParameter("a record is rejected again as it is; mend it", param_hint="--mend, --edit")
-    run = compose(run_settings(config, run_id))
+    run = running(config, run_id)
     settings = run.settings
-    check_manifest(run)
     topics = RunTopics(settings.run, settings.topics.prefix)
     mends = dict(map(parse_mend, mend or []))
     edits = read_edits(edit) if edit else None

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
+from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import Settings, load
 
 Config = Annotated[
@@ -32,3 +34,20 @@ def run_settings(config: Path | None, run: str | None) -> Settings:
     logging.getLogger("kafka").addHandler(logging.NullHandler())  # its errors come as ours, one line each
     settings = load(config, os.environ)
     return settings if run is None else msgspec.structs.replace(settings, run=run)
+
+
+def running(config: Path | None, run: str | None) -> Run:
+    """Return a run as its workers have it, with the block size of its manifest (a batched replay has its own).
+
+    Raises:
+        ConfigError: a setting cannot be used, or no broker answers.
+        LogError: the run has no manifest, or the settings differ from it: one line for each difference.
+    """
+    settings = run_settings(config, run)
+    manifest = read_manifest(settings)
+    if manifest is not None:
+        fold = msgspec.structs.replace(settings.fold, block_size=manifest.block_size)
+        settings = msgspec.structs.replace(settings, fold=fold)
+    composed = compose(settings)
+    check_manifest(composed)
+    return composed

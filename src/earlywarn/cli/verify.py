@@ -6,11 +6,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.recount import verify_run
-from earlywarn.application.compose import compose
 from earlywarn.application.verification import Verification
-from earlywarn.cli.run_settings import Config, RunId, run_settings
+from earlywarn.cli.run_settings import Config, RunId, running
 from earlywarn.cli.stages import stages
 from earlywarn.cli.terminal import remark, results
 
@@ -29,8 +27,7 @@ def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> N
 
         earlywarn verify --run replay-2020 --json
     """
-    run = compose(run_settings(config, run_id))
-    check_manifest(run)
+    run = running(config, run_id)
     with stages() as tell:
         outcome = verify_run(run, tell)
     with results():

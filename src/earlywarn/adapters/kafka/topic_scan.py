@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 _log.propagate = False  # what goes wrong is raised
 _log.addHandler(logging.NullHandler())
 _RECORDS_AT_ONCE = 1_000
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.05  # a batch that does not fill waits so long
 _QUEUED_KIB = 16 << 10
 
 

@@ -1,0 +1,110 @@
+"""Mending: fields set or removed, files of mended records, and what stays rejected."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from earlywarn.adapters.kafka.dead_letters import Letter
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.mending import mended, parse_mend, refusal
+from earlywarn.application.settings import load
+from earlywarn.cli.mended_letters import MendedLetters, read_edits
+from earlywarn.errors import InputError
+
+PANEL = '[[panels]]\nid = "CH"\nname = "Switzerland"\ncountries = ["CH"]\nclassification = "swiss-mcs"\n'
+RECORD = {
+    "id": "m", "ts": 1551702896000, "amount_minor": 700, "currency": "CHF", "sector": "Accommodation",
+    "region": "XX", "country": "CH",
+}  # fmt: skip
+VALUE = json.dumps(RECORD).encode()
+RECEIVED_MS = 1551702999000
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path = tmp_path_factory.mktemp("mending") / "run.toml"
+    path.write_text(PANEL)
+    return compose(load(path, {}))
+
+
+def letter(value: bytes | None, reason: str = "region_unknown", offset: int = 1) -> Letter:
+    return Letter(0, offset, 0, reason, "region", "", RECEIVED_MS, value, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("mcc=5411", ("mcc", "5411")),
+        ("amount_minor=-5", ("amount_minor", -5)),
+        ("ts=2020-03-01T12:00:00+01:00", ("ts", "2020-03-01T12:00:00+01:00")),
+        ("card=", ("card", None)),
+        ("merchant=a=b", ("merchant", "a=b")),
+    ],
+)
+def test_a_mend_is_field_and_value(text: str, field: tuple[str, object]) -> None:
+    assert parse_mend(text) == field
+
+
+@pytest.mark.parametrize("text", ["region", "nonsense=1", "=1"])
+def test_a_mend_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="the form is FIELD=VALUE"):
+        parse_mend(text)
+
+
+def test_mends_set_and_remove_fields() -> None:
+    value = mended(VALUE, {"region": "CH04", "sector": None})
+    assert value is not None
+    assert json.loads(value) == {name: each for name, each in RECORD.items() if name != "sector"} | {"region": "CH04"}
+
+
+@pytest.mark.parametrize("value", [None, b"", b"[1]", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_stays_as_it_is(value: bytes | None) -> None:
+    assert mended(value, {"region": "CH04"}) == value
+
+
+def test_the_panel_is_asked(run: Run) -> None:
+    assert refusal(run, mended(VALUE, {"region": "CH04"}), RECEIVED_MS) is None
+    for mends, reason in (
+        ({}, "region_unknown"),
+        ({"region": "CH04", "ts": RECEIVED_MS + 10**9}, "time_in_future"),
+        ({"region": "CH04", "amount_minor": -1}, "amount_out_of_range"),
+        ({"region": "CH04", "currency": "EUR"}, "currency_no_rate"),
+    ):
+        found = refusal(run, mended(VALUE, mends), RECEIVED_MS)
+        assert found is not None
+        assert found.reason.value == reason
+
+
+def test_what_was_too_late_stays_so_with_its_time(run: Run) -> None:
+    late = [letter(VALUE, "too_late", 1), letter(VALUE, "too_late", 2)]
+    good = json.dumps(RECORD | {"region": "CH04"}).encode()
+    later = json.dumps(RECORD | {"region": "CH04", "ts": RECEIVED_MS}).encode()
+    letters = MendedLetters(run, late, {}, {"0/1/0": good, "0/2/0": later})
+    assert [(each.key, value) for each, value in letters] == [("0/2/0", later)]
+    assert [(each.key, each.reason) for each in letters.unmendable] == [("0/1/0", "too_late")]
+    assert (letters.refused, letters.seen) == (1, {"0/1/0", "0/2/0"})
+
+
+def test_edits_are_texts_objects_or_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "edit.jsonl"
+    lines = [
+        {"key": "0/1/0", "value": "text", "reason": "not_json"},
+        {"key": "0/2/0", "value": {"id": "x"}},
+        {"key": "0/3/0", "value_base64": b64encode(b"\xff").decode()},
+        {"key": "0/4/0", "value": None},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    assert read_edits(path) == {"0/1/0": b"text", "0/2/0": b'{"id":"x"}', "0/3/0": b"\xff", "0/4/0": None}
+
+
+def test_every_bad_line_of_edits_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "edit.jsonl"
+    path.write_text(
+        '{"key":"0/1/0","value":"a"}\nnonsense\n{"key":"0/2/0"}\n{"key":"0/3/0","value":7}\n'
+        '{"key":"0/1/0","value":"b"}\n{"key":"0/4/0","value_base64":"?"}\n'
+    )
+    with pytest.raises(InputError) as raised:
+        read_edits(path)
+    assert [line.split(":")[1] for line in str(raised.value).split("\n")] == ["2", "3", "4", "5", "6"]

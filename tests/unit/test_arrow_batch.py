@@ -1,6 +1,7 @@
 """Arrow messages: what is written is read back, rows are judged as JSON records, and nothing damaged gets through."""
 
 import struct
+import tracemalloc
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -338,6 +339,26 @@ def test_more_rows_than_the_limit_are_refused_before_they_are_read() -> None:
     with pytest.raises(InputError, match="write at most"):
         encode_table(pa.table(columns))
     assert len(read(encode_table(pa.table(columns).slice(1))).columns.rejects) == BATCH_LIMIT
+
+
+def test_a_long_text_in_a_dictionary_does_not_multiply() -> None:
+    """One text of 300 kB stands in 3,000 rows: as JSON that would be a gigabyte."""
+    columns = {name: pa.concat_arrays([array] * 3_000) for name, array in arrays(GOOD).items()}
+    columns["region"] = pa.DictionaryArray.from_arrays(pa.array([0] * 3_000), pa.array(["é" * 150_000]))
+    value = message(columns)
+    tracemalloc.start()
+    batch = read(value)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20_000_000
+    assert [batch.columns.rejects[row].reason for row in range(3_000)] == [R.TEXT_TOO_LONG] * 3_000
+    [record] = batch.records([7])
+    assert msgspec.json.decode(record) == GOOD | {"region": "é" * 257}
+
+
+def test_dictionaries_have_a_limit() -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array([""] * (BATCH_LIMIT + 1)))
+    assert "at most 100000" in refused(message(arrays(GOOD) | {"merchant": texts})).detail
 
 
 def test_descriptions_have_a_limit() -> None:

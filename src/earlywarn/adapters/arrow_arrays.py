@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from earlywarn.adapters.arrow_message import DamagedError
-from earlywarn.aggregation.columns import Codes, Integers
+from earlywarn.aggregation.columns import BATCH_LIMIT, Codes, Integers
 
 Mask = npt.NDArray[np.bool_]
 
@@ -42,7 +42,9 @@ def dictionary_and_codes(array: pa.Array) -> tuple[pa.Array, Codes]:
         array.validate(full=True)
         array = array.dictionary_encode()
     indices, dictionary = array.indices, array.dictionary
-    dictionary.validate(full=True)
+    dictionary.validate(full=True)  # before anything else: its very length may be negative
+    if len(dictionary) > BATCH_LIMIT:
+        raise DamagedError(f"a dictionary of {len(dictionary)} texts; at most {BATCH_LIMIT}")
     if indices.null_count:
         array.validate(full=True)
         indices = indices.cast(pa.int64(), safe=False).fill_null(len(dictionary))
@@ -73,4 +75,5 @@ def lengths(array: pa.Array) -> npt.NDArray[Any]:
     ascending = bool((offsets[1:] >= offsets[:-1]).all())
     if not ascending or (data is not None and np.frombuffer(data, np.uint8).max(initial=0) > 0x7F):
         array.validate(full=True)
-    return offsets[1:] - offsets[:-1]
+    found: npt.NDArray[Any] = offsets[1:] - offsets[:-1]
+    return found

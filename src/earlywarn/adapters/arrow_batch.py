@@ -9,7 +9,7 @@ what a look at the columns does not clear is judged by the intake of JSON itself
 another schema is one reject.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -23,7 +23,7 @@ from pyarrow import compute, ipc
 from earlywarn.adapters.arrow_arrays import Mask, dictionary_and_codes, lengths, nulls, numbers
 from earlywarn.adapters.arrow_message import FIELDS, NUMBERS, REQUIRED, UNREADABLE, look_through, problem_of
 from earlywarn.aggregation.columns import BATCH_LIMIT, Coded, Integers, TransactionColumns
-from earlywarn.aggregation.intake import decode as decode_json
+from earlywarn.aggregation.intake import decode_one
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
 from earlywarn.domain.reject import Reject, RejectReason
@@ -51,6 +51,7 @@ _LISTED: dict[str, Callable[[str], bool]] = {
     "mcc": is_mcc,
 }
 _DETAIL_LENGTH = 160
+_JSON_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,11 @@ class ArrowBatch:
     _arrays: dict[str, pa.Array]
 
     def records(self, rows: Sequence[int]) -> list[bytes]:
-        """Return some rows as the JSON records that they stand for, in the message's order of columns."""
-        return _as_json(self._arrays, rows)
+        """Return some rows as the JSON records that they stand for, in the message's order of columns.
+
+        A text beyond its limit, for which the row was rejected, is cut one character behind the limit.
+        """
+        return list(_as_json(self._arrays, rows))
 
 
 def encode(transactions: Sequence[Transaction]) -> bytes:
@@ -158,7 +162,7 @@ class _Reader:
         rejects: dict[int, Reject] = {}
         if self._doubtful:
             rows = sorted(set(self._doubtful))
-            outcomes = zip(rows, decode_json(_as_json(self._arrays, rows)), strict=True)
+            outcomes = zip(rows, map(decode_one, _as_json(self._arrays, rows)), strict=True)
             rejects = {row: outcome for row, outcome in outcomes if isinstance(outcome, Reject)}
         return ArrowBatch(TransactionColumns(**columns, rejects=rejects), self._arrays)
 
@@ -211,8 +215,27 @@ def _is_short(text: str) -> bool:
     return len(text) <= TEXT_LENGTH
 
 
-def _as_json(arrays: dict[str, pa.Array], rows: Sequence[int]) -> list[bytes]:
-    """Return rows as JSON records; a null is a field that is not there."""
-    batch = pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays))
-    found = batch.take(pa.array(rows, pa.int64())).to_pylist()
-    return [msgspec.json.encode({name: value for name, value in row.items() if value is not None}) for row in found]
+def _as_json(arrays: dict[str, pa.Array], rows: Sequence[int]) -> Iterator[bytes]:
+    """Yield rows as JSON records; a null is a field that is not there.
+
+    A dictionary can give one long text to every row, so texts are cut one character behind the limit, where they
+    are as wrong as before, and rows are written a few at a time.
+    """
+    bounded = {
+        name: _shortened(array) if pa.types.is_dictionary(array.type) else array for name, array in arrays.items()
+    }
+    for start in range(0, len(rows), _JSON_ROWS):
+        places = pa.array(rows[start : start + _JSON_ROWS], pa.int64())
+        taken = {name: array.take(places) for name, array in bounded.items()}
+        texts = [
+            each.dictionary_decode() if pa.types.is_dictionary(each.type) else _shortened(each)
+            for each in taken.values()
+        ]
+        for row in pa.table(texts, names=list(taken)).to_pylist():
+            yield msgspec.json.encode({name: value for name, value in row.items() if value is not None})
+
+
+def _shortened(array: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, _shortened(array.dictionary))
+    return array if pa.types.is_integer(array.type) else compute.utf8_slice_codeunits(array, 0, TEXT_LENGTH + 1)

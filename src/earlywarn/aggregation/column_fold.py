@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.refusals import in_future, negative_purchase, too_late, without_rate
-from earlywarn.aggregation.route import Route, Router
+from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
 
 _NEVER = -(1 << 60)
@@ -29,6 +29,10 @@ _SUMS = 1 << 14  # so many sums are kept side by side whether or not they occur
 _STRETCH = 256  # rows
 _RATES_KEPT = 1 << 12
 _SCALE = 10**100  # a rate is a decimal fraction: converting so many minor units shows all of its digits
+
+_IS_PLAIN, _COUNT_SIGN, _AMOUNT_SIGN, _EXCHANGE, _CELL, _ROUTE = map(
+    attrgetter, ("plain", "count_sign", "amount_sign", "exchange", "cell", "route")
+)
 
 _Amounts = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 _Rejects = dict[int, Reject]
@@ -72,7 +76,7 @@ class ColumnFold:
     def _in_time(self, columns: TransactionColumns, routed: Routed, received_ms: int) -> tuple["_Rows", _Rejects]:
         """Return the rows that are well formed and not in the future, and why the others are not accepted."""
         rejects = dict(columns.rejects)
-        rows = _Rows(None, columns.ts, columns.amount_minor, columns.count, routed.routes)
+        rows = _Rows(None, columns.ts, columns.amount_minor, columns.count, routed.courses)
         if rejects:
             sound = np.ones(len(rows.ts), bool)
             sound[list(rejects)] = False
@@ -87,34 +91,37 @@ class ColumnFold:
 
     def _examine(self, rows: "_Rows", routed: Routed) -> _Rejects:
         """Give counts and amounts their sign and the panel's currency; return why some rows are refused."""
-        routes, size = rows.routes.values, len(rows.ts)
-        if rows.amounts.min() >= 0 and all(isinstance(route, Route) and route.plain for route in routes):
+        courses, size = rows.courses.values, len(rows.ts)
+        if rows.amounts.min() >= 0 and all(map(_IS_PLAIN, courses)):
             return {}
         refused: _Rejects = {}
-        unroutable = rows.routes.flagged([isinstance(route, Reject) for route in routes], size)
-        for row in np.flatnonzero(unroutable).tolist():
+        amount_signs = rows.courses.spread(list(map(_AMOUNT_SIGN, courses)), size)
+        for row in np.flatnonzero(amount_signs == 0).tolist():
             refused[row] = self._routes.reason(routed, rows.place(row))
-        purchase = rows.routes.flagged([_sign(route, "amount_sign") > 0 for route in routes], size)
-        for row in np.flatnonzero(purchase & (rows.amounts < 0)).tolist():
+        for row in np.flatnonzero((rows.amounts < 0) & (amount_signs > 0)).tolist():
             refused[row] = negative_purchase(int(rows.amounts[row]))
         rows.amounts = np.abs(rows.amounts)
-        foreign = np.flatnonzero(rows.routes.flagged(list(map(_is_foreign, routes)), size))
-        if len(foreign):
-            self._convert(rows, foreign, refused)
-        rows.amounts = rows.amounts * rows.routes.spread([_sign(route, "amount_sign") for route in routes], size)
-        signs = rows.routes.spread([_sign(route, "count_sign") for route in routes], size)
-        rows.counts = signs if rows.counts is None else rows.counts * signs
+        exchanges = list(map(_EXCHANGE, courses))
+        if exchanges.count(None) < len(exchanges):
+            self._convert(rows, Coded(exchanges, rows.courses.codes), refused)
+        count_signs = rows.courses.spread(list(map(_COUNT_SIGN, courses)), size)
+        rows.amounts = rows.amounts * amount_signs
+        rows.counts = count_signs if rows.counts is None else rows.counts * count_signs
+        rows.courses = rows.courses.merged(_CELL)  # whatever the kind and the currency
         return refused
 
-    def _convert(self, rows: "_Rows", foreign: npt.NDArray[np.intp], refused: _Rejects) -> None:
+    def _convert(self, rows: "_Rows", exchanges: Coded, refused: _Rejects) -> None:
         """Convert the amounts of some rows into their panels' currencies, by the rate of each one's day."""
+        foreign = np.flatnonzero(exchanges.flagged([each is not None for each in exchanges.values], len(rows.ts)))
+        if not len(foreign):
+            return
         days = EPOCH_ORDINAL + rows.ts[foreign] // DAY_MS
         first, size = int(days.min()), len(foreign)
         every_day = range(first, int(days.max()) + 1)
-        dated = joint(rows.routes.take(foreign).merged(_exchange), Coded(every_day, days - first))
-        rates = [self._rate(_exchange(route), day) for route, day in dated.values]
+        dated = joint(exchanges.take(foreign).merged(_itself), Coded(every_day, days - first))
+        rates = [self._rate(*each) for each in dated.values]
         for row in foreign[dated.flagged([rate is None for rate in rates], size)].tolist():
-            refused.setdefault(row, without_rate(rows.routes.at(row)))
+            refused.setdefault(row, without_rate(rows.courses.at(row).route))
         numerators = [0 if rate is None else rate.numerator for rate in rates]
         denominators = [1 if rate is None else rate.denominator for rate in rates]
         amounts = rows.amounts[foreign]
@@ -128,7 +135,7 @@ class ColumnFold:
         rows.amounts[foreign] = whole
 
     def _find_rate(self, exchange: tuple[str, str] | None, day_ordinal: int) -> Fraction | None:
-        """Return minor units of a panel's currency for one of another; None if no rate holds, or there is no route."""
+        """Return minor units of a panel's currency for one of another; None if no rate holds, or none is needed."""
         if exchange is None:
             return None
         panel, currency = exchange
@@ -170,13 +177,13 @@ class _Rows:
     ts: Integers
     amounts: _Amounts
     counts: Integers | None
-    routes: Coded
+    courses: Coded
 
     def keep(self, mask: Mask) -> "_Rows":
         rows = np.flatnonzero(mask)
         counts = None if self.counts is None else self.counts[rows]
         numbers = rows if self.numbers is None else self.numbers[rows]
-        return _Rows(numbers, self.ts[rows], self.amounts[rows], counts, self.routes.take(rows))
+        return _Rows(numbers, self.ts[rows], self.amounts[rows], counts, self.courses.take(rows))
 
     def place(self, row: int) -> int:
         return row if self.numbers is None else int(self.numbers[row])
@@ -208,10 +215,10 @@ class _Buckets:
 
 def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> None:
     """Add rows up by lateness, base bucket and route."""
-    width = len(rows.routes.values)
+    width = len(rows.courses.values)
     keys: Codes = buckets.numbers * width
-    if rows.routes.codes is not None:
-        keys += rows.routes.codes
+    if rows.courses.codes is not None:
+        keys += rows.courses.codes
     size = buckets.span * width
     if late is not None:
         keys += late * np.int64(size)
@@ -229,9 +236,10 @@ def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> 
     if used is None:
         used = np.flatnonzero(occupied)
         transactions, amounts = transactions[used], amounts[used]
-    places, routes = np.divmod(used, width)
+    places, chosen = np.divmod(used, width)
+    routes = list(map(_ROUTE, rows.courses.values))
     added = map(list, zip(transactions.tolist(), amounts.tolist(), strict=True))
-    entries = list(zip(map(rows.routes.values.__getitem__, routes.tolist()), added, strict=True))
+    entries = list(zip(map(routes.__getitem__, chosen.tolist()), added, strict=True))
     for start, stop in pairwise([0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(used)]):
         is_late, number = divmod(int(places[start]), buckets.span)
         sums.add((buckets.first + number) * buckets.seconds, entries[start:stop], late=bool(is_late))
@@ -245,15 +253,5 @@ def _fits(amounts: _Amounts) -> bool:
     return largest * len(amounts) < _SAFE or float(np.abs(amounts).sum(dtype=np.float64)) < _SAFE
 
 
-def _sign(route: Any, name: str) -> int:  # noqa: ANN401
-    sign: int = getattr(route, name, 0)
-    return sign
-
-
-def _is_foreign(route: Any) -> bool:  # noqa: ANN401
-    return isinstance(route, Route) and route.currency != route.panel.currency
-
-
-def _exchange(route: Any) -> tuple[str, str] | None:  # noqa: ANN401
-    """Return whose rates convert what currency."""
-    return (route.panel.id, route.currency) if isinstance(route, Route) else None
+def _itself(value: object) -> object:
+    return value

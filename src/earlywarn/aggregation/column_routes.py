@@ -18,6 +18,20 @@ _KEPT = 1 << 14  # results kept of each kind; the least recently used are worked
 _Texts = tuple[str | None, ...]
 
 
+class Course(NamedTuple):
+    """A route, or why there is none, with what the fold asks of it so often that it is laid out here.
+
+    `exchange` is whose rates convert what currency, `cell` what sums are added to; both None where there is nothing.
+    """
+
+    route: Route | Reject
+    plain: bool
+    count_sign: int
+    amount_sign: int
+    exchange: tuple[str, str] | None
+    cell: tuple[tuple[str, str, str], str | None] | None
+
+
 class ColumnRoutes:
     """Resolves the routes of columns, and remembers them from record to record."""
 
@@ -25,10 +39,10 @@ class ColumnRoutes:
         self._router = router
         self._place_label = lru_cache(_KEPT)(self._find_place_label)
         self._goods_label = lru_cache(_KEPT)(self._find_goods_label)
-        self._resolve = lru_cache(_KEPT)(self._find_route)
+        self._course = lru_cache(_KEPT)(self._find_course)
 
     def of(self, columns: TransactionColumns) -> "Routed":
-        """Return each row's route, or why it has none."""
+        """Return each row's course."""
         attributes = _Attributes(
             joint(columns.region, columns.country, columns.channel),
             joint(columns.mcc, columns.sector, _merchants(columns)),
@@ -39,11 +53,11 @@ class ColumnRoutes:
         joined = joint(
             attributes.place.merged(self._place_label), attributes.goods.merged(self._goods_label), *attributes[2:]
         )
-        return Routed(Coded([self._resolve(*each) for each in joined.values], joined.codes), attributes)
+        return Routed(Coded([self._course(*each) for each in joined.values], joined.codes), attributes)
 
     def reason(self, routed: "Routed", row: int) -> Reject:
         """Return why a row has no route. It quotes the row's own attributes, so no other row can answer."""
-        reject = self._resolve(*(column.at(row) for column in routed.attributes))
+        reject = self._course(*(column.at(row) for column in routed.attributes)).route
         if isinstance(reject, Route):
             raise TypeError(f"row {row} has a route to {reject.target}, and what stands for it has none")
         return reject
@@ -59,16 +73,24 @@ class ColumnRoutes:
         mcc, sector, merchant = (text or None for text in goods)
         return tuple(panel.classification.class_of(mcc, sector, merchant) for panel in self._router.panels)
 
-    def _find_route(
-        self, place: _Texts, goods: _Texts, kind: Kind, currency: str, source: str | None
-    ) -> Route | Reject:
+    def _find_course(self, place: _Texts, goods: _Texts, kind: Kind, currency: str, source: str | None) -> Course:
         region, country, channel = place
         mcc, sector, merchant = goods
         transaction = Transaction(
             id="", ts=0, amount_minor=0, currency=currency, mcc=mcc, region=region, country=country,
             channel=channel, source=source, sector=sector, merchant=merchant, kind=kind,  # type: ignore[arg-type]
         )  # fmt: skip
-        return self._router.resolve(transaction)
+        route = self._router.resolve(transaction)
+        if isinstance(route, Reject):
+            return Course(route, plain=False, count_sign=0, amount_sign=0, exchange=None, cell=None)
+        return Course(
+            route,
+            route.plain,
+            route.count_sign,
+            route.amount_sign,
+            None if route.currency == route.panel.currency else (route.panel.id, route.currency),
+            (route.target, route.source),
+        )
 
 
 class _Attributes(NamedTuple):
@@ -82,9 +104,9 @@ class _Attributes(NamedTuple):
 
 
 class Routed(NamedTuple):
-    """The routes of a record's rows, and the attributes that they come from."""
+    """The courses of a record's rows, and the attributes that they come from."""
 
-    routes: Coded
+    courses: Coded
     attributes: _Attributes
 
 

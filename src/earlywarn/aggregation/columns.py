@@ -62,16 +62,15 @@ class Coded(NamedTuple):
 
     def merged(self, label_of: Callable[[Any], object]) -> "Coded":
         """Return the column with values of equal label made one: the first of them stands for all."""
-        labels: dict[object, int] = {}
-        values: list[Any] = []
-        places = []
-        for value in self.values:
-            place = labels.setdefault(label_of(value), len(values))
-            if place == len(values):
-                values.append(value)
-            places.append(place)
-        if self.codes is None or len(values) == len(self.values):
+        if self.codes is None:
             return self
+        labels = list(map(label_of, self.values))
+        numbers: dict[object, int] = {}
+        places = [numbers.setdefault(label, len(numbers)) for label in labels]
+        if len(numbers) == len(labels):
+            return self
+        stands_for = dict(zip(reversed(labels), reversed(self.values), strict=True))
+        values = [stands_for[label] for label in numbers]
         if len(values) == 1:
             return Coded(values)
         return Coded(values, np.array(places, np.min_scalar_type(-len(values) - 1)).take(self.codes))
@@ -113,29 +112,30 @@ def joint(*columns: Coded) -> Coded:
     Coded(values=[('a', 'x'), ('b', 'x')], codes=array([0, 1, 1]))
     """
     size = math.prod(len(column.values) for column in columns)
+    codes: Codes | None = None
     if size <= _FEW:
-        keys: Codes | None = None
         for column in columns:
             if column.codes is not None:
-                keys = column.codes if keys is None else _pair(keys, column.codes, len(column.values), size)
-        return Coded(list(product(*(column.values for column in columns))), keys)
+                codes = column.codes if codes is None else _pair(codes, column.codes, len(column.values), size)
+        return Coded(list(product(*(column.values for column in columns))), codes)
     values: list[tuple[Any, ...]] = [()]
-    codes: Codes | None = None
     for column in columns:
         width = len(column.values)
         used: Sequence[int] = range(len(values) * width)
-        if codes is None or column.codes is None:
-            codes = column.codes if codes is None else codes
-        else:
-            occurring, codes = compact(_pair(codes, column.codes, width, len(used)), len(used))
-            used = occurring.tolist()
+        if column.codes is not None:
+            keys = column.codes if codes is None else _pair(codes, column.codes, width, len(used))
+            if codes is None and width <= len(keys):
+                codes = keys
+            else:
+                occurring, codes = compact(keys, len(used))
+                used = occurring.tolist()
         values = [(*values[key // width], column.values[key % width]) for key in used]
     return Coded(values, codes)
 
 
 def _pair(codes: Codes, others: Codes, width: int, size: int) -> Codes:
     """Return codes of pairs, in as few bytes as they need: short columns stay in the cache."""
-    pairs: Codes = codes.astype(np.min_scalar_type(-size - 1))
+    pairs: Codes = codes.astype(np.min_scalar_type(-max(size, width) - 1))
     pairs *= width
     pairs += others.astype(pairs.dtype, copy=False)
     return pairs

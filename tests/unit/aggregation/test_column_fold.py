@@ -392,6 +392,11 @@ def test_combinations_are_those_of_the_rows(sizes: tuple[int, ...], rows: int) -
         assert merged.at(row)[0] == parts[0].at(row)
 
 
+def test_values_that_no_row_has_are_left_out_where_they_are_many() -> None:
+    column = Coded(range(5_000), np.array([4_999, 7, 7]))
+    assert joint(column, Coded("x")).values == [(7, "x"), (4_999, "x")]
+
+
 @pytest.mark.parametrize("size", [5, 1 << 16, 1 << 40])
 def test_compact_numbers_the_keys_that_occur(size: int) -> None:
     keys = np.random.default_rng(0).integers(0, size, 500)

@@ -63,6 +63,8 @@ def test_killed_detectors(scenario: Scenario) -> None:
 
     def kill(at: int) -> None:
         if at in {4, 8}:
+            snapshots = scenario.run.folder / "snapshots"
+            wait_until(lambda: any(snapshots.rglob("*.snapshot")), 60, "a snapshot is kept")
             detectors.pop(0).kill()
             detectors.append(scenario.run.start("detector"))
 

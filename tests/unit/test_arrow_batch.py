@@ -456,6 +456,22 @@ def test_a_claimed_number_of_rows_is_checked_against_what_is_there(claim: int) -
             folded(outcome)
 
 
+@pytest.mark.parametrize("claim", [-1, 0, 2, BATCH_LIMIT, 1 << 40, -(1 << 63)])
+def test_a_claimed_length_of_a_dictionary_is_checked_too(claim: int) -> None:
+    """Its one text is described by ones; a negative length must not even be asked for."""
+    one = struct.pack("<q", 1)
+    places = [at for at in range(0, len(DICTIONARY) - 8, 4) if DICTIONARY[at : at + 8] == one]
+    assert len(places) >= 2
+    for chosen in ([at] for at in places), [places]:
+        for group in chosen:
+            damaged = bytearray(DICTIONARY)
+            for at in group:
+                damaged[at : at + 8] = struct.pack("<q", claim)
+            outcome = decode(SCHEMA + bytes(damaged) + BATCH)
+            if isinstance(outcome, ArrowBatch):
+                folded(outcome)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_damaged_message_is_refused_or_read_and_never_more(seed: int) -> None:
     """Bytes changed at random: no exception, and what is still read can be folded and shown."""

@@ -22,6 +22,7 @@ from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay
 from earlywarn.application.settings import load_settings
 from earlywarn.detection.panel_detector import PanelDetector
@@ -34,7 +35,7 @@ GOAL_US = 300.0
 def closed_days(run: Run) -> list[ClosedDay]:
     """Return the days of the 49 Swiss series as the folds close them."""
     inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
-    block, fold = run.block_fold(0, 1), run.run_fold(1)
+    block, fold = run.block_fold(0, 1), compose_fold(run, 1)
     days = []
     for batch in feeds_of(inputs, run.panels[0].panel.calendar)[0].batches():
         outcomes = [each for each in batch.outcomes if isinstance(each, Reject) or each.region != "9999"]

@@ -7,6 +7,7 @@ import pytest
 
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import PanelSettings, Settings
@@ -226,7 +227,7 @@ def test_a_record_dated_years_ahead_fills_no_years_and_is_noted(run: Run) -> Non
 
 def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> None:
     """Beyond reach a row stands in no aggregate; the fold says how many transactions that are, restored as well."""
-    fold = run.run_fold(2)
+    fold = compose_fold(run, 2)
     blocks = [run.block_fold(partition, 2) for partition in (0, 1)]
 
     def bring(partition: int, days: range, *, idle: bool = False) -> None:
@@ -258,7 +259,7 @@ def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> No
     bring(1, range(3, 8))
     assert fold.uncounted_transactions == 5
     assert fold.transactions == 300 + 8
-    restored = run.run_fold(2)
+    restored = compose_fold(run, 2)
     restored.restore(fold.snapshot())
     assert restored.uncounted_transactions == 5
     assert restored.snapshot() == fold.snapshot()

@@ -14,6 +14,7 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import Settings, load_settings
 from earlywarn.domain.reject import Reject
@@ -75,11 +76,11 @@ def test_a_restored_fold_gives_the_same_future(history: object) -> None:
     """Wherever the log is cut, a fold restored there publishes what the undisturbed one does, and stands the same."""
     run, partials = history()  # type: ignore[operator]  # one of the two above
     cuts = sorted(np.random.default_rng(3).choice(len(partials), 3, replace=False).tolist())
-    undisturbed, restored = run.run_fold(1), run.run_fold(1)
+    undisturbed, restored = compose_fold(run, 1), compose_fold(run, 1)
     for at, partial in enumerate(partials):
         if at in cuts:
             snapshot = undisturbed.snapshot()
-            restored = run.run_fold(1)
+            restored = compose_fold(run, 1)
             restored.restore(snapshot)
             assert restored.snapshot() == snapshot
         for one, other in zip(undisturbed.apply(partial), _all(restored, partial), strict=True):
@@ -98,9 +99,9 @@ def test_a_foreign_snapshot_is_refused() -> None:
     run = compose(settings)
     other = compose(msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, lateness_seconds=60)))
     with pytest.raises(SnapshotError, match="fold the log from its start"):
-        other.run_fold(1).restore(run.run_fold(1).snapshot())
+        compose_fold(other, 1).restore(compose_fold(run, 1).snapshot())
     with pytest.raises(SnapshotError):
-        run.run_fold(1).restore(b"rubbish")
+        compose_fold(run, 1).restore(b"rubbish")
 
 
 def test_the_sample_is_where_the_tests_expect_it() -> None:

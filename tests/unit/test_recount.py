@@ -17,6 +17,7 @@ from earlywarn.aggregation.intake import decode, decode_one
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -85,7 +86,7 @@ class Pipeline:
         self.rows: list[PublishedRow] = []
         self.now_ms = RECEIVED_MS
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
-        self._fold = run.run_fold(PARTITIONS)
+        self._fold = compose_fold(run, PARTITIONS)
 
     def take(self, partition: int, values: Sequence[bytes | None]) -> None:
         self.now_ms += 1000

@@ -1,27 +1,20 @@
-"""The composition root of a run without adapters: settings in, folds out. Embedded mode and services share it."""
+"""The composition root of a run without adapters: settings in, the first fold out; the second: `compose_fold`."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 import msgspec
 
 from earlywarn.aggregation.block import BlockFold
-from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.route import Router
-from earlywarn.alerting.desk import AlertDesk
-from earlywarn.alerting.letterhead import Letterhead
-from earlywarn.application.fold import RunFold
 from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint
 from earlywarn.application.settings import Settings
 from earlywarn.detection import MODEL_VERSION
-from earlywarn.detection.panel_detector import PanelDetector
-from earlywarn.domain.panel import Panel
 from earlywarn.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run ready to fold: its settings, its panels, and makers of both folds."""
+    """A run ready to fold: its settings, its panels, and the maker of the first fold."""
 
     settings: Settings
     panels: tuple[EquippedPanel, ...]
@@ -40,33 +33,6 @@ class Run:
             partitions=partitions,
             position=position,
             event_time_ms=event_time_ms,
-        )
-
-    def run_fold(self, partitions: int, panels: Container[str] | None = None) -> RunFold:
-        """Return the second fold over so many source partitions, for all panels of the run or those of `panels`."""
-        letterhead = Letterhead(
-            run=self.settings.run,
-            exercise=self.settings.exercise,
-            model_version=MODEL_VERSION,
-            config_hash=self.fingerprint,
-        )
-        features = {each.panel.id: each.features for each in self.panels}
-
-        def detector_of(panel: Panel) -> PanelDetector:
-            return PanelDetector(self.settings.detection, features[panel.id])
-
-        def desk_of(panel: Panel) -> AlertDesk:
-            return AlertDesk(panel.id, self.settings.alerts, letterhead, self.names)
-
-        fold = self.settings.fold
-        return RunFold(
-            [each.panel for each in self.panels if panels is None or each.panel.id in panels],
-            PartialsFold(partitions=partitions, lateness_seconds=fold.lateness_seconds),
-            revision_horizon_days=fold.revision_horizon_days,
-            coverage=self.settings.coverage,
-            detector_of=detector_of,
-            desk_of=desk_of,
-            fingerprint=self.fingerprint,
         )
 
 

@@ -157,3 +157,27 @@ def test_generate_expands_the_plain_cells_of_the_documentation(
     stated = command("generate", "cells.csv", "--out", "load.jsonl", "--transactions", "500", "--country", "CH")
     assert '"currency":"CHF"' in (workplace / "load.jsonl").read_text()
     assert "UTC" not in stated.stderr
+
+
+def test_a_run_says_that_its_clock_leapt(workplace: Path, command: Callable[..., Finished]) -> None:
+    """One wrong year in history makes what follows too late: the summary, the terminal and a pipe say where."""
+    days = [*(f"2021-01-{day:02}" for day in range(1, 20)), "2025-01-20", "2021-01-21", "2021-01-22"]
+    (workplace / "days.jsonl").write_text(
+        "".join(
+            f'{{"id":"{day}","ts":"{day}T11:30:00Z","amount_minor":100,"currency":"CHF","mcc":"5411","region":"CH04"}}\n'
+            for day in days
+        )
+    )
+    finished = command("run", "days.jsonl", "--out", "out", "--country", "CH", "--no-report")
+    assert finished.code == 0, finished.stderr
+    summary = json.loads((workplace / "out/summary.json").read_text())
+    assert summary["rejected"] == {"too_late": 2}
+    assert summary["uncounted_transactions"] == 0
+    [leap] = summary["leaps"]
+    assert (leap["silences"], leap["from"], leap["to"]) == (
+        1, "2021-01-19T12:00:00+01:00", "2025-01-20T12:00:00+01:00",
+    )  # fmt: skip
+    [warned] = [line for line in finished.stderr.splitlines() if "nothing between" in line]
+    assert "2025-01-20T12:00:00+01:00" in warned
+    assert "behind it 2 records were too late" in warned
+    assert warned.removeprefix("earlywarn: ") in summary["warnings"]

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from prometheus_client import Counter, Gauge
+
+from earlywarn.adapters.stream import fold_metrics, metrics
 from earlywarn.cli.app import app
 
 BUILD = Path(__file__).parents[2] / "docs/build.py"
@@ -36,3 +39,16 @@ def test_interfaces_tell_what_is_not_built_yet() -> None:
     readme = (BUILD.parents[1] / "README.md").read_text(encoding="utf-8")
     [apart] = re.findall(r"## What it is not yet\n(.+?)\n## ", readme, re.DOTALL)
     assert named - there <= set(re.findall(r"`([a-z-]+)`", apart))
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    families = [
+        family
+        for module in (metrics, fold_metrics)
+        for collector in vars(module).values()
+        if isinstance(collector, Counter | Gauge)
+        for family in collector.collect()
+    ]
+    shown = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    page = (BUILD.parent / "operations/metrics.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(earlywarn_\w+)", page)) == shown

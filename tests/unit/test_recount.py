@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -40,6 +41,7 @@ id = "CH"
 name = "Switzerland"
 countries = ["CH"]
 classification = "swiss-mcs"
+rates = "rates.csv"
 """
 
 
@@ -47,6 +49,9 @@ classification = "swiss-mcs"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("recount") / "run.toml"
     path.write_text(SETTINGS)
+    days = (date(2019, 3, 31) + timedelta(days=day) for day in range(40))
+    rates = [f"EUR,{day},{1 + number % 7 / 10}" for number, day in enumerate(days)]
+    (path.parent / "rates.csv").write_text("\n".join(["currency,since,rate", *rates]))
     return compose(load(path, {}))
 
 

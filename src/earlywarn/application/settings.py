@@ -48,7 +48,8 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     resolution: finest bucket published, hour or day.
     base_bucket_seconds: 3600, or a part of it for zones with a fraction of an hour.
     pay_day: day of the month on which wages are usually paid.
-    nuts_recoding, postal_codes, school_holidays, rates: tables (CSV) of the office's own.
+    nuts_recoding, postal_codes, school_holidays: tables (CSV) of the office's own.
+    rates: a table `currency,since,rate` (CSV): units of the panel's currency for one of this, from that local day on.
     tercet: look postal codes up in Eurostat's tables (extra `postal`).
     """
 

@@ -24,7 +24,7 @@ from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay
-from earlywarn.application.settings import load_settings
+from earlywarn.application.settings import load
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.reject import Reject
 
@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    run = compose(load_settings(PANEL))
+    run = compose(load(PANEL, {}))
     days = closed_days(run)
     series_days = sum(len(day.cells) for day in days)
     model_us, desk_us = [], []

@@ -102,7 +102,7 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         )
         resolver = RegionResolver(
             tree,
-            level=settings.region_level,
+            level=None if settings.region_level == "none" else settings.region_level,
             countries=countries,
             declared=settings.regions,
             online=settings.online_region,

@@ -77,6 +77,34 @@ def test_the_fingerprint_changes_with_what_decides_results(tmp_path: Path) -> No
         assert compose(load(write(tmp_path, changed), {})).fingerprint != one
 
 
+def test_the_fold_fingerprint_changes_with_what_decides_partials_alone(tmp_path: Path) -> None:
+    """What only models and alerts need leaves it as it is, so that aggregators go on."""
+    base = '[[panels]]\nid = "A"\ncountries = ["CH"]\n'
+    one = compose(load(write(tmp_path, base), {}))
+    (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\n")
+    for later in (
+        "pay_day = 3\n",
+        "[alerts]\nalarm_evidence = 8.5\n",
+        "[coverage]\nfill_days = 300\n",
+        "[detection]\nready_days = 91\n",
+    ):
+        other = compose(load(write(tmp_path, base + later), {}))
+        assert other.fingerprint != one.fingerprint
+        assert other.fold_fingerprint == one.fold_fingerprint
+    for later in (
+        'rates = "rates.csv"\n',
+        "region_level = 1\n",
+        'time_zone = "UTC"\n',
+        'classification = "swiss-mcs"\n',
+        "[fold]\nlateness_seconds = 7200\n",
+        "[fold]\nfuture_tolerance_seconds = 7\n",
+    ):
+        assert compose(load(write(tmp_path, base + later), {})).fold_fingerprint != one.fold_fingerprint
+    assert compose(load(write(tmp_path, base + "[fold]\nblock_size = 20\n"), {})).fold_fingerprint == (
+        one.fold_fingerprint
+    )
+
+
 def test_rates_are_read_and_checked(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\nXXQ,2019-01-01,2\nUSD,soon,x\n")
     text = '[[panels]]\nid = "A"\ncountries = ["CH"]\nrates = "rates.csv"\n'

@@ -6,7 +6,7 @@ import msgspec
 
 from earlywarn.aggregation.block import BlockFold
 from earlywarn.aggregation.route import Router
-from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint
+from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint, fold_fingerprint
 from earlywarn.application.settings import Settings
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.errors import ConfigError
@@ -14,13 +14,19 @@ from earlywarn.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run ready to fold: its settings, its panels, and the maker of the first fold."""
+    """A run ready to fold: its settings, its panels, and the maker of the first fold.
+
+    Attributes:
+        fingerprint: of everything that decides what is published.
+        fold_fingerprint: of what decides the partials alone.
+    """
 
     settings: Settings
     panels: tuple[EquippedPanel, ...]
     names: PanelNames
     router: Router
     fingerprint: str
+    fold_fingerprint: str
 
     def block_fold(
         self, partition: int, partitions: int, *, position: int = 0, event_time_ms: int | None = None
@@ -62,6 +68,7 @@ def compose(settings: Settings) -> Run:
         names=PanelNames(panels),
         router=Router([each.panel for each in panels]),
         fingerprint=fingerprint(settings, panels, MODEL_VERSION),
+        fold_fingerprint=fold_fingerprint(settings, panels),
     )
 
 

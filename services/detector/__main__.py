@@ -19,6 +19,7 @@ from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.adapters.stream.projector import Projector, records_of
 from earlywarn.application.compose import compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.settings import load
 
 
@@ -40,7 +41,7 @@ async def main() -> None:
         )
         projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
         worker = DetectorService(
-            new_fold=lambda q: ready.run_fold(manifest.transactions_partitions, manifest.panels_of[q]),
+            new_fold=lambda q: compose_fold(ready, manifest.transactions_partitions, manifest.panels_of[q]),
             new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
             store=FolderSnapshots(Path(settings.snapshots.url) / topics.run, kept=settings.snapshots.kept),
             topics=topics,

@@ -25,7 +25,7 @@ from command_line import PANEL
 
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.settings import Settings, load_settings
+from earlywarn.application.settings import Settings, load
 
 BATCH = 2000
 GOAL = 0.60
@@ -119,7 +119,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     values = records(options.records)
-    panel = msgspec.structs.replace(load_settings(PANEL).panels[0], classification="mcc", resolution="hour")
+    panel = msgspec.structs.replace(load(PANEL, {}).panels[0], classification="mcc", resolution="hour")
     results = []
     for block_size in (20_000, 2_000):
         settings = Settings(run="bench", panels=(panel,))

@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
+from earlywarn.adapters.run_warnings import fold_warnings
+from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import PanelSettings, Settings
@@ -119,11 +123,20 @@ def test_an_outage_of_two_months_stays_one_and_no_day_of_it_is_judged(run: Run) 
     assert len(silent) == 60
     assert {each.closed.coverage.volume for each in silent} == {0.0}
     assert not any(each.scores.usable for each in silent)
-    calm, _ = folded(run, lambda *_: 1.0)
+    calm, calm_fold = folded(run, lambda *_: 1.0)
     assert len(found.economic(gone)) <= len(calm.economic(gone)) + 2
     (leap,) = fold.leaps()
     assert (leap.panel, leap.silences) == ("CH", 1)
     assert leap.to_seconds - leap.from_seconds == 61 * 86_400
+    [line] = fold_warnings(run, fold)
+    assert line == (
+        "panel CH: nothing between 2022-05-01T14:00:00+02:00 and 2022-07-01T14:00:00+02:00: "
+        "an outage, or one wrong time stamp"
+    )
+    show_fold(0, fold)
+    shown = REGISTRY.get_sample_value("earlywarn_panel_longest_leap_seconds", {"panel": "CH"})
+    assert (shown, REGISTRY.get_sample_value("earlywarn_panel_leaps", {"panel": "CH"})) == (61 * 86_400, 1)
+    assert (list(fold_warnings(run, calm_fold)), calm_fold.leaps()) == ([], [])
 
 
 def test_a_day_without_anything_is_not_judged_before_anything_is_expected_either(run: Run) -> None:
@@ -226,7 +239,7 @@ def test_a_record_dated_years_ahead_fills_no_years_and_is_noted(run: Run) -> Non
 
 def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> None:
     """Beyond reach a row stands in no aggregate; the fold says how many transactions that are, restored as well."""
-    fold = run.run_fold(2)
+    fold = compose_fold(run, 2)
     blocks = [run.block_fold(partition, 2) for partition in (0, 1)]
 
     def bring(partition: int, days: range, *, idle: bool = False) -> None:
@@ -258,9 +271,14 @@ def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> No
     bring(1, range(3, 8))
     assert fold.uncounted_transactions == 5
     assert fold.transactions == 300 + 8
-    restored = run.run_fold(2)
+    restored = compose_fold(run, 2)
     restored.restore(fold.snapshot())
     assert restored.uncounted_transactions == 5
+    assert any(
+        line.startswith("5 accepted transactions stand in no aggregate") for line in fold_warnings(run, restored)
+    )
+    show_fold(7, restored)
+    assert REGISTRY.get_sample_value("earlywarn_uncounted_transactions", {"partition": "7"}) == 5
     assert restored.snapshot() == fold.snapshot()
     published = [int(each.transactions[-1]) for each in rows if each.bucket == "day" and int(each.vintage[-1]) == 0]
     assert published == [2] * 3 + [1] * (len(published) - 3)

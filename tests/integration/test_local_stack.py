@@ -21,7 +21,7 @@ from ports import port_is_free, reserve_port, reserve_ports
 from redis_server import RedisServer
 
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.application.settings import load, load_settings
+from earlywarn.application.settings import load
 
 LOCAL = REPOSITORY / "deploy/local"
 QUIET = {"log_level": 0}
@@ -278,4 +278,4 @@ def test_without_java_and_redis_it_is_said_what_to_install_and_no_test_is_skippe
 
 
 def test_the_shipped_settings_have_the_panel_of_the_sample() -> None:
-    assert load_settings(CONFIG).panels == load_settings(PANEL).panels
+    assert load(CONFIG, {}).panels == load(PANEL, {}).panels

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -17,6 +18,7 @@ from earlywarn.aggregation.intake import decode, decode_one
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -39,6 +41,7 @@ id = "CH"
 name = "Switzerland"
 countries = ["CH"]
 classification = "swiss-mcs"
+rates = "rates.csv"
 """
 
 
@@ -46,6 +49,9 @@ classification = "swiss-mcs"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("recount") / "run.toml"
     path.write_text(SETTINGS)
+    days = (date(2019, 3, 31) + timedelta(days=day) for day in range(40))
+    rates = [f"EUR,{day},{1 + number % 7 / 10}" for number, day in enumerate(days)]
+    (path.parent / "rates.csv").write_text("\n".join(["currency,since,rate", *rates]))
     return compose(load(path, {}))
 
 
@@ -85,7 +91,7 @@ class Pipeline:
         self.rows: list[PublishedRow] = []
         self.now_ms = RECEIVED_MS
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
-        self._fold = run.run_fold(PARTITIONS)
+        self._fold = compose_fold(run, PARTITIONS)
 
     def take(self, partition: int, values: Sequence[bytes | None]) -> None:
         self.now_ms += 1000

@@ -4,7 +4,6 @@ What has the same attributes has the same route: it is resolved with the first o
 the sums move on into the block's.
 """
 
-from datetime import date
 from typing import Any
 
 from earlywarn.aggregation.block_sums import BlockSums
@@ -14,7 +13,6 @@ from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
 
 DAY_MS = 86_400_000
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 ROUTES_LIMIT = 1 << 17
 """Combinations of attributes kept at once; then they are resolved anew."""
 _NOT_PLAIN = "not plain"
@@ -106,7 +104,7 @@ def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
         return negative_purchase(item.amount_minor)
     amount: int | None = abs(item.amount_minor)
     if route.currency != route.panel.currency:
-        day = EPOCH_ORDINAL + item.ts // DAY_MS
+        day = route.panel.calendar.day_of(item.ts // 1000).toordinal()
         amount = route.panel.rates.convert(abs(item.amount_minor), route.currency, day)
     if amount is None:
         return without_rate(route)

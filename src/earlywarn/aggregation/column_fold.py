@@ -14,7 +14,7 @@ from operator import attrgetter
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.aggregation.attribute_rows import DAY_MS, EPOCH_ORDINAL
+from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
@@ -44,7 +44,7 @@ class ColumnFold:
     def __init__(self, router: Router, parameters: FoldParameters) -> None:
         self._parameters = parameters
         self._routes = ColumnRoutes(router)
-        self._rates = {panel.id: panel.rates for panel in router.panels}
+        self._panels = {panel.id: panel for panel in router.panels}
         self._rate = lru_cache(_RATES_KEPT)(self._find_rate)
 
     def fold(
@@ -111,15 +111,16 @@ class ColumnFold:
         return refused
 
     def _convert(self, rows: "_Rows", exchanges: Coded, refused: _Rejects) -> None:
-        """Convert the amounts of some rows into their panels' currencies, by the rate of each one's day."""
+        """Convert the amounts of some rows into their panels' currencies, by the rate of each one's local day."""
         foreign = np.flatnonzero(exchanges.flagged([each is not None for each in exchanges.values], len(rows.ts)))
         if not len(foreign):
             return
-        days = EPOCH_ORDINAL + rows.ts[foreign] // DAY_MS
-        first, size = int(days.min()), len(foreign)
-        every_day = range(first, int(days.max()) + 1)
-        dated = joint(exchanges.take(foreign).merged(_itself), Coded(every_day, days - first))
-        rates = [self._rate(*each) for each in dated.values]
+        # By base bucket, since none lies in two local days of any panel.
+        buckets = rows.ts[foreign] // (self._parameters.base_bucket_seconds * 1000)
+        first, size = int(buckets.min()), len(foreign)
+        every_bucket = range(first, int(buckets.max()) + 1)
+        dated = joint(exchanges.take(foreign).merged(_itself), Coded(every_bucket, buckets - first))
+        rates = [self._rate_in(*each) for each in dated.values]
         for row in foreign[dated.flagged([rate is None for rate in rates], size)].tolist():
             refused.setdefault(row, without_rate(rows.courses.at(row).route))
         numerators = [0 if rate is None else rate.numerator for rate in rates]
@@ -134,12 +135,15 @@ class ColumnFold:
         rows.amounts = rows.amounts.astype(whole.dtype)
         rows.amounts[foreign] = whole
 
-    def _find_rate(self, exchange: tuple[str, str] | None, day_ordinal: int) -> Fraction | None:
+    def _rate_in(self, exchange: tuple[str, str] | None, bucket: int) -> Fraction | None:
         """Return minor units of a panel's currency for one of another; None if no rate holds, or none is needed."""
         if exchange is None:
             return None
-        panel, currency = exchange
-        converted = self._rates[panel].convert(_SCALE, currency, day_ordinal)
+        day = self._panels[exchange[0]].calendar.day_of(bucket * self._parameters.base_bucket_seconds)
+        return self._rate(*exchange, day.toordinal())
+
+    def _find_rate(self, panel: str, currency: str, day_ordinal: int) -> Fraction | None:
+        converted = self._panels[panel].rates.convert(_SCALE, currency, day_ordinal)
         return None if converted is None else Fraction(converted, _SCALE)
 
     def _late(self, buckets: "_Buckets", moving: Integers, before_ms: int, refused: _Rejects) -> Mask | None:

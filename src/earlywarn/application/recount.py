@@ -6,7 +6,6 @@ record *is*; how records become numbers is written here once more, so that a def
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import NamedTuple
 
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
@@ -19,7 +18,6 @@ from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import Transaction
 
 _DAY_MS = 86_400_000
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 Unpack = Callable[[bytes | None], Sequence[bytes] | Reject]
 """From a record that holds many transactions to their JSON records, or why it holds none."""
@@ -134,7 +132,7 @@ class Recount:
             return route.reason
         if outcome.kind == "purchase" and outcome.amount_minor < 0:
             return RejectReason.AMOUNT_OUT_OF_RANGE
-        day = _EPOCH_ORDINAL + outcome.ts // _DAY_MS
+        day = route.panel.calendar.day_of(start_ms // 1000).toordinal()
         amount = route.panel.rates.convert(abs(outcome.amount_minor), route.currency, day)
         if amount is None:
             return RejectReason.CURRENCY_NO_RATE

@@ -81,22 +81,26 @@ def read_edits(path: Path) -> dict[str, bytes | None]:
     A line is a JSON object with `key`, and `value`: the record as a text, or as an object itself.
 
     Raises:
-        InputError: one line for each line of the file that has not this form, or a key that stands there before.
+        InputError: the file cannot be read; or one line for each of its lines that has not this form, or a key that
+            stands there before.
     """
     edits: dict[str, bytes | None] = {}
     problems: list[str] = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                key, value = _edit(line)
-            except ValueError as error:
-                problems.append(f"{path}:{number}: {error}")
-                continue
-            if key in edits:
-                problems.append(f"{path}:{number}: key {key} stands there twice; keep one")
-            edits[key] = value
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            key, value = _edit(line)
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
+            continue
+        if key in edits:
+            problems.append(f"{path}:{number}: key {key} stands there twice; keep one")
+        edits[key] = value
     if problems:
         raise InputError("\n".join(problems))
     return edits

@@ -1,10 +1,7 @@
 """`earlywarn topics create` and `earlywarn topics delete`."""
 
 import dataclasses
-import logging
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -15,33 +12,23 @@ from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, wri
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
-from earlywarn.application.settings import Settings, load
+from earlywarn.application.settings import Settings
+from earlywarn.cli.run_settings import Config, RunId, run_settings
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names, else the environment alone.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print what was done and what does not fit as JSON.")]
 
 
 @topics_app.callback()
 def _group() -> None:
     """Make, check and delete the Kafka topics of a run."""
-    logging.getLogger("kafka").addHandler(logging.NullHandler())  # its errors come as ours, one line each
 
 
 @topics_app.command()
 def create(
-    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    run: RunId = None,
     config: Config = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; say what is missing or does not fit.")
@@ -66,7 +53,7 @@ def create(
     """
     if check and grow:
         raise typer.BadParameter("--check changes nothing, --grow does; give one of them")
-    settings = _settings(config, run)
+    settings = run_settings(config, run)
     composed = compose(settings) if settings.panels else None
     with kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
@@ -113,7 +100,7 @@ def delete(
 
         earlywarn topics delete --run replay-2020
     """
-    settings = _settings(config, run)
+    settings = run_settings(config, run)
     names = RunTopics(run, settings.topics.prefix)
     if not yes:
         typer.confirm(
@@ -131,11 +118,6 @@ def delete(
         typer.echo(f"{name}: deleted")
     if not deleted:
         typer.echo(f"run {run!r} has no topics at {settings.kafka.brokers}")
-
-
-def _settings(config: Path | None, run: str | None) -> Settings:
-    settings = load(config, os.environ)
-    return settings if run is None else msgspec.structs.replace(settings, run=run)
 
 
 def _with_replay(settings: Settings, *, replay: bool) -> Settings:

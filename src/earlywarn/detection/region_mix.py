@@ -21,7 +21,8 @@ import numpy as np
 
 from earlywarn.detection.day_scores import Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.detection.mix_anomaly import MixAnomaly, MixParameters
+from earlywarn.detection.mix_anomaly import MixAnomaly
+from earlywarn.detection.mix_parameters import MixParameters
 
 SECTORS_MIN = 2
 """A region needs so many sectors to have a mix."""

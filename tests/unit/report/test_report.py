@@ -104,7 +104,7 @@ def make_run(**panel: object) -> Run:
         countries=(),
         currency="CHF",
         time_zone="Europe/Zurich",
-        region_level=None,
+        region_level="none",
         any_region=True,
         classification="open",
         resolution="day",

@@ -42,6 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     partials_partitions: Q.
     panels: the partition q of partials in which each panel lives.
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
+    fold_fingerprint: of these what decides the partials (`application.panels.fold_fingerprint`).
     replay: it replays a history, so its transactions are kept until it is deleted.
     created_version: the version of earlywarn that made the run.
     """
@@ -54,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     base_bucket_seconds: int
     panels: dict[str, int]
     fingerprint: str
+    fold_fingerprint: str
     replay: bool
     created_version: str
 
@@ -93,13 +95,17 @@ def manifest_of(run: Run) -> Manifest:
         base_bucket_seconds=settings.fold.base_bucket_seconds,
         panels=deal_panels((each.panel.id for each in run.panels), settings.topics.partials_partitions),
         fingerprint=run.fingerprint,
+        fold_fingerprint=run.fold_fingerprint,
         replay=settings.topics.replay,
         created_version=earlywarn.__version__,
     )
 
 
-def differences(manifest: Manifest, own: Manifest) -> list[str]:
-    """Return one line for each constant in which a worker differs from its run. P may differ, since it may grow."""
+def differences(manifest: Manifest, own: Manifest, *, only_fold: bool = False) -> list[str]:
+    """Return one line for each constant in which a worker differs from its run. P may differ, since it may grow.
+
+    With `only_fold` models and alerts may differ as well: an aggregator makes the same partials whatever they are.
+    """
     found = [
         f"{setting} = {getattr(own, name)} here, {getattr(manifest, name)} in the run; set {getattr(manifest, name)}"
         for name, setting in _SETTING_OF.items()
@@ -111,11 +117,16 @@ def differences(manifest: Manifest, own: Manifest) -> list[str]:
     found += [
         f"panel {panel!r} is here, not in the run; take it out" for panel in sorted(own.panels.keys() - manifest.panels)
     ]
-    if own.fingerprint != manifest.fingerprint:
+    versions = f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+    if own.fold_fingerprint != manifest.fold_fingerprint:
         found.append(
-            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a mapping, rate, model or "
-            f"setting of [fold], [coverage], [detection], [alerts] or [[panels]] differs; "
-            f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+            f"fold fingerprint {own.fold_fingerprint} here, {manifest.fold_fingerprint} in the run: a mapping, rate or "
+            f"setting of [fold] or [[panels]] that decides where a transaction counts differs; {versions}"
+        )
+    elif own.fingerprint != manifest.fingerprint and not only_fold:
+        found.append(
+            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a model, a holiday or a "
+            f"setting of [coverage], [detection], [alerts] or [[panels]] differs; {versions}"
         )
     return found
 
@@ -202,8 +213,12 @@ def write_manifest(run: Run) -> Manifest:
     raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
 
 
-def check_manifest(run: Run) -> Manifest:
+def check_manifest(run: Run, *, only_fold: bool = False) -> Manifest:
     """Return the manifest of the run that a worker is about to join.
+
+    Args:
+        run: as the worker's own settings have it.
+        only_fold: check what concerns the first fold; for an aggregator.
 
     Raises:
         LogError: the run has none, or the worker's settings differ from it: one line for each difference.
@@ -213,11 +228,11 @@ def check_manifest(run: Run) -> Manifest:
     manifest = read_manifest(run.settings)
     if manifest is None:
         raise LogError(f"{topic}: run {run.settings.run!r} has no manifest; run: earlywarn topics create")
-    return _agreed(manifest, manifest_of(run), topic)
+    return _agreed(manifest, manifest_of(run), topic, only_fold=only_fold)
 
 
-def _agreed(manifest: Manifest, own: Manifest, topic: str) -> Manifest:
-    lines = differences(manifest, own)
+def _agreed(manifest: Manifest, own: Manifest, topic: str, *, only_fold: bool = False) -> Manifest:
+    lines = differences(manifest, own, only_fold=only_fold)
     if lines:
         lines.append(f"run {manifest.run!r} keeps its constants; for others start another run (--run, EARLYWARN_RUN)")
         raise LogError("\n".join(f"{topic}: {line}" for line in lines))

@@ -6,6 +6,7 @@ r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs
 | aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
 | alerts | id/revision | the alert as in alerts.jsonl |
 | transactions.dlq | partition/offset/index | the record's own bytes; headers say why |
+| transactions.dlq | partition/offset/index | none, but a header `replayed_at`: its letter is re-entered |
 """
 
 from collections.abc import Iterator

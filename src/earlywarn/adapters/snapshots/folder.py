@@ -1,5 +1,6 @@
 """Snapshots in a folder that all detectors share: one file each, written aside, synced, then given its name.
 
+Files have the mode that the umask leaves, as all that a detector writes: one under another user may have to read them.
 A file's name is partition and offset; a second writer of the same name writes the same bytes, since the state is a
 function of the log.
 """
@@ -7,7 +8,7 @@ function of the log.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
 from earlywarn.errors import SnapshotError
 
@@ -52,8 +53,8 @@ class FolderSnapshots:
         draft: Path | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._folder, prefix=".draft-", delete=False) as file:
-                draft = Path(file.name)
+            draft = self._folder / f".draft-{uuid4().hex}"
+            with draft.open("xb") as file:
                 file.write(snapshot)
                 file.flush()
                 os.fsync(file.fileno())

@@ -128,8 +128,8 @@ class AggregatorService:
         if earliest > position:
             raise LogError(
                 f"{batch.topic}-{batch.partition}: offset {position} is needed, but the log begins at {earliest}: "
-                "retention removed what was not yet folded. Its transactions are lost to this run; see "
-                "docs/operations/topics.md for how to go on behind the gap"
+                "retention removed what was not yet folded, and a block with a hole is never sent. Go on in another "
+                "run: docs/operations/topics.md, When retention has removed what was not yet folded"
             )
         await self._consumer.seek(tp, position)
 

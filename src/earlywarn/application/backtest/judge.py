@@ -16,7 +16,7 @@ from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.compose import Run
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.hierarchy import Node
-from earlywarn.detection.mix_anomaly import MixParameters
+from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.state import State

@@ -8,10 +8,10 @@ An amount that is not positive (refunds outweigh purchases) is missing.
 Example:
     >>> activity = CellActivity(zero_evidence_transactions=20.0, dormant_days=28, size=3)
     >>> usual = np.log([100.0, 100.0, 3.0, 5e5, 5e5, 1e4])
-    >>> count, amount = np.array([90.0, 0.0, 0.0]), np.array([4e5, 0.0, 0.0])
+    >>> count, amount = np.array([90.0, 0.0, 0.0]), np.array([-2e3, 0.0, 0.0])
     >>> values, awake = activity.log_values(count, amount, usual, np.ones(3, dtype=bool))
     >>> np.exp(values).round(1).tolist(), awake.any()
-    ([90.0, 0.5, nan, 400000.0, 2500.0, nan], np.False_)
+    ([90.0, 0.5, nan, 2500.0, 2500.0, nan], np.False_)
 """
 
 import numpy as np
@@ -52,13 +52,14 @@ class CellActivity:
             known: bool[K], cells that have had transactions before.
         """
         cells, paid = len(count), count > 0
-        collapsed = ~paid & known & ~self.dormant & (usual[:cells] >= np.log(self.zero_evidence_transactions))
+        many = known & ~self.dormant & (usual[:cells] >= np.log(self.zero_evidence_transactions))
         awake = self.dormant & paid
         with np.errstate(divide="ignore", invalid="ignore"):
             counts = np.where(paid, np.log(count), np.nan)
             amounts = np.where(paid & (amount > 0), np.log(amount), np.nan)
-        counts[collapsed] = np.log(HALF_PAYMENT)
-        amounts[collapsed] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[collapsed]
+        counts[many & ~paid] = np.log(HALF_PAYMENT)
+        unpaid = many & ~(amount > 0)
+        amounts[unpaid] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[unpaid]
         self.silent_days = np.where(paid | ~known, 0, self.silent_days + 1)
         return np.concatenate([counts, amounts]), awake
 

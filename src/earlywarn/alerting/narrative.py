@@ -1,6 +1,6 @@
 """An alert in words. Every figure is read from the alert itself, so text and figures cannot disagree."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -119,7 +119,11 @@ def _ending(alert: Alert, names: Names) -> str:
     what, opened = _MEASURES[alert.measure], day(alert.opened_on)
     effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
     most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
-    size = f"From {opened} to {day(alert.resolved_on)} it was {_size(effect)} {side} what was expected{most}."
+    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))
+    size = (
+        f"By {day(told_on.isoformat())} it was {_size(effect)} {side} what was expected{most}; "
+        f"the last alarm was on {day(alert.resolved_on)}."
+    )
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = _value(alert, "last_days_effect") or 0.0, _value(alert, "last_days") or 0.0
     since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
@@ -189,15 +193,42 @@ def _cell(series_id: str, names: Names) -> str:
 
 
 def _coverage(alert: Alert, names: Names) -> str:
+    """Say what was not reported, whether that holds economic alerts back, and how it ended."""
+    if alert.region is not None:
+        return _silent_region(alert, names)
     missing = _value(alert, "missing_volume") or 0.0
-    silent = sorted(item.name.removeprefix("silent: ") for item in alert.evidence if item.name.startswith("silent: "))
-    where = names.panel(alert.panel)
-    text = f"{where}: {missing:.0f}{_THIN}% of the expected volume of {day(alert.as_of)} was not reported"
+    silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
     if silent:
         text += f" (silent: {', '.join(silent)})"
-    if alert.status == "resolved":
-        return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
-    return f"{text}. This says nothing about spending; economic alerts are held back meanwhile."
+    if alert.status != "resolved":
+        held = "This says nothing about spending; economic alerts are held back meanwhile."
+        heard = "Economic alerts are not held back: enough is heard without it."
+        forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
+        return " ".join([f"{text}.", held if _value(alert, "alerts_held_back") else heard, *forgotten])
+    still = _listed(alert, "still silent: ")
+    rest = f"; still silent: {', '.join(still)}" if still else ""
+    if gone:
+        return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
+    if still:
+        return f"{text}. Enough is reported again after {day(alert.resolved_on)}{rest}."
+    return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+
+
+def _silent_region(alert: Alert, names: Names) -> str:
+    about = subject(alert, names)
+    if alert.status == "open":
+        return (
+            f"{about}: nothing was reported of {day(alert.as_of)}, in no sector. All of them at once, this is taken "
+            "for missing data and not for a fall of spending, which it would hide; alerts of this region are held back "
+            "meanwhile, all others are not."
+        )
+    when = f"from {day(alert.opened_on)} to {day(alert.resolved_on)}"
+    return f"{about}: nothing was reported {when}. It is heard again; its alerts are no longer held back."
+
+
+def _listed(alert: Alert, kind: str) -> list[str]:
+    return sorted(item.name.removeprefix(kind) for item in alert.evidence if item.name.startswith(kind))
 
 
 def _model(alert: Alert, names: Names) -> str:

@@ -126,7 +126,16 @@ class RunFold:
         if not closed.complete or not closed.cells:
             return
         usable = closed.heard and not parts.desk.mutes(closed)
-        scores = parts.detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
+        scores = parts.detector.step(
+            closed.day,
+            closed.cells,
+            closed.transactions,
+            closed.amount_minor,
+            usable=usable,
+            heard=closed.heard_cells,
+        )
+        if closed.coverage.forgotten and not usable:
+            parts.detector.begin_anew()
         yield JudgedDay(closed, scores)
         for alert in parts.desk.step(scores, closed, parts.detector.accept):
             self.sequence += 1

@@ -2,7 +2,8 @@
 
 A cell without transactions is one of three things. Where few were expected, the day is missing (a logarithm of
 nothing says nothing). Where many were, it is evidence of a collapse, taken as half a payment at the usual ticket.
-After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level.
+After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level. A cell
+of which nothing was heard is missing, and silent as well.
 An amount that is not positive (refunds outweigh purchases) is missing.
 
 Example:
@@ -46,7 +47,7 @@ class CellActivity:
         """Return the day's log values [2K] (counts, then amounts; NaN = missing), and who wakes up [K].
 
         Args:
-            count: float64[K], transactions.
+            count: float64[K], transactions; NaN where nothing was heard.
             amount: float64[K], their amounts (minor units).
             usual: float64[2K], predicted log counts and log amounts.
             known: bool[K], cells that have had transactions before.
@@ -57,11 +58,16 @@ class CellActivity:
         with np.errstate(divide="ignore", invalid="ignore"):
             counts = np.where(paid, np.log(count), np.nan)
             amounts = np.where(paid & (amount > 0), np.log(amount), np.nan)
-        counts[many & ~paid] = np.log(HALF_PAYMENT)
-        unpaid = many & ~(amount > 0)
+        heard = np.isfinite(count)
+        counts[many & heard & ~paid] = np.log(HALF_PAYMENT)
+        unpaid = many & heard & ~(amount > 0)
         amounts[unpaid] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[unpaid]
         self.silent_days = np.where(paid | ~known, 0, self.silent_days + 1)
         return np.concatenate([counts, amounts]), awake
+
+    def rest(self) -> None:
+        """Make all cells dormant."""
+        self.silent_days = np.maximum(self.silent_days, self.dormant_days)
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the cells out anew: old cell i stands at `places[i]` of `size`."""

@@ -27,7 +27,7 @@ from earlywarn.detection.baselines import Baselines
 from earlywarn.detection.day_scores import Effects, Flags, Floats, Integers
 from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.detection.node_deviation import log_variances, node_sums
+from earlywarn.detection.node_deviation import heard_sums, log_variances, node_sums
 from earlywarn.detection.panel_day import PanelDay
 from earlywarn.detection.regression_bank import Prediction, RegressionBank
 
@@ -70,13 +70,16 @@ class PanelEffects:
     def learn(
         self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: Floats, mature: Flags
     ) -> None:
-        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned."""
-        medians = self._baselines.medians(seen.design)
+        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
+
+        Of cells that were not heard nothing is expected either.
+        """
+        medians = np.where(np.tile(seen.heard, 2), self._baselines.medians(seen.design), 0.0)
         noise = self._baselines.usual_noise(seen.inflation, seen.weekday)
         oldest = np.log(np.maximum(medians[-1], np.finfo(float).tiny))
         usual_sd = bank.usual_sd(prediction, seen.design, noise, oldest)
         self._bank.learn(
-            node_sums(self._tree, seen.observed),
+            np.nan_to_num(heard_sums(self._tree, seen.observed)),
             node_sums(self._tree, medians.T),
             log_variances(self._tree, medians[-1], usual_sd, correlation),
             mature,

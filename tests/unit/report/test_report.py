@@ -23,6 +23,7 @@ from earlywarn.application.compose import Run, compose
 from earlywarn.application.fold import JudgedDay
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.detection.day_scores import DayScores, Deviation, Evidence
+from earlywarn.detection.effect_bank import EffectBank, EffectParameters
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import CellKey, Series, series_of
@@ -123,7 +124,7 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         return Deviation(expected * factor * wave, expected, 0.9 * expected, 1.1 * expected, np.zeros(len(size)))
 
     nothing = np.zeros(len(size))
-    evidence = Evidence(nothing, nothing, nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+    evidence = Evidence(nothing, nothing.astype(np.int64), nothing.astype(np.int64), nothing, nothing)
     scores = DayScores(
         day=day,
         usable=True,
@@ -135,7 +136,8 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         transactions=deviation(1000.0),
         amount=deviation(50_000_00.0),
         mean_ticket=deviation(50_00.0),
-        absorbed=np.zeros((2, len(size))),
+        effects=EffectBank(EffectParameters(), tree, window_days=21).effects(np.zeros(len(size), dtype=bool)),
+        reach=1.96,
         contributions=np.zeros((len(size), len(cells))),
         mix_regions=(),
         mix_rank=np.zeros(0),

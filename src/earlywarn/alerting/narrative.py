@@ -149,7 +149,7 @@ def _day(alert: Alert, names: Names) -> str:
     against = change * (-1 if alert.direction == "down" else 1) < 0 and alert.status != "resolved"
     when = f"{day(alert.as_of)} itself was {word}" if against else f"On {day(alert.as_of)}"
     return (
-        f"{when}: {observed} against {expected} expected, {abs(change):.0f}{_THIN}% {word} expected "
+        f"{when}: {observed} against {expected} expected, {_size(change)} {word} expected "
         f"(usual range {lower} to {upper})."
     )
 

@@ -107,7 +107,9 @@ def test_every_alert_explains_itself(swiss_run: Path) -> None:
         text = str(alert["text"])
         change = float(str(alert["change_pct"]))
         size = f"{abs(change):.0f}" if round(abs(change)) else f"{abs(change):.1f}"
-        assert f"{size}\u202f% {'below' if change < 0 else 'above'} expected" in re.sub(r"(?<=\d)\u202f(?=\d)", "", text)
+        assert f"{size}\u202f% {'below' if change < 0 else 'above'} expected" in re.sub(
+            r"(?<=\d)\u202f(?=\d)", "", text
+        )
         assert len(text) > 80
         assert alert["observed"] is not None
         assert alert["expected"]

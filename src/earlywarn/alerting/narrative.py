@@ -39,7 +39,7 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.status == "resolved":
         return " ".join(part for part in (_ending(alert, names), _day(alert, names)) if part)
     parts = [
-        _claim(alert, names),
+        f"{subject(alert, names)}: {claim(alert)}.",
         _day(alert, names),
         _certainty(alert),
         _unusual(alert),
@@ -106,11 +106,11 @@ def _pct(value: float) -> str:
     return f"{sign}{_size(value)}" if value else f"0{_THIN}%"
 
 
-def _claim(alert: Alert, names: Names) -> str:
-    """Say what changed, by how much and since when."""
+def claim(alert: Alert) -> str:
+    """Return what changed, by how much and since when, without the subject."""
     effect = _value(alert, "effect")
     size = "by an unknown size" if effect is None else _size(effect)
-    return f"{subject(alert, names)}: {_MEASURES[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}."
+    return f"{_MEASURES[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
 
 
 def _ending(alert: Alert, names: Names) -> str:

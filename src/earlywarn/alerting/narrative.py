@@ -8,7 +8,7 @@ from earlywarn.domain.alert import Alert
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.series import ALL
 
-_MEASURES = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
+MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 _THIN = "\u202f"
 _NEARLY_SURE = 0.99
 _SHORT_RECORD_DAYS = 28
@@ -110,13 +110,13 @@ def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
     effect = _value(alert, "effect")
     size = "by an unknown size" if effect is None else _size(effect)
-    return f"{_MEASURES[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
+    return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
 
 
 def _ending(alert: Alert, names: Names) -> str:
     """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
-    what, opened = _MEASURES[alert.measure], day(alert.opened_on)
+    what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
     effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
     most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
     told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))

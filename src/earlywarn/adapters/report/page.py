@@ -135,7 +135,7 @@ def _panel(
     maker = CardMaker(panel.id, f"p{at}a", book, run.names)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
-    standing = Standing(alerts, record.last_scores, run.settings.alerts, run.names)
+    standing = Standing(alerts, record.last_scores, run.settings, run.names)
     name = run.names.panel(panel.id)
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day

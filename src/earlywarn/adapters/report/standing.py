@@ -7,8 +7,8 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.history import Key
 from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import Names, claim, subject
-from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.silence import Silence
+from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert, Direction
 
@@ -21,15 +21,15 @@ class Standing:
     Args:
         records: its alerts.
         scores: of the last judged day; None if there was none.
-        parameters: of the desk.
+        settings: of the run.
         names: what codes are called.
     """
 
     def __init__(
-        self, records: Sequence[AlertRecord], scores: DayScores | None, parameters: AlertParameters, names: Names
+        self, records: Sequence[AlertRecord], scores: DayScores | None, settings: Settings, names: Names
     ) -> None:
         self._names = names
-        self._silence = None if scores is None else Silence(scores, parameters)
+        self._silence = None if scores is None else Silence(scores, settings.alerts, settings.detection.onset)
         economic = [record for record in records if record.latest.kind == "economic"]
         self._open = [record.latest for record in economic if record.is_open]
         since = date.min if scores is None else scores.day - timedelta(days=_ENDED_DAYS)

@@ -4,7 +4,9 @@ A cell without transactions is one of three things. Where few were expected, the
 nothing says nothing). Where many were, it is evidence of a collapse, taken as half a payment at the usual ticket.
 After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level. A cell
 of which nothing was heard is missing, and silent as well.
-An amount that is not positive (refunds outweigh purchases) is missing.
+
+An amount that is not positive beside transactions (nothing was paid, or refunds outweigh purchases) is missing where few
+are expected, and otherwise evidence, taken as half a minor unit.
 
 Example:
     >>> activity = CellActivity(zero_evidence_transactions=20.0, dormant_days=28, size=3)
@@ -12,7 +14,7 @@ Example:
     >>> count, amount = np.array([90.0, 0.0, 0.0]), np.array([-2e3, 0.0, 0.0])
     >>> values, awake = activity.log_values(count, amount, usual, np.ones(3, dtype=bool))
     >>> np.exp(values).round(1).tolist(), awake.any()
-    ([90.0, 0.5, nan, 2500.0, 2500.0, nan], np.False_)
+    ([90.0, 0.5, nan, 0.5, 2500.0, nan], np.False_)
 """
 
 import numpy as np
@@ -21,6 +23,8 @@ from earlywarn.detection.day_scores import Flags, Floats, Integers
 
 HALF_PAYMENT = 0.5
 """What nothing at all counts as where it is evidence: the usual continuity correction of a count."""
+HALF_MINOR_UNIT = 0.5
+"""What payments of nothing amount to: a fixed value, so that a level that is accepted there stays."""
 
 
 class CellActivity:
@@ -60,8 +64,9 @@ class CellActivity:
             amounts = np.where(paid & (amount > 0), np.log(amount), np.nan)
         heard = np.isfinite(count)
         counts[many & heard & ~paid] = np.log(HALF_PAYMENT)
-        unpaid = many & heard & ~(amount > 0)
-        amounts[unpaid] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[unpaid]
+        silent = many & heard & ~paid
+        amounts[silent] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[silent]
+        amounts[many & paid & ~(amount > 0)] = np.log(HALF_MINOR_UNIT)
         self.silent_days = np.where(paid | ~known, 0, self.silent_days + 1)
         return np.concatenate([counts, amounts]), awake
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from earlywarn.detection.baselines import Baselines
+from earlywarn.detection.cell_activity import HALF_MINOR_UNIT
 from earlywarn.detection.day_scores import Effects, Flags, Floats, Integers
 from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
 from earlywarn.detection.hierarchy import NodeTree
@@ -99,7 +100,7 @@ class PanelEffects:
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 
-        Nothing at all counts as half a payment a day (see `cell_activity`).
+        Nothing at all counts as half a payment a day, payments of nothing as half a minor unit (see `cell_activity`).
 
         Args:
             bank: the regressions.
@@ -114,8 +115,11 @@ class PanelEffects:
                 heard += 1
         if not heard:
             return usual
-        observed = self._bank.observed[:, :cells, age]
-        return log_effect(observed / heard, usual.reshape(2, cells) / heard)[:2].ravel()
+        observed, expected = self._bank.observed[:, :cells, age], usual.reshape(2, cells) / heard
+        step = log_effect(observed / heard, expected)[:2]
+        unpaid = (observed[0] > 0) & (observed[1] <= 0) & (expected[1] > 0)
+        step[1, unpaid] = np.log(HALF_MINOR_UNIT / expected[1, unpaid])
+        return step.ravel()
 
     def embed(self, tree: NodeTree, places: Integers) -> None:
         """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""

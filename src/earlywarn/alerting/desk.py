@@ -67,9 +67,18 @@ class AlertDesk:
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, accept)
+        else:
+            self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
 
     # --- economic alerts
+
+    def _pass(self, scores: DayScores) -> None:
+        """Let a day pass of which nothing is known: what episodes are measured against stays what it was."""
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        for key, episode in self._episodes.items():
+            if key[:2] in place:
+                episode.baseline.carry(scores, place[key[:2]])
 
     def _economic(self, scores: DayScores, accept: Accept) -> list[Alert]:
         if self._first_ready is None and scores.ready.any():

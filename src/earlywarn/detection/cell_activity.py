@@ -5,8 +5,8 @@ nothing says nothing). Where many were, it is evidence of a collapse, taken as h
 After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level. A cell
 of which nothing was heard is missing, and silent as well.
 
-An amount that is not positive beside transactions (nothing was paid, or refunds outweigh purchases) is missing where few
-are expected, and otherwise evidence, taken as half a minor unit.
+An amount that is not positive beside transactions (nothing was paid, or refunds outweigh purchases) is missing where
+few are expected, and otherwise evidence, taken as half a minor unit.
 
 Example:
     >>> activity = CellActivity(zero_evidence_transactions=20.0, dormant_days=28, size=3)

@@ -52,6 +52,7 @@ class PanelEffects:
         if days > 0:
             self._baselines.remember(bank, active, days=days)
             self._bank.age(days)
+            self._bank.fading = self._fading(bank)
 
     def begin(self, bank: RegressionBank, values: Floats, *, active: Flags, awake: Flags) -> None:
         """Keep what `bank` knows before it learns the day's log `values` [2K].
@@ -85,8 +86,12 @@ class PanelEffects:
             log_variances(self._tree, medians[-1], usual_sd, correlation),
             mature,
         )
+        self._bank.fading = self._fading(bank)
+
+    def _fading(self, bank: RegressionBank) -> Floats:
+        """Return float64[2, G]: see `day_scores.Effects`."""
         oldest, next_oldest = node_sums(self._tree, self._baselines.oldest_two(bank.usual_week).T).transpose(2, 0, 1)
-        self._bank.fading = np.where(next_oldest > 0, oldest / np.where(next_oldest > 0, next_oldest, 1.0), 1.0)
+        return np.where(next_oldest > 0, oldest / np.where(next_oldest > 0, next_oldest, 1.0), 1.0)
 
     def effects(self, mature: Flags) -> Effects:
         """Return the estimates as of the last day."""

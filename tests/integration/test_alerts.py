@@ -1,72 +1,29 @@
 """Shocks in a generated panel, and the alerts that come of them: one shock, one alert, told apart and explained."""
 
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import cache
 
 import msgspec
 import pytest
+from shocked_panel import SHOCK, Change, cells, composed, played
 
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.embedded import run_embedded
-from earlywarn.application.fold import Output
-from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject
-from earlywarn.domain.transaction import Transaction
-from earlywarn.generate import synthetic_cells
-
-FIRST, DAYS, SHOCK = date(2022, 1, 1), 230, date(2022, 7, 4)
-REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 6))
-Change = Callable[[Cell], float]
 
 
-class Collected:
-    """A sink that keeps the alerts, and a feed of cells in memory."""
-
-    def __init__(self, change: Change) -> None:
-        self.alerts: list[Alert] = []
-        self.outcomes: list[Transaction | Reject] = []
-        for cell in synthetic_cells(seed=11, first_day=FIRST, days=DAYS, regions=REGIONS, noise_log=0.04):
-            factor = change(cell)
-            noon_ms = ((cell.day - date(1970, 1, 1)).days * 86_400 + 43_200) * 1000
-            self.outcomes.append(
-                Transaction(
-                    id="cell",
-                    ts=noon_ms,
-                    amount_minor=round(cell.amount_minor * factor),
-                    currency="CHF",
-                    region=cell.region,
-                    sector=cell.sector,
-                    country="CH",
-                    count=round(cell.transactions * factor),
-                )
-            )
-
-    def batches(self) -> "Iterator[Collected]":
-        yield self  # one batch, itself
-
-    def publish(self, output: Output) -> None:
-        if isinstance(output, Alert):
-            self.alerts.append(output)
-
-    def reject(self, _batch: object, _index: int, reject: Reject) -> None:
-        raise AssertionError(reject)
-
-    def advance(self, records: int) -> None:
-        assert records
+@cache
+def calm_cells() -> list[Cell]:
+    return cells()
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
-    return compose(Settings(run="test", exercise=True, panels=(panel,)))
+    return composed()
 
 
 def alerts_of(run: Run, change: Change) -> list[Alert]:
-    collected = Collected(change)
-    run_embedded(run, [collected], collected, received_ms=1_900_000_000_000)
-    return collected.alerts
+    return played(run, calm_cells(), change).alerts
 
 
 def shocked(cell: Cell, percent: float, days: int = 21) -> float:

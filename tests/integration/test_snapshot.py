@@ -17,7 +17,9 @@ from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import Settings, load
+from earlywarn.detection import MODEL_VERSION
 from earlywarn.domain.reject import Reject
+from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import SnapshotError
 from earlywarn.generate import GenerateOptions, generate, synthetic_cells
 
@@ -102,6 +104,17 @@ def test_a_foreign_snapshot_is_refused() -> None:
         compose_fold(other, 1).restore(compose_fold(run, 1).snapshot())
     with pytest.raises(SnapshotError):
         compose_fold(run, 1).restore(b"rubbish")
+
+
+@pytest.mark.parametrize(("models", "named"), [("1", "version 1,"), (None, "version before 2,")])
+def test_a_snapshot_of_another_state_layout_is_refused(models: str | None, named: str) -> None:
+    """Older models' state under the very same configuration is not misread: the error names both versions."""
+    run = compose(load(PANEL, {}))
+    saved = decode_state(compose_fold(run, 1).snapshot())
+    del saved["models"]
+    older = encode_state(saved if models is None else {**saved, "models": models})
+    with pytest.raises(SnapshotError, match=f"{named} this program has version {MODEL_VERSION} .* fold the log from"):
+        compose_fold(run, 1).restore(older)
 
 
 def test_the_sample_is_where_the_tests_expect_it() -> None:

@@ -1,32 +1,42 @@
 """The alert desk of a panel: a day's scores in, the alert revisions of that day out.
 
-Stages, in this order: coverage (may mute the day), threshold, grouping, episodes, text.
+Stages, in this order: coverage (may mute the day), scores, totals that take over, episodes, families, text.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import date
+from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay
-from earlywarn.alerting.episode import Episode, Records, alert_id
-from earlywarn.alerting.evidence import Reading
-from earlywarn.alerting.grouping import Flags, Floats, group
+from earlywarn.alerting.episode import Episode, Records, Told
+from earlywarn.alerting.estimate import Baseline, dispersion, total
+from earlywarn.alerting.evidence import DayReading, Reading
+from earlywarn.alerting.grouping import Flags, Floats, adopt, counting, membership
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import Names, narrate
 from earlywarn.alerting.notices import Notices
+from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
-from earlywarn.alerting.recent import RecentDeviations
+from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
+from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Status
-from earlywarn.domain.series import Series
+from earlywarn.domain.alert import SEVERITIES, Alert, Direction
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
 _EpisodeKey = tuple[str | None, str | None, Direction]
+
+
+class Accept(Protocol):
+    """Is told nodes whose level of the last `days` is the new normal after a shock that began on `since`."""
+
+    def __call__(self, nodes: list[Node], since: date | None = None, days: int | None = None) -> None:
+        """Take it as normal; `days` None: as many as the models usually take."""
 
 
 class AlertDesk:
@@ -43,238 +53,229 @@ class AlertDesk:
         self.notices = Notices(panel, parameters, letterhead)
         self._episodes: dict[_EpisodeKey, Episode] = {}
         self._records = Records()
-        self._recent = RecentDeviations()
         self._first_ready: date | None = None
         self._members: tuple[tuple[Node, ...], Flags] | None = None
+        self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
         return closed.coverage.share < self.parameters.coverage_share
 
-    def step(self, scores: DayScores, closed: ClosedDay, accept: Callable[[list[Node]], None]) -> list[Alert]:
+    def step(self, scores: DayScores, closed: ClosedDay, accept: Accept) -> list[Alert]:
         """Return the day's revisions, parents first; `accept` is told the nodes whose level is the new normal."""
         alerts = self.notices.coverage(closed)
         if scores.usable:
-            self._recent.learn(scores)
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, accept)
+        else:
+            self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
 
     # --- economic alerts
 
-    def _economic(self, scores: DayScores, accept: Callable[[list[Node]], None]) -> list[Alert]:
+    def _pass(self, scores: DayScores) -> None:
+        """Let a day pass of which nothing is known: what episodes are measured against stays what it was."""
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        for key, episode in self._episodes.items():
+            if key[:2] in place:
+                episode.baseline.carry(scores, place[key[:2]])
+
+    def _economic(self, scores: DayScores, accept: Accept) -> list[Alert]:
         if self._first_ready is None and scores.ready.any():
             self._first_ready = scores.day
-        members = self._membership(scores.nodes)
-        ratios: dict[Direction, Floats] = {
-            "down": np.where(scores.ready, scores.down.score / self.parameters.alarm_evidence, 0.0),
-            "up": np.where(scores.ready, scores.up.score / self.parameters.alarm_evidence, 0.0),
-        }
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
+        self._doubt(weighed, place)
+        for key, episode in self._episodes.items():
+            if key[:2] in place:
+                self._continue(episode, place[key[:2]], weighed[key[2]])
         alerts: list[Alert] = []
+        self._lasting.clear()
         for direction in _DIRECTIONS:
-            alerts += self._direction(scores, members, direction, ratios)
-        self._accept_lasting(accept)
-        for direction, values in ratios.items():
-            for at in np.flatnonzero(values >= self._records.floor):
+            other = weighed["up" if direction == "down" else "down"]
+            alerts += self._direction(weighed[direction], other.ratio, place)
+        for direction in _DIRECTIONS:
+            ratio = weighed[direction].ratio
+            for at in np.flatnonzero(ratio >= self._records.floor):
                 node = scores.nodes[at]
-                self._records.learn(node.region, node.sector, direction, scores.day, float(values[at]))
+                self._records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
+        for node, (since_day, days) in sorted(self._lasting.items(), key=lambda item: _canonical_node(item[0])):
+            accept([node], since_day, days)
         return alerts
 
+    def _doubt(self, weighed: Mapping[Direction, Weighing], place: Mapping[tuple[str | None, str | None], int]) -> None:
+        """Let each direction doubt what the alarms of the other, open or of today, make of their peers."""
+        strengths: dict[Direction, dict[int, float]] = {
+            direction: {int(at): float(each.ratio[at]) for at in np.flatnonzero(each.ratio > 1)}
+            for direction, each in weighed.items()
+        }
+        for key, episode in self._episodes.items():
+            if key[:2] in place:
+                strengths[key[2]][place[key[:2]]] = episode.score
+        for direction, each in weighed.items():
+            each.doubt(strengths["up" if direction == "down" else "down"], self._membership(each.scores.nodes))
+
+    def _continue(self, episode: Episode, at: int, weighing: Weighing) -> None:
+        """Add the day to an open episode, and take its score from the effect since its own first day."""
+        if weighing.scores.heard[at]:
+            episode.add(episode.baseline.today(weighing.scores, at), days_kept=self.parameters.quiet_days)
+        episode.baseline.carry(weighing.scores, at)
+        weighing.ratio[at] = self._ratio(episode, at, weighing, float(weighing.evidence[at]))
+
+    def _ratio(self, episode: Episode, at: int, weighing: Weighing, evidence: float) -> float:
+        """Return the score of an open episode: the effect must be there since its first day, and in its last days."""
+        effects, measure = weighing.scores.effects, episode.measure
+        days = weighing.scores.day.toordinal() - episode.baseline.first_day + 1
+        whole = episode.sums.estimate(measure, dispersion(effects, at, measure, days))
+        distance = whole.distance(episode.direction)
+        if len(episode.last_days) == self.parameters.quiet_days:
+            recent = total(episode.last_days).estimate(
+                measure, dispersion(effects, at, measure, len(episode.last_days))
+            )
+            distance = min(distance, recent.distance(episode.direction))
+        return min(evidence, float(weighing.certainty(distance)))
+
     def _direction(
-        self, scores: DayScores, members: Flags, direction: Direction, ratios: dict[Direction, Floats]
+        self, weighing: Weighing, other: Floats, place: Mapping[tuple[str | None, str | None], int]
     ) -> list[Alert]:
-        ratio, other = ratios[direction], ratios["up" if direction == "down" else "down"]
-        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
-        standing = [
-            place[key[:2]]
+        scores, ratio = weighing.scores, weighing.ratio
+        members = self._membership(scores.nodes)
+        standing = {
+            place[key[:2]]: episode
             for key, episode in self._episodes.items()
-            if key[2] == direction and episode.parent is None and key[:2] in place
-        ]
-        alarming = [int(at) for at in np.flatnonzero((ratio > 1) & (ratio >= other))]
-        parents = group(
-            alarming, ratio, members, scores.contributions, sorted(standing), self.parameters.explained_share
+            if key[2] == weighing.direction and key[:2] in place
+        }
+        alarming = {int(at) for at in np.flatnonzero((ratio > 1) & (ratio >= other))}
+        today = scores.day.toordinal()
+        ages = {
+            at: today - standing[at].baseline.first_day if at in standing else int(weighing.side.onset_age_days[at])
+            for at in alarming
+        }
+        found = weighing.totals(members, ages)
+        totals = {at: candidate for at, candidate in found.items() if candidate.score >= other[at]}
+        for at, candidate in totals.items():
+            lifted = candidate.score if at not in standing else self._ratio(standing[at], at, weighing, candidate.score)
+            ratio[at] = max(float(ratio[at]), lifted)
+        alarming |= totals.keys()
+        counted = counting(
+            alarming,
+            ratio,
+            members,
+            scores.contributions,
+            standing.keys() | totals.keys(),
+            self.parameters.explained_share,
         )
-        opened = [at for at in parents if self._key(scores, at, direction) not in self._episodes]
-        for at in opened:
-            self._open(scores, members, at, direction)
-        family = self._relate(scores, parents, direction)
+        alarms = [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
+        new = [each for each in alarms if not self._is_return(each, scores, weighing.direction)]
+        mine = dict(standing)
+        for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
+            others = self._episodes.values()
+            episode = opened(candidate, weighing, others, run=self.letterhead.run, panel=self.panel)
+            mine[candidate.node] = self._episodes[episode.key] = episode
+        adopt(mine.values())
         alerts = []
-        for key in sorted(self._episodes, key=_canonical):
-            if key[2] != direction or key[:2] not in place:
+        for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
+            if not scores.heard[at]:
                 continue
-            at = place[key[:2]]
-            episode = self._episodes[key]
-            alarm = float(ratio[at]) if ratio[at] >= other[at] else 0.0
-            effect_pct = Reading(scores, members, at, direction, self._recent).effect_pct
-            episode.observe(scores.day, alarm, effect_pct, resolve_ratio=self.parameters.resolve_ratio)
-            status = self._news(episode, scores, at, float(ratio[at]), opened=at in opened, family=episode.id in family)
-            if status is not None:
-                alerts.append(self._alert(episode, scores, members, at, float(ratio[at]), status))
-            if status == "resolved":
-                del self._episodes[key]
+            score = float(ratio[at]) if ratio[at] >= other[at] else 0.0
+            alert = self._judge(mine[at], at, weighing, score, is_open=at not in standing)
+            if alert is not None:
+                alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
 
-    def _open(self, scores: DayScores, members: Flags, at: int, direction: Direction) -> None:
-        node = scores.nodes[at]
-        reading = Reading(scores, members, at, direction, self._recent)
-        series = Series(self.panel, node.region, node.sector)
-        self._episodes[node.region, node.sector, direction] = Episode(
-            id=alert_id(self.letterhead.run, series.series_id, "economic", direction, scores.day.isoformat()),
-            region=node.region,
-            sector=node.sector,
-            direction=direction,
-            detected_on=scores.day,
-            opened_on=date.fromordinal(scores.day.toordinal() - reading.onset_age_days),
-            last_alarm_on=scores.day,
-            last_revised_on=scores.day,
-            children=[],
-        )
+    def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
+        """Return whether an alarm is but the end of an open episode of the other direction, at the node or around it.
 
-    def _relate(self, scores: DayScores, parents: dict[int, int | None], direction: Direction) -> set[str]:
-        """Attach children to parents; return the ids of open episodes whose family changed."""
-        changed = set()
-        for at, parent_at in sorted(parents.items()):
-            if parent_at is None:
+        It is while the day lies within the usual range of the baseline before that episode, or still beyond it on the
+        episode's side. The models have learned a part of the episode; they learn the return at once.
+        """
+        node = scores.nodes[candidate.node]
+        is_return = False
+        for episode in self._episodes.values():
+            if episode.direction == direction or not episode.holds(node.region, node.sector):
                 continue
-            child = self._episodes[self._key(scores, at, direction)]
-            parent = self._episodes[self._key(scores, parent_at, direction)]
-            if child.parent == parent.id:
-                continue
-            child.parent = parent.id
-            for grandchild in [episode for episode in self._episodes.values() if episode.parent == child.id]:
-                grandchild.parent = parent.id
-                parent.children.append(grandchild.id)
-                changed.add(grandchild.id)
-            child.children.clear()
-            parent.children.append(child.id)
-            changed |= {child.id, parent.id}
-        return changed
+            same = (episode.region, episode.sector) == (node.region, node.sector)
+            baseline = episode.baseline if same else Baseline(episode.baseline.first_day)
+            reading = DayReading(baseline.today(scores, candidate.node), scores, candidate.node, candidate.measure)
+            if not reading.is_outside(direction):
+                is_return = True
+                self._lasting[node] = (episode.opened_on, candidate.age_days + 1)
+                if same:
+                    episode.last_days = episode.last_days[-1:]
+        return is_return
 
-    def _news(
-        self, episode: Episode, scores: DayScores, at: int, ratio: float, *, opened: bool, family: bool
-    ) -> Status | None:
-        if opened:
-            return "open"
-        if episode.quiet_days >= self.parameters.quiet_days:
-            return "resolved"
-        reading_pct = Reading(scores, self._membership(scores.nodes), at, episode.direction, self._recent).effect_pct
-        grade = severity(probability(ratio, self.parameters), reading_pct, self.parameters)
+    def _judge(self, episode: Episode, at: int, weighing: Weighing, ratio: float, *, is_open: bool) -> Alert | None:
+        """Note the day's score, and return the revision that it makes necessary, if it does."""
+        parameters, scores = self.parameters, weighing.scores
+        reading = Reading(episode, scores, self._membership(scores.nodes), at, interval=parameters.effect_interval)
+        confidence = reading.estimate.confidence(episode.direction)
+        told = reading.told(probability(max(ratio, episode.score), confidence, parameters))
+        episode.observe(scores.day, ratio, resolve_ratio=parameters.resolve_ratio)
+        if episode.alarm_days >= parameters.hold_days:
+            episode.alarm_days = 0
+            self._lasting[scores.nodes[at]] = (episode.opened_on, None)
+        verdict = self._verdict(episode, reading, told, ratio, is_open=is_open)
+        if verdict is None:
+            return None
+        if verdict.outcome is not None:
+            del self._episodes[episode.key]
+        if verdict.outcome == "accepted":
+            self._lasting[scores.nodes[at]] = (episode.opened_on, None)
+        return revision(episode, reading, verdict, panel=self.panel, day=scores.day, letterhead=self.letterhead)
+
+    def _verdict(
+        self, episode: Episode, reading: Reading, told: Told, ratio: float, *, is_open: bool
+    ) -> Verdict | None:
+        parameters, day = self.parameters, reading.day
+        if episode.quiet_days >= parameters.quiet_days:
+            outcome = reading.outcome
+            if outcome is None:
+                return None
+            # The end repeats the size that was published last: what people know it by.
+            return Verdict("resolved", episode.gravest, episode.told, ratio, reading.ending(outcome), outcome)
+        grade = severity(told.probability, told.effect_pct, parameters)
         graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
-        due = (scores.day - episode.last_revised_on).days >= self.parameters.revise_days and ratio > 1
-        return "updated" if family or graver or due else None
-
-    def _alert(
-        self, episode: Episode, scores: DayScores, members: Flags, at: int, ratio: float, status: Status
-    ) -> Alert:
-        reading = Reading(scores, members, at, episode.direction, self._recent)
-        likelihood = probability(max(ratio, episode.score) if status == "resolved" else ratio, self.parameters)
-        grade = severity(likelihood, reading.effect_pct, self.parameters)
-        if SEVERITIES.index(grade) > SEVERITIES.index(episode.severity):
-            episode.severity = grade
-        episode.revision += 1
-        episode.last_revised_on = scores.day
-        last = self._records.last_as_extreme(
+        due = (day - episode.last_revised_on).days >= parameters.revise_days and ratio > 1
+        # News of the family wait for a day on which the effect is there: an alert never tells of one that is not.
+        is_there = reading.estimate.distance(episode.direction) > 0 and told.effect_pct != 0
+        if not is_open and not (is_there and (graver or due or episode.has_news)):
+            return None
+        last_day = self._records.last_as_extreme(
             episode.region, episode.sector, episode.direction, ratio, episode.opened_on
         )
-        record_days = (scores.day - self._first_ready).days + 1 if self._first_ready else 0
-        evidence = reading.evidence(self.panel, last_as_extreme=last, days_on_record=record_days)
-        if status == "resolved":
-            evidence = (*evidence, Evidence(name="largest_effect", value=episode.effect_pct, unit="pct"))
-        node = scores.nodes[at]
-        series = Series(self.panel, node.region, node.sector)
-        return Alert(
-            id=episode.id,
-            revision=episode.revision,
-            sequence=0,
-            run=self.letterhead.run,
-            kind="economic",
-            status=status,
-            panel=self.panel,
-            level=series.level,
-            series_id=series.series_id,
-            region=node.region,
-            sector=node.sector,
-            measure=reading.measure,
-            direction=episode.direction,
-            severity=episode.severity,
-            probability=likelihood,
-            opened_on=episode.opened_on.isoformat(),
-            detected_on=episode.detected_on.isoformat(),
-            resolved_on=episode.last_alarm_on.isoformat() if status == "resolved" else None,
-            as_of=scores.day.isoformat(),
-            observed=reading.observed,
-            expected=reading.expected,
-            lower=reading.lower,
-            upper=reading.upper,
-            change_pct=reading.change_pct,
-            score=round(ratio, 3),
-            evidence=evidence,
-            parent=episode.parent,
-            children=tuple(episode.children),
-            supersedes=None,
-            provisional=False,
-            exercise=self.letterhead.exercise,
-            text="",
-            model_version=self.letterhead.model_version,
-            config_hash=self.letterhead.config_hash,
-        )
-
-    def _accept_lasting(self, accept: Callable[[list[Node]], None]) -> None:
-        lasting = [episode for episode in self._episodes.values() if episode.alarm_days >= self.parameters.hold_days]
-        for episode in lasting:
-            episode.alarm_days = 0
-        if lasting:
-            nodes = sorted({(episode.region or "", episode.sector or "") for episode in lasting})
-            accept([_node(region or None, sector or None) for region, sector in nodes])
-
-    @staticmethod
-    def _key(scores: DayScores, at: int, direction: Direction) -> _EpisodeKey:
-        node = scores.nodes[at]
-        return (node.region, node.sector, direction)
+        on_record = (day - self._first_ready).days + 1 if self._first_ready else 0
+        figures = reading.evidence(told, self.panel, last_as_extreme=last_day, days_on_record=on_record)
+        return Verdict("open" if is_open else "updated", grade, told, ratio, figures)
 
     def _membership(self, nodes: tuple[Node, ...]) -> Flags:
         if self._members is None or self._members[0] != nodes:
-            cells = [node for node in nodes if node.level == "cell"]
-            members = np.array(
-                [
-                    [node.region in (None, cell.region) and node.sector in (None, cell.sector) for cell in cells]
-                    for node in nodes
-                ],
-                dtype=bool,
-            ).reshape(len(nodes), len(cells))
-            self._members = (nodes, members)
+            self._members = (nodes, membership(nodes))
         return self._members[1]
 
     # --- snapshot
 
     def state(self) -> State:
         """Return the state as plain values."""
+        episodes = sorted(self._episodes.values(), key=lambda episode: _canonical(episode.key))
         return {
-            "episodes": [msgspec.to_builtins(episode) for _, episode in sorted(self._episodes.items(), key=_by_key)],
+            "episodes": [msgspec.to_builtins(episode) for episode in episodes],
             "records": self._records.state(),
-            "recent": self._recent.state(),
             "first_ready": None if self._first_ready is None else self._first_ready.isoformat(),
             "notices": self.notices.state(),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        episodes = msgspec.convert(saved["episodes"], list[Episode])
-        self._episodes = {(each.region, each.sector, each.direction): each for each in episodes}
+        self._episodes = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self._records.restore(saved["records"])
-        self._recent.restore(saved["recent"])
         first = saved["first_ready"]
         self._first_ready = None if first is None else date.fromisoformat(first)
         self.notices.restore(saved["notices"])
 
 
-def _canonical(key: _EpisodeKey) -> tuple[str, str, str]:
+def _canonical_node(node: Node) -> tuple[str, str]:
+    return (node.region or "", node.sector or "")
+
+
+def _canonical(key: tuple[str | None, str | None, Direction]) -> tuple[str, str, str]:
     return (key[0] or "", key[1] or "", key[2])
-
-
-def _by_key(item: tuple[_EpisodeKey, Episode]) -> tuple[str, str, str]:
-    return _canonical(item[0])
-
-
-def _node(region: str | None, sector: str | None) -> Node:
-    return Node(Series("", region, sector).level, region, sector)

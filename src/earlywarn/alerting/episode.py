@@ -6,7 +6,9 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from earlywarn.domain.alert import Direction, Kind, Severity
+from earlywarn.alerting.estimate import NOTHING, Baseline, Sums
+from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
+from earlywarn.domain.series import Level, Measure, Series
 
 NAMESPACE = UUID("6f2b8c1e-0d5a-5f0e-9a7e-2f1c5f4d7b10")
 
@@ -16,11 +18,24 @@ def alert_id(run: str, series_id: str, kind: Kind, direction: Direction, opening
     return str(uuid5(NAMESPACE, f"{run}\n{series_id}\n{kind}\n{direction}\n{opening_bucket}"))
 
 
+class Told(msgspec.Struct, frozen=True):
+    """An estimate as it is published: effect and interval in per cent, probability, days heard since the first."""
+
+    effect_pct: float
+    lower_pct: float
+    upper_pct: float
+    probability: float
+    days: int
+
+
 class Episode(msgspec.Struct):
     """The state of one open episode; days are local dates.
 
     `alarm_days` counts alarm days in a row since the level was last accepted, `quiet_days` those below
-    the resolve ratio; `score` is the highest so far, `effect_pct` the step estimated on that day.
+    the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
+    Of economic episodes: `baseline` is what they are measured against, `sums` what was seen and expected since
+    `opened_on`, `last_days` the same of each of the last days, `told` the estimate published on `last_revised_on`,
+    `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published.
     """
 
     id: str
@@ -33,15 +48,45 @@ class Episode(msgspec.Struct):
     last_revised_on: date
     revision: int = 0
     severity: Severity = "medium"
+    gravest: Severity = "medium"
     score: float = 0.0
-    effect_pct: float = 0.0
     alarm_days: int = 0
     quiet_days: int = 0
     parent: str | None = None
     children: list[str] = []
+    measure: Measure = "amount"
+    baseline: Baseline = msgspec.field(default_factory=lambda: Baseline(0))
+    sums: Sums = NOTHING
+    last_days: list[Sums] = []
+    told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
+    largest_pct: float = 0.0
+    has_news: bool = False
 
-    def observe(self, day: date, ratio: float, effect_pct: float, *, resolve_ratio: float) -> None:
-        """Take in a day's score (1 = threshold) and the step it stands for, in per cent."""
+    @property
+    def key(self) -> tuple[str | None, str | None, Direction]:
+        """Return node and direction, of which there is one open episode at most."""
+        return (self.region, self.sector, self.direction)
+
+    @property
+    def level(self) -> Level:
+        """Return the level of its series."""
+        return Series("", self.region, self.sector).level
+
+    def holds(self, region: str | None, sector: str | None) -> bool:
+        """Return whether the cells of a node are all of them the episode's."""
+        return self.region in (None, region) and self.sector in (None, sector)
+
+    def contains(self, other: "Episode") -> bool:
+        """Return whether the other's cells are a part of this one's."""
+        return self.holds(other.region, other.sector) and (self.region, self.sector) != (other.region, other.sector)
+
+    def add(self, today: Sums, *, days_kept: int) -> None:
+        """Take in what was seen and expected today."""
+        self.sums = self.sums.plus(today)
+        self.last_days = [*self.last_days, today][-days_kept:]
+
+    def observe(self, day: date, ratio: float, *, resolve_ratio: float) -> None:
+        """Take in a day's score (1 = threshold)."""
         if ratio > 1:
             self.alarm_days += 1
             self.last_alarm_on = day
@@ -50,8 +95,14 @@ class Episode(msgspec.Struct):
         else:
             self.quiet_days += 1
             self.alarm_days = 0
-        if ratio > self.score:
-            self.score, self.effect_pct = ratio, effect_pct
+        self.score = max(self.score, ratio)
+
+    def publish(self, day: date, grade: Severity, told: Told) -> None:
+        """Note that a revision is published."""
+        self.revision += 1
+        self.last_revised_on, self.severity, self.told, self.has_news = day, grade, told, False
+        self.gravest = max(self.gravest, grade, key=SEVERITIES.index)
+        self.largest_pct = max(self.largest_pct, told.effect_pct, key=abs)
 
 
 class Records:

@@ -1,83 +1,153 @@
-"""The figures that decided an alert, read off the day's scores."""
+"""The figures of one revision of an alert: today against the baseline before the shock, and what explains it."""
 
 from datetime import date
 
 import numpy as np
 
-from earlywarn.alerting.grouping import Flags
-from earlywarn.alerting.recent import RecentDeviations
-from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation
-from earlywarn.domain.alert import Direction, Evidence
+from earlywarn.alerting.episode import Episode, Told
+from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
+from earlywarn.alerting.grouping import Flags, Floats
+from earlywarn.detection.day_scores import MEASURES, DayScores
+from earlywarn.domain.alert import Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
 
 _TOP_CONTRIBUTORS = 3
-_CONFIDENCE = 1.96
+_NEARER = 0.5
+"""Share of a log effect from which a day is nearer to the effect than to nothing."""
 
 
-class Reading:
-    """One node on one day, in one direction: what an alert says of it, on natural scales."""
+class DayReading:
+    """A node's day against a baseline, on natural scales.
 
-    def __init__(
-        self, scores: DayScores, members: Flags, node: int, direction: Direction, recent: RecentDeviations
-    ) -> None:
-        self._scores = scores
-        self._members = members
-        self.node = node
-        self.direction = direction
-        side = scores.down if direction == "down" else scores.up
-        self.effect_sd = float(side.effect_sd[node])
-        self.onset_age_days = int(side.onset_age_days[node])
-        measure = int(side.measure[node])
-        self.measure: Measure = MEASURES[measure]
-        deviation: Deviation = getattr(scores, self.measure)
-        absorbed = float(scores.absorbed[0 if direction == "down" else 1, node])
-        step = recent.step(node, measure, self.onset_age_days + 1, absorbed)
-        estimated = float(side.effect[node])
-        agrees = step is not None and step * estimated > 0
-        self.effect = step if step is not None and agrees else estimated
-        without = float(np.exp(-absorbed * estimated)) if np.isfinite(absorbed) else 1.0
-        self.observed = _number(deviation.observed[node])
-        self.expected = _number(deviation.expected[node], without)
-        self.lower = _number(deviation.lower[node], without)
-        self.upper = _number(deviation.upper[node], without)
-        self.z = float(deviation.z[node])
+    Args:
+        today: what was seen and expected.
+        scores: today's.
+        node: its place among the nodes.
+        measure: which figures.
+
+    Attributes:
+        observed, expected, lower, upper: None where there is nothing; expected as if there were no shock.
+        effect: the log deviation; z: the same in standard deviations of an undisturbed day.
+    """
+
+    def __init__(self, today: Sums, scores: DayScores, node: int, measure: Measure) -> None:
+        self.observed, self.expected = _number(today.observed(measure)), _number(today.expected(measure))
+        sd = float(scores.effects.usual_sd[MEASURES.index(measure), node])
+        usual = today.expected(measure)
+        self.lower, self.upper = (
+            None if usual is None else _number(usual * float(np.exp(side * scores.reach * sd))) for side in (-1, 1)
+        )
+        self.effect = today.estimate(measure, 1.0).effect
+        self.z = self.effect / max(sd, 1e-12)
 
     @property
     def change_pct(self) -> float | None:
         """Return observed against expected, in per cent with one decimal."""
         if self.observed is None or not self.expected:
             return None
-        return round(100 * (self.observed / self.expected - 1), 1)
+        return round(100 * (self.observed / self.expected - 1), 1) + 0.0
+
+    def is_outside(self, direction: Direction) -> bool:
+        """Return whether the day lies beyond its usual range, in a direction."""
+        if self.observed is None or self.lower is None or self.upper is None:
+            return False
+        return self.observed < self.lower if direction == "down" else self.observed > self.upper
+
+
+class Reading:
+    """An open episode on a day: what an alert says of it.
+
+    Args:
+        episode: today is added to its sums.
+        scores: today's.
+        members: bool[G, K].
+        node: the episode's place among the nodes.
+        interval: probability of the effect's interval.
+
+    Attributes:
+        estimate: the effect since the episode's first day.
+        today: the day alone.
+    """
+
+    def __init__(self, episode: Episode, scores: DayScores, members: Flags, node: int, *, interval: float) -> None:
+        self._episode, self._scores, self._members, self._node = episode, scores, members, node
+        self._interval = interval
+        self.day, self.measure = scores.day, episode.measure
+        self.estimate = self._estimate(episode.sums, scores.day.toordinal() - episode.baseline.first_day + 1)
+        self.today = DayReading(episode.last_days[-1], scores, node, self.measure)
+
+    def _estimate(self, sums: Sums, days: int) -> Estimate:
+        return sums.estimate(self.measure, dispersion(self._scores.effects, self._node, self.measure, days))
 
     @property
-    def effect_pct(self) -> float:
-        """Return the estimated step since the onset, in per cent."""
-        return _percent(self.effect)
+    def last_days(self) -> Estimate:
+        """Return the effect over the last days, as many as the episode keeps."""
+        days = self._episode.last_days
+        return self._estimate(total(days), len(days))
 
-    def evidence(self, panel: str, *, last_as_extreme: date | None, days_on_record: int) -> tuple[Evidence, ...]:
-        """Return the figures in the order of their weight."""
-        low, high = self.effect - _CONFIDENCE * self.effect_sd, self.effect + _CONFIDENCE * self.effect_sd
-        found = [
-            Evidence(name="effect", value=self.effect_pct, unit="pct"),
-            Evidence(name="effect_lower", value=_percent(low), unit="pct"),
-            Evidence(name="effect_upper", value=_percent(high), unit="pct"),
-            Evidence(name="days_of_evidence", value=float(self.onset_age_days + 1), unit="days"),
-            Evidence(name="deviation_on_day", value=round(self.z, 2), unit="sd"),
-        ]
+    def told(self, probability: float) -> Told:
+        """Return the estimate as it is published."""
+        low, high = self.estimate.interval_pct(self._interval)
+        return Told(self.estimate.effect_pct, low, high, probability, self._episode.sums.days)
+
+    def evidence(
+        self, told: Told, panel: str, *, last_as_extreme: date | None, days_on_record: int
+    ) -> tuple[Evidence, ...]:
+        """Return the figures of an open episode in the order of their weight."""
+        found = effect_evidence(told)
+        found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
         if last_as_extreme is None:
             found.append(Evidence(name="days_on_record", value=float(days_on_record), unit="days"))
         else:
-            since = (self._scores.day - last_as_extreme).days
-            found.append(Evidence(name="days_since_as_extreme", value=float(since), unit="days"))
-        found += self._neighbours()
-        found += self._contributors(panel)
-        found += self._mix()
+            days = (self._scores.day - last_as_extreme).days
+            found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
+        return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Return how an episode without alarms ends; None if it has to wait for another day.
+
+        Accepted: over the last days the effect was still there, and today is nearer to it than to nothing, so what is
+        usual has changed. Recovered: it was not, and today is within its usual range, or beyond it on the other side.
+        """
+        last = self.last_days
+        if last.distance(self._episode.direction) > interval_reach(self._interval):
+            return "accepted" if self.today.effect / last.effect >= _NEARER else None
+        return None if self.today.is_outside(self._episode.direction) else "recovered"
+
+    def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
+        """Return the figures of an episode that is over: as published last, its largest, and its last days."""
+        found = effect_evidence(self._episode.told)
+        since = (self.day - self._episode.last_revised_on).days
+        found.append(Evidence(name="days_since_effect", value=float(since), unit="days"))
+        found.append(Evidence(name="largest_effect", value=self._episode.largest_pct, unit="pct"))
+        last = self.last_days
+        low, high = last.interval_pct(self._interval)
+        found += [
+            Evidence(name="last_days", value=float(len(self._episode.last_days)), unit="days"),
+            Evidence(name="last_days_effect", value=last.effect_pct, unit="pct"),
+            Evidence(name="last_days_effect_lower", value=low, unit="pct"),
+            Evidence(name="last_days_effect_upper", value=high, unit="pct"),
+        ]
+        usual = self._episode.last_days[-1].expected(self.measure)
+        if outcome == "accepted" and usual is not None:
+            unit = "transactions" if self.measure == "transactions" else "minor units"
+            value = round(usual * (1 + last.change_pct / 100), 2)
+            found.append(Evidence(name="new_baseline", value=value, unit=unit))
         return tuple(found)
 
+    def _cells(self) -> tuple[Floats, Floats]:
+        """Return today's transactions and amounts [2, K] of all cells, and what the episode's baseline expects."""
+        cells = self._members.shape[1]
+        age = self._episode.baseline.age_days(self._scores)
+        seen = np.stack([self._scores.transactions.observed[:cells], self._scores.amount.observed[:cells]])
+        seen = np.where(self._scores.heard[:cells], seen, 0.0)  # of what was not heard nothing is expected either
+        return seen, self._scores.effects.today[:, :cells, age]
+
     def _neighbours(self) -> list[Evidence]:
-        """Compare with the cells outside the node: the day's median deviation, same measure."""
-        node = self._scores.nodes[self.node]
-        outside = ~self._members[self.node]
+        """Compare with the cells outside the node: what was spent there today against what was expected there."""
+        node = self._scores.nodes[self._node]
+        outside = ~self._members[self._node]
         cells = self._scores.nodes[: len(outside)]
         groups: dict[str, Flags] = {}
         if node.level == "cell":
@@ -85,50 +155,65 @@ class Reading:
             groups["other_sectors_here"] = outside & np.array([cell.region == node.region for cell in cells])
         elif node.level != "panel":
             groups["rest_of_panel"] = outside
-        deviation: Deviation = getattr(self._scores, self.measure)
-        observed, expected = deviation.observed[: len(outside)], deviation.expected[: len(outside)]
-        known = (observed > 0) & (expected > 0)
-        return [
-            Evidence(
-                name=name,
-                value=_percent(float(np.median(np.log(observed[chosen & known] / expected[chosen & known])))),
-                unit="pct",
-            )
-            for name, chosen in groups.items()
-            if (chosen & known).any()
-        ]
+        seen, usual = self._cells()
+        found = []
+        for name, chosen in groups.items():
+            share = _ratio(seen[:, chosen].sum(axis=1), usual[:, chosen].sum(axis=1), self.measure)
+            if share is not None:
+                found.append(Evidence(name=name, value=round(100 * (share - 1), 1) + 0.0, unit="pct"))
+        return found
 
     def _contributors(self, panel: str) -> list[Evidence]:
-        """Name the cells that carry most of a total's evidence, with their share of it."""
-        if self._scores.nodes[self.node].level == "cell":
+        """Name the cells that carry most of a total's change since its first day, with their share of it."""
+        if self._scores.nodes[self._node].level == "cell":
             return []
-        support = np.clip(self._scores.contributions[self.node], 0.0, None)
-        total = float(support.sum())
-        if total <= 0:
-            return []
+        effects, cells = self._scores.effects, self._members.shape[1]
+        age = self._episode.baseline.age_days(self._scores)
+        seen, usual = effects.observed[:, :cells, age], effects.expected[:, :cells, age]
+        if self.measure == "mean_ticket":
+            tickets = usual[1] / np.where(usual[0] > 0, usual[0], 1.0)
+            gap = seen[1] - seen[0] * tickets
+        else:
+            gap = (seen - usual)[0 if self.measure == "transactions" else 1]
+        toward = np.clip(gap if self._episode.direction == "up" else -gap, 0.0, None)
+        support = np.where(self._members[self._node], toward, 0.0)
+        whole = float(support.sum())
         found = []
-        for cell in sorted(range(len(support)), key=lambda at: (-support[at], at))[:_TOP_CONTRIBUTORS]:
-            node = self._scores.nodes[cell]
-            series = Series(panel, node.region, node.sector)
-            share = round(100 * float(support[cell]) / total, 1)
+        for cell in sorted(range(cells), key=lambda at: (-support[at], at))[:_TOP_CONTRIBUTORS]:
+            share = round(100 * float(support[cell]) / whole, 1) if whole > 0 else 0.0
             if share > 0:
+                node = self._scores.nodes[cell]
+                series = Series(panel, node.region, node.sector)
                 found.append(Evidence(name="contribution", value=share, unit="pct", series_id=series.series_id))
         return found
 
     def _mix(self) -> list[Evidence]:
-        region = self._scores.nodes[self.node].region
+        region = self._scores.nodes[self._node].region
         if region is None or region not in self._scores.mix_regions:
             return []
         rank = float(self._scores.mix_rank[self._scores.mix_regions.index(region)])
-        if not np.isfinite(rank):
-            return []
-        return [Evidence(name="sector_mix_rank", value=round(rank, 4), unit="p")]
+        return [Evidence(name="sector_mix_rank", value=round(rank, 4), unit="p")] if np.isfinite(rank) else []
 
 
-def _percent(log_step: float) -> float:
-    return round(100 * float(np.expm1(np.clip(log_step, -10.0, 5.0))), 1)
+def effect_evidence(told: Told) -> list[Evidence]:
+    """Return an effect with its interval and the days it rests on."""
+    return [
+        Evidence(name="effect", value=told.effect_pct, unit="pct"),
+        Evidence(name="effect_lower", value=told.lower_pct, unit="pct"),
+        Evidence(name="effect_upper", value=told.upper_pct, unit="pct"),
+        Evidence(name="days_of_evidence", value=float(told.days), unit="days"),
+    ]
 
 
-def _number(value: float, factor: float = 1.0) -> float | None:
-    number = float(value) * factor
-    return round(number, 2) if np.isfinite(number) else None
+def _ratio(seen: Floats, usual: Floats, measure: Measure) -> float | None:
+    """Return observed by expected of sums [2]; None where nothing is expected, or no ticket was seen."""
+    if min(usual) <= 0:
+        return None
+    if measure == "mean_ticket":
+        return float(seen[1] / seen[0] / (usual[1] / usual[0])) if seen[0] > 0 else None
+    place = 0 if measure == "transactions" else 1
+    return float(seen[place] / usual[place])
+
+
+def _number(value: float | None) -> float | None:
+    return round(value, 2) if value is not None and np.isfinite(value) else None

@@ -1,61 +1,130 @@
-"""One shock, one alert: which alarming node explains the day best, and which others it explains.
+"""One shock, one alert: which alarming nodes count, which totals their members' alarms amount to, who contains whom.
 
-Nodes are taken by their score. A node inside a taken one is its child. A node whose evidence comes
-mostly from the cells of taken ones (the panel above a collapsing region) is no alarm of its own.
+A total (region, sector, panel) takes over when the alarms inside it hold most of its spending, or when it alarms with
+evidence of its own. A total whose evidence comes mostly from the cells of stronger alarms (the panel above a collapsing
+region) is no alarm of its own. What lies inside an open total is its child, whenever it alarmed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.alerting.episode import Episode
+from earlywarn.detection.hierarchy import Node
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+_LEAST_CELLS = 2  # one cell is no region's shock, however large it is in its region
+_LEVELS = ("panel", "region", "sector", "cell")
 
-def group(
-    alarming: Sequence[int],
+
+def membership(nodes: Sequence[Node]) -> Flags:
+    """Return bool[G, K]: the cells of each node."""
+    cells = [node for node in nodes if node.level == "cell"]
+    return np.array(
+        [
+            [node.region in (None, cell.region) and node.sector in (None, cell.sector) for cell in cells]
+            for node in nodes
+        ],
+        dtype=bool,
+    ).reshape(len(nodes), len(cells))
+
+
+def taken_over(
+    nodes: Sequence[Node], alarming: AbstractSet[int], members: Flags, weights: Floats, share: float
+) -> dict[int, list[int]]:
+    """Return the totals that the alarms inside them amount to, each with those alarms (nodes).
+
+    The panel goes first: if most of its spending lies in alarming cells, regions or sectors, it is the panel's shock.
+    Otherwise a region or sector is looked at, by its own cells.
+
+    Args:
+        nodes: G nodes.
+        alarming: nodes above their threshold, or of open episodes that still are, in one direction.
+        members: bool[G, K].
+        weights: float64[K], spending of each cell.
+        share: of a total's spending that its alarms must hold.
+    """
+    cells = sorted(at for at in alarming if nodes[at].level == "cell")
+    for at, node in enumerate(nodes):
+        if node.level == "panel":
+            inside = sorted(alarming - {at})
+            if _holds_most(_union(members, inside), weights, share):
+                return {at: inside}
+    found = {}
+    for at, node in enumerate(nodes):
+        if node.level in {"region", "sector"}:
+            inside = [cell for cell in cells if members[at, cell]]
+            if _holds_most(_union(members, inside)[members[at]], weights[members[at]], share):
+                found[at] = inside
+    return found
+
+
+def _union(members: Flags, nodes: list[int]) -> Flags:
+    return np.asarray(members[nodes].any(axis=0), dtype=bool)
+
+
+def _holds_most(lit: Flags, weights: Floats, share: float) -> bool:
+    return int(lit.sum()) >= _LEAST_CELLS and float(weights[lit].sum()) >= share * float(weights.sum())
+
+
+def counting(
+    alarming: Iterable[int],
     scores: Floats,
     members: Flags,
     contributions: Floats,
-    standing: Sequence[int],
+    standing: AbstractSet[int],
     explained_share: float,
-) -> dict[int, int | None]:
-    """Return the parent of each alarming node that counts: None for a top, absent if explained by others.
+) -> list[int]:
+    """Return the alarming nodes that count, strongest first: those that stronger ones do not explain.
 
     Args:
         alarming: nodes above their threshold, in one direction.
         scores: float64[G].
         members: bool[G, K], the cells of each node.
         contributions: float64[G, K], each cell's part of a node's evidence; positive supports it.
-        standing: nodes whose episode is already open as a top; new alarms inside them are children.
+        standing: nodes that count whatever explains them: their episode is open, or they have taken over.
         explained_share: see `AlertParameters`.
     """
-    parents: dict[int, int | None] = {}
-    tops: list[int] = []
+    found: list[int] = []
     covered = np.zeros(members.shape[1], dtype=bool)
     for node in sorted(alarming, key=lambda at: (-scores[at], at)):
-        container = next((top for top in (*tops, *standing) if top != node and _inside(members, node, top)), None)
-        if container is not None:
-            parents[node] = container
-            continue
         support = np.clip(contributions[node], 0.0, None)
         total = float(support.sum())
         explained = float(support[covered].sum()) / total if total > 0 else 0.0
-        if explained >= explained_share and node not in standing:
-            continue
-        for top in [top for top in tops if _inside(members, top, node)]:
-            parents[top] = node
-            tops.remove(top)
-        parents[node] = None
-        tops.append(node)
-        covered |= members[node]
-    for node, parent in parents.items():  # a container may itself have become a child: keep one level
-        while parent is not None and parents.get(parent) is not None:
-            parent = parents[parent]  # noqa: PLW2901  # climbing
-        parents[node] = parent
-    return parents
+        inside = any(_inside(members, node, other) for other in (*found, *standing))
+        if inside or explained < explained_share or node in standing:
+            found.append(node)
+            covered |= members[node]
+    return found
 
 
 def _inside(members: Flags, inner: int, outer: int) -> bool:
     return bool((members[outer] | ~members[inner]).all() and (members[outer] & ~members[inner]).any())
+
+
+def adopt(episodes: Iterable[Episode]) -> None:
+    """Make every open episode that lies inside another one its child; all are of one direction.
+
+    The widest total is the parent, so that families have one level; among a region and a sector, the one that already
+    is the parent, then the one with the higher score. Whose family changes has news.
+    """
+    by_width = sorted(episodes, key=lambda each: (_LEVELS.index(each.level), each.region or "", each.sector or ""))
+    tops: list[Episode] = []
+    for child in by_width:
+        holders = [top for top in tops if top.contains(child)]
+        if not holders:
+            tops.append(child)
+            continue
+        parent = max(holders, key=lambda top: (top.id == child.parent, top.score))
+        if child.parent == parent.id:
+            continue
+        for former in by_width:
+            if child.id in former.children:
+                former.children.remove(child.id)
+        child.parent, child.children = parent.id, []
+        parent.children.append(child.id)
+        parent.has_news = child.has_news = True

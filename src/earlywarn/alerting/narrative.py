@@ -1,14 +1,14 @@
 """An alert in words. Every figure is read from the alert itself, so text and figures cannot disagree."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 from urllib.parse import unquote
 
-from earlywarn.domain.alert import Alert, Evidence
+from earlywarn.domain.alert import Alert
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.series import ALL
 
-_MEASURES = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
+MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 _THIN = "\u202f"
 _NEARLY_SURE = 0.99
 _SHORT_RECORD_DAYS = 28
@@ -37,9 +37,9 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.kind == "model":
         return _model(alert, names)
     if alert.status == "resolved":
-        return f"{_claim(alert, names)} {_day(alert, names)}".strip()
+        return " ".join(part for part in (_ending(alert, names), _day(alert, names)) if part)
     parts = [
-        _claim(alert, names),
+        f"{subject(alert, names)}: {claim(alert)}.",
         _day(alert, names),
         _certainty(alert),
         _unusual(alert),
@@ -85,20 +85,55 @@ def _grouped(text: str) -> str:
     return text.replace(",", _THIN)
 
 
+def _size(value: float) -> str:
+    """Return the size of a change in per cent; one that is not nothing is not written as nothing.
+
+    >>> _size(-12.4).split(_THIN), _size(0.3).split(_THIN)
+    (['12', '%'], ['0.3', '%'])
+    """
+    digits = 0 if round(abs(value)) or not value else 1
+    return f"{_grouped(f'{abs(value):,.{digits}f}')}{_THIN}%"
+
+
 def _pct(value: float) -> str:
-    return f"{value:+.0f}{_THIN}%".replace("-", "\u2212")
+    """Return a change in per cent with its sign; nothing has none.
+
+    >>> _pct(-12.4).split(_THIN), _pct(-0.04).split(_THIN)
+    (['\u221212', '%'], ['0', '%'])
+    """
+    value = round(value, 1)
+    sign = "\u2212" if value < 0 else "+" if value > 0 else ""
+    return f"{sign}{_size(value)}" if value else f"0{_THIN}%"
 
 
-def _claim(alert: Alert, names: Names) -> str:
-    """Say what changed, by how much and since when; of a resolved alert, that it is over."""
-    effect = _first(alert, "largest_effect") or _first(alert, "effect")
-    size = f"{abs(effect.value):.0f}{_THIN}%" if effect is not None else "an unknown size"
-    who, what, since = subject(alert, names), _MEASURES[alert.measure], day(alert.opened_on)
-    if alert.status == "resolved":
-        word = "fall" if alert.direction == "down" else "rise"
-        until = day(alert.resolved_on)
-        return f"{who}: the {word} of {what} by {size} that began on {since} is over, last seen on {until}."
-    return f"{who}: {what} {alert.direction} {size} since {since}."
+def claim(alert: Alert) -> str:
+    """Return what changed, by how much and since when, without the subject."""
+    effect = _value(alert, "effect")
+    size = "by an unknown size" if effect is None else _size(effect)
+    return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
+
+
+def _ending(alert: Alert, names: Names) -> str:
+    """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
+    word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
+    what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
+    effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
+    most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
+    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))
+    size = (
+        f"By {day(told_on.isoformat())} it was {_size(effect)} {side} what was expected{most}; "
+        f"the last alarm was on {day(alert.resolved_on)}."
+    )
+    opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
+    last, days = _value(alert, "last_days_effect") or 0.0, _value(alert, "last_days") or 0.0
+    since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
+    if alert.outcome == "accepted":
+        level = _value(alert, "new_baseline")
+        now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
+        return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
+    low, high = _value(alert, "last_days_effect_lower") or 0.0, _value(alert, "last_days_effect_upper") or 0.0
+    chance = ", which is within chance" if low <= 0 <= high else ""
+    return f"{opening} is over. {size} {since}{chance}."
 
 
 def _day(alert: Alert, names: Names) -> str:
@@ -111,46 +146,45 @@ def _day(alert: Alert, names: Names) -> str:
     )
     change = alert.change_pct or 0.0
     word = "below" if change < 0 else "above"
+    against = change * (-1 if alert.direction == "down" else 1) < 0 and alert.status != "resolved"
+    when = f"{day(alert.as_of)} itself was {word}" if against else f"On {day(alert.as_of)}"
     return (
-        f"On {day(alert.as_of)}: {observed} against {expected} expected, {abs(change):.0f}{_THIN}% {word} expected "
+        f"{when}: {observed} against {expected} expected, {_size(change)} {word} expected "
         f"(usual range {lower} to {upper})."
     )
 
 
 def _certainty(alert: Alert) -> str:
-    low, high = _first(alert, "effect_lower"), _first(alert, "effect_upper")
-    between = f", between {_pct(low.value)} and {_pct(high.value)}" if low is not None and high is not None else ""
+    low, high = _value(alert, "effect_lower"), _value(alert, "effect_upper")
+    between = f", between {_pct(low)} and {_pct(high)}" if low is not None and high is not None else ""
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{_THIN}%{between}."
 
 
 def _unusual(alert: Alert) -> str:
-    last, record = _first(alert, "days_since_as_extreme"), _first(alert, "days_on_record")
+    last, record = _value(alert, "days_since_as_extreme"), _value(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
-        return f"The last {direction} here as marked as this was {last.value:.0f} days before."
-    if record is None or record.value < _SHORT_RECORD_DAYS:
+        return f"The last {direction} here as marked as this was {last:.0f} days before."
+    if record is None or record < _SHORT_RECORD_DAYS:
         return ""
-    return f"No {direction} here was as marked in all {record.value:.0f} days on record."
+    return f"No {direction} here was as marked in all {record:.0f} days on record."
 
 
 def _neighbours(alert: Alert) -> str:
-    elsewhere, beside = _first(alert, "same_sector_elsewhere"), _first(alert, "other_sectors_here")
-    told = []
-    if elsewhere is not None:
-        told.append(f"the same sector elsewhere {_pct(elsewhere.value)}")
-    if beside is not None:
-        told.append(f"other sectors here {_pct(beside.value)}")
-    outside = _first(alert, "rest_of_panel")
-    if outside is not None:
-        told.append(f"the rest of the panel {_pct(outside.value)}")
+    named = (
+        ("same_sector_elsewhere", "the same sector elsewhere"),
+        ("other_sectors_here", "other sectors here"),
+        ("rest_of_panel", "the rest of the panel"),
+    )
+    told = [f"{words} {_pct(value)}" for name, words in named if (value := _value(alert, name)) is not None]
     return f"That day: {', '.join(told)}." if told else ""
 
 
 def _contributors(alert: Alert, names: Names) -> str:
     parts = [item for item in alert.evidence if item.name == "contribution" and item.series_id is not None]
     told = [f"{_cell(item.series_id or '', names)} ({item.value:.0f}{_THIN}%)" for item in parts]
-    return f"Most of the evidence: {', '.join(told)}." if told else ""
+    return f"Most of the change: {', '.join(told)}." if told else ""
 
 
 def _cell(series_id: str, names: Names) -> str:
@@ -159,22 +193,49 @@ def _cell(series_id: str, names: Names) -> str:
 
 
 def _coverage(alert: Alert, names: Names) -> str:
-    missing = next((item.value for item in alert.evidence if item.name == "missing_volume"), 0.0)
-    silent = sorted(item.name.removeprefix("silent: ") for item in alert.evidence if item.name.startswith("silent: "))
-    where = names.panel(alert.panel)
-    text = f"{where}: {missing:.0f}{_THIN}% of the expected volume of {day(alert.as_of)} was not reported"
+    """Say what was not reported, whether that holds economic alerts back, and how it ended."""
+    if alert.region is not None:
+        return _silent_region(alert, names)
+    missing = _value(alert, "missing_volume") or 0.0
+    silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
     if silent:
         text += f" (silent: {', '.join(silent)})"
-    if alert.status == "resolved":
-        return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
-    return f"{text}. This says nothing about spending; economic alerts are held back meanwhile."
+    if alert.status != "resolved":
+        held = "This says nothing about spending; economic alerts are held back meanwhile."
+        heard = "Economic alerts are not held back: enough is heard without it."
+        forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
+        return " ".join([f"{text}.", held if _value(alert, "alerts_held_back") else heard, *forgotten])
+    still = _listed(alert, "still silent: ")
+    rest = f"; still silent: {', '.join(still)}" if still else ""
+    if gone:
+        return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
+    if still:
+        return f"{text}. Enough is reported again after {day(alert.resolved_on)}{rest}."
+    return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+
+
+def _silent_region(alert: Alert, names: Names) -> str:
+    about = subject(alert, names)
+    if alert.status == "open":
+        return (
+            f"{about}: nothing was reported of {day(alert.as_of)}, in no sector. All of them at once, this is taken "
+            "for missing data and not for a fall of spending, which it would hide; alerts of this region are held back "
+            "meanwhile, all others are not."
+        )
+    when = f"from {day(alert.opened_on)} to {day(alert.resolved_on)}"
+    return f"{about}: nothing was reported {when}. It is heard again; its alerts are no longer held back."
+
+
+def _listed(alert: Alert, kind: str) -> list[str]:
+    return sorted(item.name.removeprefix(kind) for item in alert.evidence if item.name.startswith(kind))
 
 
 def _model(alert: Alert, names: Names) -> str:
-    share = next((item.value for item in alert.evidence if item.name == "drifting_series"), 0.0)
+    share = _value(alert, "drifting_series") or 0.0
     text = f"{names.panel(alert.panel)}: the models of {share:.0f}{_THIN}% of the series have drifted lately"
     return f"{text}; they re-learn their levels, and scores are less certain until then."
 
 
-def _first(alert: Alert, name: str) -> Evidence | None:
-    return next((item for item in alert.evidence if item.name == name), None)
+def _value(alert: Alert, name: str) -> float | None:
+    return next((item.value for item in alert.evidence if item.name == name), None)

@@ -8,24 +8,33 @@ from earlywarn.errors import ConfigError
 class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     """When an episode opens, is revised and ends, and how grave it is.
 
-    alarm_evidence: log-likelihood ratio (over-dispersion removed) at which a node alarms: score 1.
+    alarm_evidence: log-likelihood ratio (over-dispersion removed) at which a node alarms: score 1, if the effect is
+        there as well (effect_confidence).
+    effect_confidence: an alarm's effect is told apart from zero with at least this probability.
+    spillover_confidence: the same beside a stronger alarm of the other direction, which distorts what peers say.
+    effect_interval: probability of the published interval around an effect.
     resolve_ratio: an open episode is quiet on a day whose score stays below this.
     quiet_days: quiet days in a row after which an episode is resolved (and may open anew).
     hold_days: alarm days in a row after which the new level is accepted as normal.
     revise_days: an open episode without other news is revised this often.
+    parent_share: a total takes over when the alarms inside it hold this share of its spending.
     explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
     severity_probabilities: least probability for medium, high, severe.
-    severity_change_pct: least size of the change, in per cent, for medium, high, severe.
-    probability_at_alarm: probability of a shock that evidence exactly at the threshold stands for.
+    severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached.
+    probability_at_alarm: probability of a shock that a score of exactly 1 stands for.
     coverage_share: with less of the expected volume heard, economic alerts of the day are muted.
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
     """
 
     alarm_evidence: float = 9.0
+    effect_confidence: float = 0.90
+    spillover_confidence: float = 0.999
+    effect_interval: float = 0.95
     resolve_ratio: float = 0.6
     quiet_days: int = 7
     hold_days: int = 10
     revise_days: int = 7
+    parent_share: float = 0.5
     explained_share: float = 0.5
     severity_probabilities: tuple[float, float, float] = (0.90, 0.95, 0.99)
     severity_change_pct: tuple[float, float, float] = (0.0, 8.0, 15.0)
@@ -40,16 +49,20 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
             for name, value, ok, rule in (
                 ("alarm_evidence", self.alarm_evidence, self.alarm_evidence > 0, "must be above 0"),
                 ("resolve_ratio", self.resolve_ratio, 0 < self.resolve_ratio <= 1, "must lie within 0..1"),
+                *(
+                    (name, value, 0 < value < 1, "must lie within 0..1, ends excluded")
+                    for name, value in (
+                        ("effect_confidence", self.effect_confidence),
+                        ("spillover_confidence", self.spillover_confidence),
+                        ("effect_interval", self.effect_interval),
+                        ("probability_at_alarm", self.probability_at_alarm),
+                    )
+                ),
+                ("parent_share", self.parent_share, 0 < self.parent_share <= 1, "must lie within 0..1, 0 excluded"),
                 ("quiet_days", self.quiet_days, self.quiet_days >= 1, "must be at least 1 day"),
                 ("hold_days", self.hold_days, self.hold_days >= 1, "must be at least 1 day"),
                 ("revise_days", self.revise_days, self.revise_days >= 1, "must be at least 1 day"),
                 ("coverage_share", self.coverage_share, 0 <= self.coverage_share <= 1, "must lie within 0..1"),
-                (
-                    "probability_at_alarm",
-                    self.probability_at_alarm,
-                    0 < self.probability_at_alarm < 1,
-                    "must lie within 0..1, ends excluded",
-                ),
                 (
                     "severity_probabilities",
                     self.severity_probabilities,

@@ -1,4 +1,4 @@
-"""How sure and how grave: probability from the evidence, severity from probability and size."""
+"""How sure and how grave: probability from evidence and effect, severity from probability and size."""
 
 import math
 
@@ -6,19 +6,28 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.domain.alert import SEVERITIES, Severity
 
 
-def probability(score: float, parameters: AlertParameters) -> float:
-    """Return the probability of a true shock for a score (1 = at the alarm threshold).
+def probability(score: float, confidence: float, parameters: AlertParameters) -> float:
+    """Return the probability of a true shock of the direction and size that is told.
 
-    Evidence is a log-likelihood ratio, so odds grow by e for each unit of it beyond the threshold,
-    where they are those of `probability_at_alarm`:  logit p = logit p_alarm + (score - 1) x alarm_evidence.
-    The figure is rounded to four digits and never says certainty.
+    Evidence is a log-likelihood ratio, so odds grow by e for each unit of it beyond the threshold, where they are those
+    of `probability_at_alarm`:  logit p = logit p_alarm + (score - 1) x alarm_evidence. It is never surer than the
+    estimate itself: at most the probability of the widest interval around the effect that excludes zero. So whoever
+    reads "95 %" finds zero outside of the 95 % interval. Rounded down to four digits; it never says certainty.
 
-    >>> probability(1.0, AlertParameters()), probability(1.5, AlertParameters())
-    (0.9, 0.9988)
+    Args:
+        score: highest score of the episode (1 = at the alarm threshold).
+        confidence: `Estimate.confidence` of the effect that is told.
+        parameters: thresholds.
+
+    >>> probability(1.0, 1.0, AlertParameters()), probability(1.5, 1.0, AlertParameters())
+    (0.9, 0.9987)
+    >>> probability(1.5, 0.96, AlertParameters())
+    0.96
     """
     at_alarm = parameters.probability_at_alarm
     logit = math.log(at_alarm / (1 - at_alarm)) + (score - 1) * parameters.alarm_evidence
-    return round(min(1 / (1 + math.exp(-max(min(logit, 30.0), -30.0))), 0.9999), 4)
+    likelihood = 1 / (1 + math.exp(-max(min(logit, 30.0), -30.0)))
+    return math.floor(min(likelihood, confidence, 0.9999) * 10_000 + 1e-9) / 10_000
 
 
 def severity(likelihood: float, change_pct: float, parameters: AlertParameters) -> Severity:

@@ -15,6 +15,7 @@ from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay
 from earlywarn.alerting.desk import AlertDesk
+from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.alert import Alert
@@ -126,7 +127,16 @@ class RunFold:
         if not closed.complete or not closed.cells:
             return
         usable = closed.heard and not parts.desk.mutes(closed)
-        scores = parts.detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
+        scores = parts.detector.step(
+            closed.day,
+            closed.cells,
+            closed.transactions,
+            closed.amount_minor,
+            usable=usable,
+            heard=closed.heard_cells,
+        )
+        if closed.coverage.forgotten and not usable:
+            parts.detector.begin_anew()
         yield JudgedDay(closed, scores)
         for alert in parts.desk.step(scores, closed, parts.detector.accept):
             self.sequence += 1
@@ -138,6 +148,7 @@ class RunFold:
         """Return the state as bytes: no pickle, deterministic, restorable by the same code and configuration."""
         return encode_state(
             {
+                "models": MODEL_VERSION,
                 "fingerprint": self.fingerprint,
                 "sequence": self.sequence,
                 "transactions": self.transactions,
@@ -157,8 +168,17 @@ class RunFold:
         )
 
     def restore(self, snapshot: bytes) -> None:
-        """Take over a snapshot; it must come from the same code and configuration."""
+        """Take over a snapshot; it must come from the same models and configuration.
+
+        Raises:
+            SnapshotError: it does not, or it is none.
+        """
         saved: State = decode_state(snapshot)
+        if saved.get("models") != MODEL_VERSION:
+            raise SnapshotError(
+                f"the snapshot holds models of version {saved.get('models', 'before 2')}, this program has version "
+                f"{MODEL_VERSION} and would misread it; fold the log from its start instead"
+            )
         if saved["fingerprint"] != self.fingerprint:
             raise SnapshotError(
                 f"the snapshot was written under configuration {saved['fingerprint']}, this run has "

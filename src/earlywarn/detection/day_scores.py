@@ -2,7 +2,7 @@
 
 Everything is an array over the G nodes of the tree, in the canonical order of `hierarchy.NodeTree`
 (cells first). Natural scales: transactions are counts, amounts and tickets are minor units of the
-panel's currency. Effects are steps of the logarithm: `expm1(effect)` is the change as a share.
+panel's currency. Effects are differences of the logarithm: `expm1(effect)` is the change as a share.
 """
 
 from datetime import date
@@ -23,30 +23,62 @@ MEASURES: tuple[Measure, ...] = ("transactions", "amount", "mean_ticket")
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """The evidence for a step in one direction, for each of G nodes.
+    """The evidence for a step in one direction, for each of G nodes, and the effect since its first day.
 
     Attributes:
-        score: float64[G], generalised log-likelihood ratio of the best onset hypothesis, divided by the
-            pooled over-dispersion. 0 = no evidence; not divided by any threshold.
-        effect: float64[G], its maximum-likelihood step (log units), within the minimum and maximum effect.
-        effect_sd: float64[G], standard error of the unconstrained step, over-dispersion included.
+        score: float64[G], generalised log-likelihood ratio of the best onset hypothesis given the peers, divided by
+            the pooled over-dispersion. 0 = no evidence; not divided by any threshold.
         onset_age_days: int64[G], how many days before `day` the best hypothesis starts (0 = today).
-        measure: int64[G], index into MEASURES of what carries the deviation.
+        measure: int64[G], index into MEASURES of what tells the effect best, among what the hypothesis moves.
+        effect: float64[G], log of observed by expected since that first day (`Effects.effect` at that measure).
+        effect_sd: float64[G], its standard deviation, over-dispersion included.
     """
 
     score: Floats
-    effect: Floats
-    effect_sd: Floats
     onset_age_days: Integers
     measure: Integers
+    effect: Floats
+    effect_sd: Floats
+
+
+class Effects(msgspec.Struct, frozen=True):
+    """What was seen since each possible first day against what its baseline expected: see `effect_bank`.
+
+    The last axis is the age of the first day, 0 (today) .. W - 1 days. Amounts are minor units; a mean ticket is
+    amount by transactions.
+
+    Attributes:
+        observed, expected: float64[2, G, W], sums of transactions and of amounts since the first day.
+        spread: float64[3, G, W], variance of the log effect before over-dispersion, times the square of what was
+            expected (of the mean ticket: of the amount).
+        days: int64[W], days heard since the first day.
+        dispersion: float64[3, G, W], over-dispersion of the effect.
+        effect, sd: float64[3, G, W], log effect by MEASURES and its standard deviation.
+        today: float64[2, G, W], what each baseline expects of today alone; NaN on a day that is not usable.
+        usual_sd: float64[3, G], log standard deviation of an undisturbed day; NaN on a day that is not usable.
+        fading: float64[2, G], what the oldest baseline, which is forgotten with this day, expects of a usual day by
+            what the next one does.
+    """
+
+    observed: Floats
+    expected: Floats
+    spread: Floats
+    days: Integers
+    dispersion: Floats
+    effect: Floats
+    sd: Floats
+    today: Floats
+    usual_sd: Floats
+    fading: Floats
 
 
 class Deviation(msgspec.Struct, frozen=True):
     """Today's value of one measure against its one-day-ahead prediction, for each of G nodes.
 
     Attributes:
-        observed: float64[G], NaN where there is none (mean ticket without transactions, unusable day).
-        expected: float64[G], median of the prediction; of a total the sum of its cells' expected.
+        observed: float64[G], NaN where there is none (mean ticket without transactions, nothing heard, unusable day).
+        expected: float64[G], median of the prediction; of a total the sum of its heard cells' expected. NaN where
+            nothing was heard of the node on a usable day.
         lower, upper: float64[G], ends of the central interval of `DetectorParameters.interval_probability`.
         z: float64[G], log deviation in predictive standard deviations; 0 where nothing was observed.
     """
@@ -69,9 +101,9 @@ class DayScores(msgspec.Struct, frozen=True):
         ready: bool[G], whether the node's warm-up is over; before that, do not alarm on it.
         usable_days: int64[G], usable days behind the node (of a total: of its median cell).
         down, up: evidence for a fall and for a rise.
-        transactions, amount, mean_ticket: today against the prediction.
-        absorbed: float64[2, G] (down, up): share of the best hypothesis's step that the baseline has taken in
-            by today: the baseline without the step is `expected * exp(-absorbed * effect)`.
+        transactions, amount, mean_ticket: today against its prediction of yesterday, which learns every shock.
+        effects: the change since each possible first day, against the baseline before it.
+        reach: half width of the usual range of a day, in standard deviations.
         contributions: float64[G, K], each cell's part of the linear evidence of the node's stronger direction
             (log-likelihood units, positive supports it); 0 outside of the node.
         mix_regions: regions with a sector mix to judge.
@@ -90,8 +122,15 @@ class DayScores(msgspec.Struct, frozen=True):
     transactions: Deviation
     amount: Deviation
     mean_ticket: Deviation
-    absorbed: Floats
+    effects: Effects
+    reach: float
     contributions: Floats
     mix_regions: tuple[str, ...]
     mix_rank: Floats
     drifting: tuple[tuple[SeriesKey, Measure], ...]
+
+    @property
+    def heard(self) -> Flags:
+        """Return bool[G], nodes of which anything was heard today."""
+        heard: Flags = np.isfinite(self.transactions.observed)
+        return heard

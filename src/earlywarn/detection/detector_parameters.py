@@ -3,6 +3,7 @@
 import msgspec
 
 from earlywarn.detection.drift_parameters import DriftParameters
+from earlywarn.detection.effect_bank import EffectParameters
 from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.detection.regression_parameters import RegressionParameters
@@ -14,7 +15,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of `PanelDetector`.
 
     Attributes:
-        regression, whitening, onset, drift, mix: the estimators' own; both windows of days must agree.
+        regression, whitening, onset, effect, drift, mix: the estimators' own; both windows of days must agree.
         innovation_clip: largest standardised innovation that enters whitening and evidence (sd).
         evidence_after_days: observations of a series before it gives evidence.
         ready_days: usable days after which a node's warm-up is over (of a total: its median cell's).
@@ -23,6 +24,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
         dormant_days: usable days in a row without transactions after which a cell is dormant: no expectation, no
             evidence. With its next transaction its level starts anew.
         ticket_dispersion: 1 + squared coefficient of variation of a ticket, for the Poisson floor of amounts.
+        accept_days: days whose mean becomes the level when an episode's level is accepted.
         accept_level_sd: what the level's sd gains (log units) when an episode's level is accepted.
         interval_probability: of the published interval around the expected value.
     """
@@ -30,6 +32,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     regression: RegressionParameters = RegressionParameters()
     whitening: WhiteningParameters = WhiteningParameters()
     onset: OnsetParameters = OnsetParameters()
+    effect: EffectParameters = EffectParameters()
     drift: DriftParameters = DriftParameters()
     mix: MixParameters = MixParameters()
     innovation_clip: float = 4.0
@@ -38,6 +41,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     zero_evidence_transactions: float = 20.0
     dormant_days: int = 28
     ticket_dispersion: float = 2.0
+    accept_days: int = 7
     accept_level_sd: float = 0.25
     interval_probability: float = 0.95
 
@@ -56,5 +60,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"interval_probability must lie in (0, 1): {self.interval_probability}")
         if min(self.innovation_clip, self.zero_evidence_transactions, self.dormant_days, self.ticket_dispersion) <= 0:
             raise ConfigError(f"clip, zero_evidence, dormant_days and ticket_dispersion must be positive: {self}")
+        if not 1 <= self.accept_days <= self.onset.window_days:
+            raise ConfigError(f"accept_days must lie in 1..{self.onset.window_days}, the window: {self.accept_days}")
         if min(self.evidence_after_days, self.ready_days, self.accept_level_sd) < 0:
             raise ConfigError(f"evidence_after_days, ready_days and accept_level_sd must not be negative: {self}")

@@ -50,30 +50,18 @@ def node_deviations(
         mean: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
         sd: float64[2K], their standard deviations.
         correlation: float64[2K, 2K] of the innovations.
-        observed: float64[2K], counts and amounts; NaN if the day is not usable.
-        active: bool[K], cells with an expectation.
+        observed: float64[2K], counts and amounts; NaN where nothing was heard. A total has what its cells heard have.
+        active: bool[K], cells with an expectation, of the day's heard ones.
         zero_evidence: expected transactions from which none at all is a deviation.
         reach: half width of the interval in standard deviations.
     """
-    cells = len(tree.series)
-    members = tree.members.astype(np.float64)
     medians = np.where(np.tile(active, 2), np.exp(mean), 0.0)
-    halves = (slice(0, cells), slice(cells, 2 * cells))
-    expected = [members @ medians[half] for half in halves]
-    seen = [members @ observed[half] for half in halves]
-    # Each node's exposure to the cells' standardised innovations.
-    exposures = [
-        members * (medians[half] * sd[half])[None, :] / np.maximum(total, np.finfo(float).tiny)[:, None]
-        for half, total in zip(halves, expected, strict=True)
-    ]
-    variances = [
-        _quadratic(exposure, correlation[half, half], exposure)
-        for half, exposure in zip(halves, exposures, strict=True)
-    ]
-    covariance = _quadratic(exposures[0], correlation[halves[0], halves[1]], exposures[1])
+    expected, seen = node_sums(tree, medians), heard_sums(tree, observed)
+    expected = np.where(np.isnan(seen) & (expected == 0), np.nan, expected)  # unheard: nothing is said of it
+    variances = log_variances(tree, medians, sd, correlation)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual_ticket = expected[1] / expected[0]
-        ticket_seen = np.where((seen[0] > 0) & (seen[1] > 0), seen[1] / seen[0], np.nan)
+        ticket_seen = np.where(seen[0] > 0, seen[1] / seen[0], np.nan)
     silent_is_news = expected[0] >= zero_evidence
     count = _deviation(
         seen[0], expected[0], variances[0], floor=HALF_PAYMENT, silent_is_news=silent_is_news, reach=reach
@@ -86,10 +74,53 @@ def node_deviations(
         silent_is_news=silent_is_news,
         reach=reach,
     )
-    ticket_variance = variances[0] + variances[1] - 2.0 * covariance
-    never = np.zeros(len(members), dtype=bool)
-    ticket = _deviation(ticket_seen, usual_ticket, ticket_variance, floor=0.0, silent_is_news=never, reach=reach)
+    ticket = _deviation(
+        ticket_seen,
+        usual_ticket,
+        variances[2],
+        floor=HALF_PAYMENT * usual_ticket / np.maximum(seen[0], 1.0),
+        silent_is_news=silent_is_news & (seen[0] > 0),
+        reach=reach,
+    )
     return count, amount, ticket
+
+
+def node_sums(tree: NodeTree, cells: Floats) -> Floats:
+    """Return float64[2, G, ...]: sums over each node of `cells` [2K, ...], counts and then amounts."""
+    members = tree.members.astype(np.float64)
+    size = len(tree.series)
+    return np.stack([members @ cells[:size], members @ cells[size:]])
+
+
+def heard_sums(tree: NodeTree, observed: Floats) -> Floats:
+    """Return float64[2, G]: sums of what was heard in each node; NaN where nothing was."""
+    heard = np.isfinite(observed)
+    sums = node_sums(tree, np.where(heard, observed, 0.0))
+    return np.where(node_sums(tree, heard.astype(np.float64)) > 0, sums, np.nan)
+
+
+def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: Floats) -> Floats:
+    """Return float64[3, G]: variance of the log of each node's transactions, amount and mean ticket.
+
+    Args:
+        tree: G nodes over K cells.
+        medians: float64[2K], expected counts and amounts.
+        sd: float64[2K], of their logarithms.
+        correlation: float64[2K, 2K] of the innovations.
+    """
+    cells = len(tree.series)
+    halves = (slice(0, cells), slice(cells, 2 * cells))
+    # Each node's exposure to the cells' standardised innovations.
+    exposures = [
+        tree.members * (medians[half] * sd[half])[None, :] / np.maximum(total, np.finfo(float).tiny)[:, None]
+        for half, total in zip(halves, node_sums(tree, medians), strict=True)
+    ]
+    count, amount = (
+        _quadratic(exposure, correlation[half, half], exposure)
+        for half, exposure in zip(halves, exposures, strict=True)
+    )
+    covariance = _quadratic(exposures[0], correlation[halves[0], halves[1]], exposures[1])
+    return np.maximum(np.stack([count, amount, count + amount - 2.0 * covariance]), SMALLEST_VARIANCE)
 
 
 def _quadratic(left: Floats, matrix: Floats, right: Floats) -> Floats:
@@ -109,7 +140,7 @@ def _deviation(
     silent_is_news: Flags,
     reach: float,
 ) -> Deviation:
-    sd = np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
+    sd = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         z = np.log(np.maximum(observed, floor) / expected) / sd
         heard = (expected > 0) & ((observed > 0) | ((observed <= 0) & silent_is_news))

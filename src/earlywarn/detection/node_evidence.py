@@ -1,15 +1,21 @@
-"""What the evidence of the nodes rests on: the measure, the cells, and how much of a step the baseline has taken in.
+"""What the evidence of the nodes rests on: the measure that tells it, the effect since its first day, and the cells.
+
+A hypothesis says which measures step ("joint": transactions and amount, "ticket": the amount alone). Which of them
+people are told of is the first of `MEASURES_OF_SHAPE` whose effect alone is at least `SURE` standard deviations from
+nothing, otherwise the one that is furthest.
+
+The first day of the hypothesis is one of few that fit about as well (and is never today). It is moved to the one up to
+`LATER_DAYS` later whose effect lies furthest from nothing: days before the step that dilute it are left out.
 
 Example:
-    >>> from earlywarn.detection.hierarchy import NodeTree
-    >>> tree = NodeTree([("CH01", "05"), ("CH01", "11")])
-    >>> age, zero = np.array([1, 1, 1]), np.zeros(3)
-    >>> side = OnsetScores(score=zero, effect=zero, effect_sd=zero, onset_age_days=age, shape=np.array([0, 1, 0]))
-    >>> [MEASURES[place] for place in evidence(side).measure]
-    ['amount', 'mean_ticket', 'amount']
-    >>> footprint = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.9], [1.0, 0.7]])
-    >>> absorbed(tree, footprint, side).round(2).tolist()
-    [0.1, 0.3, 0.2]
+    >>> age, zero = np.array([1, 1]), np.zeros(2)
+    >>> side = OnsetScores(score=zero, effect=zero, effect_sd=zero, onset_age_days=age, shape=np.array([0, 1]))
+    >>> effect = np.zeros((3, 2, 2))
+    >>> effect[:, :, 1] = [[-0.2, 0.0], [-0.1, -0.3], [0.1, -0.3]]
+    >>> effect[:, 1, 0] = [0.0, -0.6, -0.6]
+    >>> found = evidence(side, effect, np.full((3, 2, 2), 0.05), sign=-1.0)
+    >>> [MEASURES[place] for place in found.measure], found.effect.tolist(), found.onset_age_days.tolist()
+    (['transactions', 'mean_ticket'], [-0.2, -0.6], [1, 0])
 """
 
 import numpy as np
@@ -18,35 +24,43 @@ from earlywarn.detection.day_scores import MEASURES, Evidence, Floats, Measure
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import SHAPES, OnsetScores
 
-MEASURE_OF_SHAPE: dict[str, Measure] = {"joint": "amount", "ticket": "mean_ticket"}
-"""A step of count and amount alike is one of the amount; one of the amount alone is the ticket's."""
+MEASURES_OF_SHAPE: dict[str, tuple[Measure, ...]] = {
+    "joint": ("amount", "transactions"),
+    "ticket": ("mean_ticket", "amount"),
+}
+SURE = 2.576
+"""Standard deviations that bound 99 % of a normal distribution."""
+LATER_DAYS = 3
+_TINY = 1e-12
 
 
-def evidence(side: OnsetScores) -> Evidence:
-    """Return one direction's scores with the measure that carries the deviation."""
-    measures = np.array([MEASURES.index(MEASURE_OF_SHAPE[shape]) for shape in SHAPES])
-    return Evidence(
-        score=side.score,
-        effect=side.effect,
-        effect_sd=side.effect_sd,
-        onset_age_days=side.onset_age_days,
-        measure=measures[side.shape],
-    )
-
-
-def absorbed(tree: NodeTree, footprint: Floats, side: OnsetScores) -> Floats:
-    """Return float64[G]: the share of each node's best step that its baseline has taken in by today.
+def evidence(side: OnsetScores, effect: Floats, sd: Floats, *, sign: float) -> Evidence:
+    """Return one direction's scores, and the effect since the first day of each node's best hypothesis.
 
     Args:
-        tree: G nodes over K cells.
-        footprint: float64[2K, W], see `regression_bank.Innovation`; of the amounts the mean over cells seen counts.
-        side: the scores whose onset ages are meant.
+        side: the scores of G nodes.
+        effect: float64[3, G, W], see `day_scores.Effects`.
+        sd: float64[3, G, W], its standard deviations.
+        sign: -1 for falls, 1 for rises.
     """
-    amounts = footprint[len(tree.series) :]
-    heard = amounts > 0
-    members = tree.members.astype(np.float64)
-    share = (members @ np.where(heard, 1.0 - amounts, 0.0)) / np.maximum(members @ heard.astype(np.float64), 1.0)
-    return np.take_along_axis(share, side.onset_age_days[:, None], axis=1)[:, 0]
+    nodes = np.arange(len(side.score))
+    choices = np.array([[MEASURES.index(measure) for measure in MEASURES_OF_SHAPE[shape]] for shape in SHAPES])
+    first, second = choices[side.shape].T
+    distance = sign * effect / np.maximum(sd, _TINY)
+    age = side.onset_age_days
+    keeps = distance[first, nodes, age] >= np.minimum(SURE, distance[second, nodes, age])
+    measure = np.where(keeps, first, second)
+    ages = np.maximum(age[:, None] - np.arange(LATER_DAYS + 1), 0)
+    age = np.take_along_axis(ages, np.argmax(distance[measure[:, None], nodes[:, None], ages], axis=1)[:, None], 1)[
+        :, 0
+    ]
+    return Evidence(
+        score=side.score,
+        onset_age_days=age,
+        measure=measure,
+        effect=effect[measure, nodes, age],
+        effect_sd=sd[measure, nodes, age],
+    )
 
 
 def contributions(tree: NodeTree, by_cell: Floats, down: OnsetScores, up: OnsetScores) -> Floats:

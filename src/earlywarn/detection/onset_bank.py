@@ -4,10 +4,14 @@ Under "a step d began a days ago in the cells of node n", today's whitened innov
 correlation) have the mean d P f with f[i] = g[i, a] / s[i] (footprint over predictive sd), 0 outside of the node. So
 each day adds
 
-    A[n, a] += f'w  (clipped to +-c sqrt(f'Pf)),        B[n, a] += f'Pf,
+    A[n, a] += h f'w,        B[n, a] += h f'Pf,        h = min(1, c^2 f'Pf / (f'w)^2),
 
-and the log likelihood ratio of a step d is d A - d^2 B / 2. The score of a direction is its maximum over onsets and
-over steps of at least a minimum and at most a maximum size,
+where the weight h keeps what a day says of the size of the step, A / B, and bounds what it says for it: A^2 / 2 B is at
+most c^2 / 2. (Clipping A alone would bound the size, too: of a node known so well that a large step is many times c, a
+large step would look like none of interest.)
+
+The log likelihood ratio of a step d is d A - d^2 B / 2. The score of a direction is its maximum over onsets and over
+steps of at least a minimum and at most a maximum size,
 
     score = max over a of max(0, d A - d^2 B / 2) / phi,   d = clip(A / B, smallest, largest),
 
@@ -57,7 +61,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         effect_min_down, effect_min_up: smallest steps of interest (log units, positive).
         effect_min_ticket: the same for steps of the ticket alone, in both directions; at least the above.
         effect_max: largest step (log units).
-        clip: c, what a usual day may say at most (standard deviations).
+        clip: c, what a usual day may say at most (standard deviations), c^2 / 2 in nats.
         clip_special: the same for a day whose calendar variance factor reaches `special_inflation`.
         special_inflation: mean variance factor of a node's cells from which its day is special.
         dispersion_memory: weight of the past per day in the over-dispersion (0..1).
@@ -173,9 +177,10 @@ class OnsetBank:
                 each = step * ((precision * same) @ step)
                 information[rows] = self._members[rows] @ (each[:cells] + each[cells:])
             information = np.maximum(information, 0.0)
-            bound = limit * np.sqrt(information)
-            self.linear[shape] += np.clip(self._members @ by_cell, -bound, bound)
-            self.information[shape] += information
+            linear = self._members @ by_cell
+            weight = np.minimum(1.0, limit**2 * information / np.maximum(linear**2, TINY))
+            self.linear[shape] += weight * linear
+            self.information[shape] += weight * information
             self.by_cell[shape] += by_cell
         self._learn_dispersion()
 
@@ -232,9 +237,15 @@ class OnsetBank:
 
     def forget(self, nodes: Flags) -> None:
         """Drop the evidence of the flagged nodes (bool[G]); cells among them lose their parts elsewhere, too."""
+        gone = nodes[: len(self.tree.series)]
+        for shape in range(len(SHAPES)):
+            whole = self._members @ self.by_cell[shape]
+            part = self._members[:, gone] @ self.by_cell[shape, gone]
+            share = np.where(whole * part > 0, part / np.where(whole == 0, 1.0, whole), 0.0)
+            self.linear[shape] *= 1.0 - np.minimum(share, 1.0)
         self.linear[:, nodes] = 0.0
         self.information[:, nodes] = 0.0
-        self.by_cell[:, nodes[: len(self.tree.series)]] = 0.0
+        self.by_cell[:, gone] = 0.0
 
     def embed(self, tree: NodeTree) -> None:
         """Lay the evidence out for a grown `tree`; new nodes have none."""

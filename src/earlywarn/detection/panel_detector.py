@@ -4,7 +4,9 @@ For each closed day, in this order (K cells, M = 2K log series: K counts, then K
 
  1. each log series is predicted by its calendar regression and learned (`regression_bank`);
  2. the clipped, standardised innovations are whitened against each other, with yesterday's correlation (`whitening`);
- 3. the whitened innovations are added to the evidence of every node and onset (`onset_bank`), which gives the scores;
+ 3. they are added to the evidence of every node and onset (`onset_bank`), which gives the scores (`panel_evidence`);
+    what was seen and what the models would expect without a shock are added up for every node and first day
+    (`baselines`, `effect_bank`), which gives the sizes (`panel_effects`);
  4. drift of a series' model is watched (`drift_monitor`) and answered by a wider level, so that it re-learns;
  5. the sector mix of each region is ranked against its past (`mix_anomaly`);
  6. correlations and mixes learn the day, and a day passes in the random walks.
@@ -12,8 +14,8 @@ For each closed day, in this order (K cells, M = 2K log series: K counts, then K
 Here are no thresholds, no episodes and no alerts, no I/O, no clock and no random number but the trees' fixed seed.
 The alerting layer calls `accept` when an episode has lasted long enough to be the new normal.
 
-A cell without transactions is missing where few are expected, and evidence (half a payment) where many are; a cell long
-silent is dormant. An amount that is not positive (refunds) is missing. See `DetectorParameters`.
+A cell without transactions is missing where few are expected, and evidence (half a payment) where many are, and so is
+an amount that is not positive; a cell long silent is dormant. See `DetectorParameters`.
 
 Example:
     >>> from datetime import date, timedelta
@@ -34,24 +36,23 @@ Example:
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from earlywarn.detection.cell_activity import CellActivity
-from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Floats, Integers, Measure
+from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Flags, Floats, Integers, Measure
 from earlywarn.detection.detector_parameters import DetectorParameters
-from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.hierarchy import Node, NodeTree, SeriesKey
 from earlywarn.detection.node_deviation import node_deviations
-from earlywarn.detection.node_evidence import absorbed, contributions, evidence
-from earlywarn.detection.onset_bank import OnsetBank
+from earlywarn.detection.node_evidence import contributions, evidence
 from earlywarn.detection.panel_day import DayFeatures, FeatureRow, PanelDay, panel_day
+from earlywarn.detection.panel_effects import PanelEffects
+from earlywarn.detection.panel_evidence import PanelEvidence
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
-from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
@@ -76,9 +77,10 @@ class PanelDetector:
         self._day: date | None = None
         self._tree = NodeTree(())
         self._regression = RegressionBank(features.names, parameters.regression)
-        self._correlation = InnovationCorrelation(parameters.whitening, np.zeros((0, 0), dtype=np.int64))
-        self._onset = OnsetBank(parameters.onset, self._tree)
-        self._drift = DriftMonitor(parameters.drift)
+        self._evidence = PanelEvidence(parameters)
+        self._effects = PanelEffects(
+            parameters.effect, window_days=parameters.onset.window_days, features=len(features.names)
+        )
         self._mixes = RegionMixes(parameters.mix)
         self._activity = CellActivity(
             zero_evidence_transactions=parameters.zero_evidence_transactions, dormant_days=parameters.dormant_days
@@ -97,6 +99,7 @@ class PanelDetector:
         amount_minor: Integers,
         *,
         usable: bool = True,
+        heard: Flags | None = None,
     ) -> DayScores:
         """Score the closed day `day`, then learn it.
 
@@ -106,6 +109,8 @@ class PanelDetector:
             transactions: int64[K], 0 where there were none.
             amount_minor: int64[K], minor units.
             usable: False for a break of coverage: the day passes, nothing is learned or scored.
+            heard: bool[K], False for cells of which nothing was heard: their day is missing, and totals are judged
+                without them. None: all.
 
         Raises:
             ValueError: the day is not later, series are missing or unordered, or lengths differ.
@@ -120,29 +125,54 @@ class PanelDetector:
             self._pass_silently((day - self._day).days - 1)
         self._day = day
         observed = np.concatenate([transactions, amount_minor]).astype(np.float64)
+        if heard is not None:
+            observed[~np.tile(heard, 2)] = np.nan
         return self._score(panel_day(day, self._tree, self.features, observed), usable=usable)
 
-    def accept(self, nodes: Iterable[Node]) -> None:
-        """Take the present level of these nodes as the new normal: level variance jumps, evidence is forgotten.
+    def accept(self, nodes: Iterable[Node], since: date | None = None, days: int | None = None) -> None:
+        """Take the level of the last days as the normal of these nodes; evidence about them is forgotten.
+
+        A shock is a step of the level and of nothing else: what the calendar's effects have learned since its first
+        day is taken back, each series moves to where its last days were, and its level's variance jumps.
+
+        Args:
+            nodes: which.
+            since: first day of the shock; nothing is taken back without one, or if it is out of the models' sight.
+            days: how many last days; None for `accept_days`.
 
         Raises:
             KeyError: a node that the panel does not have.
         """
+        if self._day is None:
+            return
+        inside = np.zeros(len(self._tree.series), dtype=bool)
         for node in nodes:
-            inside = self._tree.members[self._tree.index[node]]
-            both = np.tile(inside, 2)
-            self._regression.widen_level(both, self.parameters.accept_level_sd**2)
-            self._drift.reset(both)
-            self._onset.forget(~(self._tree.members & ~inside[None, :]).any(axis=1))
+            inside |= self._tree.members[self._tree.index[node]]
+        both = np.tile(inside, 2)
+        if since is not None:
+            self._effects.take_back(self._regression, both, (self._day - since).days)
+        count = min(days or self.parameters.accept_days, self.parameters.onset.window_days)
+        past = [self._day - timedelta(days=age) for age in range(count)]
+        designs = [panel_day(day, self._tree, self.features, np.empty(0)).design for day in past]
+        self._regression.move_level(both, self._effects.remaining(self._regression, designs))
+        self._regression.widen_level(both, self.parameters.accept_level_sd**2)
+        self._evidence.forget(inside)
+
+    def begin_anew(self) -> None:
+        """Expect nothing of any cell until it is heard again, which starts a new level; forget the evidence.
+
+        For days from which on a part of what was delivered comes no more: what is left is no fall.
+        """
+        self._activity.rest()
+        self._evidence.forget(np.ones(len(self._tree.series), dtype=bool))
 
     def _grow(self, tree: NodeTree) -> None:
         places = tree.embedding(self._tree.series)
         cells = len(tree.series)
         both = np.concatenate([places, places + cells])
         self._regression.embed(both, 2 * cells)
-        self._correlation.embed(both, pair_kinds(tree.region_of, tree.sector_of))
-        self._onset.embed(tree)
-        self._drift.embed(both, 2 * cells)
+        self._evidence.embed(tree, places)
+        self._effects.embed(tree, places)
         self._activity.embed(places, cells)
         self._mixes.lay_out(tree)
         self._regression.count_of = np.tile(np.arange(cells), 2)
@@ -153,16 +183,19 @@ class PanelDetector:
         """Let `days` days pass of which nothing is known."""
         self._regression.age(days)
         self._regression.drift_days(days)
-        self._onset.age(days)
+        self._evidence.onset.age(days)
+        self._effects.age(self._regression, self._active, days)
 
     def _score(self, seen: PanelDay, *, usable: bool) -> DayScores:
         drifting: tuple[tuple[SeriesKey, Measure], ...] = ()
-        footprint = np.zeros((2 * len(self._tree.series), self.parameters.onset.window_days))
-        correlation = self._correlation.correlation()
+        correlation = self._evidence.correlation()
         if usable:
             innovation = self._learn_levels(seen)
-            prediction, footprint = innovation.prediction, innovation.footprint
-            drifting = self._learn_evidence(innovation, seen)
+            prediction = innovation.prediction
+            self._effects.learn(self._regression, prediction, seen, correlation, self._mature)
+            drifts = self._evidence.learn(innovation, seen.inflation, self._regression.learned)
+            self._regression.widen_level(drifts, self.parameters.drift.level_sd**2)
+            drifting = self._named(drifts)
             amounts = slice(len(self._tree.series), None)
             shares = self._mixes.shares(
                 prediction.mean[amounts], innovation.error[amounts], prediction.sd[amounts], innovation.seen[amounts]
@@ -171,25 +204,27 @@ class PanelDetector:
         else:
             prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
             mix = np.full(len(self._mixes.regions), np.nan)
-            self._onset.age(1)
-            self._regression.age(1)
-        deviations = self._deviations(prediction, correlation, seen.observed if usable else seen.observed * np.nan)
-        self._regression.drift_days(1)
-        down, up = self._onset.scores()
+            self._pass_silently(1)
+        deviations = self._deviations(prediction, correlation, seen.observed, heard=seen.heard if usable else None)
+        if usable:
+            self._regression.drift_days(1)
+        down, up = self._evidence.onset.scores()
         usable_days = self._usable_days()
+        effects = self._effects.effects(self._mature)
         return DayScores(
             day=seen.day,
             usable=usable,
             nodes=self._tree.nodes,
             ready=usable_days >= self.parameters.ready_days,
             usable_days=usable_days,
-            down=evidence(down),
-            up=evidence(up),
+            down=evidence(down, effects.effect, effects.sd, sign=-1.0),
+            up=evidence(up, effects.effect, effects.sd, sign=1.0),
             transactions=deviations[0],
             amount=deviations[1],
             mean_ticket=deviations[2],
-            absorbed=np.stack([absorbed(self._tree, footprint, side) for side in (down, up)]),
-            contributions=contributions(self._tree, self._onset.by_cell, down, up),
+            effects=effects,
+            reach=self._reach,
+            contributions=contributions(self._tree, self._evidence.onset.by_cell, down, up),
             mix_regions=self._mixes.regions,
             mix_rank=mix,
             drifting=drifting,
@@ -204,45 +239,40 @@ class PanelDetector:
         )
         if awake.any():
             self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
+        self._effects.begin(self._regression, values, active=self._active, awake=awake)
         return self._regression.learn(values, seen.design, seen.inflation, seen.weekday)
 
-    def _learn_evidence(self, innovation: Innovation, seen: PanelDay) -> tuple[tuple[SeriesKey, Measure], ...]:
-        """Whiten, add to the evidence, watch for drift, learn the correlation; return who drifts."""
-        parameters, tree = self.parameters, self._tree
-        clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
-        # `learned` counts today already.
-        mature = innovation.seen & (self._regression.learned > parameters.evidence_after_days)
-        drifting = np.zeros(len(mature), dtype=bool)
-        precision = self._correlation.precision(mature)
-        whitened = precision @ clipped
-        response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
-        members = tree.members / np.maximum(tree.members.sum(axis=1), 1)[:, None]
-        special = members @ seen.inflation[: len(tree.series)] >= parameters.onset.special_inflation
-        self._onset.learn(whitened, precision, response, special)
-        if mature.any():
-            residual = whitened / np.sqrt(np.where(mature, np.diag(precision), 1.0))
-            drifting = self._drift.learn(residual, mature)
-            self._regression.widen_level(drifting, parameters.drift.level_sd**2)
-        self._correlation.learn(clipped, innovation.seen)
-        places = np.flatnonzero(drifting).tolist()
-        cells = len(tree.series)
-        return tuple((tree.series[place % cells], MEASURES[place // cells]) for place in places)
+    def _named(self, drifting: Flags) -> tuple[tuple[SeriesKey, Measure], ...]:
+        places, cells = np.flatnonzero(drifting).tolist(), len(self._tree.series)
+        return tuple((self._tree.series[place % cells], MEASURES[place // cells]) for place in places)
 
     def _deviations(
-        self, prediction: Prediction, correlation: Floats, observed: Floats
+        self, prediction: Prediction, correlation: Floats, observed: Floats, *, heard: Flags | None
     ) -> tuple[Deviation, Deviation, Deviation]:
-        cells = len(self._tree.series)
-        known = self._regression.learned > 0
+        """Return today's deviations of the cells that were `heard` [K]; None: of the whole panel nothing was."""
         return node_deviations(
             self._tree,
             mean=prediction.mean,
             sd=prediction.sd,
             correlation=correlation,
-            observed=observed,
-            active=known[:cells] & known[cells:] & ~self._activity.dormant,
+            observed=observed * np.nan if heard is None else observed,
+            active=self._active if heard is None else self._active & heard,
             zero_evidence=self.parameters.zero_evidence_transactions,
             reach=self._reach,
         )
+
+    @property
+    def _active(self) -> Flags:
+        """Return bool[K], cells of which something is expected."""
+        known = self._regression.learned > 0
+        cells = len(self._tree.series)
+        return known[:cells] & known[cells:] & ~self._activity.dormant
+
+    @property
+    def _mature(self) -> Flags:
+        """Return bool[G], nodes whose models are settled enough to be measured."""
+        mature: Flags = self._usable_days() > self.parameters.evidence_after_days
+        return mature
 
     def _usable_days(self) -> Integers:
         learned = self._regression.learned[: len(self._tree.series)]
@@ -256,9 +286,8 @@ class PanelDetector:
             "series": [list(key) for key in self._tree.series],
             "features": list(self.features.names),
             "regression": self._regression.state(),
-            "correlation": self._correlation.state(),
-            "onset": self._onset.state(),
-            "drift": self._drift.state(),
+            "evidence": self._evidence.state(),
+            "effects": self._effects.state(),
             "mixes": self._mixes.state(),
             "silent_days": self._activity.silent_days.copy(),
         }
@@ -275,8 +304,7 @@ class PanelDetector:
         self._grow(NodeTree([(region, sector) for region, sector in state["series"]]))
         self._day = date.fromisoformat(state["day"]) if state["day"] else None
         self._regression.restore(state["regression"])
-        self._correlation.restore(state["correlation"])
-        self._onset.restore(state["onset"])
-        self._drift.restore(state["drift"])
+        self._evidence.restore(state["evidence"])
+        self._effects.restore(state["effects"])
         self._mixes.restore(state["mixes"])
         self._activity.silent_days = state["silent_days"].copy()

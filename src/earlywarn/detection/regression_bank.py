@@ -81,6 +81,9 @@ class RegressionBank:
         count_of: int64[M], the series whose expected value exp(m) is the count of the Poisson floor, -1 for none.
         dispersion: float64[M], phi of the floor.
         learned: int64[M], observations learned by each series.
+        usual_week: float64[P], the mean features of a week without special days.
+        widened: float64[M], what deliberate widening still adds to the level's variance: it is learned away, by
+            (1 - k[const])^2 a day.
 
     Raises:
         ConfigError: no constant among the names, or a name twice.
@@ -96,6 +99,8 @@ class RegressionBank:
             parameters.weekday_drift
         )
         self.drift[self.level] = parameters.level_drift
+        self.usual_week = np.array([1 / 7 if name in WEEKDAY_FEATURES else 0.0 for name in self.names])
+        self.usual_week[self.level] = 1.0
         self.prior = np.array([PRIOR_SD.get(name, parameters.prior_sd_unknown) for name in self.names]) ** 2
         self._allocate(size)
 
@@ -107,6 +112,7 @@ class RegressionBank:
         self.weekday_factor = np.ones((size, 7))
         self.learned = np.zeros(size, dtype=np.int64)
         self.sensitivity = np.zeros((size, window, features))
+        self.widened = np.zeros(size)
         self.count_of = np.full(size, -1, dtype=np.int64)
         self.dispersion = np.zeros(size)
 
@@ -117,20 +123,38 @@ class RegressionBank:
 
     def _predict(self, design: Floats, inflation: Floats, weekday: int, mean: Floats) -> Prediction:
         covariance_x = np.matmul(self.covariance, design[:, :, None])[:, :, 0]
-        noise = self.variance * inflation * self.weekday_factor[:, weekday]
-        floored = self.count_of >= 0
-        if floored.any():
-            # At least half a payment is expected: below that the logarithm means nothing.
-            count = np.exp(np.maximum(mean[self.count_of], np.log(0.5)))
-            noise = np.where(floored, np.maximum(noise, self.dispersion / count), noise)
+        noise = self._noise(self.variance * inflation * self.weekday_factor[:, weekday], mean)
         total = noise + np.maximum(np.einsum("ij,ij->i", design, covariance_x), 0.0)
         return Prediction(mean, np.sqrt(total), covariance_x)
+
+    def _noise(self, noise: Floats, mean: Floats) -> Floats:
+        """Return the variance of one observation, not below that of a Poisson count."""
+        floored = self.count_of >= 0
+        if not floored.any():
+            return noise
+        # At least half a payment is expected: below that the logarithm means nothing.
+        count = np.exp(np.maximum(mean[self.count_of], np.log(0.5)))
+        return np.where(floored, np.maximum(noise, self.dispersion / count), noise)
+
+    def usual_sd(self, prediction: Prediction, design: Floats, noise: Floats, mean: Floats) -> Floats:
+        """Return the sd of an undisturbed day [M]: of one observation's variance `noise` around `mean`, and of doubt.
+
+        The doubt is what is not known of the coefficients, without what `widen_level` added to that.
+        """
+        doubt = np.einsum("ij,ij->i", design, prediction.covariance_x) - self.widened
+        sd: Floats = np.sqrt(self._noise(noise, mean) + np.maximum(doubt, 0.0))
+        return sd
+
+    def begin(self, values: Floats) -> Flags:
+        """Start the level of series without a past at their first value; return which do [M]."""
+        fresh: Flags = np.isfinite(values) & (self.learned == 0)
+        self.coefficients[fresh, self.level] = values[fresh]
+        return fresh
 
     def learn(self, values: Floats, design: Floats, inflation: Floats, weekday: int) -> Innovation:
         """Predict the log `values` [M] (not finite = not seen), learn them, and return the innovations."""
         seen = np.isfinite(values)
-        fresh = seen & (self.learned == 0)
-        self.coefficients[fresh, self.level] = values[fresh]
+        self.begin(values)
         mean = np.einsum("ij,ij->i", design, self.coefficients)
         prediction = self._predict(design, inflation, weekday, mean)
         error = np.where(seen, np.where(seen, values, 0.0) - mean, 0.0)
@@ -155,6 +179,7 @@ class RegressionBank:
         # Both factors alike, so that the matrix stays symmetric to the last bit (its triangle is the state).
         half = prediction.covariance_x * np.sqrt(weight)[:, None]
         self.covariance -= half[:, :, None] * half[:, None, :]
+        self.widened *= (1.0 - gain[:, self.level]) ** 2
         return footprint
 
     def _learn_scale(self, prediction: Prediction, error: Floats, seen: Flags, weekday: int) -> None:
@@ -189,6 +214,16 @@ class RegressionBank:
     def widen_level(self, series: Flags, variance: float) -> None:
         """Add `variance` (squared log units) to the level of the flagged series, so that it re-learns."""
         self.covariance[series, self.level, self.level] += variance
+        self.widened[series] += variance
+
+    def unlearn(self, series: Flags, coefficients: Floats) -> None:
+        """Take former coefficients [M, P] of the flagged series; no step is learned of any onset then."""
+        self.coefficients[series] = coefficients[series]
+        self.sensitivity[series] = 0.0
+
+    def move_level(self, series: Flags, step: Floats) -> None:
+        """Add `step` [M] (log units) to the level of the flagged series."""
+        self.coefficients[series, self.level] += step[series]
 
     def anchor(self, series: Flags, values: Floats, design: Floats) -> None:
         """Start the level of the flagged series anew at today's `values`, keeping what else is known of them."""
@@ -199,6 +234,7 @@ class RegressionBank:
         self.covariance[series, :, level] = 0.0
         self.covariance[series, level, level] = self.prior[level]
         self.sensitivity[series] = 0.0
+        self.widened[series] = 0.0
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the series out anew: old series i stands at `places[i]` of `size`; the others start afresh.
@@ -222,6 +258,7 @@ class RegressionBank:
             "weekday_factor": self.weekday_factor.copy(),
             "learned": self.learned.copy(),
             "sensitivity": self.sensitivity.copy(),
+            "widened": self.widened.copy(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -243,5 +280,5 @@ class RegressionBank:
         rows, columns = np.triu_indices(features)
         self.covariance[:, rows, columns] = state["covariance"]
         self.covariance[:, columns, rows] = state["covariance"]
-        for name in ("coefficients", "variance", "weekday_factor", "learned", "sensitivity"):
+        for name in ("coefficients", "variance", "weekday_factor", "learned", "sensitivity", "widened"):
             setattr(self, name, state[name].copy())

@@ -10,6 +10,7 @@ Kind = Literal["economic", "coverage", "model"]
 Status = Literal["open", "updated", "resolved", "superseded"]
 Direction = Literal["up", "down"]
 Severity = Literal["medium", "high", "severe"]
+Outcome = Literal["recovered", "accepted"]
 
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 
@@ -30,7 +31,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     `detected_on` the day whose closing decided the alarm. `observed`, `expected`, `lower` and `upper`
     are of `measure` on the revision's day (`as_of`): transactions, or minor units of the currency.
     `expected` is what the baseline says without the shock; `change_pct` is observed against it.
-    `score` above 1 is alarm.
+    `score` above 1 is alarm. `outcome` says how a resolved economic alert ended: the effect is gone, or it lasts and
+    has become the new level.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     opened_on: str
     detected_on: str
     resolved_on: str | None
+    outcome: Outcome | None = None
     as_of: str
     observed: float | None
     expected: float | None

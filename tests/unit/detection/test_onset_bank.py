@@ -30,7 +30,7 @@ def fed(days: int = 30, step: float = 0.0, cells: slice = slice(0, 0), *, ticket
 
 
 def test_the_evidence_of_a_day_is_its_definition() -> None:
-    """A = f'w and B = f'Pf over the node's members, for a full precision and each level of the tree."""
+    """A = h f'w and B = h f'Pf over the node's members, for a full precision and each level of the tree."""
     rng, bank = np.random.default_rng(1), OnsetBank(PARAMETERS, TREE)
     root = rng.normal(size=(12, 12))
     precision, response = root @ root.T / 12 + np.eye(12), rng.uniform(0.0, 9.0, (12, WINDOW))
@@ -41,9 +41,23 @@ def test_the_evidence_of_a_day_is_its_definition() -> None:
             for age in range(WINDOW):
                 step = response[:, age] * np.repeat(weights, CELLS) * np.tile(member, 2)
                 information = step @ precision @ step
-                limit = PARAMETERS.clip * np.sqrt(information)
-                assert bank.information[shape, node, age] == pytest.approx(information)
-                assert bank.linear[shape, node, age] == pytest.approx(np.clip(step @ whitened, -limit, limit))
+                linear = step @ whitened
+                weight = min(1.0, PARAMETERS.clip**2 * information / linear**2)
+                assert bank.information[shape, node, age] == pytest.approx(weight * information)
+                assert bank.linear[shape, node, age] == pytest.approx(weight * linear)
+
+
+def test_a_step_many_times_the_clip_keeps_its_size() -> None:
+    """A day says at most c^2 / 2 nats, yet a precise node sees a large step as large, and two days of it as a shock."""
+    bank = OnsetBank(PARAMETERS, TREE)
+    precise = np.full((2 * CELLS, WINDOW), 100.0)
+    for _ in range(2):
+        bank.learn(np.full(2 * CELLS, -30.0), np.eye(2 * CELLS), precise, USUAL)
+    estimate = bank.linear[0, :, 1] / bank.information[0, :, 1]
+    assert estimate == pytest.approx(np.full(len(TREE.nodes), -0.3))
+    nats = bank.linear[0, :, 1] ** 2 / bank.information[0, :, 1] / 2
+    assert nats == pytest.approx(np.full(len(TREE.nodes), 2 * PARAMETERS.clip**2 / 2))
+    assert (bank.scores()[0].score > 9).all()
 
 
 def test_a_step_in_a_cell_is_found_with_its_onset_and_size() -> None:
@@ -71,7 +85,9 @@ def test_a_special_day_may_say_little() -> None:
     usual, special = fed(), fed()
     usual.learn(wild, np.eye(2 * CELLS), RESPONSE, USUAL)
     special.learn(wild, np.eye(2 * CELLS), RESPONSE, ~USUAL)
-    assert (special.scores()[0].score < usual.scores()[0].score).all()
+    little, much = special.scores()[0].score, usual.scores()[0].score
+    assert (little <= much).all()
+    assert (little < much)[:6].all()
 
 
 def test_days_without_news_age_the_evidence_out() -> None:
@@ -84,14 +100,18 @@ def test_days_without_news_age_the_evidence_out() -> None:
 
 
 def test_forgotten_nodes_start_anew_and_the_others_go_on() -> None:
-    bank = fed(step=-0.4, cells=slice(2, 3))
+    """What a forgotten cell has said is gone from its totals as well; what others have said stays."""
+    bank, calm = fed(step=-0.4, cells=slice(2, 3)), fed()
     before = bank.scores()[0].score.copy()
     flags = np.zeros(len(TREE.nodes), dtype=bool)
     flags[2] = True
     bank.forget(flags)
     after = bank.scores()[0].score
+    totals = TREE.members[:, 2]
     assert after[2] == 0.0
-    assert np.delete(after, 2).tolist() == np.delete(before, 2).tolist()
+    assert after[~totals].tolist() == before[~totals].tolist()
+    assert before[totals].max() > 9
+    assert after[totals].max() <= max(calm.scores()[0].score[totals].max(), 1.0)
 
 
 def test_over_dispersion_is_pooled() -> None:

@@ -64,7 +64,16 @@ class Judge:
     def step(self, closed: ClosedDay) -> Judged:
         """Judge and learn one closed day, as a run would."""
         usable = closed.heard and not self._desk.mutes(closed)
-        scores = self._detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
+        scores = self._detector.step(
+            closed.day,
+            closed.cells,
+            closed.transactions,
+            closed.amount_minor,
+            usable=usable,
+            heard=closed.heard_cells,
+        )
+        if closed.coverage.forgotten and not usable:
+            self._detector.begin_anew()
         alerts = self._desk.step(scores, closed, self._detector.accept)
         ready = scores.ready & usable
         return Judged(

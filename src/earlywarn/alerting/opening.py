@@ -1,0 +1,46 @@
+"""The first day of an episode: what it is about, since when, against which baseline."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from earlywarn.alerting.episode import Episode, alert_id
+from earlywarn.alerting.estimate import Baseline, since
+from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.domain.series import Series
+
+
+def opened(candidate: Candidate, weighing: Weighing, others: Iterable[Episode], *, run: str, panel: str) -> Episode:
+    """Return a new episode; its first day is its family's, where its evidence allows that.
+
+    Args:
+        candidate: what alarms.
+        weighing: the day's; takes the score of the aligned candidate.
+        others: open episodes.
+        run: of the alert's id.
+        panel: likewise.
+    """
+    scores, at, direction = weighing.scores, candidate.node, weighing.direction
+    node = scores.nodes[at]
+    series_id = Series(panel, node.region, node.sector).series_id
+    episode = Episode(
+        id=alert_id(run, series_id, "economic", direction, scores.day.isoformat()),
+        region=node.region,
+        sector=node.sector,
+        direction=direction,
+        detected_on=scores.day,
+        opened_on=scores.day,
+        last_alarm_on=scores.day,
+        last_revised_on=scores.day,
+        children=[],
+        measure=candidate.measure,
+    )
+    family = [each for each in others if each.contains(episode) or episode.contains(each)]
+    family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
+    aligned = weighing.aligned(candidate, [each.baseline.first_day for each in family])
+    episode.opened_on = date.fromordinal(scores.day.toordinal() - aligned.age_days)
+    episode.baseline = Baseline(episode.opened_on.toordinal())
+    episode.sums = since(scores.effects, at, aligned.age_days)
+    episode.last_days = [episode.baseline.today(scores, at)]
+    episode.baseline.carry(scores, at)
+    weighing.ratio[at] = aligned.score
+    return episode

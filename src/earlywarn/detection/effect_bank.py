@@ -1,0 +1,206 @@
+"""Bank of effects: for each node and first day 0..W-1 days ago, what was seen since against what its baseline expected.
+
+This is the one estimate behind every size, interval and probability that people are told. For transactions N and
+amounts A alike, with the baseline of a shock that began a days ago (`baselines`), summed over its days j,
+
+    effect = log(O / E),   O = sum_j O_j,   E = sum_j E_j,        (amount per transaction: the difference of the two)
+    sd     = sqrt(phi U) / E,   U = sum_j (E_j s_j)^2,
+
+s_j being the usual log sd of the day (`node_deviation.log_variances`). phi is the over-dispersion at that age: an
+exponentially weighted mean of effect^2 / (U / E^2) (1 for a perfect model; days go together, so it grows with age),
+shrunken on the log scale to the mean of all nodes. It is measured on all days, and one day may move it only so far.
+
+Plain sums hold zeros as they are: where nothing was seen at all the change is -100 %; the logarithm then takes half a
+payment (half a usual ticket) for nothing, which bounds the interval.
+
+Reference: Taylor series (delta method) for the logarithm of a sum: Rao (1973), Linear Statistical Inference, 6a.2.
+
+Example:
+    >>> from earlywarn.detection.hierarchy import NodeTree
+    >>> bank = EffectBank(EffectParameters(), NodeTree([("CH01", "05")]), window_days=3)
+    >>> for seen in [100.0, 100.0, 80.0, 80.0]:
+    ...     baseline = np.array([100.0, 100.0, 100.0])
+    ...     bank.learn(np.array([[seen], [50 * seen]]), np.stack([baseline, 50 * baseline])[:, None, :],
+    ...                np.full((3, 1), 0.01), mature=np.zeros(1, dtype=bool))
+    >>> effects = bank.effects(np.zeros(1, dtype=bool))
+    >>> (100 * np.expm1(effects.effect[0, 0])).round().tolist(), effects.sd[1, 0].round(3).tolist()
+    ([-20.0, -20.0, -13.0], [0.1, 0.071, 0.058])
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from earlywarn.detection.cell_activity import HALF_PAYMENT
+from earlywarn.detection.day_scores import Effects, Flags, Floats
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.errors import ConfigError
+
+TINY = 1e-12
+LEAST_TICKET = 0.5
+"""Minor units: what rounds to a payment of something."""
+_ARRAYS = ("observed", "expected", "spread", "days", "dispersion")
+
+
+class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the bank.
+
+    Attributes:
+        dispersion_memory: weight of the past per day in the over-dispersion (0..1).
+        dispersion_pooling: share of the pooled mean in a node's log over-dispersion (0..1).
+        dispersion_min: smallest phi.
+        dispersion_jump: how many times phi one day's squared effect may be at most, plus one.
+    """
+
+    dispersion_memory: float = 0.98
+    dispersion_pooling: float = 0.8
+    dispersion_min: float = 0.5
+    dispersion_jump: float = 6.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a value out of range.
+        """
+        if not (0 < self.dispersion_memory < 1 and 0 <= self.dispersion_pooling <= 1):
+            raise ConfigError(f"dispersion_memory and dispersion_pooling must be shares: {self}")
+        if self.dispersion_min <= 0 or self.dispersion_jump <= 0:
+            raise ConfigError(f"dispersion_min and dispersion_jump must be positive: {self}")
+
+
+def log_effect(observed: Floats, expected: Floats) -> Floats:
+    """Return float64[3, ...]: log of observed by expected transactions, amount and mean ticket.
+
+    Args:
+        observed: float64[2, ...], sums of transactions and of amounts seen. Nothing counts as half a payment (half a
+            usual ticket).
+        expected: the same of those expected; where nothing is, the effect is 0. Nothing is expected of amounts and
+            tickets where the usual payment is below `LEAST_TICKET`: no fall from there is any news.
+    """
+    known = (expected[0] > 0) & (expected[1] > 0)
+    paid = known & (expected[1] >= LEAST_TICKET * expected[0])
+    usual = np.where(known, expected, 1.0)
+    count = np.log(np.maximum(observed[0], HALF_PAYMENT) / usual[0])
+    amount = np.log(np.maximum(observed[1], HALF_PAYMENT * usual[1] / usual[0]) / usual[1])
+    effect: Floats = np.where(np.stack([known, paid, paid]), np.stack([count, amount, amount - count]), 0.0)
+    return effect
+
+
+class EffectBank:
+    """What was seen and expected since each of the last W days, at G nodes.
+
+    Args:
+        parameters: see `EffectParameters`.
+        tree: the nodes.
+        window_days: W.
+
+    Attributes:
+        observed, expected: float64[2, G, W], O and E of transactions and amounts (minor units).
+        spread: float64[3, G, W], U, of the mean ticket in units of the amount.
+        days: int64[W], days heard since.
+        dispersion: float64[3, G, W], each node's own phi.
+        fading: float64[2, G], of the day: see `day_scores.Effects`.
+    """
+
+    def __init__(self, parameters: EffectParameters, tree: NodeTree, window_days: int) -> None:
+        self.parameters, self.window_days = parameters, window_days
+        self._allocate(tree)
+
+    def _allocate(self, tree: NodeTree) -> None:
+        nodes, window = len(tree.nodes), self.window_days
+        self.tree = tree
+        self.observed = np.zeros((2, nodes, window))
+        self.expected = np.zeros((2, nodes, window))
+        self.spread = np.zeros((3, nodes, window))
+        self.days = np.zeros(window, dtype=np.int64)
+        self.dispersion = np.ones((3, nodes, window))
+        self._today = np.full((2, nodes, window), np.nan)
+        self._usual_sd = np.full((3, nodes), np.nan)
+        self.fading = np.ones((2, nodes))
+
+    def age(self, days: int) -> None:
+        """Let `days` days pass of which nothing is known."""
+        days = min(days, self.window_days)
+        for sums in (self.observed, self.expected, self.spread, self.days):
+            sums[..., days:] = sums[..., : self.window_days - days].copy()
+            sums[..., :days] = 0
+        self._today = np.full_like(self._today, np.nan)
+        self._usual_sd = np.full_like(self._usual_sd, np.nan)
+        self.fading = np.ones_like(self.fading)
+
+    def learn(self, observed: Floats, expected: Floats, variance: Floats, mature: Flags) -> None:
+        """Let a day pass and add it.
+
+        Args:
+            observed: float64[2, G], transactions and amounts.
+            expected: float64[2, G, W], the same by the baseline of each first day.
+            variance: float64[3, G], of the log of transactions, amount and mean ticket on an undisturbed day.
+            mature: bool[G], nodes of which the over-dispersion is learned.
+        """
+        self.age(1)
+        self.observed += observed[:, :, None]
+        self.expected += expected
+        self.spread += expected[[0, 1, 1]] ** 2 * variance[:, :, None]
+        self.days += 1
+        self._today, self._usual_sd = expected.copy(), np.sqrt(variance)
+        parameters = self.parameters
+        ratio = log_effect(self.observed, self.expected) ** 2 / np.maximum(self._variance(), TINY)
+        old = self.dispersion
+        bounded = np.minimum(ratio, parameters.dispersion_jump * old + 1.0)
+        updated = parameters.dispersion_memory * old + (1.0 - parameters.dispersion_memory) * bounded
+        full = (self.days > np.arange(self.window_days) / 2) & mature[:, None]
+        self.dispersion = np.where(full & (self.spread > 0), updated, old)
+
+    def heard(self, age_days: int) -> bool:
+        """Return whether the day so many days ago was heard."""
+        return bool(self.days[age_days] > (self.days[age_days - 1] if age_days else 0))
+
+    def _variance(self) -> Floats:
+        variance: Floats = self.spread / np.maximum(self.expected[[0, 1, 1]], TINY) ** 2
+        return variance
+
+    def over_dispersion(self, mature: Flags) -> Floats:
+        """Return phi, float64[3, G, W], pooled over the nodes that are `mature` [G]."""
+        parameters = self.parameters
+        log_own = np.log(self.dispersion)
+        pooled = log_own[:, mature].mean(axis=1, keepdims=True) if mature.any() else 0.0
+        share = parameters.dispersion_pooling
+        phi: Floats = np.maximum(np.exp((1.0 - share) * log_own + share * pooled), parameters.dispersion_min)
+        return phi
+
+    def effects(self, mature: Flags) -> Effects:
+        """Return the estimates of all nodes and first days, as of the last day; `mature` [G] as in `learn`."""
+        dispersion = self.over_dispersion(mature)
+        return Effects(
+            observed=self.observed.copy(),
+            expected=self.expected.copy(),
+            spread=self.spread.copy(),
+            days=self.days.copy(),
+            dispersion=dispersion,
+            effect=log_effect(self.observed, self.expected),
+            sd=np.sqrt(dispersion * self._variance()),
+            today=self._today,
+            usual_sd=self._usual_sd,
+            fading=self.fading,
+        )
+
+    def embed(self, tree: NodeTree) -> None:
+        """Lay the sums out for a grown `tree`; new nodes have none."""
+        old_tree, old = self.tree, self.state()
+        self._allocate(tree)
+        kept = [place for place, node in enumerate(old_tree.nodes) if node in tree.index]
+        nodes = [tree.index[old_tree.nodes[place]] for place in kept]
+        for name in ("observed", "expected", "spread", "dispersion"):
+            getattr(self, name)[:, nodes] = old[name][:, kept]
+        self.days = old["days"]
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums as arrays."""
+        return {name: getattr(self, name).copy() for name in _ARRAYS}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same tree."""
+        for name in _ARRAYS:
+            setattr(self, name, state[name].copy())

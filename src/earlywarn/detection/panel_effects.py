@@ -1,0 +1,143 @@
+"""The effects of a panel: baselines and sums together, day by day, as `panel_detector` needs them.
+
+Example:
+    >>> from datetime import date
+    >>> from earlywarn.detection.regression_parameters import RegressionParameters
+    >>> tree = NodeTree([("CH01", "05")])
+    >>> bank = RegressionBank(("const",), RegressionParameters(window_days=3), size=2)
+    >>> effects = PanelEffects(EffectParameters(), window_days=3, features=1)
+    >>> effects.embed(tree, np.zeros(0, dtype=np.int64))
+    >>> for count in [100.0] * 40 + [70.0] * 2:
+    ...     seen = PanelDay(date(2024, 1, 1), 0, np.ones((2, 1)), np.ones(2), np.array([count, 50 * count]))
+    ...     values = np.log(seen.observed)
+    ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
+    ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)
+    ...     effects.learn(bank, innovation.prediction, seen, np.eye(2), mature=np.ones(1, dtype=bool))
+    >>> found = effects.effects(np.ones(1, dtype=bool))
+    >>> (100 * np.expm1(found.effect[1, 0])).round().tolist(), found.today[0, 0].round().tolist()
+    ([-29.0, -30.0, -20.0], [99.0, 100.0, 100.0])
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from earlywarn.detection.baselines import Baselines
+from earlywarn.detection.cell_activity import HALF_MINOR_UNIT
+from earlywarn.detection.day_scores import Effects, Flags, Floats, Integers
+from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.node_deviation import heard_sums, log_variances, node_sums
+from earlywarn.detection.panel_day import PanelDay
+from earlywarn.detection.regression_bank import Prediction, RegressionBank
+
+
+class PanelEffects:
+    """What was seen at every node since each of the last W days, and what was expected before it.
+
+    Args:
+        parameters: see `EffectParameters`.
+        window_days: W.
+        features: P.
+    """
+
+    def __init__(self, parameters: EffectParameters, *, window_days: int, features: int) -> None:
+        self._tree = NodeTree(())
+        self._baselines = Baselines(window_days, features)
+        self._bank = EffectBank(parameters, self._tree, window_days)
+
+    def age(self, bank: RegressionBank, active: Flags, days: int) -> None:
+        """Let `days` days pass of which nothing is known."""
+        if days > 0:
+            self._baselines.remember(bank, active, days=days)
+            self._bank.age(days)
+            self._bank.fading = self._fading(bank)
+
+    def begin(self, bank: RegressionBank, values: Floats, *, active: Flags, awake: Flags) -> None:
+        """Keep what `bank` knows before it learns the day's log `values` [2K].
+
+        Args:
+            bank: the regressions, anchored already for the cells `awake` [K] from a long silence.
+            values: the day's log values, NaN where missing.
+            active: bool[K], cells of which something is expected.
+            awake: bool[K].
+        """
+        cells = len(active)
+        begun = bank.begin(values)
+        heard = np.isfinite(values)
+        self._baselines.remember(bank, active | (heard[:cells] & heard[cells:]))
+        self._baselines.restart(np.tile(begun[:cells] | begun[cells:] | awake, 2))
+
+    def learn(
+        self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: Floats, mature: Flags
+    ) -> None:
+        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
+
+        Of cells that were not heard nothing is expected either.
+        """
+        medians = np.where(np.tile(seen.heard, 2), self._baselines.medians(seen.design), 0.0)
+        noise = self._baselines.usual_noise(seen.inflation, seen.weekday)
+        oldest = np.log(np.maximum(medians[-1], np.finfo(float).tiny))
+        usual_sd = bank.usual_sd(prediction, seen.design, noise, oldest)
+        self._bank.learn(
+            np.nan_to_num(heard_sums(self._tree, seen.observed)),
+            node_sums(self._tree, medians.T),
+            log_variances(self._tree, medians[-1], usual_sd, correlation),
+            mature,
+        )
+        self._bank.fading = self._fading(bank)
+
+    def _fading(self, bank: RegressionBank) -> Floats:
+        """Return float64[2, G]: see `day_scores.Effects`."""
+        oldest, next_oldest = node_sums(self._tree, self._baselines.oldest_two(bank.usual_week).T).transpose(2, 0, 1)
+        return np.where(next_oldest > 0, oldest / np.where(next_oldest > 0, next_oldest, 1.0), 1.0)
+
+    def effects(self, mature: Flags) -> Effects:
+        """Return the estimates as of the last day."""
+        return self._bank.effects(mature)
+
+    def take_back(self, bank: RegressionBank, series: Flags, age_days: int) -> None:
+        """Let the flagged series [2K] unlearn the last days, if the baseline before so old a first day is kept."""
+        if age_days < self._baselines.window_days:
+            bank.unlearn(series, self._baselines.coefficients[age_days])
+
+    def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
+        """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
+
+        Nothing at all counts as half a payment a day, payments of nothing as half a minor unit (see `cell_activity`).
+
+        Args:
+            bank: the regressions.
+            designs: features float64[2K, P] of the last days, of today's first; at most W.
+        """
+        cells, age = len(self._tree.series), len(designs) - 1
+        usual = np.zeros(2 * cells)
+        heard = 0
+        for day, design in enumerate(designs):
+            if self._bank.heard(day):
+                usual += np.exp(np.einsum("mp,mp->m", design, bank.coefficients))
+                heard += 1
+        if not heard:
+            return usual
+        observed, expected = self._bank.observed[:, :cells, age], usual.reshape(2, cells) / heard
+        step = log_effect(observed / heard, expected)[:2]
+        unpaid = (observed[0] > 0) & (observed[1] <= 0) & (expected[1] > 0)
+        step[1, unpaid] = np.log(HALF_MINOR_UNIT / expected[1, unpaid])
+        return step.ravel()
+
+    def embed(self, tree: NodeTree, places: Integers) -> None:
+        """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""
+        cells = len(tree.series)
+        self._baselines.embed(np.concatenate([places, places + cells]), 2 * cells)
+        self._bank.embed(tree)
+        self._tree = tree
+
+    def state(self) -> dict[str, Any]:
+        """Return everything learned."""
+        return {"baselines": self._baselines.state(), "sums": self._bank.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same tree and window."""
+        self._baselines.restore(state["baselines"])
+        self._bank.restore(state["sums"])

@@ -1,0 +1,97 @@
+"""The evidence of a panel: whitening, onsets and drift together, day by day, as `panel_detector` needs them.
+
+Example:
+    >>> from earlywarn.detection.detector_parameters import DetectorParameters
+    >>> evidence = PanelEvidence(DetectorParameters(evidence_after_days=0))
+    >>> tree = NodeTree([("CH01", "05")])
+    >>> evidence.embed(tree, np.zeros(0, dtype=np.int64))
+    >>> for z in [0.5, -0.5, 0.5, -2.0, -2.0, -2.0]:
+    ...     found = Innovation(Prediction(np.zeros(2), np.full(2, 0.1), np.zeros((2, 1))), np.full(2, 0.1 * z),
+    ...                        np.full(2, z), np.ones(2, dtype=bool), np.ones((2, 21)))
+    ...     drifting = evidence.learn(found, np.ones(2), learned=np.ones(2, dtype=np.int64))
+    >>> evidence.onset.scores()[0].onset_age_days.tolist(), drifting.tolist()
+    ([2], [False, False])
+"""
+
+from typing import Any
+
+import numpy as np
+
+from earlywarn.detection.day_scores import Flags, Floats, Integers
+from earlywarn.detection.detector_parameters import DetectorParameters
+from earlywarn.detection.drift_monitor import DriftMonitor
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.onset_bank import OnsetBank
+from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
+from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
+
+
+class PanelEvidence:
+    """What the innovations of 2K log series say for a step at every node, given each other.
+
+    Args:
+        parameters: of the panel's detector.
+
+    Attributes:
+        onset: the bank of hypotheses.
+    """
+
+    def __init__(self, parameters: DetectorParameters) -> None:
+        self.parameters = parameters
+        self._tree = NodeTree(())
+        self._correlation = InnovationCorrelation(parameters.whitening, np.zeros((0, 0), dtype=np.int64))
+        self._drift = DriftMonitor(parameters.drift)
+        self.onset = OnsetBank(parameters.onset, self._tree)
+
+    def correlation(self) -> Floats:
+        """Return the correlation of the innovations, float64[2K, 2K]."""
+        return self._correlation.correlation()
+
+    def learn(self, innovation: Innovation, inflation: Floats, learned: Integers) -> Flags:
+        """Whiten, add to the evidence, watch for drift, learn the correlation; return who drifts [2K].
+
+        Args:
+            innovation: today's.
+            inflation: float64[2K], the day's variance factors.
+            learned: int64[2K], observations of each series, today's included.
+        """
+        parameters, tree = self.parameters, self._tree
+        clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
+        mature = innovation.seen & (learned > parameters.evidence_after_days)
+        drifting = np.zeros(len(mature), dtype=bool)
+        precision = self._correlation.precision(mature)
+        whitened = precision @ clipped
+        response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
+        members = tree.members / np.maximum(tree.members.sum(axis=1), 1)[:, None]
+        special = members @ inflation[: len(tree.series)] >= parameters.onset.special_inflation
+        self.onset.learn(whitened, precision, response, special)
+        if mature.any():
+            residual = whitened / np.sqrt(np.where(mature, np.diag(precision), 1.0))
+            drifting = self._drift.learn(residual, mature)
+        self._correlation.learn(clipped, innovation.seen)
+        return drifting
+
+    def forget(self, cells: Flags) -> None:
+        """Forget what was said about the flagged cells [K], and about nodes of no others."""
+        self._drift.reset(np.tile(cells, 2))
+        others: Flags = np.asarray((self._tree.members & ~cells[None, :]).any(axis=1), dtype=bool)
+        self.onset.forget(~others)
+
+    def embed(self, tree: NodeTree, places: Integers) -> None:
+        """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""
+        cells = len(tree.series)
+        both = np.concatenate([places, places + cells])
+        self._correlation.embed(both, pair_kinds(tree.region_of, tree.sector_of))
+        self.onset.embed(tree)
+        self._drift.embed(both, 2 * cells)
+        self._tree = tree
+
+    def state(self) -> dict[str, Any]:
+        """Return everything learned."""
+        return {"correlation": self._correlation.state(), "onset": self.onset.state(), "drift": self._drift.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same tree and parameters."""
+        self._correlation.restore(state["correlation"])
+        self.onset.restore(state["onset"])
+        self._drift.restore(state["drift"])

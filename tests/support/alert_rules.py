@@ -1,0 +1,166 @@
+"""What must be true of every revision of every economic alert, whatever the data: figures, words and families agree."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.alerting.severity import severity
+from earlywarn.domain.alert import SEVERITIES, Alert
+
+PARAMETERS = AlertParameters()
+_THIN = "\u202f"
+
+
+def figure(alert: Alert, name: str) -> float | None:
+    """Return the figure of that name behind an alert."""
+    return next((each.value for each in alert.evidence if each.name == name), None)
+
+
+def broken_rules(alerts: Iterable[Alert]) -> list[str]:
+    """Return what does not hold, one line for each revision and rule; nothing if all is well."""
+    economic = [alert for alert in alerts if alert.kind == "economic"]
+    found = [f"{alert.as_of} {alert.series_id} {alert.status}: {rule}" for alert in economic for rule in _alone(alert)]
+    histories: dict[str, list[Alert]] = defaultdict(list)
+    for alert in economic:
+        histories[alert.id].append(alert)
+    for history in histories.values():
+        found += [f"{history[0].detected_on} {history[0].series_id}: {rule}" for rule in _history(history)]
+    return [*found, *_families(economic, histories), *_neighbours(economic)]
+
+
+def _alone(alert: Alert) -> Iterable[str]:
+    effect, low, high = (figure(alert, name) for name in ("effect", "effect_lower", "effect_upper"))
+    assert effect is not None
+    assert low is not None
+    assert high is not None
+    sign = -1 if alert.direction == "down" else 1
+    excludes_zero = low > 0 if sign > 0 else high < 0
+    if not low <= effect <= high:
+        yield f"effect {effect} outside of its interval {low} to {high}"
+    if effect * sign <= 0:
+        yield f"effect {effect} is not {alert.direction}"
+    if alert.probability >= 0.95 and not excludes_zero:
+        yield f"probability {alert.probability}, but the interval {low} to {high} includes zero"
+    if alert.status == "open" and alert.severity != "medium" and not excludes_zero:
+        yield f"opens {alert.severity} on an interval {low} to {high}"
+    if alert.status == "open" and not (alert.score > 1 and alert.probability >= PARAMETERS.severity_probabilities[0]):
+        yield f"opens with score {alert.score} and probability {alert.probability}"
+    if alert.status != "resolved" and alert.severity != severity(alert.probability, effect, PARAMETERS):
+        yield f"is {alert.severity} with probability {alert.probability} and effect {effect}"
+    yield from _day(alert, sign)
+    yield from _words(alert, effect)
+    if alert.status == "resolved":
+        yield from _end(alert, sign)
+
+
+def _day(alert: Alert, sign: int) -> Iterable[str]:
+    if alert.observed == 0 and alert.change_pct not in (-100.0, None):
+        yield f"nothing was seen, but the day reads {alert.change_pct} %"
+    if alert.change_pct is None or alert.observed is None or not alert.expected:
+        return
+    if abs(alert.change_pct - 100 * (alert.observed / alert.expected - 1)) > 0.06:
+        yield f"change {alert.change_pct} is not {alert.observed} against {alert.expected}"
+    if alert.lower is None or alert.upper is None or not alert.lower <= alert.expected <= alert.upper:
+        yield f"expected {alert.expected} outside of its range {alert.lower} to {alert.upper}"
+    against = alert.change_pct * sign < 0 and alert.status != "resolved"
+    if against != (" itself was " in alert.text):
+        yield f"the day's {alert.change_pct} % of a {alert.direction} is not told as what it is"
+
+
+def _words(alert: Alert, effect: float) -> Iterable[str]:
+    plain = re.sub(r"(?<=\d)\u202f(?=\d)", "", alert.text).replace(_THIN, " ")
+    if re.search(r"[-\u2212+]0 %|[-\u2212]0\.0 %", plain):
+        yield f"writes a signed zero: {plain}"
+    if any(str(each.value) == "-0.0" for each in alert.evidence) or str(alert.change_pct) == "-0.0":
+        yield "holds a negative zero"
+    said = [abs(effect)] if alert.status != "resolved" else [abs(effect), abs(figure(alert, "last_days_effect") or 0.0)]
+    for value in said:
+        if f"{value:.0f} %" not in plain and f"{value:.1f} %" not in plain:
+            yield f"does not say {value} %: {plain}"
+
+
+def _end(alert: Alert, sign: int) -> Iterable[str]:
+    low, high = figure(alert, "last_days_effect_lower"), figure(alert, "last_days_effect_upper")
+    assert low is not None
+    assert high is not None
+    gone = high >= 0 if sign < 0 else low <= 0
+    values = (alert.observed, alert.lower, alert.upper)
+    if None not in values:
+        observed, lower, upper = values
+        beyond = observed < lower if sign < 0 else observed > upper  # type: ignore[operator]  # none is None
+        if alert.outcome == "recovered" and beyond:
+            yield f"has recovered at {observed}, outside of {lower} to {upper}"
+    if alert.outcome == "recovered" and not gone:
+        yield f"has recovered with an effect of {low} to {high} in the last days"
+    if alert.outcome == "accepted" and (gone or figure(alert, "new_baseline") is None):
+        yield f"is accepted with an effect of {low} to {high} in the last days"
+    if alert.outcome == "accepted" and (alert.change_pct or 0.0) * sign <= 0:
+        yield f"is accepted on a day of {alert.change_pct} %"
+    if (alert.outcome == "recovered") != (" is over." in alert.text):
+        yield f"ends as {alert.outcome} and says: {alert.text}"
+    if (alert.outcome == "accepted") != (" has become the new level." in alert.text):
+        yield f"ends as {alert.outcome} and says: {alert.text}"
+
+
+def _history(history: Sequence[Alert]) -> Iterable[str]:
+    if history[0].status != "open" or any(alert.status == "open" for alert in history[1:]):
+        yield "does not open once"
+    if [alert.revision for alert in history] != list(range(1, len(history) + 1)):
+        yield "revisions are not numbered"
+    if len({(alert.opened_on, alert.measure, alert.direction) for alert in history}) > 1:
+        yield "first day, measure or direction differ between revisions"
+    last = history[-1]
+    if last.status == "resolved":
+        names = ("effect", "effect_lower", "effect_upper", "days_of_evidence")
+        if [figure(last, name) for name in names] != [figure(history[-2], name) for name in names]:
+            yield f"ends with an effect of {figure(last, 'effect')}, published last was {figure(history[-2], 'effect')}"
+        gravest = max((alert.severity for alert in history[:-1]), key=SEVERITIES.index)
+        if last.severity != gravest:
+            yield f"ends {last.severity}, was {gravest}"
+        largest = max((figure(alert, "effect") or 0.0 for alert in history), key=abs)
+        if figure(last, "largest_effect") != largest:
+            yield f"ends with a largest effect of {figure(last, 'largest_effect')}, published was {largest}"
+
+
+def _families(alerts: Sequence[Alert], histories: dict[str, list[Alert]]) -> Iterable[str]:
+    for alert in alerts:
+        if alert.parent is not None:
+            parent = histories[alert.parent][0]
+            if not _contains(parent, alert) or parent.direction != alert.direction:
+                yield f"{alert.as_of} {alert.series_id}: parent {parent.series_id} does not contain it"
+            if not any(alert.id in each.children for each in histories[alert.parent]):
+                yield f"{alert.as_of} {alert.series_id}: parent {parent.series_id} does not name it"
+    # From the day on which a total opens, nothing inside it that is open has no parent.
+    for history in histories.values():
+        total = history[0]
+        until = history[-1].as_of if history[-1].status == "resolved" else "9999"
+        for alert in alerts:
+            inside = _contains(total, alert) and alert.direction == total.direction
+            if inside and total.as_of <= alert.as_of < until and alert.parent is None:
+                yield f"{alert.as_of} {alert.series_id} {alert.status}: has no parent, {total.series_id} is open"
+
+
+def _contains(outer: Alert, inner: Alert) -> bool:
+    inside = outer.region in (None, inner.region) and outer.sector in (None, inner.sector)
+    return inside and (outer.region, outer.sector) != (inner.region, inner.sector)
+
+
+def _neighbours(alerts: Sequence[Alert]) -> Iterable[str]:
+    """Hold what a cell's alert says of its neighbours against the total's alert of the same day and first day."""
+    names = {"region": "other_sectors_here", "sector": "same_sector_elsewhere"}
+    by_day: dict[tuple[str, str, str], list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        by_day[alert.as_of, alert.opened_on, alert.measure].append(alert)
+    for beside in by_day.values():
+        for total in beside:
+            for cell in beside:
+                value = figure(cell, names.get(total.level, ""))
+                if value is None or cell.level != "cell" or total.measure == "mean_ticket":
+                    continue
+                if not _contains(total, cell):
+                    continue
+                observed = (total.observed or 0.0) - (cell.observed or 0.0)
+                expected = (total.expected or 0.0) - (cell.expected or 0.0)
+                if abs(value - 100 * (observed / expected - 1)) > 0.06:
+                    yield f"{cell.as_of} {cell.series_id}: neighbours {value} %, but {observed} against {expected}"

@@ -21,7 +21,8 @@ def own_broker(folder: Path) -> Iterator[str]:
     if named := os.environ.get("EARLYWARN_KAFKA"):
         yield named
         return
-    with KafkaBroker(find_runtime(), folder, port=reserve_port(), controller_port=reserve_port()) as broker:
+    ports = {"port": reserve_port(), "controller_port": reserve_port()}
+    with kept(folder / "kafka"), KafkaBroker(find_runtime(), folder / "kafka", **ports) as broker:
         yield broker.address
 
 
@@ -31,5 +32,5 @@ def own_redis(folder: Path) -> Iterator[str]:
     if named := os.environ.get("REDIS_URL"):
         yield named
         return
-    with RedisServer(folder) as redis:
+    with kept(folder / "redis"), RedisServer(folder / "redis") as redis:
         yield redis.url

@@ -11,6 +11,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "deploy" / "local")]
 
 from kafka_broker import KafkaBroker  # its folder is known only now
 from kafka_runtime import find_runtime  # as above
+from keeper import kept  # as above
 from ports import reserve_port  # as above
 from redis_server import RedisServer  # as above
 

@@ -150,10 +150,12 @@ def equip(settings: PanelSettings) -> EquippedPanel:
 def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_version: str) -> str:
     """Return a short hash of everything that decides what a run publishes, except the data.
 
-    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree.
+    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree; but
+    where copies are looked for in blocks.
     """
     fold = msgspec.to_builtins(settings.fold)
-    del fold["block_size"]
+    if not settings.fold.deduplicate_blocks:
+        del fold["block_size"], fold["deduplicate_blocks"]
     plain = {
         "model": model_version,
         "fold": fold,

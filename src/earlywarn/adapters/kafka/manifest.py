@@ -5,17 +5,15 @@ its partials would not be those of the others.
 """
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError as ReadError
 
 import earlywarn
-from earlywarn.adapters.kafka.connection import confluent_connection, kafka_python_connection
+from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.application.compose import Run
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError, LogError
@@ -25,7 +23,6 @@ _log.propagate = False  # what goes wrong is raised; librdkafka also calls it fa
 _log.addHandler(logging.NullHandler())
 _KEY = b"manifest"
 _ATTEMPTS = 5
-_POLL_MS = 200
 _FENCED = {
     KafkaError._FENCED,  # noqa: SLF001  # librdkafka's own errors begin so
     KafkaError.INVALID_PRODUCER_EPOCH,
@@ -129,34 +126,10 @@ def read_manifest(settings: Settings) -> Manifest | None:
 
     Raises:
         ConfigError: no broker answers, or it refuses.
-        LogError: what stands there is no manifest.
+        LogError: what stands there is no manifest, or cannot be read to its end.
     """
     topic = RunTopics(settings.run, settings.topics.prefix).meta
-    place = TopicPartition(topic, 0)
-    deadline = time.monotonic() + settings.kafka.request_timeout_seconds
-    found: bytes | None = None
-    try:
-        consumer = KafkaConsumer(
-            **kafka_python_connection(settings.kafka),
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            isolation_level="read_committed",
-        )
-        try:
-            if not consumer.partitions_for_topic(topic):
-                return None
-            consumer.assign([place])
-            consumer.seek_to_beginning(place)
-            end = consumer.end_offsets([place])[place]
-            while consumer.position(place) < end:
-                for record in consumer.poll(timeout_ms=_POLL_MS).get(place, []):
-                    found = record.value if record.key == _KEY else found
-                if time.monotonic() > deadline:
-                    raise ConfigError(f"{topic}: not read to its end within {settings.kafka.request_timeout_seconds} s")
-        finally:
-            consumer.close(autocommit=False)
-    except ReadError as error:
-        raise ConfigError(f"kafka.brokers = {settings.kafka.brokers!r}: {topic} cannot be read: {error}") from error
+    found = newest_value(settings.kafka, topic, _KEY)
     try:
         return None if found is None else msgspec.json.decode(found, type=Manifest)
     except msgspec.DecodeError as error:

@@ -40,7 +40,9 @@ async def main() -> None:
         )
         projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
         worker = DetectorService(
-            new_fold=lambda q: ready.run_fold(manifest.transactions_partitions, manifest.panels_of[q]),
+            new_fold=lambda q: ready.run_fold(
+                manifest.transactions_partitions, manifest.panels_of[q], change=manifest.change
+            ),
             new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
             store=FolderSnapshots(Path(settings.snapshots.url) / topics.run, kept=settings.snapshots.kept),
             topics=topics,

@@ -42,8 +42,11 @@ class Run:
             event_time_ms=event_time_ms,
         )
 
-    def run_fold(self, partitions: int, panels: Container[str] | None = None) -> RunFold:
-        """Return the second fold over so many source partitions, for all panels of the run or those of `panels`."""
+    def run_fold(self, partitions: int, panels: Container[str] | None = None, *, change: int = 0) -> RunFold:
+        """Return the second fold over so many source partitions, for all panels of the run or those of `panels`.
+
+        `change` is the control record from which on its configuration holds, 0 for the run's beginning.
+        """
         letterhead = Letterhead(
             run=self.settings.run,
             exercise=self.settings.exercise,
@@ -67,6 +70,7 @@ class Run:
             detector_of=detector_of,
             desk_of=desk_of,
             fingerprint=self.fingerprint,
+            change=change,
         )
 
 

@@ -153,17 +153,30 @@ def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_versi
     The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree; but
     where copies are looked for in blocks.
     """
-    fold = msgspec.to_builtins(settings.fold)
-    if not settings.fold.deduplicate_blocks:
-        del fold["block_size"], fold["deduplicate_blocks"]
     plain = {
         "model": model_version,
-        "fold": fold,
+        "fold": _fold_constants(settings),
         "coverage": msgspec.to_builtins(settings.coverage),
         "detection": msgspec.to_builtins(settings.detection),
         "alerts": msgspec.to_builtins(settings.alerts),
         "panels": [each.described for each in panels],
     }
+    return _hash(plain)
+
+
+def counting_fingerprint(settings: Settings, panels: Sequence[EquippedPanel]) -> str:
+    """Return a short hash of what decides how transactions are counted: parser, mappings, rates, constants."""
+    return _hash({"fold": _fold_constants(settings), "panels": [each.panel.describe() for each in panels]})
+
+
+def _fold_constants(settings: Settings) -> dict[str, int]:
+    fold: dict[str, int] = msgspec.to_builtins(settings.fold)
+    if not settings.fold.deduplicate_blocks:
+        del fold["block_size"], fold["deduplicate_blocks"]
+    return fold
+
+
+def _hash(plain: object) -> str:
     return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
 
 

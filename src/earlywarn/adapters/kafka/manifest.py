@@ -1,7 +1,7 @@
 """The manifest of a run: the constants that all of its workers must agree on, kept in its topic `.meta`.
 
-It is written once, when the topics are made. A worker whose own settings give other constants refuses to start:
-its partials would not be those of the others.
+It is written once, when the topics are made; models and configuration change by a control record (`change.py`). A
+worker whose own settings give other constants refuses to start: its partials would not be those of the others.
 """
 
 import logging
@@ -15,13 +15,14 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.application.compose import Run
+from earlywarn.application.panels import counting_fingerprint
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError, LogError
 
 _log = logging.getLogger(__name__)
 _log.propagate = False  # what goes wrong is raised; librdkafka also calls it fatal to have lost a race
 _log.addHandler(logging.NullHandler())
-_KEY = b"manifest"
+KEY = b"manifest"
 _ATTEMPTS = 5
 _FENCED = {
     KafkaError._FENCED,  # noqa: SLF001  # librdkafka's own errors begin so
@@ -43,6 +44,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     partials_partitions: Q.
     panels: the partition q of partials in which each panel lives.
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
+    counting: fingerprint of what aggregators do alone (mappings, rates, fold); it never changes.
+    change: number of the last control record that brought another fingerprint; 0 if there was none.
     replay: it replays a history, so its transactions are kept until it is deleted.
     created_version: the version of earlywarn that made the run.
     """
@@ -57,6 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     replay: bool
     created_version: str
+    counting: str = ""
+    change: int = 0
 
     @property
     def panels_of(self) -> tuple[frozenset[str], ...]:
@@ -96,6 +101,7 @@ def manifest_of(run: Run) -> Manifest:
         fingerprint=run.fingerprint,
         replay=settings.topics.replay,
         created_version=earlywarn.__version__,
+        counting=counting_fingerprint(run.settings, run.panels),
     )
 
 
@@ -112,11 +118,16 @@ def differences(manifest: Manifest, own: Manifest) -> list[str]:
     found += [
         f"panel {panel!r} is here, not in the run; take it out" for panel in sorted(own.panels.keys() - manifest.panels)
     ]
-    if own.fingerprint != manifest.fingerprint:
+    if own.counting != manifest.counting:
         found.append(
-            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a mapping, rate, model or "
-            f"setting of [fold], [coverage], [detection], [alerts] or [[panels]] differs; "
-            f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+            f"fingerprint {own.counting} here, {manifest.counting} in the run: a mapping, rate or setting of [fold] or "
+            "[[panels]] differs, by which transactions are counted"
+        )
+    elif own.fingerprint != manifest.fingerprint:
+        found.append(
+            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a model or setting of [coverage], "
+            f"[detection], [alerts] or a panel's holidays differs; the run was made by version "
+            f"{manifest.created_version}, this is {own.created_version}. To change it: earlywarn topics change"
         )
     return found
 
@@ -129,7 +140,7 @@ def read_manifest(settings: Settings) -> Manifest | None:
         LogError: what stands there is no manifest, or cannot be read to its end.
     """
     topic = RunTopics(settings.run, settings.topics.prefix).meta
-    found = newest_value(settings.kafka, topic, _KEY)
+    found = newest_value(settings.kafka, topic, KEY)
     try:
         return None if found is None else msgspec.json.decode(found, type=Manifest)
     except msgspec.DecodeError as error:
@@ -168,7 +179,7 @@ def write_manifest(run: Run) -> Manifest:
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
             producer.begin_transaction()
-            producer.produce(topic, msgspec.json.encode(own), _KEY, partition=0)
+            producer.produce(topic, msgspec.json.encode(own), KEY, partition=0)
             producer.commit_transaction(timeout_seconds)
         except KafkaException as error:
             refusal = error.args[0]

@@ -30,7 +30,11 @@ class SnapshotStore(Protocol):
     """Keeps snapshots of each partition, named by the log offset at which reading resumes; write-once."""
 
     def offsets(self, partition: int) -> Sequence[int]:
-        """Return the offsets of what is kept, highest first."""
+        """Return the offsets of what is kept, highest first.
+
+        Raises:
+            SnapshotError: it cannot be said what there is: not to be taken for none.
+        """
 
     def load(self, partition: int, offset: int) -> bytes:
         """Return a snapshot.
@@ -94,7 +98,11 @@ class Recovered:
 
 
 def recover(partition: int, store: SnapshotStore, new_fold: Callable[[], RunFold]) -> Recovered:
-    """Restore the highest valid snapshot of a partition; from the start of the log without any."""
+    """Restore the highest valid snapshot of a partition; from the start of the log without any.
+
+    Raises:
+        SnapshotError: the store cannot say what it has.
+    """
     problems = []
     for offset in store.offsets(partition):
         fold = new_fold()

@@ -60,7 +60,7 @@ class RedisSnapshots:
         key = self._key(partition)
         kept = sorted({offset, *self.offsets(partition)}, reverse=True)
         with self._explained(partition), self._client.pipeline(transaction=True) as step:
-            step.hset(key, str(offset), snapshot)  # type: ignore[arg-type]  # its stubs know texts alone
+            step.hset(key, str(offset), snapshot)
             if old := kept[self._kept :]:
                 step.hdel(key, *map(str, old))
             step.execute()

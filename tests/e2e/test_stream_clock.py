@@ -1,4 +1,4 @@
-"""Delivery while the clock on the wall jumps by hours: the services read it for headers and logs, never for a result."""
+"""Delivery while the clock on the wall jumps by hours: services read it for headers and logs, never for a result."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ ", re.MULTILINE)
 
 
 class WallClock:
-    """A clock that can be moved under running processes: libfaketime in front of the C library, its offset in a file."""
+    """A clock that can be moved under running processes: libfaketime before the C library, its offset in a file."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"

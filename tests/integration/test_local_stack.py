@@ -266,7 +266,7 @@ def test_without_java_and_redis_it_is_said_what_to_install_and_no_test_is_skippe
     command = [sys.executable, LOCAL / "prerequisites.py"]
     asked = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)  # noqa: S603  # ours
     assert asked.returncode == 1
-    assert "not in the PATH: java, mvn, openssl, redis-server" in asked.stderr
+    assert "not in the PATH: faketime, java, mvn, openssl, redis-server" in asked.stderr
     assert advice in asked.stderr
 
     chosen = [__file__, "-k", "gives_back_what_it_took or stands_still"]

@@ -63,7 +63,7 @@ def test_topics_are_made_as_the_delivery_contract_wants_them(admin: KafkaAdminCl
     source, dead, partials = found[names.transactions], found[names.dead_letters], found[names.partials]
     assert {each["message.timestamp.type"] for each in found.values()} == {"LogAppendTime"}
     assert (source["retention.ms"], dead["retention.ms"]) == (str(14 * 86_400_000), str(30 * 86_400_000))
-    assert int(source["max.message.bytes"]) == 1 << 20 < int(dead["max.message.bytes"])
+    assert int(source["max.message.bytes"]) == 4 << 20 < int(dead["max.message.bytes"])
     for name in (names.partials, names.aggregates, names.alerts):
         kept = [found[name][key] for key in ("cleanup.policy", "retention.ms", "retention.bytes")]
         assert kept == ["delete", "-1", "-1"]

@@ -90,7 +90,8 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     transactions_retention_hours: how long transactions, and with them card tokens, are kept; -1 for ever.
     dead_letter_retention_hours: the same of rejected records.
     replay: the run replays a history; its transactions are kept until the run is deleted.
-    message_bytes: largest message of `transactions`; dead letters and partials may be larger.
+    message_bytes: largest message of `transactions`; dead letters and partials may be larger. A batch of 50,000
+        transactions, which is folded fastest, takes 3.4 MB.
     """
 
     prefix: str = "earlywarn."
@@ -100,7 +101,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     transactions_retention_hours: int = 24 * 14
     dead_letter_retention_hours: int = 24 * 30
     replay: bool = False
-    message_bytes: int = 1 << 20
+    message_bytes: int = 4 << 20
 
     def __post_init__(self) -> None:
         """Check the ranges.

@@ -23,6 +23,8 @@ from earlywarn.adapters.kafka.manifest import (
 )
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+from earlywarn.adapters.replay.position import ReplayPosition
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.service_settings import KafkaSettings, TopicSettings
 from earlywarn.application.settings import PanelSettings, Settings
@@ -160,3 +162,16 @@ def test_panels_are_dealt_evenly_and_stay_where_they_are(first: set[str], later:
         counts = [list(panels.values()).count(q) for q in range(partitions)]
         assert max(counts) - min(counts) <= 1
         assert sum(counts) == len(panels)
+
+
+def test_a_manifest_among_compressed_records_is_read(admin: KafkaAdminClient, settings: Settings) -> None:
+    """A replay writes its position to the same topic, compressed as everything that librdkafka sends here is."""
+    ensure_topics(admin, settings)
+    written = write_manifest(compose(settings))
+    topics = RunTopics(settings.run)
+    log = ReplayLog(settings.kafka, topics)
+    position = ReplayPosition(source="x" * 5_000, described="a file", partitions=3, records=7)
+    assert log.open() is None
+    log.commit(position)
+    assert read_manifest(settings) == written
+    assert ReplayLog(settings.kafka, topics).open() == position

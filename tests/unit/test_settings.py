@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from earlywarn.application.compose import compose
 from earlywarn.application.environment import Secret
-from earlywarn.application.service_settings import KafkaSettings, RedisSettings, TopicSettings
+from earlywarn.application.service_settings import KafkaSettings, RedisSettings, SnapshotSettings, TopicSettings
 from earlywarn.application.settings import load
 from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError
@@ -300,3 +300,14 @@ def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None
     assert "EARLYWARN_SERVICE__FLUSH_SECONDS sets service.flush_seconds" in lines
     assert any(line.startswith("note: kafka.password_file: ") and "chmod o-r" in line for line in lines)
     assert lines[-1] == f"{path}: no problems; fingerprint {plain['fingerprint']}"
+
+
+@pytest.mark.parametrize("url", ["s3://", "gs://bucket/x", "redis://elsewhere:6379", "s3://user:word@bucket/x"])
+def test_places_of_snapshots_that_are_none(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"s3://bucket/path, or redis://|holds a user or password"):
+        SnapshotSettings(url=url)
+
+
+@pytest.mark.parametrize("url", ["folder", "/a/folder", "s3://bucket", "s3://bucket/some/path/", "redis://"])
+def test_places_of_snapshots(url: str) -> None:
+    assert SnapshotSettings(url=url).url == url

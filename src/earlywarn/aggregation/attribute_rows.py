@@ -77,6 +77,21 @@ class AttributeRows:
         rows = buckets.setdefault(bucket, {})
         return rows.setdefault(key if route.plain else (_NOT_PLAIN, *key), [0, 0]), *examined
 
+    def refusal(self, item: Transaction) -> Reject | None:
+        """Say why a transaction is not acceptable by itself, whatever its time; nothing is kept of it."""
+        key: Attributes = (
+            item.region, item.mcc, item.currency, item.country, item.channel,
+            item.sector, item.kind, item.source,
+        )  # fmt: skip
+        if item.mcc is None and item.merchant and not (item.sector or "").strip():
+            key = (*key, item.merchant)
+        # Not learned: the loop holds rows that would be collected when there are too many routes.
+        route = self.plain.get(key) or self._others.get(key) or self._router.resolve(item)
+        if isinstance(route, Reject):
+            return route
+        examined = _examine(item, route)
+        return examined if isinstance(examined, Reject) else None
+
     def _learn_route(self, key: Attributes, transaction: Transaction) -> Route | Reject:
         """Resolve a new combination of attributes."""
         if len(self.plain) + len(self._others) >= ROUTES_LIMIT:

@@ -5,6 +5,7 @@ maximum of accepted times. Refunds, reversals, foreign currencies and late rows 
 only what is rejected.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -18,8 +19,9 @@ from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
+from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
-from earlywarn.aggregation.refusals import in_future, negative_purchase, too_late, without_rate
+from earlywarn.aggregation.refusals import duplicate, in_future, negative_purchase, too_late, without_rate
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
 
@@ -48,22 +50,32 @@ class ColumnFold:
         self._rate = lru_cache(_RATES_KEPT)(self._find_rate)
 
     def fold(
-        self, columns: TransactionColumns, received_ms: int, newest_ms: int | None, sums: BlockSums
+        self,
+        columns: TransactionColumns,
+        received_ms: int,
+        newest_ms: int | None,
+        sums: BlockSums,
+        copies: CopyWindow | None = None,
     ) -> tuple[int | None, list[tuple[int, Reject]]]:
-        """Add what is accepted to `sums`; return the newest accepted event time, and the rejected by row."""
+        """Add what is accepted to `sums`; return the newest accepted event time, and the rejected by row.
+
+        With `copies` a row counts only if it is none of what stands there, which it joins.
+        """
         routed = self._routes.of(columns)
         rows, rejects = self._in_time(columns, routed, received_ms)
         if not len(rows.ts):
             return newest_ms, sorted(rejects.items())
         refused = self._examine(rows, routed)
+        copied = {} if copies is None else _copied(columns, rows, refused, copies)
         moving = rows.ts
-        if refused:
+        if refused or copied:
             moving = moving.copy()
-            moving[list(refused)] = _NEVER
+            moving[[*refused, *copied]] = _NEVER
         before = _NEVER if newest_ms is None else newest_ms
         newest = max(before, int(moving.max()))
         buckets = _Buckets.of(rows.ts, self._parameters.base_bucket_seconds)
         late = self._late(buckets, moving, before, refused)
+        refused |= copied  # a copy is just that, however late it comes
         if refused:
             rejects |= {rows.place(row): reject for row, reject in refused.items()}
             counted = np.ones(len(rows.ts), bool)
@@ -72,6 +84,13 @@ class ColumnFold:
         if len(rows.ts):
             _add(rows, buckets, late, sums)
         return None if newest == _NEVER else newest, sorted(rejects.items())
+
+    def remember(self, columns: TransactionColumns, received_ms: int, copies: CopyWindow) -> None:
+        """Note the acceptable rows of a record that is folded already."""
+        routed = self._routes.of(columns)
+        rows, _ = self._in_time(columns, routed, received_ms)
+        if len(rows.ts):
+            _copied(columns, rows, self._examine(rows, routed), copies)
 
     def _in_time(self, columns: TransactionColumns, routed: Routed, received_ms: int) -> tuple["_Rows", _Rejects]:
         """Return the rows that are well formed and not in the future, and why the others are not accepted."""
@@ -215,6 +234,17 @@ class _Buckets:
 
     def keep(self, mask: Mask) -> "_Buckets":
         return _Buckets(self.numbers[mask], self.first, self.span, self.seconds)
+
+
+def _copied(columns: TransactionColumns, rows: _Rows, refused: _Rejects, copies: CopyWindow) -> _Rejects:
+    """Note the rows that are not refused, and return those that are copies."""
+    acceptable: Sequence[int] = range(len(rows.ts))
+    if refused:
+        acceptable = [row for row in acceptable if row not in refused]
+    places = acceptable if rows.numbers is None else rows.numbers[list(acceptable)].tolist()
+    copied = copies.find(columns.identities(places))
+    ids = columns.ids([places[at] for at in copied])
+    return {acceptable[at]: duplicate(each) for at, each in zip(copied, ids, strict=True)}
 
 
 def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> None:

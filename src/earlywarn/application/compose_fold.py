@@ -16,8 +16,11 @@ from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.panel import Panel
 
 
-def compose_fold(run: Run, partitions: int, panels: Container[str] | None = None) -> RunFold:
-    """Return the second fold over so many source partitions, for all panels of the run or those of `panels`."""
+def compose_fold(run: Run, partitions: int, panels: Container[str] | None = None, *, change: int = 0) -> RunFold:
+    """Return the second fold over so many source partitions, for all panels of the run or those of `panels`.
+
+    `change` is the control record from which on its configuration holds, 0 for the run's beginning.
+    """
     settings = run.settings
     letterhead = Letterhead(
         run=settings.run,
@@ -41,4 +44,5 @@ def compose_fold(run: Run, partitions: int, panels: Container[str] | None = None
         detector_of=detector_of,
         desk_of=desk_of,
         fingerprint=run.fingerprint,
+        change=change,
     )

@@ -169,9 +169,14 @@ def fold_fingerprint(settings: Settings, panels: Sequence[EquippedPanel]) -> str
 
 
 def _fold_rules(settings: Settings) -> dict[str, object]:
-    """Return the rules of the first fold; how the log is cut (the size of a block) decides no sum."""
+    """Return the rules of the first fold.
+
+    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree; but
+    where copies are looked for in blocks.
+    """
     rules: dict[str, object] = msgspec.to_builtins(settings.fold)
-    del rules["block_size"]
+    if not settings.fold.deduplicate_blocks:
+        del rules["block_size"], rules["deduplicate_blocks"]
     return rules
 
 

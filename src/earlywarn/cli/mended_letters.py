@@ -9,8 +9,7 @@ import msgspec
 
 from earlywarn.adapters.kafka.dead_letters import Letter
 from earlywarn.application.compose import Run
-from earlywarn.application.mending import mended, refusal, still_too_late
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.application.mending import mended, refusal, standing_refusal
 from earlywarn.errors import InputError
 
 _REFUSED_KEPT = 100
@@ -64,9 +63,7 @@ class MendedLetters:
             self.seen.add(letter.key)
             value = mended(self._edits.get(letter.key, letter.value), self._mends)
             reject = refusal(self._run, value, letter.received_ms)
-            if reject is None and still_too_late(letter.reason, letter.value, value):
-                detail = "older than the revision horizon of its partition; replay it into a run of its own"
-                reject = Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+            reject = reject or standing_refusal(letter.reason, letter.value, value)
             if reject is None and value is not None:
                 yield letter, value
                 continue

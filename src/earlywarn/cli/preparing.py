@@ -165,7 +165,8 @@ def prepare(
             settings, run=settings.run if given else "run", exercise=True, panels=(inferred.panel,)
         )
         assumed = inferred.assumed
-    if settings.fold.block_size == FoldParameters().block_size:  # how a log is cut decides nothing but speed
+    # How a log is cut decides nothing but speed, unless copies are looked for in blocks.
+    if settings.fold.block_size == FoldParameters().block_size and not settings.fold.deduplicate_blocks:
         settings = msgspec.structs.replace(
             settings, fold=msgspec.structs.replace(settings.fold, block_size=_EMBEDDED_BLOCK)
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -85,6 +86,35 @@ def create(
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         raise typer.Exit(1 if shown["problems"] else 0)
     _show(shown, settings)
+
+
+@topics_app.command()
+def change(
+    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Give a run other models, or other settings of [coverage], [detection] or [alerts], from here on.
+
+    Its workers stop; start them again with the new settings. Open alerts go on under them or are superseded.
+
+    Example:
+
+        earlywarn topics change --config new.toml
+    """
+    composed = compose(run_settings(config, run))
+    before = read_manifest(composed.settings)
+    manifest = change_configuration(composed)
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
+        return
+    if manifest == before:
+        typer.echo(f"run {manifest.run!r}: has this configuration already")
+        return
+    typer.echo(
+        f"run {manifest.run!r}: configuration {manifest.fingerprint} from here on (change {manifest.change}); "
+        "start its workers with these settings"
+    )
 
 
 @topics_app.command()

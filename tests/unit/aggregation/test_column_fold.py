@@ -53,6 +53,7 @@ def columns(transactions: Sequence[Transaction], rejects: dict[int, Reject] | No
         amount_minor=np.array([each.amount_minor for each in transactions], np.int64),
         count=None if set(counts) <= {1} else np.array(counts, np.int64),
         merchant=lambda: coded("merchant"),
+        ids=lambda rows: [transactions[row].id for row in rows],
         rejects=rejects or {},
         **{name: coded(name) for name in names},
     )

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from earlywarn.adapters.snapshots.names import offset_of, snapshot_name
 from earlywarn.errors import SnapshotError
-
-_SUFFIX = ".snapshot"
 
 
 class FolderSnapshots:
@@ -24,12 +23,8 @@ class FolderSnapshots:
 
     def offsets(self, partition: int) -> Sequence[int]:
         """Return the offsets of what is kept, highest first."""
-        found = []
-        for path in self._folder.glob(f"{partition}-*{_SUFFIX}"):
-            offset = path.name.removesuffix(_SUFFIX).partition("-")[2]
-            if offset.isdigit():
-                found.append(int(offset))
-        return sorted(found, reverse=True)
+        found = [offset_of(path.name, partition) for path in self._folder.glob(f"{partition}-*")]
+        return sorted((offset for offset in found if offset is not None), reverse=True)
 
     def load(self, partition: int, offset: int) -> bytes:
         """Return a snapshot.
@@ -76,4 +71,4 @@ class FolderSnapshots:
             os.close(handle)
 
     def _path(self, partition: int, offset: int) -> Path:
-        return self._folder / f"{partition}-{offset:020d}{_SUFFIX}"
+        return self._folder / snapshot_name(partition, offset)

@@ -21,7 +21,14 @@ from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import FencedError
-from earlywarn.adapters.kafka.wire import Message, decode_partial, encode_alert, encode_rows
+from earlywarn.adapters.kafka.wire import (
+    Message,
+    decode_change,
+    decode_partial,
+    encode_alert,
+    encode_rows,
+    is_change,
+)
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.fold_metrics import show_fold
@@ -183,8 +190,13 @@ class DetectorService:
         log = partition.log
         buckets, uncounted = log.closed_buckets, log.fold.uncounted_transactions
         waiting: list[tuple[str, Message]] = []
-        for offset, value in zip(batch.offsets, batch.values, strict=True):
-            outputs = log.take(offset, decode_partial(value, f"{batch.topic}-{batch.partition}-{offset}"))
+        headers = batch.headers or [()] * len(batch)
+        for offset, value, named in zip(batch.offsets, batch.values, headers, strict=True):
+            place = f"{batch.topic}-{batch.partition}-{offset}"
+            if named and is_change(named):
+                outputs = log.change(offset, decode_change(value, place))
+            else:
+                outputs = log.take(offset, decode_partial(value, place))
             if outputs is not None:
                 waiting += self._messages(outputs)
             if len(waiting) >= _MESSAGES_PER_TRANSACTION:
@@ -202,7 +214,7 @@ class DetectorService:
                 log.fold.uncounted_transactions - uncounted, log.fold.uncounted_transactions,
             )  # fmt: skip
         partition.rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
-        if partition.rhythm.is_due(time.monotonic()):
+        if log.fold.succession.in_force and partition.rhythm.is_due(time.monotonic()):
             self._save(batch.partition, partition)
 
     @staticmethod
@@ -261,7 +273,7 @@ class DetectorService:
         saves = [
             loop.run_in_executor(self._thread, self._save, q, partition)
             for q, partition in self._partitions.items()
-            if partition.rhythm.is_news
+            if partition.rhythm.is_news and partition.log.fold.succession.in_force
         ]
         if saves:
             await asyncio.wait(saves, timeout=deadline_seconds)

@@ -19,6 +19,10 @@ _POLL_SECONDS = 0.05  # a batch that does not fill waits so long
 _QUEUED_KIB = 16 << 10
 _FETCH_WAIT_MS = 20  # the end is told by an empty fetch
 _RETRY_SECONDS = 0.1
+_NO_FAILURE = {
+    KafkaError._PARTITION_EOF,  # noqa: SLF001  # its name
+    KafkaError.GROUP_AUTHORIZATION_FAILED,  # librdkafka asks after the group it must have; nothing here needs it
+}
 _LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -142,7 +146,7 @@ class TopicScan:
             time.sleep(_RETRY_SECONDS)
 
     def _examine(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
+        if error.code() not in _NO_FAILURE:
             raise self._unreachable(error)
 
     def _unreachable(self, error: KafkaError) -> ConfigError:

@@ -71,11 +71,15 @@ audit: $(VENV)/.dev ## Known vulnerabilities in the locked dependencies
 bench: $(VENV)/.dev $(VENV)/.wheel ## Measure the fold and the models, as ratios in one run
 	$(BIN)/python tests/bench/bench_fold.py
 	$(BIN)/python tests/bench/bench_detection.py
+	$(BIN)/python tests/bench/bench_columns.py
 	$(BIN)/python tests/bench/bench_memory.py
 
-bench-stream: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The same job in other stream engines, delay, recovery
+bench-stream: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The same job in other stream engines, loss, scaling, delay, recovery
 	$(BIN)/python tests/bench/stream/run.py $(ARGS)
+	$(BIN)/python tests/bench/stream/backlog.py
+	$(BIN)/python tests/bench/stream/workers.py
 	$(BIN)/python tests/bench/stream/delay.py
+	$(BIN)/python tests/bench/stream/large_panel.py
 
 docs: $(VENV)/.dev $(VENV)/.wheel ## Regenerate the generated parts of docs/ and check links
 	$(BIN)/python docs/build.py

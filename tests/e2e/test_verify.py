@@ -73,7 +73,7 @@ letters = dead_letters.read_letters(TopicScan(run.settings.kafka, topics.dead_le
 def five():
     for number, each in enumerate(MendedLetters(run, letters, {"region": "CH04"}, None)):
         if number == 5:
-            reentry._producer.flush()  # they stand in the log, and no transaction around them ends
+            reentry._transactions.producer.flush()  # they stand in the log, and no transaction around them ends
             os.kill(os.getpid(), signal.SIGKILL)
         yield each
 

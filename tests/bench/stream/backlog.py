@@ -14,10 +14,13 @@ the engine: all but the last three. What an engine itself counted as late is bes
 import argparse
 import os
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from brokers import own_broker
 from contestants import BUILD, LOSSY, install
 from contract import HOUR_MS, Totals
-from job import DAY_MS, START_MS, UNEVEN, Workload, brokers_from_environment
+from job import DAY_MS, START_MS, UNEVEN, Workload
 from measure import Measurement, measure
 from run import DEADLINE_SECONDS, Comparison
 
@@ -37,7 +40,7 @@ def main() -> int:
     workload = Workload(arguments.events, days=DAYS, shares=UNEVEN)
     lines = ["| engine | events that must be counted | lost | share | called late by itself |", "|---|---|---|---|---|"]
     lost_by: dict[str, int] = {}
-    with Comparison(brokers_from_environment()) as comparison:
+    with TemporaryDirectory() as folder, own_broker(Path(folder)) as brokers, Comparison(brokers) as comparison:
         for name, entry in chosen.items():
             contestant, truth = comparison.enter(name, entry, workload, GRACE_SECONDS)
             measured = measure(contestant, truth, BUILD / "logs" / "backlog", DEADLINE_SECONDS)

@@ -9,22 +9,15 @@ event that was the last to pass, to the moment a reader of committed records has
 
 import argparse
 import statistics
-import sys
 import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "deploy" / "local")]
-
 import msgspec
+from brokers import own_broker, own_redis
 from confluent_kafka import Consumer, Producer, TopicPartition
-from kafka_broker import KafkaBroker
-from kafka_runtime import find_runtime
-from ports import reserve_port
-from redis_server import RedisServer
 from stream_run import StreamRun, wait_until
 
 from earlywarn.adapters.kafka.connection import confluent_connection
@@ -151,9 +144,9 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     with (
         TemporaryDirectory() as folder,
-        KafkaBroker(find_runtime(), Path(folder), port=reserve_port(), controller_port=reserve_port()) as broker,
-        RedisServer(Path(folder)) as redis,
-        StreamRun(broker.address, redis.url, Path(folder), SETTINGS, name=f"delay-{uuid4().hex[:8]}") as run,
+        own_broker(Path(folder)) as brokers,
+        own_redis(Path(folder)) as redis_url,
+        StreamRun(brokers, redis_url, Path(folder), SETTINGS, name=f"delay-{uuid4().hex[:8]}") as run,
     ):
         run.start_ready("aggregator")
         run.start_ready("detector")

@@ -45,8 +45,8 @@ class _Reached(msgspec.Struct):
     last: int
 
 
-class _Reader:
-    """Follows the partials, and knows how many transactions they hold."""
+class PartialsRead:
+    """Follows the partials of a run, and knows how many transactions they hold."""
 
     def __init__(self, brokers: str, topic: str) -> None:
         self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "none", "enable.auto.commit": False})
@@ -97,7 +97,7 @@ def earlywarn_contestant(name: str, task: Task) -> Contestant:
         task,
         lambda: read(task.brokers, topics.partials, _fold_partial),
         late=lambda: sum(count for count, _ in read(task.brokers, topics.partials, _fold_late_rows).values()),
-        seen=_Reader(task.brokers, topics.partials),
+        seen=PartialsRead(task.brokers, topics.partials),
         begins="assigned 8 of 8 partitions",
         environment={"EARLYWARN_KAFKA": task.brokers, "EARLYWARN_CONFIG": str(config), "EARLYWARN_RUN": run},
     )

@@ -3,7 +3,6 @@
 Numbers come from splitmix64 of seed and position, not from a library's generator, so that they never change.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,8 +67,8 @@ def expected(workload: Workload) -> Totals:
     return totals
 
 
-def produce(brokers: str, topic: str, workload: Workload) -> Totals:
-    """Write the workload into a topic and return its plain count.
+def produce(brokers: str, topic: str, workload: Workload, *, at_once: bool = False) -> Totals:
+    """Write the workload into a topic and return its plain count; `at_once`: nobody sees any of it before all.
 
     Raises:
         RuntimeError: the broker did not take every record.
@@ -89,8 +88,12 @@ def produce(brokers: str, topic: str, workload: Workload) -> Totals:
             "batch.size": 1 << 20,
             "queue.buffering.max.messages": 200_000,
             "enable.idempotence": True,
+            **({"transactional.id": f"{topic}.bench", "transaction.timeout.ms": 600_000} if at_once else {}),
         }
     )
+    if at_once:
+        producer.init_transactions(60)
+        producer.begin_transaction()
     totals: Totals = {}
     for number, (partition, value, cell, amount) in enumerate(transactions(workload)):
         _add(totals, cell, amount)
@@ -102,12 +105,9 @@ def produce(brokers: str, topic: str, workload: Workload) -> Totals:
                 producer.poll(0.1)
     if producer.flush(60) or refused:
         raise RuntimeError(f"{topic}: the broker refused records: {refused[:1] or 'no answer within 60 s'}")
+    if at_once:
+        producer.commit_transaction(60)
     return totals
-
-
-def brokers_from_environment() -> str:
-    """Return the brokers to use."""
-    return os.environ.get("EARLYWARN_KAFKA", "localhost:9092")
 
 
 def _transaction(

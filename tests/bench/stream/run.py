@@ -2,7 +2,7 @@
 
 2 million JSON transactions of about 200 bytes on 8 partitions: parse, MCC to sector, count and sum by region, sector
 and hour, durable, results to Kafka, compared with a plain count. One worker each. CPU is that of the worker (user
-and system, all its threads and children), not of the broker. Kafka's address is EARLYWARN_KAFKA.
+and system, all its threads and children), not of the broker. The broker is its own, or EARLYWARN_KAFKA's.
 
     python tests/bench/stream/run.py [--events 2000000] [--only floor --only earlywarn] [--repeat 1]
 """
@@ -15,12 +15,14 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
+from brokers import own_broker
 from contestants import BUILD, ENTRIES, Entry, install
 from contract import Task, Totals
 from earlywarn_side import PREFIX, create_run
-from job import Workload, brokers_from_environment, produce
+from job import Workload, produce
 from measure import Contestant, Measurement, measure
 from topics import create, delete
 
@@ -84,7 +86,7 @@ def main() -> int:
     chosen = {name: entry for name, entry in ENTRIES.items() if not arguments.only or name in arguments.only}
     install({entry.needs for entry in chosen.values()})
     best: dict[str, Measurement] = {}
-    with Comparison(brokers_from_environment()) as comparison:
+    with TemporaryDirectory() as folder, own_broker(Path(folder)) as brokers, Comparison(brokers) as comparison:
         loads = [os.getloadavg()[0]]
         for _ in range(arguments.repeat):
             for name, entry in chosen.items():

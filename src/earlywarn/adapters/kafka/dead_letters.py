@@ -9,14 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from confluent_kafka import KafkaError, KafkaException, Producer
 
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import ScannedRecord, TopicScan
+from earlywarn.adapters.kafka.transactions import Transactions
 from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
@@ -24,7 +21,6 @@ from earlywarn.errors import LogError
 _log = logging.getLogger(__name__)
 _log.propagate = False  # what goes wrong is raised
 _log.addHandler(logging.NullHandler())
-_T = TypeVar("_T")
 
 KEY_HEADER = "dlq_key"
 """On a re-entered record: the key of its dead letter."""
@@ -32,12 +28,6 @@ MARK_HEADER = "replayed_at"
 """On a record of the dead letters' topic that says that the letter of its key is re-entered; epoch milliseconds."""
 BATCH = 500
 """Records re-entered in one transaction."""
-
-_ANSWER_SECONDS = 10.0
-_RETRY_SECONDS = 0.5
-_QUEUE_FULL_SECONDS = 0.1
-_TRANSACTION_MS = 60_000
-_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  # its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +112,12 @@ class Reentry:
     def __init__(self, kafka: KafkaSettings, topics: RunTopics) -> None:
         self._kafka = kafka
         self._topics = topics
-        self._under_way = False
-        self._producer = Producer(
-            {
-                **confluent_connection(kafka),
-                **SENDING,
-                "message.timeout.ms": _TRANSACTION_MS,
-                "transactional.id": f"{topics.prefix}{topics.run}.dlq-replay",
-                "transaction.timeout.ms": _TRANSACTION_MS,
-                "allow.auto.create.topics": False,
-            },
-            logger=_log,
+        self._transactions = Transactions(
+            confluent_connection(kafka),
+            f"{topics.prefix}{topics.run}.dlq-replay",
+            place=f"{topics.transactions}, of which at most {BATCH} records are taken back; run the same command again",
+            fenced=f"run {topics.run!r}: another `earlywarn dlq replay` has taken over; let it finish",
+            log=_log,
         )
 
     def open(self) -> set[str]:
@@ -141,7 +126,7 @@ class Reentry:
         Raises:
             LogError: the broker will not have it.
         """
-        self._patiently(lambda: self._producer.init_transactions(_ANSWER_SECONDS))
+        self._transactions.open()
         return read_marks(TopicScan(self._kafka, self._topics.dead_letters))
 
     def reenter(self, mended: Iterable[tuple[Letter, bytes]], told: Callable[[int], None] = lambda _: None) -> int:
@@ -158,11 +143,11 @@ class Reentry:
                 self._send(letter, value)
                 waiting += 1
                 if waiting == BATCH:
-                    self._commit()
+                    self._transactions.commit()
                     done, waiting = done + waiting, 0
                     told(done)
             if waiting:
-                self._commit()
+                self._transactions.commit()
                 told(done + waiting)
         except BaseException:
             self._take_back()
@@ -170,56 +155,17 @@ class Reentry:
         return done + waiting
 
     def _send(self, letter: Letter, value: bytes) -> None:
-        if not self._under_way:
-            self._patiently(self._producer.begin_transaction)
-            self._under_way = True
         key = letter.key.encode()
         received = str(letter.received_ms).encode()
-        self._produce(
+        self._transactions.send(
             self._topics.transactions, letter.partition, value, None, [(RECEIVED_HEADER, received), (KEY_HEADER, key)]
         )
         now = str(int(time.time() * 1000)).encode()
-        self._produce(self._topics.dead_letters, letter.kept_in, None, key, [(MARK_HEADER, now)])
-
-    def _produce(
-        self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: list[tuple[str, Any]]
-    ) -> None:
-        while True:
-            try:
-                self._patiently(lambda: self._producer.produce(topic, value, key, partition, headers=headers))
-            except BufferError:
-                self._producer.poll(_QUEUE_FULL_SECONDS)
-            else:
-                return
-
-    def _commit(self) -> None:
-        self._patiently(lambda: self._producer.commit_transaction(_ANSWER_SECONDS))
-        self._under_way = False
+        self._transactions.send(self._topics.dead_letters, letter.kept_in, None, key, [(MARK_HEADER, now)])
 
     def _take_back(self) -> None:
         """Take back what is open, so that readers need not wait until it is timed out; a broker may be past asking."""
-        if self._under_way:
-            self._under_way = False
-            try:
-                self._producer.abort_transaction(_ANSWER_SECONDS)
-            except KafkaException as error:
-                _log.warning("%s: a transaction is left to its time-out: %s", self._topics.transactions, error)
-
-    def _patiently(self, step: Callable[[], _T]) -> _T:
-        """Do a step, and wait for a broker that is gone."""
-        while True:
-            try:
-                return step()
-            except KafkaException as error:
-                reason: KafkaError = error.args[0]
-                if reason.code() in _FENCED:
-                    self._under_way = False
-                    raise LogError(
-                        f"run {self._topics.run!r}: another `earlywarn dlq replay` has taken over; let it finish"
-                    ) from error
-                if not reason.retriable():
-                    raise LogError(
-                        f"{self._topics.transactions}: cannot be written: {reason.str()}; nothing of the last "
-                        f"{BATCH} records at most has been re-entered, run the same command again"
-                    ) from error
-                time.sleep(_RETRY_SECONDS)
+        try:
+            self._transactions.take_back()
+        except LogError as error:
+            _log.warning("%s: a transaction is left to its time-out: %s", self._topics.transactions, error)

@@ -16,6 +16,7 @@ from kafka.errors import KafkaError as ReadError
 import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_python_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.transactions import FENCED
 from earlywarn.application.compose import Run
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError, LogError
@@ -26,11 +27,6 @@ _log.addHandler(logging.NullHandler())
 _KEY = b"manifest"
 _ATTEMPTS = 5
 _POLL_MS = 200
-_FENCED = {
-    KafkaError._FENCED,  # noqa: SLF001  # librdkafka's own errors begin so
-    KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.PRODUCER_FENCED,
-}
 _SETTING_OF = {
     "partials_partitions": "topics.partials_partitions",
     "block_size": "fold.block_size",
@@ -199,7 +195,7 @@ def write_manifest(run: Run) -> Manifest:
             producer.commit_transaction(timeout_seconds)
         except KafkaException as error:
             refusal = error.args[0]
-            if refusal.code() not in _FENCED:
+            if refusal.code() not in FENCED:
                 break
         else:
             return own

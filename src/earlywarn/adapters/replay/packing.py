@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from earlywarn.adapters import arrow_batch
-from earlywarn.adapters.replay.replay_log import Header
+from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.aggregation.columns import ARROW_STREAM, BATCH_LIMIT, CONTENT_TYPE_HEADER
 from earlywarn.domain.transaction import Transaction
 

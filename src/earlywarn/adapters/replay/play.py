@@ -10,11 +10,12 @@ from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import Manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import ensure_topics
+from earlywarn.adapters.kafka.transactions import TakenBackError
 from earlywarn.adapters.replay.completion import Completion, wait_until_folded
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition
 from earlywarn.adapters.replay.projected import wait_until_projected
-from earlywarn.adapters.replay.replay_log import ReplayLog, TransactionLostError
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Source, Tell
 from earlywarn.adapters.replay.workers import Workers
 from earlywarn.adapters.snapshots.folder import FolderSnapshots
@@ -137,7 +138,7 @@ def _send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) 
             try:
                 if not position.ended:
                     position = log.end(replay.source.send(log, position, replay.pace, tell))
-            except TransactionLostError as error:
+            except TakenBackError as error:
                 _log.warning("%s; it is sent again", error)
                 log.take_back()
                 position = log.open() or replay.source.beginning(position.partitions)

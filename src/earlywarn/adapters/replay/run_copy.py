@@ -8,9 +8,10 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
-from earlywarn.adapters.replay.replay_log import Header, ReplayLog
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
 from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.application.service_settings import KafkaSettings

@@ -17,9 +17,10 @@ import faust
 from faust.types import TP
 
 from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
-from earlywarn.adapters.kafka.publisher import FencedError, Publisher
+from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.kafka.wire import Message, decode_partial, encode_alert, encode_rows
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure

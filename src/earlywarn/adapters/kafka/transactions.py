@@ -1,0 +1,175 @@
+"""Kafka's transactions as earlywarn uses them: what is sent between two commits is seen whole, or not at all.
+
+Whoever opens a transactional id fences off the one before and takes back what that one had not committed. The calls
+block, and wait for a broker that is gone.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from earlywarn.adapters.kafka.outbox import SENDING
+from earlywarn.errors import LogError
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_ANSWER_SECONDS = 10.0
+_RETRY_SECONDS = 0.5
+_TRANSACTION_MS = 60_000
+_QUEUE_FULL_SECONDS = 0.1
+_FATAL = KafkaError._FATAL  # noqa: SLF001  # its name
+_WRONG_STATE = KafkaError._STATE  # noqa: SLF001  # its name
+FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  # its name
+
+Header = tuple[str, bytes | None]
+
+
+class FencedError(LogError):
+    """Another one has opened the transactional id; what this one had not committed is taken back."""
+
+
+class TakenBackError(LogError):
+    """The open transaction can only be taken back; what it held may be sent again."""
+
+
+class Transactions:
+    """The transactions of one transactional id, one after the other.
+
+    Args:
+        connection: what confluent-kafka needs to connect.
+        transactional_id: whose last opener may write.
+        place: what error messages name.
+        fenced: what a `FencedError` says.
+        options: more settings of the producer.
+        log: where the client and waiting are told.
+    """
+
+    def __init__(
+        self,
+        connection: Mapping[str, object],
+        transactional_id: str,
+        *,
+        place: str,
+        fenced: str,
+        options: Mapping[str, object] | None = None,
+        log: logging.Logger = _log,
+    ) -> None:
+        self._log = log
+        self._place = place
+        self._fenced = fenced
+        self._lost: LogError | None = None
+        self._closed = Event()
+        self.under_way = False
+        self.producer = Producer(
+            {
+                **connection,
+                **SENDING,
+                "message.timeout.ms": _TRANSACTION_MS,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": _TRANSACTION_MS,
+                "allow.auto.create.topics": False,
+                **(options or {}),
+            },
+            logger=log,
+        )
+
+    def open(self) -> None:
+        """Become the one who may write.
+
+        Raises:
+            LogError: the broker will not have it.
+        """
+        self.patiently(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
+
+    def send(
+        self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Sequence[Header] = ()
+    ) -> None:
+        """Send one record in the open transaction; begin one if none is open.
+
+        Raises:
+            FencedError: another one has taken over.
+            TakenBackError: `take_back`, and send again what came after the last commit.
+            LogError: the broker refuses the record.
+        """
+        self._begin()
+        named: dict[str, Any] = {"headers": list(headers)} if headers else {}
+        while True:
+            try:
+                self.patiently(lambda: self.producer.produce(topic, value, key, partition, **named))
+            except BufferError:
+                self.patiently(lambda: self.producer.poll(_QUEUE_FULL_SECONDS))
+            else:
+                return
+
+    def commit(self, offsets: Sequence[TopicPartition] = (), group: object = None) -> None:
+        """Make all that was sent visible, and move the offsets of a group with it, as one step.
+
+        Raises:
+            FencedError, TakenBackError, LogError: as `send`.
+        """
+        self._begin()
+        if offsets:
+            self.patiently(lambda: self.producer.send_offsets_to_transaction(list(offsets), group, _ANSWER_SECONDS))
+        self.patiently(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
+        self.under_way = False
+
+    def take_back(self) -> None:
+        """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
+        if self.under_way:
+            self.patiently(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
+            self.under_way = False
+
+    def wait(self) -> None:
+        """Wait a moment before a step is tried again."""
+        self._closed.wait(_RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Wait for a broker no longer."""
+        self._closed.set()
+
+    def patiently(self, step: Callable[[], _T]) -> _T:
+        """Do a step, of another client also, and wait for a broker that is gone.
+
+        Raises:
+            FencedError, TakenBackError, LogError: as `send`.
+        """
+        while True:
+            try:
+                return step()
+            except KafkaException as error:
+                reason: KafkaError = self._first_cause(error.args[0])
+                if not reason.retriable() or self._closed.is_set():
+                    raise self._refusal(reason) from error
+                self._log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
+                self.wait()
+
+    def _begin(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+        if not self.under_way:
+            self.patiently(self.producer.begin_transaction)
+            self.under_way = True
+
+    def _first_cause(self, reason: KafkaError) -> KafkaError:
+        """Return what a fatal error was: the client tells it once, and then only that there was one."""
+        if reason.code() == _FATAL:
+            try:
+                self.producer.poll(0)
+            except KafkaException as cause:
+                return cause.args[0]  # type: ignore[no-any-return]
+        return reason
+
+    def _refusal(self, reason: KafkaError) -> LogError:
+        if reason.code() in FENCED:
+            self._lost = FencedError(f"{self._fenced} ({reason.str()})")
+        elif reason.txn_requires_abort() or reason.code() == _WRONG_STATE:
+            return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")
+        elif reason.fatal():
+            self._lost = LogError(f"{self._place}: cannot be written any more: {reason}")
+        else:
+            return LogError(f"{self._place}: cannot be written: {reason}")
+        self.under_way = False
+        return self._lost

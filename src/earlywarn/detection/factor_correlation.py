@@ -1,0 +1,316 @@
+"""Whitening of a large panel: within blocks every pair is learned, across blocks what the factors carry.
+
+The series stand in blocks (the cells of a region), and z are the mean innovations of groups across them (sectors, counts
+and amounts apart), of those seen: see `factor_layout`. Second moments are learned as in `whitening`, with the same
+weights, of the pairs within a block (C), of every series with every factor (A = E v z') and of the factors (Z = E z z').
+With Q and L the moments C and A inverse(chol Z)' as correlations, t the mean correlations of each kind of pair (both
+measures of a cell, same block, same group, neither; by measure), and s the share of the target, the correlation is
+
+    X[i, j] = (1 - s) Q[i, j] + s t[i, j]         within a block, the diagonal 1 + ridge,
+    X[i, j] = (1 - s) (L L')[i, j] + s t[i, j]    across blocks.
+
+A full matrix of correlations is replaced, across blocks, by its Nystrom approximation on the groups' means; all else is
+as in the full form, and with one block X is the full form. Since a moment less its Nystrom approximation is positive
+semidefinite, and so are its diagonal blocks, X is positive definite where all series are seen; where pairs were seen
+on different days, blocks are repaired. For each number learned of a series (its block's size and the factors, p) the
+target is worth a day more, s = (A + p) / (A + p + days): so many loadings are learned from few effective days.
+
+The inverse is Woodbury's (`block_factor_form`). Costs are linear in the series: no array is larger than all blocks, or
+the series times the factors.
+
+References: Woodbury (1950); Williams and Seeger (2001), NIPS 13 (Nystrom approximation); Fan, Liao and Mincheva (2013),
+Journal of the Royal Statistical Society B 75 (factors and a sparse, here block-diagonal, remainder).
+
+Example:
+    >>> parameters = WhiteningParameters(delay_days=0)
+    >>> model = FactorCorrelation(parameters, FactorLayout(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])))
+    >>> rng, seen = np.random.default_rng(1), np.ones(8, dtype=bool)
+    >>> for _ in range(300):
+    ...     model.learn(0.5 * rng.standard_normal(8) + np.tile(rng.standard_normal(2), 4), seen)
+    >>> precision = model.precision(seen)
+    >>> shared = precision.apply(np.tile([-2.0, 0.0], 4))
+    >>> bool(abs(shared).max() < 1.5), bool(precision.apply(np.array([-2.0] + [0.0] * 7))[0] < -3.0)
+    (True, True)
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from earlywarn.detection.block_factor_form import BlockFactorForm
+from earlywarn.detection.factor_layout import FactorLayout
+from earlywarn.detection.whitening import DayOf, InnovationCorrelation, WhiteningParameters, next_moment
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+BLOCK_FLOOR = 0.02
+"""Smallest eigenvalue of a block less its factors: no series is known by its peers to better than a seventh of its
+sd, however odd the days on which pairs were seen."""
+JITTER = 1e-6
+"""Of a factor's variance, added to it: two groups of the same cells still have an inverse."""
+OWN, PAIR, SAME_BLOCK = 0, 1, 2
+KINDS_IN_BLOCK = 5
+"""Itself, both measures of a cell, two counts, a count and an amount, two amounts."""
+
+
+class FactorCorrelation:
+    """Correlation of M series' innovations and its inverse, as blocks and k factors.
+
+    Args:
+        parameters: see `WhiteningParameters`.
+        layout: of the panel's cells.
+
+    Attributes:
+        pairs: float64[n, m, m] for each size of blocks, C. cross: float64[M, k], A. scores: float64[k, k], Z.
+        days: int64[M], usable days of each series so far (delay included).
+        score_days: int64[k], days on which anything settled was seen of each factor.
+    """
+
+    def __init__(self, parameters: WhiteningParameters, layout: FactorLayout) -> None:
+        self.parameters, self.layout = parameters, layout
+        size, members = 2 * layout.cells, np.bincount(layout.factor_of, minlength=layout.factors)
+        self.pairs: list[Floats] = [np.tile(np.eye(place.shape[1]), (len(place), 1, 1)) for place in layout.places]
+        # What an identity for all pairs would give.
+        self.cross: Floats = np.zeros((size, layout.factors))
+        self.cross[np.arange(size), layout.factor_of] = 1.0 / members[layout.factor_of]
+        self.scores: Floats = np.diag(1.0 / members)
+        self.days: Integers = np.zeros(size, dtype=np.int64)
+        self.score_days: Integers = np.zeros(layout.factors, dtype=np.int64)
+        self._correlation: BlockFactorForm | None = None
+
+    def learn(self, innovations: Floats, seen: Flags) -> None:
+        """Take the day's standardised `innovations` [M], of the series `seen` [M]."""
+        parameters, layout = self.parameters, self.layout
+        mature = seen & (self.days >= parameters.delay_days)
+        self.days += seen
+        self._correlation = None
+        if not mature.any():
+            return
+        day = DayOf(np.clip(innovations, -parameters.clip, parameters.clip), mature, self.learned_days)
+        counts = np.bincount(layout.factor_of[mature], minlength=layout.factors)
+        sums = np.bincount(layout.factor_of[mature], day.values[mature], layout.factors)
+        self.score_days += counts > 0
+        score = DayOf(sums / np.maximum(counts, 1), counts > 0, self.score_days)
+        for at, place in enumerate(layout.places):
+            block = DayOf(day.values[place], mature[place], day.learned_days[place])
+            self.pairs[at] = next_moment(self.pairs[at], parameters, block, block)
+        self.cross = next_moment(self.cross, parameters, day, score)
+        self.scores = next_moment(self.scores, parameters, score, score)
+
+    @property
+    def learned_days(self) -> Integers:
+        """Return int64[M], days that went into the correlations of each series."""
+        return np.maximum(self.days - self.parameters.delay_days, 0)
+
+    def correlation(self) -> BlockFactorForm:
+        """Return the shrunken correlation [M, M] (positive definite); the identity where nothing is known."""
+        if self._correlation is None:
+            self._correlation = self._shrunken()
+        return self._correlation
+
+    def precision(self, seen: Flags) -> BlockFactorForm:
+        """Return the inverse correlation [M, M] of the series `seen` [M], 0 in the others' rows."""
+        return self.correlation().inverse(seen)
+
+    def _shrunken(self) -> BlockFactorForm:
+        parameters, layout, learned = self.parameters, self.layout, self.learned_days
+        known = learned > parameters.use_after_days
+        worth = parameters.shrinkage_days + layout.numbers
+        share = worth / (worth + learned)
+        scale = 1.0 / (np.sqrt(self._variance()) + 1e-6)
+        # Rows of both parts; the product of two rows' roots is the share of a pair.
+        estimated, targeted = np.sqrt(1.0 - share) * scale * known, np.sqrt(share) * known
+        factors = np.concatenate(
+            [estimated[:, None] * self._loadings(), targeted[:, None] * self._target_factors(known)], axis=1
+        )
+        target = self._target_in_block(known, scale)
+        blocks = []
+        for pair, place in zip(self.pairs, layout.places, strict=True):
+            own, shared = estimated[place], targeted[place]
+            block = own[:, :, None] * own[:, None, :] * pair
+            block += shared[:, :, None] * shared[:, None, :] * target[_kinds(place.shape[1])]
+            np.einsum("nmm->nm", block)[...] = 1.0 + parameters.ridge
+            rows = factors[place]
+            blocks.append(_bounded_below(block - np.matmul(rows, rows.transpose(0, 2, 1))))
+        return BlockFactorForm(tuple(blocks), layout.places, factors)
+
+    def _variance(self) -> Floats:
+        variance = np.empty(2 * self.layout.cells)
+        for pair, place in zip(self.pairs, self.layout.places, strict=True):
+            variance[place] = np.einsum("nmm->nm", pair)
+        return variance
+
+    def _loadings(self) -> Floats:
+        """Return float64[M, k], A inverse(chol Z)': the Nystrom approximation of the moments is its square."""
+        scores = self.scores + JITTER * np.diag(self.scores.diagonal())
+        loadings: Floats = np.linalg.solve(np.linalg.cholesky(scores), self.cross.T).T
+        return loadings
+
+    def _target_in_block(self, known: Flags, scale: Floats) -> Floats:
+        """Return float64[5]: the mean correlation of each kind of pair within the blocks."""
+        sums, counts = np.zeros(KINDS_IN_BLOCK), np.zeros(KINDS_IN_BLOCK)
+        for pair, place in zip(self.pairs, self.layout.places, strict=True):
+            weight = scale[place] * known[place]
+            kinds = _kinds(place.shape[1]).ravel()
+            total = (weight[:, :, None] * weight[:, None, :] * pair).sum(axis=0).ravel()
+            both = known[place].astype(np.float64).T @ known[place]
+            sums += np.bincount(kinds, total, KINDS_IN_BLOCK)
+            counts += np.bincount(kinds, both.ravel(), KINDS_IN_BLOCK)
+        means: Floats = sums / np.maximum(counts, 1.0)
+        return means
+
+    def _target_factors(self, known: Flags) -> Floats:
+        """Return float64[M, k + 2], whose square is the mean correlation of each kind of pair across blocks.
+
+        The means follow from the factors' moments: a mean of n series holds all n x n pairs of two groups, from
+        which those of one series or cell, and those within blocks, are taken away.
+        """
+        layout, groups = self.layout, self.layout.groups
+        measure = np.repeat([0, 1], layout.cells)
+        group = layout.factor_of % groups if groups else layout.factor_of
+        members = np.bincount(layout.factor_of[known], minlength=layout.factors).astype(np.float64).reshape(2, groups)
+        sums = self.scores.reshape(2, groups, 2, groups) * members[:, :, None, None] * members[None, None, :, :]
+        counts = members[:, :, None, None] * members[None, None, :, :]
+        in_group = np.einsum("agbg->gab", sums)
+        of_group = np.einsum("agbg->gab", counts)
+        cell, cells_of, block, of_block = self._sums_in_blocks(known, group)
+        same = (in_group - cell) / np.maximum(of_group - cells_of, 1.0)[:, :, :]
+        neither = sums.sum(axis=(1, 3)) - in_group.sum(axis=0) - block
+        neither /= np.maximum(counts.sum(axis=(1, 3)) - of_group.sum(axis=0) - of_block, 1.0)
+        variance = self._variance()
+        usual = np.sqrt([variance[known & (measure == at)].mean() if known.any() else 1.0 for at in (0, 1)])
+        usual = np.where(np.isfinite(usual), usual, 1.0)
+        panel, panel_root = _nearest(neither / (usual[:, None] * usual))
+        root = _nearest(same / (usual[:, None] * usual) - panel)[1]
+        factors = np.zeros((2 * layout.cells, layout.factors + 2))
+        for column in (0, 1):
+            factors[np.arange(len(group)), 2 * group + column] = root[group, measure, column]
+        factors[:, layout.factors :] = panel_root[measure]
+        return factors
+
+    def _sums_in_blocks(self, known: Flags, group: Integers) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return sums and numbers of moments: by group [g, 2, 2] within a cell, and [2, 2] within blocks across cells."""
+        layout = self.layout
+        cell, of_cell = np.zeros((2, layout.groups, 2, 2))
+        block, of_block = np.zeros((2, 2, 2))
+        for pair, place in zip(self.pairs, layout.places, strict=True):
+            half = place.shape[1] // 2
+            flags = known[place].astype(np.float64)
+            both = (flags[:, :, None] * flags[:, None, :]).reshape(-1, 2, half, 2, half)
+            moment = pair.reshape(-1, 2, half, 2, half) * both
+            for left in (0, 1):
+                for right in (0, 1):
+                    at = group[place[:, :half]].ravel()
+                    own = np.einsum("nhh->nh", moment[:, left, :, right])
+                    known_own = np.einsum("nhh->nh", both[:, left, :, right])
+                    cell[:, left, right] += np.bincount(at, own.ravel(), layout.groups)
+                    of_cell[:, left, right] += np.bincount(at, known_own.ravel(), layout.groups)
+                    block[left, right] += moment[:, left, :, right].sum() - own.sum()
+                    of_block[left, right] += both[:, left, :, right].sum() - known_own.sum()
+        return cell, of_cell, block, of_block
+
+    def take_full(self, earlier: InnovationCorrelation, places: Integers) -> None:
+        """Go on from the full form of a smaller panel, whose series i stands at `places[i]`."""
+        layout, moment = self.layout, earlier.moment
+        before = np.full(2 * layout.cells, -1, dtype=np.int64)
+        before[places] = np.arange(len(places))
+        for pair, place in zip(self.pairs, layout.places, strict=True):
+            old = before[place]
+            both = (old >= 0)[:, :, None] & (old >= 0)[:, None, :]
+            pair[both] = moment[old[:, :, None], old[:, None, :]][both]
+        factor = layout.factor_of[places]
+        member = (factor[:, None] == np.arange(layout.factors)) / np.maximum(
+            np.bincount(factor, minlength=layout.factors), 1
+        )
+        present = member.any(axis=0)
+        cross = moment @ member
+        self.cross[np.ix_(places, present)] = cross[:, present]
+        self.scores[np.ix_(present, present)] = (member.T @ cross)[np.ix_(present, present)]
+        self.days[places] = earlier.days
+        np.maximum.at(self.score_days, factor, earlier.learned_days)
+        self._correlation = None
+
+    def take(self, earlier: "FactorCorrelation", places: Integers) -> None:
+        """Go on from a smaller panel with blocks of the same kind, whose series i stands at `places[i]`."""
+        size = 2 * self.layout.cells
+        keys = np.concatenate([_keys(places[place], size) for place in earlier.layout.places])
+        values = np.concatenate([pair.ravel() for pair in earlier.pairs])
+        order = np.argsort(keys, kind="stable")
+        for pair, place in zip(self.pairs, self.layout.places, strict=True):
+            wanted = _keys(place, size)
+            at = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+            found = keys[order[at]] == wanted
+            pair.reshape(-1)[found] = values[order[at]][found]
+        # A factor goes on where the first of its series is; of two that fall together the first one goes on.
+        first = np.unique(earlier.layout.factor_of, return_index=True)[1]
+        factor, kept = np.unique(self.layout.factor_of[places[first]], return_index=True)
+        self.cross[np.ix_(places, factor)] = earlier.cross[:, kept]
+        self.scores[np.ix_(factor, factor)] = earlier.scores[np.ix_(kept, kept)]
+        self.days[places] = earlier.days
+        self.score_days[factor] = earlier.score_days[kept]
+        self._correlation = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned as arrays; of symmetric ones the upper triangles."""
+        triangles = [pair[:, *np.triu_indices(pair.shape[1])].ravel() for pair in self.pairs]
+        return {
+            "blocks_by": self.layout.blocks_by,
+            "pairs": np.concatenate(triangles),
+            "cross": self.cross.copy(),
+            "scores": self.scores[np.triu_indices(len(self.scores))],
+            "days": self.days.copy(),
+            "score_days": self.score_days.copy(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same layout."""
+        start = 0
+        for at, place in enumerate(self.layout.places):
+            rows, columns = np.triu_indices(place.shape[1])
+            stop = start + len(place) * len(rows)
+            triangle = state["pairs"][start:stop].reshape(len(place), len(rows))
+            self.pairs[at][:, rows, columns] = triangle
+            self.pairs[at][:, columns, rows] = triangle
+            start = stop
+        rows, columns = np.triu_indices(self.layout.factors)
+        self.scores[rows, columns] = state["scores"]
+        self.scores[columns, rows] = state["scores"]
+        self.cross, self.days, self.score_days = (state[name].copy() for name in ("cross", "days", "score_days"))
+        self._correlation = None
+
+
+def _kinds(size: int) -> Integers:
+    """Return int64[size, size], the kinds of pairs in a block of so many series."""
+    half = size // 2
+    amount = np.repeat([0, 1], half)
+    kinds = SAME_BLOCK + amount[:, None] + amount[None, :]
+    cell = np.tile(np.arange(half), 2)
+    kinds[cell[:, None] == cell[None, :]] = PAIR
+    np.fill_diagonal(kinds, OWN)
+    return kinds
+
+
+def _keys(place: Integers, size: int) -> Integers:
+    """Return a number for each pair within the blocks `place` [n, m] of `size` series."""
+    return (place[:, :, None] * size + place[:, None, :]).ravel()
+
+
+def _nearest(matrices: Floats) -> tuple[Floats, Floats]:
+    """Return the nearest positive semidefinite matrices [..., 2, 2] and their roots R, R R' = the matrix."""
+    values, vectors = np.linalg.eigh(0.5 * (matrices + np.swapaxes(matrices, -1, -2)))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return np.matmul(root, np.swapaxes(root, -1, -2)), root
+
+
+def _bounded_below(blocks: Floats) -> Floats:
+    """Return `blocks` [n, m, m], where one has an eigenvalue below the floor all with theirs raised to it."""
+    try:
+        np.linalg.cholesky(blocks - BLOCK_FLOOR * np.eye(blocks.shape[1]))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(blocks)
+        repaired = np.matmul(vectors * np.maximum(values, BLOCK_FLOOR)[:, None, :], vectors.transpose(0, 2, 1))
+        return 0.5 * (repaired + repaired.transpose(0, 2, 1))
+    return blocks

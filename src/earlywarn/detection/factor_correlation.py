@@ -219,8 +219,8 @@ class FactorCorrelation:
         before[places] = np.arange(len(places))
         for pair, place in zip(self.pairs, layout.places, strict=True):
             old = before[place]
-            both = (old >= 0)[:, :, None] & (old >= 0)[:, None, :]
-            pair[both] = moment[old[:, :, None], old[:, None, :]][both]
+            block, row, column = np.nonzero((old >= 0)[:, :, None] & (old >= 0)[:, None, :])
+            pair[block, row, column] = moment[old[block, row], old[block, column]]
         factor = layout.factor_of[places]
         member = (factor[:, None] == np.arange(layout.factors)) / np.maximum(
             np.bincount(factor, minlength=layout.factors), 1
@@ -228,7 +228,9 @@ class FactorCorrelation:
         present = member.any(axis=0)
         cross = moment @ member
         self.cross[np.ix_(places, present)] = cross[:, present]
-        self.scores[np.ix_(present, present)] = (member.T @ cross)[np.ix_(present, present)]
+        scores = member.T @ cross
+        # Symmetric to the last bit: its triangle is the state.
+        self.scores[np.ix_(present, present)] = 0.5 * (scores + scores.T)[np.ix_(present, present)]
         self.days[places] = earlier.days
         np.maximum.at(self.score_days, factor, earlier.learned_days)
         self._correlation = None

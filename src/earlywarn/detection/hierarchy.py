@@ -119,6 +119,11 @@ class NodeTree:
         means: npt.NDArray[np.float64] = self.sums(cells) / sizes
         return means
 
+    def medians(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return float64[G]: medians of `cells` [K] over each node."""
+        found = [level.grouping.medians(cells)[level.groups] for level in self.levels]
+        return np.concatenate([np.zeros(0), *found])
+
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Return int64[G], the cells of each node."""

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earlywarn.detection.grouping import Grouping
+from earlywarn.detection.hierarchy import NodeTree
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,6 +71,12 @@ class DenseForm:
             inside = inside * (group[:, None] == group[None, :])
         each = steps * (inside @ steps)
         return grouping.sums(each[:cells] + each[cells:])
+
+
+def node_forms(tree: NodeTree, form: SymmetricForm, steps: Floats) -> Floats:
+    """Return float64[G, W]: f_n' X f_n for each column f of `steps` [M, W] and each node n of the tree."""
+    forms = [form.within(steps, level.grouping)[level.groups] for level in tree.levels]
+    return np.concatenate([np.zeros((0, steps.shape[1])), *forms])
 
 
 def pair_forms(count: Floats, cross: Floats, amount: Floats, steps: Floats) -> Floats:

@@ -92,7 +92,7 @@ class PanelEffects:
     def take_back(self, bank: RegressionBank, series: Flags, age_days: int) -> None:
         """Let the flagged series [2K] unlearn the last days, if the baseline before so old a first day is kept."""
         if age_days < self._baselines.window_days:
-            bank.unlearn(series, self._baselines.coefficients[age_days])
+            bank.unlearn(series, self._baselines.coefficients[age_days].astype(np.float64))
 
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).

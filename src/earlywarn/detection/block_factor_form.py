@@ -72,8 +72,8 @@ class BlockFactorForm:
         for block, place in zip(self.blocks, self.places, strict=True):
             inside = block
             if grouping.size > 1:
-                group = grouping.group_of[place % cells]
-                inside = block * (group[:, :, None] == group[:, None, :])
+                group_of = grouping.group_of[place % cells]
+                inside = block * (group_of[:, :, None] == group_of[:, None, :])
             step = steps[place]
             each[place] = step * np.matmul(inside, step)
         forms = grouping.sums(each[:cells] + each[cells:])

@@ -1,8 +1,9 @@
 """Whitening of a large panel: within blocks every pair is learned, across blocks what the factors carry.
 
-The series stand in blocks (the cells of a region), and z are the mean innovations of groups across them (sectors, counts
-and amounts apart), of those seen: see `factor_layout`. Second moments are learned as in `whitening`, with the same
-weights, of the pairs within a block (C), of every series with every factor (A = E v z') and of the factors (Z = E z z').
+The series stand in blocks (the cells of a region), and z are the mean innovations of groups across them (sectors,
+counts and amounts apart), of those seen: see `factor_layout`. Second moments are learned as in `whitening`, with the
+same weights, of the pairs within a block (C), of every series with every factor (A = E v z') and of the factors
+(Z = E z z').
 With Q and L the moments C and A inverse(chol Z)' as correlations, t the mean correlations of each kind of pair (both
 measures of a cell, same block, same group, neither; by measure), and s the share of the target, the correlation is
 
@@ -40,6 +41,7 @@ import numpy.typing as npt
 
 from earlywarn.detection.block_factor_form import BlockFactorForm
 from earlywarn.detection.factor_layout import FactorLayout
+from earlywarn.detection.factor_target import kinds_within, series_variance, target_across, target_within
 from earlywarn.detection.whitening import DayOf, InnovationCorrelation, WhiteningParameters, next_moment
 
 Floats = npt.NDArray[np.float64]
@@ -51,9 +53,6 @@ BLOCK_FLOOR = 0.02
 sd, however odd the days on which pairs were seen."""
 JITTER = 1e-6
 """Of a factor's variance, added to it: two groups of the same cells still have an inverse."""
-OWN, PAIR, SAME_BLOCK = 0, 1, 2
-KINDS_IN_BLOCK = 5
-"""Itself, both measures of a cell, two counts, a count and an amount, two amounts."""
 
 
 class FactorCorrelation:
@@ -120,97 +119,32 @@ class FactorCorrelation:
         known = learned > parameters.use_after_days
         worth = parameters.shrinkage_days + layout.numbers
         share = worth / (worth + learned)
-        scale = 1.0 / (np.sqrt(self._variance()) + 1e-6)
+        scale = 1.0 / (np.sqrt(series_variance(layout, self.pairs)) + 1e-6)
         # Rows of both parts; the product of two rows' roots is the share of a pair.
         estimated, targeted = np.sqrt(1.0 - share) * scale * known, np.sqrt(share) * known
         factors = np.concatenate(
-            [estimated[:, None] * self._loadings(), targeted[:, None] * self._target_factors(known)], axis=1
+            [
+                estimated[:, None] * self._loadings(),
+                targeted[:, None] * target_across(layout, self.pairs, self.scores, known),
+            ],
+            axis=1,
         )
-        target = self._target_in_block(known, scale)
+        target = target_within(layout, self.pairs, scale * known, known)
         blocks = []
         for pair, place in zip(self.pairs, layout.places, strict=True):
             own, shared = estimated[place], targeted[place]
             block = own[:, :, None] * own[:, None, :] * pair
-            block += shared[:, :, None] * shared[:, None, :] * target[_kinds(place.shape[1])]
+            block += shared[:, :, None] * shared[:, None, :] * target[kinds_within(place.shape[1])]
             np.einsum("nmm->nm", block)[...] = 1.0 + parameters.ridge
             rows = factors[place]
             blocks.append(_bounded_below(block - np.matmul(rows, rows.transpose(0, 2, 1))))
         return BlockFactorForm(tuple(blocks), layout.places, factors)
-
-    def _variance(self) -> Floats:
-        variance = np.empty(2 * self.layout.cells)
-        for pair, place in zip(self.pairs, self.layout.places, strict=True):
-            variance[place] = np.einsum("nmm->nm", pair)
-        return variance
 
     def _loadings(self) -> Floats:
         """Return float64[M, k], A inverse(chol Z)': the Nystrom approximation of the moments is its square."""
         scores = self.scores + JITTER * np.diag(self.scores.diagonal())
         loadings: Floats = np.linalg.solve(np.linalg.cholesky(scores), self.cross.T).T
         return loadings
-
-    def _target_in_block(self, known: Flags, scale: Floats) -> Floats:
-        """Return float64[5]: the mean correlation of each kind of pair within the blocks."""
-        sums, counts = np.zeros(KINDS_IN_BLOCK), np.zeros(KINDS_IN_BLOCK)
-        for pair, place in zip(self.pairs, self.layout.places, strict=True):
-            weight = scale[place] * known[place]
-            kinds = _kinds(place.shape[1]).ravel()
-            total = (weight[:, :, None] * weight[:, None, :] * pair).sum(axis=0).ravel()
-            both = known[place].astype(np.float64).T @ known[place]
-            sums += np.bincount(kinds, total, KINDS_IN_BLOCK)
-            counts += np.bincount(kinds, both.ravel(), KINDS_IN_BLOCK)
-        means: Floats = sums / np.maximum(counts, 1.0)
-        return means
-
-    def _target_factors(self, known: Flags) -> Floats:
-        """Return float64[M, k + 2], whose square is the mean correlation of each kind of pair across blocks.
-
-        The means follow from the factors' moments: a mean of n series holds all n x n pairs of two groups, from
-        which those of one series or cell, and those within blocks, are taken away.
-        """
-        layout, groups = self.layout, self.layout.groups
-        measure = np.repeat([0, 1], layout.cells)
-        group = layout.factor_of % groups if groups else layout.factor_of
-        members = np.bincount(layout.factor_of[known], minlength=layout.factors).astype(np.float64).reshape(2, groups)
-        sums = self.scores.reshape(2, groups, 2, groups) * members[:, :, None, None] * members[None, None, :, :]
-        counts = members[:, :, None, None] * members[None, None, :, :]
-        in_group = np.einsum("agbg->gab", sums)
-        of_group = np.einsum("agbg->gab", counts)
-        cell, cells_of, block, of_block = self._sums_in_blocks(known, group)
-        same = (in_group - cell) / np.maximum(of_group - cells_of, 1.0)[:, :, :]
-        neither = sums.sum(axis=(1, 3)) - in_group.sum(axis=0) - block
-        neither /= np.maximum(counts.sum(axis=(1, 3)) - of_group.sum(axis=0) - of_block, 1.0)
-        variance = self._variance()
-        usual = np.sqrt([variance[known & (measure == at)].mean() if known.any() else 1.0 for at in (0, 1)])
-        usual = np.where(np.isfinite(usual), usual, 1.0)
-        panel, panel_root = _nearest(neither / (usual[:, None] * usual))
-        root = _nearest(same / (usual[:, None] * usual) - panel)[1]
-        factors = np.zeros((2 * layout.cells, layout.factors + 2))
-        for column in (0, 1):
-            factors[np.arange(len(group)), 2 * group + column] = root[group, measure, column]
-        factors[:, layout.factors :] = panel_root[measure]
-        return factors
-
-    def _sums_in_blocks(self, known: Flags, group: Integers) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return sums and numbers of moments: by group [g, 2, 2] within a cell, and [2, 2] within blocks across cells."""
-        layout = self.layout
-        cell, of_cell = np.zeros((2, layout.groups, 2, 2))
-        block, of_block = np.zeros((2, 2, 2))
-        for pair, place in zip(self.pairs, layout.places, strict=True):
-            half = place.shape[1] // 2
-            flags = known[place].astype(np.float64)
-            both = (flags[:, :, None] * flags[:, None, :]).reshape(-1, 2, half, 2, half)
-            moment = pair.reshape(-1, 2, half, 2, half) * both
-            for left in (0, 1):
-                for right in (0, 1):
-                    at = group[place[:, :half]].ravel()
-                    own = np.einsum("nhh->nh", moment[:, left, :, right])
-                    known_own = np.einsum("nhh->nh", both[:, left, :, right])
-                    cell[:, left, right] += np.bincount(at, own.ravel(), layout.groups)
-                    of_cell[:, left, right] += np.bincount(at, known_own.ravel(), layout.groups)
-                    block[left, right] += moment[:, left, :, right].sum() - own.sum()
-                    of_block[left, right] += both[:, left, :, right].sum() - known_own.sum()
-        return cell, of_cell, block, of_block
 
     def take_full(self, earlier: InnovationCorrelation, places: Integers) -> None:
         """Go on from the full form of a smaller panel, whose series i stands at `places[i]`."""
@@ -284,27 +218,10 @@ class FactorCorrelation:
         self._correlation = None
 
 
-def _kinds(size: int) -> Integers:
-    """Return int64[size, size], the kinds of pairs in a block of so many series."""
-    half = size // 2
-    amount = np.repeat([0, 1], half)
-    kinds = SAME_BLOCK + amount[:, None] + amount[None, :]
-    cell = np.tile(np.arange(half), 2)
-    kinds[cell[:, None] == cell[None, :]] = PAIR
-    np.fill_diagonal(kinds, OWN)
-    return kinds
-
-
 def _keys(place: Integers, size: int) -> Integers:
     """Return a number for each pair within the blocks `place` [n, m] of `size` series."""
-    return (place[:, :, None] * size + place[:, None, :]).ravel()
-
-
-def _nearest(matrices: Floats) -> tuple[Floats, Floats]:
-    """Return the nearest positive semidefinite matrices [..., 2, 2] and their roots R, R R' = the matrix."""
-    values, vectors = np.linalg.eigh(0.5 * (matrices + np.swapaxes(matrices, -1, -2)))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
-    return np.matmul(root, np.swapaxes(root, -1, -2)), root
+    keys: Integers = (place[:, :, None] * size + place[:, None, :]).ravel()
+    return keys
 
 
 def _bounded_below(blocks: Floats) -> Floats:
@@ -314,5 +231,6 @@ def _bounded_below(blocks: Floats) -> Floats:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(blocks)
         repaired = np.matmul(vectors * np.maximum(values, BLOCK_FLOOR)[:, None, :], vectors.transpose(0, 2, 1))
-        return 0.5 * (repaired + repaired.transpose(0, 2, 1))
+        symmetric: Floats = 0.5 * (repaired + repaired.transpose(0, 2, 1))
+        return symmetric
     return blocks

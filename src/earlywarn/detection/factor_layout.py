@@ -58,7 +58,8 @@ class FactorLayout:
 
 def _blocks(block_of: Integers) -> tuple[Integers, ...]:
     """Return int64[n, m] for each size m: the series of blocks of so many."""
-    cells, by_size = len(block_of), {}
+    cells = len(block_of)
+    by_size: dict[int, list[Integers]] = {}
     for block in np.unique(block_of):
         member = np.flatnonzero(block_of == block)
         for part in np.array_split(member, -(-len(member) // BLOCK_CELLS)):

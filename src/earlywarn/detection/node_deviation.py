@@ -113,7 +113,8 @@ def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: Symm
     totals = np.where(sums > 0, sums, 1.0)
     covariance = 0.5 * (both - count - amount) / (totals[0] * totals[1])
     count, amount = count / totals[0] ** 2, amount / totals[1] ** 2
-    return np.maximum(np.stack([count, amount, count + amount - 2.0 * covariance]), SMALLEST_VARIANCE)
+    variances: Floats = np.stack([count, amount, count + amount - 2.0 * covariance])
+    return np.maximum(variances, SMALLEST_VARIANCE)
 
 
 def _deviation(

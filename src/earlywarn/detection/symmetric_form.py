@@ -80,9 +80,7 @@ def node_forms(tree: NodeTree, form: SymmetricForm, steps: Floats) -> Floats:
 
 
 def pair_forms(count: Floats, cross: Floats, amount: Floats, steps: Floats) -> Floats:
-    """Return float64[K, W]: the quadratic forms of single cells, whose 2 x 2 matrices are given by their entries [K]."""
+    """Return float64[K, W]: the quadratic forms of single cells, of the entries [K] of their 2 x 2 matrices."""
     counts, amounts = steps[: len(count)], steps[len(count) :]
-    forms: Floats = (
-        count[:, None] * counts**2 + 2.0 * cross[:, None] * counts * amounts + amount[:, None] * amounts**2
-    )
+    forms: Floats = count[:, None] * counts**2 + 2.0 * cross[:, None] * counts * amounts + amount[:, None] * amounts**2
     return forms

@@ -76,7 +76,6 @@ class WhiteningParameters(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"memory must lie in (0, 1), start, shrinkage, clip and ridge be positive: {self}")
         if self.full_up_to_series < 0:
             raise ConfigError(f"full_up_to_series must not be negative: {self}")
-        
 
 
 class DayOf(msgspec.Struct, frozen=True):

@@ -80,25 +80,34 @@ def test_within_blocks_pairs_are_learned_as_in_the_full_form() -> None:
     assert model.scores == pytest.approx(member.T @ full.moment @ member)
 
 
-def test_where_factors_are_all_there_is_both_forms_agree() -> None:
-    """With a planted structure of factors and blocks, and many days, whitening is that of the full matrix."""
-    regions, sectors, days = 24, 3, 4000
-    parameters = WhiteningParameters(delay_days=0, use_after_days=0, memory=0.9995)
-    innovations, (region_of, sector_of) = planted(regions, sectors, days), grid(regions, sectors)
-    seen = np.ones(2 * regions * sectors, dtype=bool)
-    model = fed(innovations, FactorLayout(region_of, sector_of), parameters)
-    full = InnovationCorrelation(parameters, pair_kinds(region_of, sector_of))
-    for today in innovations:
-        full.learn(today, seen)
-    one, other = (each.precision(seen) for each in (model, full))
-    fresh = planted(regions, sectors, 200, seed=9)
-    ours = np.array([one.apply(today) for today in fresh]).ravel()
-    theirs = np.array([other.apply(today) for today in fresh]).ravel()
-    assert np.corrcoef(ours, theirs)[0, 1] > 0.98
-    # The information on a step in one cell agrees as well.
-    cells = Grouping(np.arange(72), 72)
-    ratio = one.within(np.ones((144, 1)), cells) / other.within(np.ones((144, 1)), cells)
-    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
+def truth(regions: int, sectors: int) -> Floats:
+    """Return the covariance that `planted` draws from."""
+    region_of, sector_of = grid(regions, sectors)
+    region, sector, cell = (which[:, None] == which for which in (region_of, sector_of, np.arange(len(region_of))))
+    shared = 0.45**2 * region + 0.5**2 * cell
+    alone = shared + 0.55**2 * sector + 0.5**2 * cell
+    return np.block([[alone, shared], [shared, alone]]).astype(np.float64)
+
+
+@pytest.mark.parametrize("regions", [10, 40, 80])
+def test_where_factors_are_all_there_is_both_forms_agree(regions: int) -> None:
+    """Of a planted structure, known exactly, both say the same but for 1 / R: a factor is the mean of R regions."""
+    region_of, sector_of = grid(regions, 3)
+    size = 2 * len(region_of)
+    full = InnovationCorrelation(AT_ONCE, pair_kinds(region_of, sector_of))
+    full.moment, full.days = truth(regions, 3), np.full(size, 10**7)
+    model = FactorCorrelation(AT_ONCE, FactorLayout(region_of, sector_of))
+    model.take_full(full, np.arange(size))
+    assert model.layout.blocks_by == "region"
+    one, other = (each.precision(np.ones(size, dtype=bool)) for each in (model, full))
+    for today in planted(regions, 3, 5):
+        theirs = other.apply(today)
+        assert np.linalg.norm(one.apply(today) - theirs) < 1.5 / regions * np.linalg.norm(theirs)
+    tree = NodeTree([(f"{region:03}", f"{sector}") for region in range(regions) for sector in range(3)])
+    ours, theirs = (node_forms(tree, each, np.ones((size, 1))) for each in (one, other))
+    cells = slice(0, len(region_of))
+    assert ours[cells] == pytest.approx(theirs[cells], rel=1.5 / regions)
+    assert ours == pytest.approx(theirs, rel=7.0 / regions)
 
 
 def test_a_few_days_of_many_series_are_whitened_better_than_by_all_pairs() -> None:
@@ -106,7 +115,7 @@ def test_a_few_days_of_many_series_are_whitened_better_than_by_all_pairs() -> No
     regions, sectors = 20, 10
     region_of, sector_of = grid(regions, sectors)
     innovations, seen = planted(regions, sectors, 300), np.ones(400, dtype=bool)
-    truth = np.cov(planted(regions, sectors, 6000, seed=8).T)
+    covariance = truth(regions, sectors)
     full = InnovationCorrelation(AT_ONCE, pair_kinds(region_of, sector_of))
     for today in innovations:
         full.learn(today, seen)
@@ -115,7 +124,7 @@ def test_a_few_days_of_many_series_are_whitened_better_than_by_all_pairs() -> No
         rows = matrix(form, 400)
         weights = rows[:200] + rows[200:]
         effect = weights[:, :200].diagonal() + weights[:, 200:].diagonal()
-        return float(np.mean(np.log(effect**2 / np.einsum("ij,ij->i", weights @ truth, weights))))
+        return float(np.mean(np.log(effect**2 / np.einsum("ij,ij->i", weights @ covariance, weights))))
 
     model = fed(innovations, FactorLayout(region_of, sector_of))
     assert information(model.precision(seen)) > information(full.precision(seen)) + 0.3

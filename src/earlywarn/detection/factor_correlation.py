@@ -4,7 +4,7 @@ The series stand in blocks (the cells of a region), and z are the mean innovatio
 counts and amounts apart), of those seen: see `factor_layout`. Second moments are learned as in `whitening`, with the
 same weights, of the pairs within a block (C), of every series with every factor (A = E v z') and of the factors
 (Z = E z z').
-With Q and L the moments C and A inverse(chol Z)' as correlations, t the mean correlations of each kind of pair (both
+With Q and L the moments C and A inverse(root Z)' as correlations, t the mean correlations of each kind of pair (both
 measures of a cell, same block, same group, neither; by measure), and s the share of the target, the correlation is
 
     X[i, j] = (1 - s) Q[i, j] + s t[i, j]         within a block, the diagonal 1 + ridge,
@@ -13,8 +13,8 @@ measures of a cell, same block, same group, neither; by measure), and s the shar
 A full matrix of correlations is replaced, across blocks, by its Nystrom approximation on the groups' means; all else is
 as in the full form, and with one block X is the full form. Since a moment less its Nystrom approximation is positive
 semidefinite, and so are its diagonal blocks, X is positive definite where all series are seen; where pairs were seen
-on different days, blocks are repaired. For each number learned of a series (its block's size and the factors, p) the
-target is worth a day more, s = (A + p) / (A + p + days): so many loadings are learned from few effective days.
+on different days, blocks are repaired. The target is worth at least as many days as numbers are learned of a series
+(its block's size and the factors, p): s = B / (B + days) with B = max(A, p).
 
 The inverse is Woodbury's (`block_factor_form`). Costs are linear in the series: no array is larger than all blocks, or
 the series times the factors.
@@ -51,8 +51,10 @@ Flags = npt.NDArray[np.bool_]
 BLOCK_FLOOR = 0.02
 """Smallest eigenvalue of a block less its factors: no series is known by its peers to better than a seventh of its
 sd, however odd the days on which pairs were seen."""
-JITTER = 1e-6
-"""Of a factor's variance, added to it: two groups of the same cells still have an inverse."""
+SAME_FACTOR = 1e-3
+"""Share of the variance of standardised factors below which a direction of theirs is noise: two groups of the same
+cells, or days on which one of them was not seen."""
+TINY = 1e-12
 
 
 class FactorCorrelation:
@@ -117,7 +119,7 @@ class FactorCorrelation:
     def _shrunken(self) -> BlockFactorForm:
         parameters, layout, learned = self.parameters, self.layout, self.learned_days
         known = learned > parameters.use_after_days
-        worth = parameters.shrinkage_days + layout.numbers
+        worth = np.maximum(parameters.shrinkage_days, layout.numbers)
         share = worth / (worth + learned)
         scale = 1.0 / (np.sqrt(series_variance(layout, self.pairs)) + 1e-6)
         # Rows of both parts; the product of two rows' roots is the share of a pair.
@@ -141,10 +143,19 @@ class FactorCorrelation:
         return BlockFactorForm(tuple(blocks), layout.places, factors)
 
     def _loadings(self) -> Floats:
-        """Return float64[M, k], A inverse(chol Z)': the Nystrom approximation of the moments is its square."""
-        scores = self.scores + JITTER * np.diag(self.scores.diagonal())
-        loadings: Floats = np.linalg.solve(np.linalg.cholesky(scores), self.cross.T).T
-        return loadings
+        """Return float64[M, k], A inverse(root Z)': the Nystrom approximation of the moments is its square.
+
+        Where days are missing, Z need not be positive definite, nor the factors' part of a series less than all of it.
+        """
+        scale = 1.0 / np.sqrt(np.maximum(self.scores.diagonal(), TINY))
+        values, vectors = np.linalg.eigh(self.scores * scale[:, None] * scale)
+        kept = values > SAME_FACTOR
+        roots = vectors * np.where(kept, 1.0 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+        loadings = self.cross @ (scale[:, None] * roots)
+        part = np.einsum("mk,mk->m", loadings, loadings)
+        bound = np.sqrt(series_variance(self.layout, self.pairs) / np.maximum(part, TINY))
+        bounded: Floats = loadings * np.minimum(bound, 1.0)[:, None]
+        return bounded
 
     def take_full(self, earlier: InnovationCorrelation, places: Integers) -> None:
         """Go on from the full form of a smaller panel, whose series i stands at `places[i]`."""
@@ -170,7 +181,7 @@ class FactorCorrelation:
         self._correlation = None
 
     def take(self, earlier: "FactorCorrelation", places: Integers) -> None:
-        """Go on from a smaller panel with blocks of the same kind, whose series i stands at `places[i]`."""
+        """Go on from a smaller panel, whose series i stands at `places[i]`."""
         size = 2 * self.layout.cells
         keys = np.concatenate([_keys(places[place], size) for place in earlier.layout.places])
         values = np.concatenate([pair.ravel() for pair in earlier.pairs])
@@ -193,7 +204,6 @@ class FactorCorrelation:
         """Return what was learned as arrays; of symmetric ones the upper triangles."""
         triangles = [pair[:, *np.triu_indices(pair.shape[1])].ravel() for pair in self.pairs]
         return {
-            "blocks_by": self.layout.blocks_by,
             "pairs": np.concatenate(triangles),
             "cross": self.cross.copy(),
             "scores": self.scores[np.triu_indices(len(self.scores))],

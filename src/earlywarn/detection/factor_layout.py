@@ -1,27 +1,22 @@
 """Which series of a large panel stand in one block, and which make up one factor.
 
-With blocks by region a block is the cells of a region, and the factors are the mean innovations of each sector, counts
-and amounts apart; with blocks by sector the two change places. The fewer factors, the fewer numbers are learned for a
-series, so that the blocks are the regions where there are at least as many of these as sectors.
+A block is the cells of a region, and the factors are the mean innovations of each sector, counts and amounts apart.
 
 Both are bounded, whatever the panel: a block has at most `BLOCK_CELLS` cells (a larger region falls into several), and
 the smallest groups beyond `FACTOR_GROUPS` share one factor.
 
 Example:
     >>> layout = FactorLayout(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 1]))
-    >>> layout.blocks_by, [place.tolist() for place in layout.places]
-    ('region', [[[4, 9]], [[0, 1, 5, 6], [2, 3, 7, 8]]])
+    >>> [place.tolist() for place in layout.places]
+    [[[4, 9]], [[0, 1, 5, 6], [2, 3, 7, 8]]]
     >>> layout.factor_of.tolist(), layout.numbers.tolist()
     ([0, 1, 0, 1, 1, 2, 3, 2, 3, 3], [8, 8, 8, 8, 6, 8, 8, 8, 8, 6])
 """
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
-BlocksBy = Literal["region", "sector"]
 
 BLOCK_CELLS = 64
 FACTOR_GROUPS = 64
@@ -32,7 +27,6 @@ class FactorLayout:
 
     Args:
         region_of, sector_of: int64[K], each cell's region and sector by number.
-        blocks_by: what makes a block; None for what gives fewer factors.
 
     Attributes:
         places: int64[n, m] for each size m of blocks, ascending: the series of each block, counts and then amounts.
@@ -41,13 +35,10 @@ class FactorLayout:
         numbers: int64[M], numbers learned of each series: its block's size and the factors.
     """
 
-    def __init__(self, region_of: Integers, sector_of: Integers, blocks_by: BlocksBy | None = None) -> None:
-        regions, sectors = len(np.unique(region_of)), len(np.unique(sector_of))
-        self.blocks_by: BlocksBy = blocks_by or ("region" if sectors <= regions else "sector")
-        block_of, group_of = (region_of, sector_of) if self.blocks_by == "region" else (sector_of, region_of)
+    def __init__(self, region_of: Integers, sector_of: Integers) -> None:
         self.cells = len(region_of)
-        self.places = _blocks(block_of)
-        group_of = _largest(group_of)
+        self.places = _blocks(region_of)
+        group_of = _largest(sector_of)
         self.groups = int(group_of.max(initial=-1)) + 1
         self.factors = 2 * self.groups
         self.factor_of: Integers = np.concatenate([group_of, group_of + self.groups])
@@ -56,12 +47,12 @@ class FactorLayout:
             self.numbers[place] += place.shape[1]
 
 
-def _blocks(block_of: Integers) -> tuple[Integers, ...]:
+def _blocks(region_of: Integers) -> tuple[Integers, ...]:
     """Return int64[n, m] for each size m: the series of blocks of so many."""
-    cells = len(block_of)
+    cells = len(region_of)
     by_size: dict[int, list[Integers]] = {}
-    for block in np.unique(block_of):
-        member = np.flatnonzero(block_of == block)
+    for region in np.unique(region_of):
+        member = np.flatnonzero(region_of == region)
         for part in np.array_split(member, -(-len(member) // BLOCK_CELLS)):
             by_size.setdefault(2 * len(part), []).append(np.concatenate([part, part + cells]))
     return tuple(np.array(by_size[size], dtype=np.int64) for size in sorted(by_size))

@@ -21,7 +21,7 @@ from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.factor_correlation import FactorCorrelation
-from earlywarn.detection.factor_layout import BlocksBy, FactorLayout
+from earlywarn.detection.factor_layout import FactorLayout
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import OnsetBank
 from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
@@ -94,16 +94,12 @@ class PanelEvidence:
         if 2 * len(tree.series) <= parameters.full_up_to_series and isinstance(earlier, InnovationCorrelation):
             earlier.embed(places, pair_kinds(tree.region_of, tree.sector_of))
             return
+        grown = FactorCorrelation(parameters, FactorLayout(tree.region_of, tree.sector_of))
         if isinstance(earlier, FactorCorrelation):
-            grown = self._new_factors(tree, earlier.layout.blocks_by)
             grown.take(earlier, places)
         else:
-            grown = self._new_factors(tree)
             grown.take_full(earlier, places)
         self._correlation = grown
-
-    def _new_factors(self, tree: NodeTree, blocks_by: BlocksBy | None = None) -> FactorCorrelation:
-        return FactorCorrelation(self.parameters.whitening, FactorLayout(tree.region_of, tree.sector_of, blocks_by))
 
     def state(self) -> dict[str, Any]:
         """Return everything learned."""
@@ -111,9 +107,6 @@ class PanelEvidence:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned for the same tree and parameters."""
-        blocks_by = state["correlation"].get("blocks_by")
-        if blocks_by is not None:
-            self._correlation = self._new_factors(self._tree, blocks_by)
         self._correlation.restore(state["correlation"])
         self.onset.restore(state["onset"])
         self._drift.restore(state["drift"])

@@ -52,11 +52,11 @@ def test_one_block_is_the_full_form() -> None:
     """A panel of one region has nothing across blocks: every entry is that of the form of all pairs."""
     region_of, sector_of = grid(1, 5)
     innovations, seen = planted(1, 5, 200), np.ones(10, dtype=bool)
-    layout = FactorLayout(region_of, sector_of, "region")
+    layout = FactorLayout(region_of, sector_of)
     model = fed(innovations, layout)
     full = InnovationCorrelation(
         WhiteningParameters(
-            delay_days=0, use_after_days=0, shrinkage_days=AT_ONCE.shrinkage_days + int(layout.numbers[0])
+            delay_days=0, use_after_days=0, shrinkage_days=max(AT_ONCE.shrinkage_days, float(layout.numbers[0]))
         ),
         pair_kinds(region_of, sector_of),
     )
@@ -98,7 +98,6 @@ def test_where_factors_are_all_there_is_both_forms_agree(regions: int) -> None:
     full.moment, full.days = truth(regions, 3), np.full(size, 10**7)
     model = FactorCorrelation(AT_ONCE, FactorLayout(region_of, sector_of))
     model.take_full(full, np.arange(size))
-    assert model.layout.blocks_by == "region"
     one, other = (each.precision(np.ones(size, dtype=bool)) for each in (model, full))
     for today in planted(regions, 3, 5):
         theirs = other.apply(today)
@@ -170,7 +169,7 @@ def test_both_shapes_of_a_form_answer_as_the_matrix_does(seed: int, factors: int
     rng = np.random.default_rng(seed)
     tree = NodeTree([(region, sector) for region in "ABCD" for sector in "xyz" if (region, sector) != ("B", "z")])
     cells = len(tree.series)
-    layout = FactorLayout(tree.region_of, tree.sector_of, "region")
+    layout = FactorLayout(tree.region_of, tree.sector_of)
     blocks = []
     for place in layout.places:
         root = rng.normal(size=(*place.shape, place.shape[1]))
@@ -215,7 +214,7 @@ def test_a_grown_panel_keeps_what_it_knows() -> None:
     grown_region, grown_sector = grid(9, 6)
     known = (grown_region < 8) & (grown_sector < 5)
     places = np.concatenate([np.flatnonzero(known), np.flatnonzero(known) + 54])
-    grown = FactorCorrelation(AT_ONCE, FactorLayout(grown_region, grown_sector, model.layout.blocks_by))
+    grown = FactorCorrelation(AT_ONCE, FactorLayout(grown_region, grown_sector))
     grown.take(model, places)
     before, after = matrix(model.correlation(), 80), matrix(grown.correlation(), 108)
     assert after[np.ix_(places, places)] == pytest.approx(before, abs=0.02)

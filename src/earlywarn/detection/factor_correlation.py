@@ -1,9 +1,9 @@
 """Whitening of a large panel: within blocks every pair is learned, across blocks what the factors carry.
 
 The series stand in blocks (the cells of a region), and z are the mean innovations of groups across them (sectors,
-counts and amounts apart), of those seen: see `factor_layout`. Second moments are learned as in `whitening`, with the
-same weights, of the pairs within a block (C), of every series with every factor (A = E v z') and of the factors
-(Z = E z z').
+counts and amounts apart; where they are few regions, too), of those seen: see `factor_layout`. Second moments are
+learned as in `whitening`, with the same weights, of the pairs within a block (C), of every series with every factor
+(A = E v z') and of the factors (Z = E z z').
 With Q and L the moments C and A inverse(root Z)' as correlations, t the mean correlations of each kind of pair (both
 measures of a cell, same block, same group, neither; by measure), and s the share of the target, the correlation is
 
@@ -72,12 +72,11 @@ class FactorCorrelation:
 
     def __init__(self, parameters: WhiteningParameters, layout: FactorLayout) -> None:
         self.parameters, self.layout = parameters, layout
-        size, members = 2 * layout.cells, np.bincount(layout.factor_of, minlength=layout.factors)
+        size, member = 2 * layout.cells, layout.member()
         self.pairs: list[Floats] = [np.tile(np.eye(place.shape[1]), (len(place), 1, 1)) for place in layout.places]
         # What an identity for all pairs would give.
-        self.cross: Floats = np.zeros((size, layout.factors))
-        self.cross[np.arange(size), layout.factor_of] = 1.0 / members[layout.factor_of]
-        self.scores: Floats = np.diag(1.0 / members)
+        self.cross: Floats = member
+        self.scores: Floats = _symmetric(member.T @ member)
         self.days: Integers = np.zeros(size, dtype=np.int64)
         self.score_days: Integers = np.zeros(layout.factors, dtype=np.int64)
         self._correlation: BlockFactorForm | None = None
@@ -91,8 +90,10 @@ class FactorCorrelation:
         if not mature.any():
             return
         day = DayOf(np.clip(innovations, -parameters.clip, parameters.clip), mature, self.learned_days)
-        counts = np.bincount(layout.factor_of[mature], minlength=layout.factors)
-        sums = np.bincount(layout.factor_of[mature], day.values[mature], layout.factors)
+        counts, sums = np.zeros((2, layout.factors))
+        for factor_of in layout.factor_sets:
+            counts += np.bincount(factor_of[mature], minlength=layout.factors)
+            sums += np.bincount(factor_of[mature], day.values[mature], layout.factors)
         self.score_days += counts > 0
         score = DayOf(sums / np.maximum(counts, 1), counts > 0, self.score_days)
         for at, place in enumerate(layout.places):
@@ -166,18 +167,15 @@ class FactorCorrelation:
             old = before[place]
             block, row, column = np.nonzero((old >= 0)[:, :, None] & (old >= 0)[:, None, :])
             pair[block, row, column] = moment[old[block, row], old[block, column]]
-        factor = layout.factor_of[places]
-        member = (factor[:, None] == np.arange(layout.factors)) / np.maximum(
-            np.bincount(factor, minlength=layout.factors), 1
-        )
+        member = layout.member()[places]
+        member /= np.maximum(member.sum(axis=0), TINY)
         present = member.any(axis=0)
         cross = moment @ member
         self.cross[np.ix_(places, present)] = cross[:, present]
-        scores = member.T @ cross
-        # Symmetric to the last bit: its triangle is the state.
-        self.scores[np.ix_(present, present)] = 0.5 * (scores + scores.T)[np.ix_(present, present)]
+        self.scores[np.ix_(present, present)] = _symmetric(member.T @ cross)[np.ix_(present, present)]
         self.days[places] = earlier.days
-        np.maximum.at(self.score_days, factor, earlier.learned_days)
+        for factor_of in layout.factor_sets:
+            np.maximum.at(self.score_days, factor_of[places], earlier.learned_days)
         self._correlation = None
 
     def take(self, earlier: "FactorCorrelation", places: Integers) -> None:
@@ -192,8 +190,13 @@ class FactorCorrelation:
             found = keys[order[at]] == wanted
             pair.reshape(-1)[found] = values[order[at]][found]
         # A factor goes on where the first of its series is; of two that fall together the first one goes on.
-        first = np.unique(earlier.layout.factor_of, return_index=True)[1]
-        factor, kept = np.unique(self.layout.factor_of[places[first]], return_index=True)
+        factors, origins = [], []
+        for before, after in zip(earlier.layout.factor_sets, self.layout.factor_sets, strict=False):
+            old, first = np.unique(before, return_index=True)
+            new, kept = np.unique(after[places[first]], return_index=True)
+            factors.append(new)
+            origins.append(old[kept])
+        factor, kept = np.concatenate(factors), np.concatenate(origins)
         self.cross[np.ix_(places, factor)] = earlier.cross[:, kept]
         self.scores[np.ix_(factor, factor)] = earlier.scores[np.ix_(kept, kept)]
         self.days[places] = earlier.days
@@ -226,6 +229,12 @@ class FactorCorrelation:
         self.scores[columns, rows] = state["scores"]
         self.cross, self.days, self.score_days = (state[name].copy() for name in ("cross", "days", "score_days"))
         self._correlation = None
+
+
+def _symmetric(matrix: Floats) -> Floats:
+    """Return `matrix`, symmetric to the last bit: its triangle is the state."""
+    symmetric: Floats = 0.5 * (matrix + matrix.T)
+    return symmetric
 
 
 def _keys(place: Integers, size: int) -> Integers:

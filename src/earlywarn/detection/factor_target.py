@@ -72,7 +72,7 @@ def target_within(layout: FactorLayout, pairs: Sequence[Floats], weight: Floats,
 
 
 def target_across(layout: FactorLayout, pairs: Sequence[Floats], scores: Floats, known: Flags) -> Floats:
-    """Return float64[M, k + 2], whose square is the mean correlation of each kind of pair across blocks.
+    """Return float64[M, 2 groups + 2], whose square is the mean correlation of each kind of pair across blocks.
 
     The means follow from the factors' moments: a mean of n series holds all n x n pairs of two groups, from
     which those of one series or cell, and those within blocks, are taken away.
@@ -85,9 +85,14 @@ def target_across(layout: FactorLayout, pairs: Sequence[Floats], scores: Floats,
     """
     groups = layout.groups
     measure = np.repeat([0, 1], layout.cells)
-    group = layout.factor_of % groups if groups else layout.factor_of
-    members = np.bincount(layout.factor_of[known], minlength=layout.factors).astype(np.float64).reshape(2, groups)
-    sums = scores.reshape(2, groups, 2, groups) * members[:, :, None, None] * members[None, None, :, :]
+    of_sector = layout.factor_sets[0]
+    group = of_sector % groups if groups else of_sector
+    members = np.bincount(of_sector[known], minlength=2 * groups).astype(np.float64).reshape(2, groups)
+    sums = (
+        scores[: 2 * groups, : 2 * groups].reshape(2, groups, 2, groups)
+        * members[:, :, None, None]
+        * members[None, None, :, :]
+    )
     counts = members[:, :, None, None] * members[None, None, :, :]
     in_group = np.einsum("agbg->gab", sums)
     of_group = np.einsum("agbg->gab", counts)
@@ -100,10 +105,10 @@ def target_across(layout: FactorLayout, pairs: Sequence[Floats], scores: Floats,
     usual = np.where(np.isfinite(usual), usual, 1.0)
     panel, panel_root = _nearest(neither / (usual[:, None] * usual))
     root = _nearest(same / (usual[:, None] * usual) - panel)[1]
-    factors = np.zeros((2 * layout.cells, layout.factors + 2))
+    factors = np.zeros((2 * layout.cells, 2 * groups + 2))
     for column in (0, 1):
         factors[np.arange(len(group)), 2 * group + column] = root[group, measure, column]
-    factors[:, layout.factors :] = panel_root[measure]
+    factors[:, 2 * groups :] = panel_root[measure]
     return factors
 
 

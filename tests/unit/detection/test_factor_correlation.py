@@ -75,7 +75,7 @@ def test_within_blocks_pairs_are_learned_as_in_the_full_form() -> None:
     for pair, place in zip(model.pairs, layout.places, strict=True):
         for block, series in zip(pair, place, strict=True):
             assert np.array_equal(block, full.moment[np.ix_(series, series)])
-    member = (layout.factor_of[:, None] == np.arange(layout.factors)) / 6
+    member = (layout.factor_sets[0][:, None] == np.arange(layout.factors)) / 6
     assert model.cross == pytest.approx(full.moment @ member)
     assert model.scores == pytest.approx(member.T @ full.moment @ member)
 
@@ -242,7 +242,7 @@ def test_blocks_and_factors_are_bounded_whatever_the_panel() -> None:
     for region_of, sector_of in ((one, many), (many, one), (many, many), (np.repeat(many, 2), np.tile([0, 1], 1000))):
         layout = FactorLayout(region_of, sector_of)
         assert max(place.shape[1] for place in layout.places) <= 2 * BLOCK_CELLS
-        assert layout.factors <= 2 * FACTOR_GROUPS
+        assert layout.factors <= 4 * FACTOR_GROUPS
         everywhere = np.sort(np.concatenate([place.ravel() for place in layout.places]))
         assert np.array_equal(everywhere, np.arange(2 * layout.cells))
 

@@ -33,7 +33,7 @@ class FactorLayout:
 
     Attributes:
         places: int64[n, m] for each size m of blocks, ascending: the series of each block, counts and then amounts.
-        factor_sets: int64[M] each, the factor of each series: that of its sector, and where they are factors of its region.
+        factor_sets: int64[M] each, the factor of each series: of its sector, and where they are any of its region.
         groups: number of groups of sectors; the factors of the first set are 2 groups.
         factors: number of all factors, k.
         numbers: int64[M], numbers learned of each series: its block's size and the factors.

@@ -38,11 +38,18 @@ def _running(stack: LocalStack, parts: Sequence[Part]) -> str:
     ]
     widths = [max(len(row[at]) for row in rows) for at in range(4)]
     table = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    names = ("EARLYWARN_CONFIG", "EARLYWARN_KAFKA")
-    given = " ".join(f"{name}={stack.environment[name]}" for name in names)
+    given = " ".join(
+        f"{name}={value}"
+        for name, value in (
+            *((name, stack.environment[name]) for name in ("EARLYWARN_CONFIG", "EARLYWARN_KAFKA")),
+            ("REDIS_URL", parts[1].address),
+        )
+    )
     return (
         f"{table}\n\n"
         f"Use it:   export {given}\n"
+        "Fill:     earlywarn replay data/swiss_cards/region_sector_daily.csv.gz --mapping swiss-cards "
+        "--config data/swiss_cards/panel.toml --run swiss\n"
         f"Look:     redis-cli -u {parts[1].address} --scan --pattern 'earlywarn:*'\n"
         "Stop:     make down               (data stays; make down DATA=remove removes it)"
     )

@@ -28,7 +28,7 @@ async def main() -> None:
     topics = RunTopics(settings.run, settings.topics.prefix)
 
     async def assemble() -> Assembled:
-        manifest = await asyncio.to_thread(check_manifest, ready)
+        manifest = await asyncio.to_thread(check_manifest, ready, only_fold=True)
         worker = AggregatorService(
             Aggregator(
                 ready, arrow_batch.decode, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds

@@ -12,13 +12,14 @@ from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
 from earlywarn.adapters.redis.server import choose_redis
-from earlywarn.adapters.snapshots.folder import FolderSnapshots
+from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.adapters.stream.detector_service import DetectorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.adapters.stream.projector import Projector, records_of
 from earlywarn.application.compose import compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.settings import load
 
 
@@ -40,9 +41,11 @@ async def main() -> None:
         )
         projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
         worker = DetectorService(
-            new_fold=lambda q: ready.run_fold(manifest.transactions_partitions, manifest.panels_of[q]),
+            new_fold=lambda q: compose_fold(
+                ready, manifest.transactions_partitions, manifest.panels_of[q], change=manifest.change
+            ),
             new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
-            store=FolderSnapshots(Path(settings.snapshots.url) / topics.run, kept=settings.snapshots.kept),
+            store=snapshot_store(settings.snapshots, topics.run, redis.settings),
             topics=topics,
             snapshots=settings.snapshots,
             on_assigned=projector.own,
@@ -56,7 +59,9 @@ async def main() -> None:
         }
         return Assembled(app, worker, conditions)
 
-    with choose_redis(settings.redis, Path(settings.snapshots.url).parent / "redis") as redis:
+    kept_at = settings.snapshots.url
+    beside = Path() if "://" in kept_at else Path(kept_at).parent
+    with choose_redis(settings.redis, beside / "redis") as redis:
         await live(kafka, service, assemble)
 
 

@@ -33,7 +33,7 @@ from earlywarn.aggregation.intake import decode as decode_json
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.route import Router
 from earlywarn.application.compose import compose
-from earlywarn.application.settings import Settings, load_settings
+from earlywarn.application.settings import Settings, load
 from earlywarn.domain.money import RateTable
 
 JSON_BATCH = 2_000
@@ -86,7 +86,7 @@ def workload(name: str, values: list[bytes], sizes: list[int]) -> Workload:
 
 def router() -> Router:
     """Return the Swiss panel by MCC and hour, with rates for two currencies."""
-    settings = msgspec.structs.replace(load_settings(PANEL).panels[0], classification="mcc", resolution="hour")
+    settings = msgspec.structs.replace(load(PANEL, {}).panels[0], classification="mcc", resolution="hour")
     panel = compose(Settings(run="bench", panels=(settings,))).panels[0].panel
     rates = {"EUR": [(date(2019, 1, 1), Decimal("1.1278"))], "USD": [(date(2019, 3, 5), Decimal("0.99731"))]}
     return Router([replace(panel, rates=RateTable("CHF", rates))])

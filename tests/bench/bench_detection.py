@@ -30,8 +30,9 @@ from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay
-from earlywarn.application.settings import PanelSettings, Settings, load_settings
+from earlywarn.application.settings import PanelSettings, Settings, load
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.state import encode_state
@@ -47,7 +48,7 @@ LATE_DAYS = 20
 def closed_days(run: Run) -> list[ClosedDay]:
     """Return the days of the 49 Swiss series as the folds close them."""
     inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
-    block, fold = run.block_fold(0, 1), run.run_fold(1)
+    block, fold = run.block_fold(0, 1), compose_fold(run, 1)
     days = []
     for batch in feeds_of(inputs, run.panels[0].panel.calendar)[0].batches():
         outcomes = [each for each in batch.outcomes if isinstance(each, Reject) or each.region != "9999"]
@@ -127,7 +128,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=130, help="days of each panel")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    run = compose(load_settings(PANEL))
+    run = compose(load(PANEL, {}))
     days = closed_days(run)
     series_days = sum(len(day.cells) for day in days)
     model_us, desk_us = [], []

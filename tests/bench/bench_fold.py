@@ -4,7 +4,8 @@
 
 Bare: per record, msgspec decodes a struct of four fields and one dictionary entry is updated. Fold: intake
 (every field of the interface checked), route, lateness, rows, partials, in batches of 2,000. The two take
-turns in one process; the ratio is of medians of CPU time.
+turns in one process; the ratio is of medians of CPU time. The goal is for counting every record; telling copies
+by their ids (within a block, and within 50) is measured besides.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from command_line import PANEL
 
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.settings import Settings, load_settings
+from earlywarn.application.settings import Settings, load
 
 BATCH = 2000
 GOAL = 0.60
@@ -119,12 +120,15 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     values = records(options.records)
-    panel = msgspec.structs.replace(load_settings(PANEL).panels[0], classification="mcc", resolution="hour")
+    panel = msgspec.structs.replace(load(PANEL, {}).panels[0], classification="mcc", resolution="hour")
     results = []
-    for block_size in (20_000, 2_000):
+    for block_size, window in ((20_000, 0), (2_000, 0), (2_000, 1), (2_000, 50)):
         settings = Settings(run="bench", panels=(panel,))
         run = compose(
-            msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, block_size=block_size))
+            msgspec.structs.replace(
+                settings,
+                fold=msgspec.structs.replace(settings.fold, block_size=block_size, deduplicate_blocks=window),
+            )
         )
         bare_us, fold_us = [], []
         for _ in range(options.rounds):
@@ -134,6 +138,7 @@ def main() -> int:
         results.append(
             {
                 "block_size": block_size,
+                "deduplicate_blocks": window,
                 "bare_us": round(statistics.median(bare_us), 3),
                 "fold_us": round(statistics.median(fold_us), 3),
                 "speed_of_bare": round(ratio, 3),
@@ -145,11 +150,13 @@ def main() -> int:
     else:
         for result in results:
             print(
-                f"block {result['block_size']:>6,}: bare {result['bare_us']} us, fold {result['fold_us']} us per "
+                f"block {result['block_size']:>6,}, copies told in {result['deduplicate_blocks']:>2} blocks: "
+                f"bare {result['bare_us']} us, fold {result['fold_us']} us per "
                 f"transaction: {result['speed_of_bare']:.0%} of the bare loop's speed (goal {GOAL:.0%}), "
                 f"pairs {result['pairs']}"
             )
-    return 0 if all(float(str(result["speed_of_bare"])) >= GOAL for result in results) else 1
+    plain = [result for result in results if not result["deduplicate_blocks"]]
+    return 0 if all(float(str(result["speed_of_bare"])) >= GOAL for result in plain) else 1
 
 
 if __name__ == "__main__":

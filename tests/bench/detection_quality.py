@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from earlywarn.detection.panel_detector import DetectorParameters, PanelDetector
-from earlywarn.detection.whitening import WhiteningParameters
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 
 WARM_UP_DAYS, HELD_DAYS, QUIET_DAYS, HOLD_DAYS = 120, 28, 7, 10
 Panel = dict[dt.date, tuple[np.ndarray, np.ndarray]]

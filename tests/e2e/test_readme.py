@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from command_line import REPOSITORY
+from command_line import REPOSITORY, Command, read_alerts
 
 
 def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
@@ -24,3 +24,16 @@ def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     for name in re.findall(r"(?:--out|>) (\S+)", block):
         assert (tmp_path / name).exists(), name
+
+
+def test_the_alert_that_it_quotes_is_one_that_the_demo_prints(earlywarn: Command, tmp_path: Path) -> None:
+    """Word by word, up to the dash and the remark in italics."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    quote = " ".join(line.removeprefix("> ") for line in readme.splitlines() if line.startswith("> "))
+    quoted, _, remark = quote.partition(" \u2014 *")
+    assert remark
+    finished = earlywarn("demo", "--out", tmp_path / "demo", "--no-browser")
+    assert finished.returncode == 0, finished.stderr
+    printed, words = (" ".join(text.split()) for text in (finished.stdout, quoted))
+    assert words in printed
+    assert words in {" ".join(str(alert["text"]).split()) for alert in read_alerts(tmp_path / "demo")}

@@ -9,8 +9,11 @@ import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
 from scenario import PARTITIONS, SETTINGS, Scenario
-from stream_run import StreamRun
+from stream_run import StreamRun, wait_until
 
+from earlywarn.adapters.kafka.recount import verify_run
+
+BLOCKS_OF_TWO_WEEKS = 15
 POISON: tuple[bytes | None, ...] = (
     b'{"id":"large","ts":1551702896000,"text":"' + b"x" * 900_000 + b'"}',
     b"[" * 50_000,
@@ -46,6 +49,28 @@ def test_a_producer_that_sends_everything_three_times(run: StreamRun) -> None:
     run.start("aggregator")
     run.start("detector")
     scenario.check(scenario.play())
+
+
+def test_copies_told_by_their_ids(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> None:
+    """De-duplication: three of each, days apart, aggregators killed: one counts, two are kept; `verify` agrees."""
+    settings = SETTINGS.replace("[fold]", f"[fold]\ndeduplicate_blocks = {BLOCKS_OF_TWO_WEEKS}")
+    name = f"run-{uuid4().hex[:12]}"
+    with StreamRun(kafka.address, redis_server.url, tmp_path, settings, name=name) as run:
+        scenario = Scenario(run, copies=3)
+        assert scenario.rejected["duplicate"] > 2 * sum(map(len, scenario.input.logs)) // 4
+        workers = [run.start_ready("aggregator"), run.start("detector")]
+
+        def kill(step: int) -> None:
+            if step in {4, 8}:
+                sent = scenario.folded()
+                wait_until(lambda: scenario.folded() > sent, 30, "partials of the step")
+                workers[0].kill()
+                workers[0] = run.start("aggregator")
+
+        scenario.check(scenario.play(kill))
+        assert verify_run(run.run).equal
+        told = workers[0].metrics()['earlywarn_rejected_transactions_total{reason="duplicate"}']
+        assert told > 0
 
 
 def test_a_worker_that_may_have_almost_nothing_under_way(run: StreamRun) -> None:

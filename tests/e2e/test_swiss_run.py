@@ -7,8 +7,12 @@ from pathlib import Path
 
 import duckdb
 import jsonschema
+import msgspec
 import pytest
+from alert_rules import broken_rules
 from command_line import SAMPLE, Command, read_alerts
+
+from earlywarn.domain.alert import Alert
 
 REGIONS = {
     "Lake Geneva": "CH01",
@@ -87,6 +91,14 @@ def test_windows_are_rolling_sums(swiss_run: Path) -> None:
             assert change == pytest.approx(own_change, abs=1e-6)
 
 
+def test_no_revision_contradicts_itself(swiss_run: Path) -> None:
+    """Effect, interval, probability, severity, day, words, ends and families of every revision agree."""
+    lines = (swiss_run / "alerts.jsonl").read_bytes().splitlines()
+    alerts = [msgspec.json.decode(line, type=Alert) for line in lines]
+    assert len([alert for alert in alerts if alert.kind == "economic" and alert.status == "resolved"]) > 10
+    assert broken_rules(alerts) == []
+
+
 def test_every_alert_explains_itself(swiss_run: Path) -> None:
     """Each revision says what, how large, since when, against what, and its text repeats its own figures."""
     alerts = [alert for alert in read_alerts(swiss_run) if alert["kind"] == "economic"]
@@ -94,7 +106,10 @@ def test_every_alert_explains_itself(swiss_run: Path) -> None:
     for alert in alerts:
         text = str(alert["text"])
         change = float(str(alert["change_pct"]))
-        assert f"{abs(change):.0f}\u202f% {'below' if change < 0 else 'above'} expected" in text
+        size = f"{abs(change):.0f}" if round(abs(change)) else f"{abs(change):.1f}"
+        assert f"{size}\u202f% {'below' if change < 0 else 'above'} expected" in re.sub(
+            r"(?<=\d)\u202f(?=\d)", "", text
+        )
         assert len(text) > 80
         assert alert["observed"] is not None
         assert alert["expected"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from command_line import Command
+from command_line import PANEL, Command
 
 RECEIVED = "1767225600000"
 
@@ -158,3 +158,37 @@ def test_transactions_out_of_order_are_sorted_on_request(earlywarn: Command, tmp
     finished = earlywarn("run", tmp_path / "tx.jsonl", "--out", tmp_path / "sorted", "--sort", "--no-report", "--json")
     assert json.loads(finished.stdout)["transactions"] == 240
     assert json.loads(finished.stdout)["rejected"] == {}
+
+
+def test_copies_are_told_on_request(earlywarn: Command, generated: Path, tmp_path: Path) -> None:
+    """With a window as long as the file the second copies are rejects of their own reason, and nothing else changes."""
+    config = tmp_path / "panel.toml"
+    config.write_text(PANEL.read_text() + "\n[fold]\ndeduplicate_blocks = 1000\n")
+    plain, told = (
+        earlywarn(
+            "run", generated / "tx.jsonl.zst", "--config", path, "--out", tmp_path / path.stem,
+            "--received-at", RECEIVED, "--no-report", "--json",
+        )
+        for path in (_without_window(config), config)
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    before, after = json.loads(plain.stdout), json.loads(told.stdout)
+    copies = after["rejected"].pop("duplicate")
+    assert copies == json.loads((generated / "tx.truth.json").read_text())["duplicates"] > 100
+    assert after["rejected"] == before["rejected"]
+    differing = duckdb.sql(f"""
+        with truth as (select date::varchar as day, region, sum(transactions) as n, sum(amount_minor) as amount
+                       from '{generated}/truth.parquet' group by all),
+        ours as (select start[:10] as day, region, sum(transactions) as n, sum(amount_minor) as amount
+                 from '{tmp_path}/panel/aggregates.parquet'
+                 where level = 'cell' and bucket = 'day' and latest group by all)
+        select * from truth full join ours using (day, region)
+        where coalesce(truth.n, 0) <> coalesce(ours.n, 0) or coalesce(truth.amount, 0) <> coalesce(ours.amount, 0)
+    """).fetchall()
+    assert differing == []
+
+
+def _without_window(config: Path) -> Path:
+    path = config.with_name("plain.toml")
+    path.write_text(config.read_text().replace("deduplicate_blocks = 1000", ""))
+    return path

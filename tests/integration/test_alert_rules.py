@@ -91,7 +91,7 @@ def test_a_shock_is_one_alert_that_agrees_with_itself(
 
 
 @pytest.mark.parametrize("days", [LONG, FOR_GOOD])
-@pytest.mark.parametrize("place", ["region", "sector", "cell"])
+@pytest.mark.parametrize("place", ["sector", "cell"])
 def test_a_closure_reads_as_what_it_is(run: Run, place: str, days: int) -> None:
     """Nothing at all from one day on: every figure says -100 %, on the day and since the first."""
     where, node = PLACES[place]
@@ -105,6 +105,51 @@ def test_a_closure_reads_as_what_it_is(run: Run, place: str, days: int) -> None:
             assert (figure(alert, "effect"), alert.change_pct, alert.observed) == (-100.0, -100.0, 0.0)
         assert alert.outcome in {None, "accepted"}
         assert "100\u202f% " in alert.text
+
+
+@pytest.mark.parametrize("days", [LONG, FOR_GOOD])
+def test_a_region_that_falls_silent_is_missing_however_long(run: Run, days: int) -> None:
+    """All sectors of a region at once are no closure: the region is told as missing, and nothing else is made of it."""
+    panel = played(run, calm_cells(), shock(PLACES["region"][0], 0.0, 0.0, days))
+    assert broken_rules(panel.alerts) == []
+    assert panel.tops(SHOCK, DAYS) == []
+    notices = [alert for alert in panel.alerts if alert.kind == "coverage"]
+    assert [(alert.status, alert.region) for alert in notices] == [("open", "CH02"), ("resolved", "CH02")][
+        : 1 if days == FOR_GOOD else 2
+    ]
+
+
+def anything(seed: int) -> Change:
+    """Return shocks of any place, size, start and length over each other, with zero days, zero amounts and outages."""
+    rng = np.random.default_rng(seed)
+    nodes = [where for where, _ in PLACES.values()]
+    changes = []
+    for _ in range(int(rng.integers(1, 5))):
+        where = nodes[int(rng.integers(len(nodes)))]
+        first = SHOCK + timedelta(int(rng.integers(-20, 25)))
+        days = int(rng.choice([1, 2, 5, 12, 30, FOR_GOOD]))
+        counts_by, amounts_by = rng.choice([0.0, 0.3, 0.7, 0.85, 1.0, 1.2, 1.6, 3.0], 2)
+        together = counts_by if rng.random() < 0.6 else amounts_by
+        changes.append((where, first, first + timedelta(days), float(counts_by), float(together)))
+
+    def change(cell: Cell) -> tuple[float, float]:
+        counts_by = amounts_by = 1.0
+        for where, first, end, counts, amounts in changes:
+            if first <= cell.day < end and where(cell):
+                counts_by, amounts_by = counts_by * counts, amounts_by * amounts
+        return counts_by, amounts_by
+
+    return change
+
+
+@pytest.mark.parametrize("first_seed", [0, 5, 10, 15])
+def test_whatever_happens_every_revision_agrees_with_itself(run: Run, first_seed: int) -> None:
+    revisions = 0
+    for seed in range(first_seed, first_seed + 5):
+        alerts = played(run, calm_cells(), anything(seed)).alerts
+        assert broken_rules(alerts) == [], f"seed {seed}"
+        revisions += len(alerts)
+    assert revisions > 20
 
 
 def test_money_that_fails_to_come_beside_the_usual_counts_alarms(run: Run) -> None:

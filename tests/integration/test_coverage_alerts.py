@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
+from earlywarn.adapters.run_warnings import fold_warnings
+from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import PanelSettings, Settings
@@ -119,11 +123,20 @@ def test_an_outage_of_two_months_stays_one_and_no_day_of_it_is_judged(run: Run) 
     assert len(silent) == 60
     assert {each.closed.coverage.volume for each in silent} == {0.0}
     assert not any(each.scores.usable for each in silent)
-    calm, _ = folded(run, lambda *_: 1.0)
+    calm, calm_fold = folded(run, lambda *_: 1.0)
     assert len(found.economic(gone)) <= len(calm.economic(gone)) + 2
     (leap,) = fold.leaps()
     assert (leap.panel, leap.silences) == ("CH", 1)
     assert leap.to_seconds - leap.from_seconds == 61 * 86_400
+    [line] = fold_warnings(run, fold)
+    assert line == (
+        "panel CH: nothing between 2022-05-01T14:00:00+02:00 and 2022-07-01T14:00:00+02:00: "
+        "an outage, or one wrong time stamp"
+    )
+    show_fold(0, fold)
+    shown = REGISTRY.get_sample_value("earlywarn_panel_longest_leap_seconds", {"panel": "CH"})
+    assert (shown, REGISTRY.get_sample_value("earlywarn_panel_leaps", {"panel": "CH"})) == (61 * 86_400, 1)
+    assert (list(fold_warnings(run, calm_fold)), calm_fold.leaps()) == ([], [])
 
 
 def test_a_day_without_anything_is_not_judged_before_anything_is_expected_either(run: Run) -> None:
@@ -150,7 +163,7 @@ def test_a_closed_sector_is_news_and_no_outage(run: Run) -> None:
 
 
 def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
-    """Its silence is kept as a hint beside the day, and what happens elsewhere is told."""
+    """Its silence is told as missing data of that region; nothing is made of it, and what happens elsewhere is told."""
 
     def silent(cell: Cell, _: str) -> float:
         if not within(cell, SHOCK, 10):
@@ -158,24 +171,58 @@ def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
         return 0.0 if cell.region == "CH04" else 0.6 if cell.region == "CH02" else 1.0
 
     found, _ = folded(run, silent)
-    assert found.of_kind("coverage") == []
+    coverage = found.of_kind("coverage")
+    assert [(alert.status, alert.region, alert.level) for alert in coverage] == [
+        ("open", "CH04", "region"),
+        ("resolved", "CH04", "region"),
+    ]
+    assert coverage[0].detected_on == SHOCK.isoformat()
+    assert "alerts of this region are held back meanwhile, all others are not" in coverage[0].text
+    assert (coverage[1].resolved_on, coverage[1].id) == (
+        (SHOCK + timedelta(days=9)).isoformat(),
+        coverage[0].id,
+    )
+    assert "nothing was reported from 4 Jul 2022 to 13 Jul 2022. It is heard again" in coverage[1].text
     hinted = [each.closed.day for each in found.judged if each.closed.coverage.quiet == ("region CH04",)]
     assert hinted == [SHOCK + timedelta(days=at) for at in range(10)]
+    assert all(each.scores.usable for each in found.judged)
     assert "CH02" in {alert.region for alert in found.economic(days=10)}
+    assert "CH04" not in {alert.region for alert in found.economic(days=40)}
+    assert {(alert.region, alert.sector) for alert in found.economic(days=10)} & {(None, None)} == set()
 
 
 def test_a_source_that_stops_is_named_and_in_time_forgotten(run: Run) -> None:
-    """While it is expected, economic alerts are held back; when it is forgotten, the notice says so and ends."""
+    """While it is expected, economic alerts are held back; when it is forgotten, the notice says so and ends.
+
+    That its volume is missing from then on is no fall of spending either.
+    """
     gone = date(2022, 5, 2)
     found, _ = folded(run, lambda cell, source: 0.0 if source == "small" and cell.day >= gone else 1.0)
     coverage = found.of_kind("coverage")
     assert [alert.status for alert in coverage] == ["open", "updated", "resolved"]
     assert "(silent: source small)" in coverage[0].text
     assert coverage[1].as_of == (gone + timedelta(days=27)).isoformat()
-    assert "source small (expected no more)" in coverage[1].text
+    assert "economic alerts are held back meanwhile" in coverage[0].text
+    assert "From now on nothing is expected of source small, silent for so long." in coverage[1].text
+    assert "Nothing is expected any more of source small; economic alerts go by all others." in coverage[2].text
+    assert not any("complete again" in alert.text for alert in coverage)
     assert coverage[2].resolved_on == (gone + timedelta(days=27)).isoformat()
     assert {alert.severity for alert in coverage} == {"high"}
-    assert found.economic(gone, 28) == []
+    calm, _ = folded(run, lambda *_: 1.0)
+    assert len(found.economic(gone)) <= len(calm.economic(gone)) + 1
+
+
+def test_after_a_lost_source_a_fall_is_told_again(run: Run) -> None:
+    """What is left of the volume is judged by itself: a region's shock five weeks later is an alert of the region."""
+    gone = date(2022, 5, 2)
+
+    def heard(cell: Cell, source: str) -> float:
+        if source == "small" and cell.day >= gone:
+            return 0.0
+        return 0.6 if cell.region == "CH02" and cell.day >= SHOCK else 1.0
+
+    found, _ = folded(run, heard)
+    assert ("CH02", None, "down") in {(alert.region, alert.sector, alert.direction) for alert in found.economic(days=5)}
 
 
 def test_a_tiny_source_that_stops_holds_nothing_back_and_is_told_of_once(run: Run) -> None:
@@ -184,7 +231,9 @@ def test_a_tiny_source_that_stops_holds_nothing_back_and_is_told_of_once(run: Ru
     coverage = found.of_kind("coverage")
     assert [alert.status for alert in coverage] == ["open", "resolved"]
     assert coverage[0].as_of == (gone + timedelta(days=27)).isoformat()
-    assert "source tiny (expected no more)" in coverage[0].text
+    assert "Economic alerts are not held back" in coverage[0].text
+    assert "From now on nothing is expected of source tiny, silent for so long." in coverage[0].text
+    assert not any("held back meanwhile" in alert.text or "complete again" in alert.text for alert in coverage)
     assert all(each.scores.usable for each in found.judged)
 
 
@@ -226,7 +275,7 @@ def test_a_record_dated_years_ahead_fills_no_years_and_is_noted(run: Run) -> Non
 
 def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> None:
     """Beyond reach a row stands in no aggregate; the fold says how many transactions that are, restored as well."""
-    fold = run.run_fold(2)
+    fold = compose_fold(run, 2)
     blocks = [run.block_fold(partition, 2) for partition in (0, 1)]
 
     def bring(partition: int, days: range, *, idle: bool = False) -> None:
@@ -258,9 +307,14 @@ def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> No
     bring(1, range(3, 8))
     assert fold.uncounted_transactions == 5
     assert fold.transactions == 300 + 8
-    restored = run.run_fold(2)
+    restored = compose_fold(run, 2)
     restored.restore(fold.snapshot())
     assert restored.uncounted_transactions == 5
+    assert any(
+        line.startswith("5 accepted transactions stand in no aggregate") for line in fold_warnings(run, restored)
+    )
+    show_fold(7, restored)
+    assert REGISTRY.get_sample_value("earlywarn_uncounted_transactions", {"partition": "7"}) == 5
     assert restored.snapshot() == fold.snapshot()
     published = [int(each.transactions[-1]) for each in rows if each.bucket == "day" and int(each.vintage[-1]) == 0]
     assert published == [2] * 3 + [1] * (len(published) - 3)

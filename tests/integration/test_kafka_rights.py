@@ -1,6 +1,7 @@
 """The rights of docs/operations/security.md on a real broker: they suffice, and nothing else is allowed."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -180,7 +181,7 @@ def test_the_detector_publishes_in_transactions_of_its_own_and_nobody_elses(
 def test_the_services_themselves_run_over_tls_with_these_rights(
     broker: EveryListener, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """Both get ready, and what a producer sends wrongly stands among the dead letters, where the operator finds it."""
+    """Both get ready; what a producer sends wrongly is a dead letter, which the operator finds, mends and re-enters."""
     with ExitStack() as running:
         run = running.enter_context(run_made(broker, "served", tmp_path))
         for user in ("aggregator", "detector"):
@@ -192,6 +193,31 @@ def test_the_services_themselves_run_over_tls_with_these_rights(
         operator = settings_of(broker, CONNECTION, tmp_path, user="operator").kafka
         dead_letters = RunTopics(run).dead_letters
         wait_until(lambda: b"no transaction" in values_of(operator, dead_letters), "it is no dead letter")
+        (tmp_path / "operator").mkdir()
+        [letter] = map(json.loads, told(broker, run, tmp_path / "operator", "dlq", "list", "--json").splitlines())
+        letter["value"] = {
+            "id": "t1", "ts": 1_551_702_896_000, "amount_minor": 1, "currency": "CHF", "mcc": "5411",
+            "region": "CH04", "country": "CH",
+        }  # fmt: skip
+        edited = tmp_path / "letters.jsonl"
+        edited.write_text(json.dumps(letter))
+        replayed = json.loads(
+            told(broker, run, tmp_path / "operator", "dlq", "replay", "--edit", str(edited), "--json")
+        )
+        assert replayed["reentered"] == 1
+        assert told(broker, run, tmp_path / "operator", "dlq", "list", "--json") == ""
+        recounted = json.loads(told(broker, run, tmp_path / "operator", "verify", "--json"))
+        assert (recounted["records"], recounted["transactions"]) == (2, 1)
+
+
+def told(broker: EveryListener, run: str, folder: Path, *words: str) -> str:
+    """Run a command as the operator of the table; return what it prints."""
+    settings_of(broker, CONNECTION, folder, user="operator", run=run)
+    environment = {**os.environ, **environment_of(broker, CONNECTION, user="operator", run=run)}
+    command = [sys.executable, "-m", "earlywarn", *words, "--config", str(folder / "settings.toml")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_topics_without_the_right_to_make_them_are_refused_line_by_line(broker: EveryListener, tmp_path: Path) -> None:

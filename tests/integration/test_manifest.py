@@ -23,6 +23,8 @@ from earlywarn.adapters.kafka.manifest import (
 )
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+from earlywarn.adapters.replay.position import ReplayPosition
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.service_settings import KafkaSettings, TopicSettings
 from earlywarn.application.settings import PanelSettings, Settings
@@ -85,17 +87,34 @@ def test_a_worker_that_differs_is_told_every_difference_and_growth_is_none(
         "panel 'AT' is in the run, not here; add it",
         "panel 'DE' is here, not in the run; take it out",
     ]
-    assert lines[5].startswith("fingerprint ")
+    assert lines[5].startswith("fold fingerprint ")
     with pytest.raises(LogError, match=r"fold\.block_size = 1000 here"):
         write_manifest(compose(other))
 
 
-def test_a_threshold_alone_changes_the_fingerprint_and_is_refused(admin: KafkaAdminClient, settings: Settings) -> None:
+def test_a_threshold_alone_stops_a_detector_and_no_aggregator(admin: KafkaAdminClient, settings: Settings) -> None:
+    ensure_topics(admin, settings)
+    written = write_manifest(compose(settings))
+    other = compose(changed(settings, alerts__alarm_evidence=8.5))
+    with pytest.raises(LogError, match=r"a model, a holiday or a setting of \[coverage\]") as caught:
+        check_manifest(other)
+    assert len(str(caught.value).splitlines()) == 2
+    assert check_manifest(other, only_fold=True) == written
+
+
+def test_what_decides_where_a_transaction_counts_stops_an_aggregator_too(
+    admin: KafkaAdminClient, settings: Settings
+) -> None:
     ensure_topics(admin, settings)
     write_manifest(compose(settings))
-    with pytest.raises(LogError, match="a mapping, rate, model or setting of") as caught:
-        check_manifest(compose(changed(settings, alerts__alarm_evidence=8.5)))
-    assert len(str(caught.value).splitlines()) == 2
+    level = msgspec.structs.replace(PANELS[0], region_level=1)
+    for other in (
+        msgspec.structs.replace(settings, panels=(level, PANELS[1])),
+        changed(settings, fold__future_tolerance_seconds=7),
+    ):
+        with pytest.raises(LogError, match="decides where a transaction counts") as caught:
+            check_manifest(compose(other), only_fold=True)
+        assert len(str(caught.value).splitlines()) == 2
 
 
 def test_of_writers_at_the_same_time_one_wins_and_the_others_agree_or_are_refused(
@@ -143,3 +162,16 @@ def test_panels_are_dealt_evenly_and_stay_where_they_are(first: set[str], later:
         counts = [list(panels.values()).count(q) for q in range(partitions)]
         assert max(counts) - min(counts) <= 1
         assert sum(counts) == len(panels)
+
+
+def test_a_manifest_among_compressed_records_is_read(admin: KafkaAdminClient, settings: Settings) -> None:
+    """A replay writes its position to the same topic, compressed as everything that librdkafka sends here is."""
+    ensure_topics(admin, settings)
+    written = write_manifest(compose(settings))
+    topics = RunTopics(settings.run)
+    log = ReplayLog(settings.kafka, topics)
+    position = ReplayPosition(source="x" * 5_000, described="a file", partitions=3, records=7)
+    assert log.open() is None
+    log.commit(position)
+    assert read_manifest(settings) == written
+    assert ReplayLog(settings.kafka, topics).open() == position

@@ -14,9 +14,12 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import JudgedDay, Output, RunFold
-from earlywarn.application.settings import Settings, load_settings
+from earlywarn.application.settings import Settings, load
+from earlywarn.detection import MODEL_VERSION
 from earlywarn.domain.reject import Reject
+from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import SnapshotError
 from earlywarn.generate import GenerateOptions, generate, synthetic_cells
 
@@ -42,7 +45,7 @@ def plain(output: Output) -> object:
 
 def swiss() -> tuple[Run, list[Partial]]:
     """Return the run of the 49 Swiss series (without 9999) and its partials."""
-    run = compose(load_settings(PANEL))
+    run = compose(load(PANEL, {}))
     inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
     block = run.block_fold(0, 1)
     partials: list[Partial] = []
@@ -57,7 +60,7 @@ def swiss() -> tuple[Run, list[Partial]]:
 
 def hourly() -> tuple[Run, list[Partial]]:
     """Return a run of 49 series by the hour over 14 months, with late rows, and its partials."""
-    panel = msgspec.structs.replace(load_settings(PANEL).panels[0], resolution="hour")
+    panel = msgspec.structs.replace(load(PANEL, {}).panels[0], resolution="hour")
     run = compose(Settings(run="hourly", panels=(panel,)))
     options = GenerateOptions(seed=5, transactions=60_000, late_share=0.01)
     block = run.block_fold(0, 1)
@@ -75,11 +78,11 @@ def test_a_restored_fold_gives_the_same_future(history: object) -> None:
     """Wherever the log is cut, a fold restored there publishes what the undisturbed one does, and stands the same."""
     run, partials = history()  # type: ignore[operator]  # one of the two above
     cuts = sorted(np.random.default_rng(3).choice(len(partials), 3, replace=False).tolist())
-    undisturbed, restored = run.run_fold(1), run.run_fold(1)
+    undisturbed, restored = compose_fold(run, 1), compose_fold(run, 1)
     for at, partial in enumerate(partials):
         if at in cuts:
             snapshot = undisturbed.snapshot()
-            restored = run.run_fold(1)
+            restored = compose_fold(run, 1)
             restored.restore(snapshot)
             assert restored.snapshot() == snapshot
         for one, other in zip(undisturbed.apply(partial), _all(restored, partial), strict=True):
@@ -94,13 +97,24 @@ def _all(fold: RunFold, partial: Partial) -> Iterator[Output]:
 
 def test_a_foreign_snapshot_is_refused() -> None:
     """A snapshot of another configuration, or bytes that are none, raise an error that says what to do."""
-    settings = load_settings(PANEL)
+    settings = load(PANEL, {})
     run = compose(settings)
     other = compose(msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, lateness_seconds=60)))
     with pytest.raises(SnapshotError, match="fold the log from its start"):
-        other.run_fold(1).restore(run.run_fold(1).snapshot())
+        compose_fold(other, 1).restore(compose_fold(run, 1).snapshot())
     with pytest.raises(SnapshotError):
-        run.run_fold(1).restore(b"rubbish")
+        compose_fold(run, 1).restore(b"rubbish")
+
+
+@pytest.mark.parametrize(("models", "named"), [("1", "version 1,"), (None, "version before 2,")])
+def test_a_snapshot_of_another_state_layout_is_refused(models: str | None, named: str) -> None:
+    """Older models' state under the very same configuration is not misread: the error names both versions."""
+    run = compose(load(PANEL, {}))
+    saved = decode_state(compose_fold(run, 1).snapshot())
+    del saved["models"]
+    older = encode_state(saved if models is None else {**saved, "models": models})
+    with pytest.raises(SnapshotError, match=f"{named} this program has version {MODEL_VERSION} .* fold the log from"):
+        compose_fold(run, 1).restore(older)
 
 
 def test_the_sample_is_where_the_tests_expect_it() -> None:

@@ -61,9 +61,9 @@ def test_topics_are_made_as_the_delivery_contract_wants_them(admin: KafkaAdminCl
     assert partitions_of(admin, names) == [3, 3, 2, 2, 2, 1, 1]
     found = {name: configs_of(admin, name) for name in names.all}
     source, dead, partials = found[names.transactions], found[names.dead_letters], found[names.partials]
-    assert source["message.timestamp.type"] == dead["message.timestamp.type"] == "LogAppendTime"
+    assert {each["message.timestamp.type"] for each in found.values()} == {"LogAppendTime"}
     assert (source["retention.ms"], dead["retention.ms"]) == (str(14 * 86_400_000), str(30 * 86_400_000))
-    assert int(source["max.message.bytes"]) == 1 << 20 < int(dead["max.message.bytes"])
+    assert int(source["max.message.bytes"]) == 4 << 20 < int(dead["max.message.bytes"])
     for name in (names.partials, names.aggregates, names.alerts):
         kept = [found[name][key] for key in ("cleanup.policy", "retention.ms", "retention.bytes")]
         assert kept == ["delete", "-1", "-1"]

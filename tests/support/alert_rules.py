@@ -95,6 +95,8 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
         yield f"has recovered with an effect of {low} to {high} in the last days"
     if alert.outcome == "accepted" and (gone or figure(alert, "new_baseline") is None):
         yield f"is accepted with an effect of {low} to {high} in the last days"
+    if alert.outcome == "accepted" and (alert.change_pct or 0.0) * sign <= 0:
+        yield f"is accepted on a day of {alert.change_pct} %"
     if (alert.outcome == "recovered") != (" is over." in alert.text):
         yield f"ends as {alert.outcome} and says: {alert.text}"
     if (alert.outcome == "accepted") != (" has become the new level." in alert.text):
@@ -110,6 +112,9 @@ def _history(history: Sequence[Alert]) -> Iterable[str]:
         yield "first day, measure or direction differ between revisions"
     last = history[-1]
     if last.status == "resolved":
+        names = ("effect", "effect_lower", "effect_upper", "days_of_evidence")
+        if [figure(last, name) for name in names] != [figure(history[-2], name) for name in names]:
+            yield f"ends with an effect of {figure(last, 'effect')}, published last was {figure(history[-2], 'effect')}"
         gravest = max((alert.severity for alert in history[:-1]), key=SEVERITIES.index)
         if last.severity != gravest:
             yield f"ends {last.severity}, was {gravest}"

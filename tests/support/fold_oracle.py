@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from earlywarn.aggregation.block import FoldParameters
 from earlywarn.domain.calendar import LocalCalendar
@@ -17,13 +18,18 @@ from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import Transaction
 
 HOUR_MS = 3_600_000
-EUR_RATE = Decimal("1.10")
+EUR_RATES = [
+    (date(2000, 1, 1), Decimal("1.10")),
+    *((date(2019, 3, 25) + timedelta(days=day), Decimal(90 + 7 * day % 23) / 100) for day in range(60)),
+]
+"""Another one every day round the tests' days, so that the rate of a wrong day is seen."""
+ZONES = {"P": "Europe/Zurich", "Q": "America/New_York"}
 Cell = tuple[str, str]
 """Region, sector."""
 
 
 def small_panel(
-    resolution: Resolution = "hour", time_zone: str = "Europe/Zurich", *, name: str = "P", country: str = ""
+    resolution: Resolution = "hour", time_zone: str = ZONES["P"], *, name: str = "P", country: str = ""
 ) -> Panel:
     """Return a panel that takes any region and sector, with a rate for EUR and none for USD."""
     return Panel(
@@ -33,14 +39,14 @@ def small_panel(
         calendar=LocalCalendar(time_zone),
         regions=RegionResolver(RegionTree([]), level=None, accepts_any=True),
         classification=Classification.open(),
-        rates=RateTable("CHF", {"EUR": [(date(2000, 1, 1), EUR_RATE)]}),
+        rates=RateTable("CHF", {"EUR": EUR_RATES}),
         resolution=resolution,
     )
 
 
 def two_panels(resolution: Resolution = "hour") -> tuple[Panel, Panel]:
     """Return the small panel, and one of another country, whose days begin six hours later."""
-    return small_panel(resolution), small_panel(resolution, "America/New_York", name="Q", country="US")
+    return small_panel(resolution), small_panel(resolution, ZONES["Q"], name="Q", country="US")
 
 
 class Payment(NamedTuple):
@@ -150,7 +156,9 @@ def published_hours(truth: Truth, panel: Panel, fill_days: int) -> list[int]:
 def _signed(payment: Payment) -> tuple[int, int]:
     amount = abs(payment.amount_minor)
     if payment.currency == "EUR":
-        amount = int((Decimal(amount) * EUR_RATE).to_integral_value(rounding="ROUND_HALF_EVEN"))
+        day = datetime.fromtimestamp(payment.event_ms / 1000, ZoneInfo(ZONES[payment.panel])).date()
+        rate = next(rate for since, rate in reversed(EUR_RATES) if since <= day)
+        amount = int((Decimal(amount) * rate).to_integral_value(rounding="ROUND_HALF_EVEN"))
     if payment.kind == "refund":
         return 0, -amount
     if payment.kind == "reversal":

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from bucket_server import BucketServer
 from certificates import Certificates
 from detached_process import StackError
 from kafka_broker import KafkaBroker
@@ -92,6 +93,13 @@ def secure_kafka(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: 
         kafka_runtime, folder, port=reserve_port(), controller_port=reserve_port(), secure=secure
     ) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def bucket_server(stack_folder: Path) -> Iterator[BucketServer]:
+    """Return a server that speaks S3 over HTTP for the tests of one worker, with an empty bucket; never stop it."""
+    with BucketServer(Path(mkdtemp(prefix="s3-", dir=stack_folder)), port=reserve_port()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

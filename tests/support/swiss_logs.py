@@ -71,8 +71,9 @@ def swiss_logs(
     """Return the sample's first `days` days as logs.
 
     Late records come one to nine days after their time; the broken are of every kind in turn; with `copies` every
-    record stands so often in its log, the copies in another order.
+    record stands so often in its log, the copies in another order. They count, unless the run de-duplicates.
     """
+    counting = 1 if run.settings.fold.deduplicate_blocks else copies
     rng = Random(5)
     logs: list[list[tuple[float, bytes | None]]] = [[] for _ in range(partitions)]
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -90,9 +91,11 @@ def swiss_logs(
         route = run.router.resolve(outcome)
         assert isinstance(route, Route), route
         log = logs[crc32("/".join(route.target).encode()) % partitions]
-        for _ in range(copies):
+        for copy in range(copies):
             delay_days = rng.randint(1, 9) if rng.random() < late_share else 0
             log.append((moment_ms + delay_days * 86_400_000 + rng.random(), value))
+            if copy >= counting:
+                continue
             cell = sums["/".join(route.target), row["Date"]]
             cell[0] += outcome.count
             cell[1] += outcome.amount_minor

@@ -46,7 +46,7 @@ def closed_days(count: int, seed: int = 1) -> tuple[ClosedDay, ...]:
 @pytest.fixture(scope="module")
 def run() -> Run:
     panel = PanelSettings(
-        id="T", currency="EUR", time_zone="UTC", region_level=None, any_region=True, classification="open"
+        id="T", currency="EUR", time_zone="UTC", region_level="none", any_region=True, classification="open"
     )
     return compose(Settings(run="backtest", panels=(panel,)))
 

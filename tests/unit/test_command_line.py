@@ -19,11 +19,25 @@ COMMA = (
     "format: { decimal: ',' } (wrong_type)"
 )
 
+PANEL = """
+run = "panel"
+[[panels]]
+id = "P"
+currency = "CHF"
+time_zone = "Europe/Zurich"
+region_level = "none"
+any_region = true
+classification = "open"
+resolution = "day"
+"""
+
 BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("run", "cells.csv", "--out", "out", "--country", "XX"), "--country"),
     (("run", "cells.csv", "--out", "out", "--currency", "XXQ"), "--currency"),
     (("run", "cells.csv", "--out", "out", "--time-zone", "Mars/Olympus"), "--time-zone"),
     (("run", "cells.csv", "--out", "out", "--mapping", "nope"), "sparkov"),
+    (("run", "cells.csv", "--out", "out", "--config", "panel.toml", "--country", "CH"), "--country"),
+    (("replay", "cells.csv", "--config", "panel.toml", "--time-zone", "UTC"), "--time-zone"),
     (("run", "--out", "out"), "inputs"),
     (("backtest", "cells.csv", "--until", "yesterday"), "--until"),
     (("backtest", "cells.csv", "--level", "village"), "levels"),
@@ -56,6 +70,22 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
         "commas.csv: not one record could be used of 1; see out/rejects.jsonl; the first of each reason:",
         COMMA,
     ]),
+    (("run", "cells.csv", "--mapping", "none.yaml", "--out", "out"), [
+        "none.yaml: cannot be read: No such file or directory",
+    ]),
+    *(((*words, "none.toml"), ["none.toml: cannot be read: No such file or directory"]) for words in (
+        ("config", "check"),
+        ("backtest", "cells.csv", "--config"),
+        ("replay", "cells.csv", "--config"),
+        ("topics", "create", "--config"),
+        ("topics", "delete", "--yes", "--run", "old", "--config"),
+        ("verify", "--config"),
+        ("rebuild-redis", "--config"),
+        ("dlq", "list", "--config"),
+        ("dlq", "replay", "--mend", "mcc=5411", "--config"),
+    )),
+    (("config", "check", "folder"), ["folder: cannot be read: Is a directory"]),
+    (("dlq", "replay", "--edit", "none.jsonl"), ["none.jsonl: cannot be read: No such file or directory"]),
     (("backtest", "none.csv"), ["none.csv: no such file"]),
     (("score", "none.csv"), ["none.csv: no such file"]),
     (("score", "empty.csv"), ["empty.csv: no row is there; it needs rows of timestamp,value"]),
@@ -86,6 +116,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     (folder / "cells.csv").write_text(CELLS)
     (folder / "series.csv").write_text(SERIES)
+    (folder / "panel.toml").write_text(PANEL)
     (folder / "header.csv").write_text(HEADER)
     (folder / "empty.csv").write_text("")
     (folder / "commas.csv").write_text('date,region,sector,transactions,amount\n2021-01-01,A,b,10,"12,50"\n')
@@ -157,3 +188,67 @@ def test_generate_expands_the_plain_cells_of_the_documentation(
     stated = command("generate", "cells.csv", "--out", "load.jsonl", "--transactions", "500", "--country", "CH")
     assert '"currency":"CHF"' in (workplace / "load.jsonl").read_text()
     assert "UTC" not in stated.stderr
+
+
+def test_a_run_says_that_its_clock_leapt(workplace: Path, command: Callable[..., Finished]) -> None:
+    """One wrong year in history makes what follows too late: the summary, the terminal and a pipe say where."""
+    days = [*(f"2021-01-{day:02}" for day in range(1, 20)), "2025-01-20", "2021-01-21", "2021-01-22"]
+    (workplace / "days.jsonl").write_text(
+        "".join(
+            f'{{"id":"{day}","ts":"{day}T11:30:00Z","amount_minor":100,"currency":"CHF","mcc":"5411","region":"CH04"}}\n'
+            for day in days
+        )
+    )
+    finished = command("run", "days.jsonl", "--out", "out", "--country", "CH", "--no-report")
+    assert finished.code == 0, finished.stderr
+    summary = json.loads((workplace / "out/summary.json").read_text())
+    assert summary["rejected"] == {"too_late": 2}
+    assert summary["uncounted_transactions"] == 0
+    [leap] = summary["leaps"]
+    assert (leap["silences"], leap["from"], leap["to"]) == (
+        1, "2021-01-19T12:00:00+01:00", "2025-01-20T12:00:00+01:00",
+    )  # fmt: skip
+    [warned] = [line for line in finished.stderr.splitlines() if "nothing between" in line]
+    assert "2025-01-20T12:00:00+01:00" in warned
+    assert "behind it 2 records were too late" in warned
+    assert warned.removeprefix("earlywarn: ") in summary["warnings"]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_every_command_reads_the_file_then_the_environment_then_options(
+    command: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `run` folds has the fingerprint that `config check` shows and the services have."""
+
+    def fingerprints() -> tuple[str, str]:
+        ran = command("run", "cells.csv", "--out", "out", "--no-report", "--run", "mine", "--json")
+        checked = command("config", "check", "--json")
+        assert (ran.code, checked.code) == (0, 0), ran.stderr + checked.stderr
+        summary = json.loads(ran.stdout)
+        assert (summary["run"], summary["panels"]) == ("mine", ["P"])
+        return summary["config_hash"], json.loads(checked.stdout)["fingerprint"]
+
+    monkeypatch.setenv("EARLYWARN_CONFIG", "panel.toml")
+    by_file, same = fingerprints()
+    assert by_file == same
+    monkeypatch.setenv("EARLYWARN_ALERTS__ALARM_EVIDENCE", "7.5")
+    by_environment, same = fingerprints()
+    assert by_environment == same
+    assert by_environment != by_file
+    monkeypatch.setenv("EARLYWARN_ALERTS__ALARM", "7.5")
+    refused = command("backtest", "cells.csv")
+    assert refused.code == 1
+    assert "EARLYWARN_ALERTS__ALARM: no such setting" in refused.stderr
+
+
+def test_a_panel_without_a_level_takes_regions_as_they_are_written(
+    workplace: Path, command: Callable[..., Finished]
+) -> None:
+    """TOML has no word for nothing: `region_level = "none"` says it."""
+    finished = command("run", "cells.csv", "--out", "out", "--no-report", "--config", "panel.toml", "--json")
+    assert json.loads(finished.stdout)["rejected"] == {}
+    text = (workplace / "panel.toml").read_text()
+    (workplace / "panel.toml").write_text(text.replace('"none"', "2").replace("any_region = true\n", ""))
+    other = command("run", "cells.csv", "--out", "other", "--no-report", "--config", "panel.toml")
+    assert other.code == 1
+    assert "region_unknown" in other.stderr

@@ -4,8 +4,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from prometheus_client import Counter, Gauge
+
+from earlywarn.adapters.arrow_batch import ArrowBatch, decode
+from earlywarn.adapters.stream import fold_metrics, metrics
+from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.cli.app import app
+from earlywarn.domain.transaction import Transaction
 
 BUILD = Path(__file__).parents[2] / "docs/build.py"
 
@@ -36,3 +45,50 @@ def test_interfaces_tell_what_is_not_built_yet() -> None:
     readme = (BUILD.parents[1] / "README.md").read_text(encoding="utf-8")
     [apart] = re.findall(r"## What it is not yet\n(.+?)\n## ", readme, re.DOTALL)
     assert named - there <= set(re.findall(r"`([a-z-]+)`", apart))
+
+
+def test_the_map_names_every_folder_and_no_file_that_is_gone() -> None:
+    page = (BUILD.parent / "architecture.md").read_text(encoding="utf-8")
+    package = BUILD.parents[1] / "src/earlywarn"
+    tables = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", tables))))
+    folders = {path.parent.name for path in package.rglob("*.py")} - {"earlywarn"}
+    assert folders <= named, folders - named
+    for file in re.findall(r"[\w/]+/\w+\.py", page):
+        assert (package / file).is_file() or (package.parents[1] / file).is_file(), file
+
+
+def test_the_example_of_a_batched_record_is_one() -> None:
+    """The page's own code makes a message that counts as the page says, under the header that services look for."""
+    page = (BUILD.parent / "inputs.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(code, made)  # noqa: S102  # our own page
+    assert made["headers"] == [(CONTENT_TYPE_HEADER, ARROW_STREAM)]
+    batch = decode(made["value"])
+    assert isinstance(batch, ArrowBatch)
+    run = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
+    fold = run.block_fold(0, 1)
+    _, rejected = fold.add_columns(0, batch.columns, 1_551_702_900_000)
+    partial = fold.flush()
+    assert partial is not None
+    assert rejected == []
+    assert sorted((row.region, row.sector, row.transactions, row.amount_minor) for row in partial.rows) == [
+        ("CH01", "restaurants", 1, 990),
+        ("CH04", "grocery", 1, 1234),
+    ]
+    named = re.findall(r"^\| (`.+?`) \| (?:text|integer)", page, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(named))) == set(Transaction.__struct_fields__)
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    families = [
+        family
+        for module in (metrics, fold_metrics)
+        for collector in vars(module).values()
+        if isinstance(collector, Counter | Gauge)
+        for family in collector.collect()
+    ]
+    shown = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    page = (BUILD.parent / "operations/metrics.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(earlywarn_\w+)", page)) == shown

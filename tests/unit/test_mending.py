@@ -87,6 +87,14 @@ def test_what_was_too_late_stays_so_with_its_time(run: Run) -> None:
     assert (letters.refused, letters.seen) == (1, {"0/1/0", "0/2/0"})
 
 
+def test_a_copy_stays_one_until_it_has_an_id_of_its_own(run: Run) -> None:
+    good = json.dumps(RECORD | {"region": "CH04"}).encode()
+    other = json.dumps(RECORD | {"region": "CH04", "id": "another payment"}).encode()
+    letters = MendedLetters(run, [letter(good, "duplicate", 1), letter(good, "duplicate", 2)], {}, {"0/2/0": other})
+    assert [(each.key, value) for each, value in letters] == [("0/2/0", other)]
+    assert [(each.key, each.reason) for each in letters.unmendable] == [("0/1/0", "duplicate")]
+
+
 def test_edits_are_texts_objects_or_bytes(tmp_path: Path) -> None:
     path = tmp_path / "edit.jsonl"
     lines = [

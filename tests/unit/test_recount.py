@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -17,6 +18,7 @@ from earlywarn.aggregation.intake import decode, decode_one
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -39,13 +41,17 @@ id = "CH"
 name = "Switzerland"
 countries = ["CH"]
 classification = "swiss-mcs"
+rates = "rates.csv"
 """
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+@pytest.fixture(scope="module", params=[0, 1, 3], ids=lambda blocks: f"copies told in {blocks} blocks")
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("recount") / "run.toml"
-    path.write_text(SETTINGS)
+    path.write_text(SETTINGS.replace("[fold]", f"[fold]\ndeduplicate_blocks = {request.param}"))
+    days = (date(2019, 3, 31) + timedelta(days=day) for day in range(40))
+    rates = [f"EUR,{day},{1 + number % 7 / 10}" for number, day in enumerate(days)]
+    (path.parent / "rates.csv").write_text("\n".join(["currency,since,rate", *rates]))
     return compose(load(path, {}))
 
 
@@ -57,7 +63,7 @@ def random_log(rng: Random, *, size: int = 400) -> list[bytes | None]:
         event_ms += rng.randrange(HOUR_MS)
         back_ms = rng.choice((0, 0, 0, rng.randrange(5), rng.randrange(100))) * HOUR_MS
         record: dict[str, Any] = {
-            "id": f"r{number}",
+            "id": f"r{number - rng.choice((0, 0, 0, 3, 17, 29))}",
             "ts": event_ms - back_ms,
             "amount_minor": rng.randint(-3, 500),
             "currency": rng.choice(("CHF", "CHF", "CHF", "EUR")),
@@ -85,21 +91,21 @@ class Pipeline:
         self.rows: list[PublishedRow] = []
         self.now_ms = RECEIVED_MS
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
-        self._fold = run.run_fold(PARTITIONS)
+        self._fold = compose_fold(run, PARTITIONS)
 
     def take(self, partition: int, values: Sequence[bytes | None]) -> None:
         self.now_ms += 1000
-        for value in values:
-            self.recount.take(partition, value, RECEIVED, self.now_ms)
         block = self._blocks[partition]
         offsets = range(block.position, block.position + len(values))
+        for offset, value in zip(offsets, values, strict=True):
+            self.recount.take(partition, offset, value, RECEIVED, self.now_ms)
         sealed, rejected = block.add(offsets, decode(values), RECEIVED_MS)
         self.letters.update(each.reject.reason.value for each in rejected)
         self._publish([*sealed, block.flush()])
 
     def end(self) -> None:
         for partition, block in enumerate(self._blocks):
-            self.recount.take(partition, None, [(CONTROL_HEADER, END)], self.now_ms)
+            self.recount.take(partition, block.position, None, [(CONTROL_HEADER, END)], self.now_ms)
             self._publish(block.end(block.position))
 
     def _publish(self, partials: Sequence[Any]) -> None:
@@ -210,20 +216,20 @@ def test_batched_records_count_as_single_ones(run: Run) -> None:
     for start in range(0, len(outcomes), 50):
         some = outcomes[start : start + 50]
         for each in some:
-            single.take(0, msgspec.json.encode(each), RECEIVED, RECEIVED_MS)
-        batched.take(0, arrow_batch.encode(some), header, RECEIVED_MS)
+            single.take(0, start // 50, msgspec.json.encode(each), RECEIVED, RECEIVED_MS)
+        batched.take(0, start // 50, arrow_batch.encode(some), header, RECEIVED_MS)
     assert {at: (each.transactions, each.amount_minor) for at, each in single.buckets.items()} == {
         at: (each.transactions, each.amount_minor) for at, each in batched.buckets.items()
     }
     assert single.accepted == batched.accepted > 100
-    batched.take(0, b"ARROW1", header, RECEIVED_MS)
+    batched.take(0, 1_000, b"ARROW1", header, RECEIVED_MS)
     assert batched.rejected == single.rejected + Counter({"not_arrow": 1})
 
 
 def test_a_header_that_is_no_number_leaves_the_time_of_the_log(run: Run) -> None:
     recount = Recount(run, unpacked)
     value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
-    recount.take(0, value, [(RECEIVED_HEADER, b"noon")], START_MS - 24 * HOUR_MS)
+    recount.take(0, 0, value, [(RECEIVED_HEADER, b"noon")], START_MS - 24 * HOUR_MS)
     assert recount.rejected == {"time_in_future": 1}
 
 

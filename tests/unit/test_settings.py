@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from earlywarn.application.compose import compose
 from earlywarn.application.environment import Secret
-from earlywarn.application.service_settings import KafkaSettings, RedisSettings, TopicSettings
-from earlywarn.application.settings import load, load_settings
+from earlywarn.application.service_settings import KafkaSettings, RedisSettings, SnapshotSettings, TopicSettings
+from earlywarn.application.settings import load
 from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError
 
@@ -36,7 +36,7 @@ def test_all_problems_of_a_file_come_at_once(tmp_path: Path) -> None:
         """,
     )
     with pytest.raises(ConfigError) as caught:
-        load_settings(path)
+        load(path, {})
     lines = str(caught.value).splitlines()
     assert len(lines) == 4
     assert any("rum: no such setting; did you mean run?" in line for line in lines)
@@ -48,8 +48,8 @@ def test_all_problems_of_a_file_come_at_once(tmp_path: Path) -> None:
 def test_a_zone_with_a_fraction_of_an_hour_needs_a_finer_base_bucket(tmp_path: Path) -> None:
     text = '[[panels]]\nid = "IN"\ncurrency = "INR"\ntime_zone = "Asia/Kolkata"\nany_region = true\nregion_level = 2\n'
     with pytest.raises(ConfigError, match="Asia/Kolkata"):
-        compose(load_settings(write(tmp_path, text)))
-    run = compose(load_settings(write(tmp_path, text + "base_bucket_seconds = 1800\n")))
+        compose(load(write(tmp_path, text), {}))
+    run = compose(load(write(tmp_path, text + "base_bucket_seconds = 1800\n"), {}))
     assert run.settings.fold.base_bucket_seconds == 1800
 
 
@@ -58,7 +58,7 @@ def test_panels_may_not_overlap(tmp_path: Path) -> None:
         '[[panels]]\nid = "A"\ncountries = ["CH"]\n[[panels]]\nid = "B"\ncountries = ["CH"]\n[[panels]]\nid = "A/B"\n'
     )
     with pytest.raises(ConfigError) as caught:
-        compose(load_settings(write(tmp_path, text)))
+        compose(load(write(tmp_path, text), {}))
     assert "both take CH" in str(caught.value)
     assert "may not be empty or hold" in str(caught.value)
 
@@ -66,26 +66,54 @@ def test_panels_may_not_overlap(tmp_path: Path) -> None:
 def test_the_fingerprint_changes_with_what_decides_results(tmp_path: Path) -> None:
     """The same settings give the same fingerprint; another threshold, mapping or holiday country another one."""
     base = '[[panels]]\nid = "A"\ncountries = ["CH"]\n'
-    one = compose(load_settings(write(tmp_path, base))).fingerprint
-    assert compose(load_settings(write(tmp_path, base))).fingerprint == one
-    assert compose(load_settings(write(tmp_path, 'run = "other"\n' + base))).fingerprint == one
+    one = compose(load(write(tmp_path, base), {})).fingerprint
+    assert compose(load(write(tmp_path, base), {})).fingerprint == one
+    assert compose(load(write(tmp_path, 'run = "other"\n' + base), {})).fingerprint == one
     for changed in (
         base + "[alerts]\nalarm_evidence = 8.5\n",
         base.replace('"CH"', '"AT"'),
         base + 'classification = "swiss-mcs"\n',
     ):
-        assert compose(load_settings(write(tmp_path, changed))).fingerprint != one
+        assert compose(load(write(tmp_path, changed), {})).fingerprint != one
+
+
+def test_the_fold_fingerprint_changes_with_what_decides_partials_alone(tmp_path: Path) -> None:
+    """What only models and alerts need leaves it as it is, so that aggregators go on."""
+    base = '[[panels]]\nid = "A"\ncountries = ["CH"]\n'
+    one = compose(load(write(tmp_path, base), {}))
+    (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\n")
+    for later in (
+        "pay_day = 3\n",
+        "[alerts]\nalarm_evidence = 8.5\n",
+        "[coverage]\nfill_days = 300\n",
+        "[detection]\nready_days = 91\n",
+    ):
+        other = compose(load(write(tmp_path, base + later), {}))
+        assert other.fingerprint != one.fingerprint
+        assert other.fold_fingerprint == one.fold_fingerprint
+    for later in (
+        'rates = "rates.csv"\n',
+        "region_level = 1\n",
+        'time_zone = "UTC"\n',
+        'classification = "swiss-mcs"\n',
+        "[fold]\nlateness_seconds = 7200\n",
+        "[fold]\nfuture_tolerance_seconds = 7\n",
+    ):
+        assert compose(load(write(tmp_path, base + later), {})).fold_fingerprint != one.fold_fingerprint
+    assert compose(load(write(tmp_path, base + "[fold]\nblock_size = 20\n"), {})).fold_fingerprint == (
+        one.fold_fingerprint
+    )
 
 
 def test_rates_are_read_and_checked(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\nXXQ,2019-01-01,2\nUSD,soon,x\n")
     text = '[[panels]]\nid = "A"\ncountries = ["CH"]\nrates = "rates.csv"\n'
     with pytest.raises(ConfigError) as caught:
-        compose(load_settings(write(tmp_path, text)))
+        compose(load(write(tmp_path, text), {}))
     assert "rates.csv:3" in str(caught.value)
     assert "rates.csv:4" in str(caught.value)
     (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\n")
-    panel = compose(load_settings(write(tmp_path, text))).panels[0].panel
+    panel = compose(load(write(tmp_path, text), {})).panels[0].panel
     assert panel.rates.convert(105, "EUR", 737_425) == 116
     assert panel.rates.convert(105, "USD", 737_425) is None
 
@@ -157,7 +185,7 @@ def test_secrets_are_read_from_files_relative_to_where_they_are_named(
     settings = load(path, {"EARLYWARN_REDIS__PASSWORD_FILE": "redis-password"})
     assert settings.kafka.password.reveal() == "k4fka"
     assert settings.redis.password.reveal() == "r3dis"
-    assert load_settings(path).kafka.password == Secret()  # a run without services reads no secret
+    assert load(path, {}, secrets=False).kafka.password == Secret()  # a run without services reads no secret
 
 
 def test_a_secret_given_twice_is_refused_whatever_the_sources(tmp_path: Path) -> None:
@@ -263,7 +291,7 @@ def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None
         "EARLYWARN_SERVICE__FLUSH_SECONDS": "service.flush_seconds",
         "REDIS_URL": "redis.url",
     }
-    assert plain["fingerprint"] == compose(load_settings(path)).fingerprint
+    assert plain["fingerprint"] == compose(load(path, {})).fingerprint
     (tmp_path / "secret").chmod(0o644)
     lines = (
         CliRunner().invoke(app, ["config", "check"], env=environ | {"EARLYWARN_CONFIG": str(path)}).output.splitlines()
@@ -272,3 +300,14 @@ def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None
     assert "EARLYWARN_SERVICE__FLUSH_SECONDS sets service.flush_seconds" in lines
     assert any(line.startswith("note: kafka.password_file: ") and "chmod o-r" in line for line in lines)
     assert lines[-1] == f"{path}: no problems; fingerprint {plain['fingerprint']}"
+
+
+@pytest.mark.parametrize("url", ["s3://", "gs://bucket/x", "redis://elsewhere:6379", "s3://user:word@bucket/x"])
+def test_places_of_snapshots_that_are_none(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"s3://bucket/path, or redis://|holds a user or password"):
+        SnapshotSettings(url=url)
+
+
+@pytest.mark.parametrize("url", ["folder", "/a/folder", "s3://bucket", "s3://bucket/some/path/", "redis://"])
+def test_places_of_snapshots(url: str) -> None:
+    assert SnapshotSettings(url=url).url == url

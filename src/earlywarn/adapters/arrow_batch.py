@@ -157,6 +157,7 @@ class _Reader:
             "amount_minor": self._numbers("amount_minor", -AMOUNT_LIMIT_MINOR, AMOUNT_LIMIT_MINOR),
             "count": self._numbers("count", 0, COUNT_LIMIT),
             "merchant": partial(self._coded, "merchant"),
+            "ids": self._ids,
         }
         self._numbers("v", 1, 1)
         rejects: dict[int, Reject] = {}
@@ -165,6 +166,13 @@ class _Reader:
             outcomes = zip(rows, map(decode_one, _as_json(self._arrays, rows)), strict=True)
             rejects = {row: outcome for row, outcome in outcomes if isinstance(outcome, Reject)}
         return ArrowBatch(TransactionColumns(**columns, rejects=rejects), self._arrays)
+
+    def _ids(self, rows: Sequence[int]) -> list[str]:
+        array = self._arrays["id"]
+        if len(rows) < len(array):
+            array = array.take(pa.array(rows, pa.int64()))
+        ids: list[str] = array.to_pylist()
+        return ids
 
     def _doubt(self, mask: Mask) -> None:
         self._doubtful += np.flatnonzero(mask).tolist()

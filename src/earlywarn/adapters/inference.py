@@ -85,7 +85,7 @@ def infer_panel(
             name=name or _name_of(inputs),
             currency=currency or FALLBACK_CURRENCY,
             time_zone=time_zone or FALLBACK_TIME_ZONE,
-            region_level=None,
+            region_level="none",
             any_region=True,
             classification="open",
         )
@@ -109,7 +109,7 @@ def infer_panel(
         currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),
         time_zone=time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE),
         holiday_countries=tuple(countries),
-        region_level=level if nuts and not cells else None,  # type: ignore[arg-type]  # 0..3 by construction
+        region_level=level if nuts and not cells else "none",  # type: ignore[arg-type]  # 0..3 by construction
         any_region=cells or not nuts,
         classification=_classification(look),
         resolution="day" if cells else "hour",

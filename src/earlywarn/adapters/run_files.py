@@ -1,9 +1,8 @@
 """A run from files to files: what `earlywarn run` and `earlywarn demo` do."""
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
+from earlywarn.adapters.run_warnings import fold_warnings, input_warnings, leaps
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
@@ -26,10 +26,6 @@ from earlywarn.detection import MODEL_VERSION
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.reject import Reject
 from earlywarn.errors import InputError
-
-_REJECTED_SHARE = 0.5
-"""From which share of rejected records on a run says so: its results stand on less than half of the input."""
-_DISORDER_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,7 @@ def run_files(
             finally:
                 sink.close()
         alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
-        warnings = tuple(_warnings(inputs, sink.records, rejects, sort=sort))
+        warnings = (*input_warnings(inputs, sink.records, rejects, sort=sort), *fold_warnings(run, fold))
         summary: dict[str, object] = {
             "earlywarn": earlywarn.__version__,
             "run": run.settings.run,
@@ -157,6 +153,8 @@ def run_files(
             "accepted_records": sink.records - rejects.total,
             "transactions": fold.transactions,
             "late_transactions": fold.late_transactions,
+            "uncounted_transactions": fold.uncounted_transactions,
+            "leaps": leaps(run, fold),
             "rejected": dict(rejects.by_reason),
             "rejected_not_listed": rejects.left_out,
             "amounts_rounded": sum(feed.rounded for feed in feeds),
@@ -198,19 +196,6 @@ def _counted(alerts: Sequence[Alert]) -> dict[str, object]:
         "by_kind": dict(sorted(Counter(alert.kind for alert in alerts).items())),
         "by_severity": dict(sorted(Counter(alert.severity for alert in alerts).items())),
     }
-
-
-def _warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, *, sort: bool) -> Iterator[str]:
-    """Yield what a reader must know of the input before trusting the results."""
-    if rejects.total > _REJECTED_SHARE * records:
-        per_cent = math.floor(1000 * rejects.total / records) / 10  # rounded down: 100 % means all
-        yield f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %); the first of each reason:"
-        yield from rejects.examples.values()
-        if len({each.kind for each in inputs}) > 1:
-            yield "the inputs are of two kinds, cells and transactions: run them apart, or with settings for both"
-    too_late = rejects.by_reason.get("too_late", 0)
-    if too_late > _DISORDER_SHARE * records and not sort:
-        yield f"{too_late:,} records were too late: if the input is not in time order, run it with --sort"
 
 
 def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out: Path) -> str:

@@ -4,7 +4,6 @@ What has the same attributes has the same route: it is resolved with the first o
 the sums move on into the block's.
 """
 
-from datetime import date
 from typing import Any
 
 from earlywarn.aggregation.block_sums import BlockSums
@@ -14,7 +13,6 @@ from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
 
 DAY_MS = 86_400_000
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 ROUTES_LIMIT = 1 << 17
 """Combinations of attributes kept at once; then they are resolved anew."""
 _NOT_PLAIN = "not plain"
@@ -79,6 +77,21 @@ class AttributeRows:
         rows = buckets.setdefault(bucket, {})
         return rows.setdefault(key if route.plain else (_NOT_PLAIN, *key), [0, 0]), *examined
 
+    def refusal(self, item: Transaction) -> Reject | None:
+        """Say why a transaction is not acceptable by itself, whatever its time; nothing is kept of it."""
+        key: Attributes = (
+            item.region, item.mcc, item.currency, item.country, item.channel,
+            item.sector, item.kind, item.source,
+        )  # fmt: skip
+        if item.mcc is None and item.merchant and not (item.sector or "").strip():
+            key = (*key, item.merchant)
+        # Not learned: the loop holds rows that would be collected when there are too many routes.
+        route = self.plain.get(key) or self._others.get(key) or self._router.resolve(item)
+        if isinstance(route, Reject):
+            return route
+        examined = _examine(item, route)
+        return examined if isinstance(examined, Reject) else None
+
     def _learn_route(self, key: Attributes, transaction: Transaction) -> Route | Reject:
         """Resolve a new combination of attributes."""
         if len(self.plain) + len(self._others) >= ROUTES_LIMIT:
@@ -106,7 +119,7 @@ def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
         return negative_purchase(item.amount_minor)
     amount: int | None = abs(item.amount_minor)
     if route.currency != route.panel.currency:
-        day = EPOCH_ORDINAL + item.ts // DAY_MS
+        day = route.panel.calendar.day_of(item.ts // 1000).toordinal()
         amount = route.panel.rates.convert(abs(item.amount_minor), route.currency, day)
     if amount is None:
         return without_rate(route)

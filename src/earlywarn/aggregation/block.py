@@ -5,18 +5,17 @@ prefix alone: not of how the records were batched, when they were read, or who r
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Any, cast
-
-import msgspec
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from earlywarn.aggregation.attribute_rows import DAY_MS, AttributeRows, Attributes
 from earlywarn.aggregation.column_fold import ColumnFold
 from earlywarn.aggregation.columns import TransactionColumns
+from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.intake import Outcome
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.partial import Partial
-from earlywarn.aggregation.refusals import in_future, too_late
+from earlywarn.aggregation.refusals import Rejected, in_future, too_late
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
@@ -27,19 +26,12 @@ __all__ = ["BlockFold", "FoldParameters", "Rejected"]
 _NEVER = -(1 << 60)
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A transaction that was not accepted: offset of its record, place in it; the bytes are the caller's to keep."""
-
-    offset: int
-    reject: Reject
-    index: int = 0
-
-
 class BlockFold:
     """Folds one partition; `add` and `flush` return what is to be sent.
 
     A fold starts at a block's start, with the event-time maximum that held there. To read a block
-    again (a rebalance, a redelivery), make a new fold: it gives the same partials.
+    again (a rebalance, a redelivery), make a new fold: it gives the same partials. If it de-duplicates, it is told
+    first what stands before (`remember`), from `remembers_from` on.
     """
 
     def __init__(
@@ -61,7 +53,27 @@ class BlockFold:
         self.event_time_ms = event_time_ms
         self._records = AttributeRows(router, parameters.base_bucket_seconds)
         self._columns = ColumnFold(router, parameters)
+        blocks = parameters.deduplicate_blocks
+        self._copies = CopyWindow(blocks, self._refusal) if blocks else None
         self._open_block(position // parameters.block_size)
+
+    @property
+    def remembers_from(self) -> int:
+        """Return from which offset on the records before the open block decide what in it is a copy."""
+        return max(0, self.block - max(0, self.parameters.deduplicate_blocks - 1)) * self.parameters.block_size
+
+    def remember(self, offsets: Sequence[int], outcomes: Sequence[Outcome], received_ms: Sequence[int] | int) -> None:
+        """Take records from before the open block, in their order and before any is added: they count no more."""
+        start, size = 0, self.parameters.block_size
+        while start < len(offsets):
+            block = offsets[start] // size
+            stop = bisect_left(offsets, (block + 1) * size, start)
+            self._remembering(block).remember(outcomes[start:stop], start, self._latest_ms(received_ms))
+            start = stop
+
+    def remember_columns(self, offset: int, columns: TransactionColumns, received_ms: int) -> None:
+        """Take a record of many transactions from before the open block."""
+        self._columns.remember(columns, received_ms, self._remembering(offset // self.parameters.block_size))
 
     def add(
         self, offsets: Sequence[int], outcomes: Sequence[Outcome], received_ms: Sequence[int] | int
@@ -98,7 +110,11 @@ class BlockFold:
         self._check_new(offset)
         sealed = self._reach(offset // self.parameters.block_size)
         rejected: list[Rejected] = []
-        self.event_time_ms, rejects = self._columns.fold(columns, received_ms, self.event_time_ms, self._records.sums)
+        if self._copies is not None:
+            self._copies.open_block(self.block)
+        self.event_time_ms, rejects = self._columns.fold(
+            columns, received_ms, self.event_time_ms, self._records.sums, self._copies
+        )
         for index, reject in rejects:
             self._reject(offset, reject, rejected, index)
         self.position = offset + 1
@@ -141,8 +157,7 @@ class BlockFold:
         rows: dict[Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes, on_time = self._records.plain, self._records.on_time
-        batch = cast("Sequence[Any]", outcomes[start:stop])  # that an outcome is no Reject shows by its time
-        for at, item in enumerate(batch, start):
+        for at, item in self._numbered(outcomes[start:stop], start, received_ms, rejected):
             if receipts:
                 latest = receipts[at] + tolerance_ms
                 if latest < bucket_end:
@@ -210,6 +225,34 @@ class BlockFold:
     def _reject(self, offset: int, reject: Reject, rejected: list[Rejected], index: int = 0) -> None:
         self._rejected[reject.reason.value] = self._rejected.get(reject.reason.value, 0) + 1
         rejected.append(Rejected(offset, reject, index))
+
+    # --- copies
+
+    def _numbered(
+        self, batch: Sequence[Outcome], start: int, received_ms: Sequence[int] | int, rejected: Sequence[Rejected]
+    ) -> Iterator[tuple[int, Any]]:
+        """Number a batch for the loop, to which it shows by its time whether an outcome is a Reject."""
+        if self._copies is None:
+            return enumerate(batch, start)
+        self._copies.open_block(self.block)
+        return self._copies.sifted(batch, start, self._latest_ms(received_ms), rejected)
+
+    def _remembering(self, block: int) -> CopyWindow:
+        if self._copies is None or block >= self.block:
+            raise LogError(f"partition {self.partition}: block {block} is no past of block {self.block}")
+        self._copies.open_block(block)
+        return self._copies
+
+    def _refusal(self, item: Transaction, latest_ms: int) -> Reject | None:
+        """Say why a transaction is not acceptable by itself."""
+        return in_future(item.ts, latest_ms) if item.ts > latest_ms else self._records.refusal(item)
+
+    def _latest_ms(self, received_ms: Sequence[int] | int) -> Callable[[int], int]:
+        """Return the latest event time that is not in the future, by a record's place in its batch."""
+        tolerance_ms = self.parameters.future_tolerance_seconds * 1000
+        if isinstance(received_ms, int):
+            return lambda _: received_ms + tolerance_ms
+        return lambda at: received_ms[at] + tolerance_ms
 
     # --- blocks and what is sent of them
 

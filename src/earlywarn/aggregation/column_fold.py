@@ -5,6 +5,7 @@ maximum of accepted times. Refunds, reversals, foreign currencies and late rows 
 only what is rejected.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -14,12 +15,13 @@ from operator import attrgetter
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.aggregation.attribute_rows import DAY_MS, EPOCH_ORDINAL
+from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
+from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
-from earlywarn.aggregation.refusals import in_future, negative_purchase, too_late, without_rate
+from earlywarn.aggregation.refusals import duplicate, in_future, negative_purchase, too_late, without_rate
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
 
@@ -44,26 +46,36 @@ class ColumnFold:
     def __init__(self, router: Router, parameters: FoldParameters) -> None:
         self._parameters = parameters
         self._routes = ColumnRoutes(router)
-        self._rates = {panel.id: panel.rates for panel in router.panels}
+        self._panels = {panel.id: panel for panel in router.panels}
         self._rate = lru_cache(_RATES_KEPT)(self._find_rate)
 
     def fold(
-        self, columns: TransactionColumns, received_ms: int, newest_ms: int | None, sums: BlockSums
+        self,
+        columns: TransactionColumns,
+        received_ms: int,
+        newest_ms: int | None,
+        sums: BlockSums,
+        copies: CopyWindow | None = None,
     ) -> tuple[int | None, list[tuple[int, Reject]]]:
-        """Add what is accepted to `sums`; return the newest accepted event time, and the rejected by row."""
+        """Add what is accepted to `sums`; return the newest accepted event time, and the rejected by row.
+
+        With `copies` a row counts only if it is none of what stands there, which it joins.
+        """
         routed = self._routes.of(columns)
         rows, rejects = self._in_time(columns, routed, received_ms)
         if not len(rows.ts):
             return newest_ms, sorted(rejects.items())
         refused = self._examine(rows, routed)
+        copied = {} if copies is None else _copied(columns, rows, refused, copies)
         moving = rows.ts
-        if refused:
+        if refused or copied:
             moving = moving.copy()
-            moving[list(refused)] = _NEVER
+            moving[[*refused, *copied]] = _NEVER
         before = _NEVER if newest_ms is None else newest_ms
         newest = max(before, int(moving.max()))
         buckets = _Buckets.of(rows.ts, self._parameters.base_bucket_seconds)
         late = self._late(buckets, moving, before, refused)
+        refused |= copied  # a copy is just that, however late it comes
         if refused:
             rejects |= {rows.place(row): reject for row, reject in refused.items()}
             counted = np.ones(len(rows.ts), bool)
@@ -72,6 +84,13 @@ class ColumnFold:
         if len(rows.ts):
             _add(rows, buckets, late, sums)
         return None if newest == _NEVER else newest, sorted(rejects.items())
+
+    def remember(self, columns: TransactionColumns, received_ms: int, copies: CopyWindow) -> None:
+        """Note the acceptable rows of a record that is folded already."""
+        routed = self._routes.of(columns)
+        rows, _ = self._in_time(columns, routed, received_ms)
+        if len(rows.ts):
+            _copied(columns, rows, self._examine(rows, routed), copies)
 
     def _in_time(self, columns: TransactionColumns, routed: Routed, received_ms: int) -> tuple["_Rows", _Rejects]:
         """Return the rows that are well formed and not in the future, and why the others are not accepted."""
@@ -111,15 +130,16 @@ class ColumnFold:
         return refused
 
     def _convert(self, rows: "_Rows", exchanges: Coded, refused: _Rejects) -> None:
-        """Convert the amounts of some rows into their panels' currencies, by the rate of each one's day."""
+        """Convert the amounts of some rows into their panels' currencies, by the rate of each one's local day."""
         foreign = np.flatnonzero(exchanges.flagged([each is not None for each in exchanges.values], len(rows.ts)))
         if not len(foreign):
             return
-        days = EPOCH_ORDINAL + rows.ts[foreign] // DAY_MS
-        first, size = int(days.min()), len(foreign)
-        every_day = range(first, int(days.max()) + 1)
-        dated = joint(exchanges.take(foreign).merged(_itself), Coded(every_day, days - first))
-        rates = [self._rate(*each) for each in dated.values]
+        # By base bucket, since none lies in two local days of any panel.
+        buckets = rows.ts[foreign] // (self._parameters.base_bucket_seconds * 1000)
+        first, size = int(buckets.min()), len(foreign)
+        every_bucket = range(first, int(buckets.max()) + 1)
+        dated = joint(exchanges.take(foreign).merged(_itself), Coded(every_bucket, buckets - first))
+        rates = [self._rate_in(*each) for each in dated.values]
         for row in foreign[dated.flagged([rate is None for rate in rates], size)].tolist():
             refused.setdefault(row, without_rate(rows.courses.at(row).route))
         numerators = [0 if rate is None else rate.numerator for rate in rates]
@@ -134,12 +154,15 @@ class ColumnFold:
         rows.amounts = rows.amounts.astype(whole.dtype)
         rows.amounts[foreign] = whole
 
-    def _find_rate(self, exchange: tuple[str, str] | None, day_ordinal: int) -> Fraction | None:
+    def _rate_in(self, exchange: tuple[str, str] | None, bucket: int) -> Fraction | None:
         """Return minor units of a panel's currency for one of another; None if no rate holds, or none is needed."""
         if exchange is None:
             return None
-        panel, currency = exchange
-        converted = self._rates[panel].convert(_SCALE, currency, day_ordinal)
+        day = self._panels[exchange[0]].calendar.day_of(bucket * self._parameters.base_bucket_seconds)
+        return self._rate(*exchange, day.toordinal())
+
+    def _find_rate(self, panel: str, currency: str, day_ordinal: int) -> Fraction | None:
+        converted = self._panels[panel].rates.convert(_SCALE, currency, day_ordinal)
         return None if converted is None else Fraction(converted, _SCALE)
 
     def _late(self, buckets: "_Buckets", moving: Integers, before_ms: int, refused: _Rejects) -> Mask | None:
@@ -211,6 +234,17 @@ class _Buckets:
 
     def keep(self, mask: Mask) -> "_Buckets":
         return _Buckets(self.numbers[mask], self.first, self.span, self.seconds)
+
+
+def _copied(columns: TransactionColumns, rows: _Rows, refused: _Rejects, copies: CopyWindow) -> _Rejects:
+    """Note the rows that are not refused, and return those that are copies."""
+    acceptable: Sequence[int] = range(len(rows.ts))
+    if refused:
+        acceptable = [row for row in acceptable if row not in refused]
+    places = acceptable if rows.numbers is None else rows.numbers[list(acceptable)].tolist()
+    copied = copies.find(columns.identities(places))
+    ids = columns.ids([places[at] for at in copied])
+    return {acceptable[at]: duplicate(each) for at, each in zip(copied, ids, strict=True)}
 
 
 def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> None:

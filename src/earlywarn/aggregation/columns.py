@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.aggregation.identity import Identity, identity
 from earlywarn.domain.reject import Reject
 
 CONTENT_TYPE_HEADER = "content-type"
@@ -45,6 +46,12 @@ class Coded(NamedTuple):
     def take(self, rows: npt.NDArray[np.intp]) -> "Coded":
         """Return the column of some rows."""
         return self if self.codes is None else Coded(self.values, self.codes[rows])
+
+    def listed(self, rows: npt.NDArray[np.intp]) -> list[Any]:
+        """Return the values of some rows."""
+        if self.codes is None:
+            return [self.values[0]] * len(rows)
+        return [self.values[code] for code in self.codes[rows].tolist()]
 
     def spread(self, numbers: Sequence[int], size: int) -> npt.NDArray[Any]:
         """Return each row's number, where every value has one; Python's integers if they need more than 64 bits."""
@@ -87,6 +94,7 @@ class TransactionColumns:
         region, mcc, currency, country, channel, sector, kind, source: absent is None (a purchase for kind), and
             likewise what the row is rejected for.
         merchant: read only where neither mcc nor sector says what was bought, since merchants are many.
+        ids: gives the ids of some rows that are not rejected; read only to find copies.
         rejects: by row, why it was not accepted.
     """
 
@@ -102,7 +110,16 @@ class TransactionColumns:
     kind: Coded
     source: Coded
     merchant: Callable[[], Coded]
+    ids: Callable[[Sequence[int]], Sequence[str]]
     rejects: Mapping[int, Reject]
+
+    def identities(self, rows: Sequence[int]) -> Sequence[Identity]:
+        """Return what is the same in copies, of some rows that are not rejected."""
+        ids = self.ids(rows)
+        if not any(self.source.values) and set(self.kind.values) == {"purchase"}:
+            return ids
+        places = np.asarray(rows, np.intp)
+        return list(map(identity, self.kind.listed(places), self.source.listed(places), ids))
 
 
 def joint(*columns: Coded) -> Coded:

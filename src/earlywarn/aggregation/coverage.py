@@ -189,8 +189,6 @@ class CoverageMeter:
             region = self._regions[name]
             if _is_quiet(reading, self.parameters):
                 region.learn_quiet(reading.expected, others_spoke=True)
-                if region.missed_days >= self.parameters.forget_days:
-                    del self._regions[name]
             else:
                 region.learn(weekday, reading.heard, {})
         return silent

@@ -1,8 +1,19 @@
 """Why a decoded transaction is not accepted: said once, for records and for columns."""
 
+import msgspec
+
+from earlywarn.aggregation.intake import shown
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.route import Route
 from earlywarn.domain.reject import Reject, RejectReason
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A transaction that was not accepted: offset of its record, place in it; the bytes are the caller's to keep."""
+
+    offset: int
+    reject: Reject
+    index: int = 0
 
 
 def in_future(event_ms: int, latest_ms: int) -> Reject:
@@ -15,6 +26,12 @@ def too_late(parameters: FoldParameters) -> Reject:
     """Refuse a transaction that is older than the revision horizon."""
     detail = f"more than {parameters.revision_horizon_days} days behind the partition's newest event"
     return Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+
+
+def duplicate(transaction_id: str) -> Reject:
+    """Refuse a transaction of which one of the same id, kind and source stands shortly before."""
+    detail = f"{shown(transaction_id)} stands in this block of the partition, or shortly before it"
+    return Reject(reason=RejectReason.DUPLICATE, field="id", detail=detail)
 
 
 def negative_purchase(amount_minor: int) -> Reject:

@@ -1,5 +1,6 @@
 """What leaves the second fold: rows of aggregates, column-wise, and the closed days that models learn."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -15,6 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 WINDOWS = ("1h", "24h", "7d", "28d")
 """Rolling windows; a row of a local day has none of the first two."""
+_SECTORS_OF_A_SILENCE = 2
 
 
 class FeedVolume(NamedTuple):
@@ -36,8 +38,9 @@ class Coverage:
     """How much of what was to be expected of a bucket has been heard, each as a share of 0..1.
 
     `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
-    silent; `silent` names the silent. `quiet` names regions of which nothing came though the feeds spoke: a hint,
-    which lowers no share. `forgotten` names silent feeds of which nothing is expected from the next day on.
+    silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke: that
+    lowers no share, see `ClosedDay.silent_regions`. `forgotten` names silent feeds of which nothing is expected from
+    the next day on.
     """
 
     partitions: float = 1.0
@@ -96,3 +99,19 @@ class ClosedDay:
     def heard(self) -> bool:
         """Return whether anything at all was heard of the day; of one without, no model can say anything."""
         return bool(self.transactions.any() or self.amount_minor.any())
+
+    @property
+    def silent_regions(self) -> tuple[str, ...]:
+        """Return the quiet regions whose silence is taken for missing data: all of several sectors at once.
+
+        Of a region with one sector it may be what happened to that sector.
+        """
+        quiet = {name.removeprefix("region ") for name in self.coverage.quiet}
+        sectors = Counter(cell.region for cell in self.cells)
+        return tuple(sorted(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE))
+
+    @property
+    def heard_cells(self) -> Flags:
+        """Return bool[K], cells of which something may be made of the day: those of the regions that are not silent."""
+        silent = set(self.silent_regions)
+        return np.array([cell.region not in silent for cell in self.cells], dtype=np.bool_)

@@ -67,9 +67,18 @@ class AlertDesk:
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, accept)
+        else:
+            self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
 
     # --- economic alerts
+
+    def _pass(self, scores: DayScores) -> None:
+        """Let a day pass of which nothing is known: what episodes are measured against stays what it was."""
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        for key, episode in self._episodes.items():
+            if key[:2] in place:
+                episode.baseline.carry(scores, place[key[:2]])
 
     def _economic(self, scores: DayScores, accept: Accept) -> list[Alert]:
         if self._first_ready is None and scores.ready.any():
@@ -108,7 +117,8 @@ class AlertDesk:
 
     def _continue(self, episode: Episode, at: int, weighing: Weighing) -> None:
         """Add the day to an open episode, and take its score from the effect since its own first day."""
-        episode.add(episode.baseline.today(weighing.scores, at), days_kept=self.parameters.quiet_days)
+        if weighing.scores.heard[at]:
+            episode.add(episode.baseline.today(weighing.scores, at), days_kept=self.parameters.quiet_days)
         episode.baseline.carry(weighing.scores, at)
         weighing.ratio[at] = self._ratio(episode, at, weighing, float(weighing.evidence[at]))
 
@@ -165,6 +175,8 @@ class AlertDesk:
         adopt(mine.values())
         alerts = []
         for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
+            if not scores.heard[at]:
+                continue
             score = float(ratio[at]) if ratio[at] >= other[at] else 0.0
             alert = self._judge(mine[at], at, weighing, score, is_open=at not in standing)
             if alert is not None:
@@ -198,7 +210,7 @@ class AlertDesk:
         reading = Reading(episode, scores, self._membership(scores.nodes), at, interval=parameters.effect_interval)
         confidence = reading.estimate.confidence(episode.direction)
         told = reading.told(probability(max(ratio, episode.score), confidence, parameters))
-        episode.observe(scores.day, ratio, told, resolve_ratio=parameters.resolve_ratio)
+        episode.observe(scores.day, ratio, resolve_ratio=parameters.resolve_ratio)
         if episode.alarm_days >= parameters.hold_days:
             episode.alarm_days = 0
             self._lasting[scores.nodes[at]] = (episode.opened_on, None)
@@ -219,8 +231,8 @@ class AlertDesk:
             outcome = reading.outcome
             if outcome is None:
                 return None
-            last = episode.last_alarm
-            return Verdict("resolved", episode.gravest, last, ratio, reading.ending(last, outcome), outcome)
+            # The end repeats the size that was published last: what people know it by.
+            return Verdict("resolved", episode.gravest, episode.told, ratio, reading.ending(outcome), outcome)
         grade = severity(told.probability, told.effect_pct, parameters)
         graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
         due = (day - episode.last_revised_on).days >= parameters.revise_days and ratio > 1

@@ -19,7 +19,7 @@ def alert_id(run: str, series_id: str, kind: Kind, direction: Direction, opening
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What was last true of an alarm: effect and interval in per cent, probability, days heard since the first."""
+    """An estimate as it is published: effect and interval in per cent, probability, days heard since the first."""
 
     effect_pct: float
     lower_pct: float
@@ -34,7 +34,7 @@ class Episode(msgspec.Struct):
     `alarm_days` counts alarm days in a row since the level was last accepted, `quiet_days` those below
     the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
     Of economic episodes: `baseline` is what they are measured against, `sums` what was seen and expected since
-    `opened_on`, `last_days` the same of each of the last days, `last_alarm` the estimate as of `last_alarm_on`,
+    `opened_on`, `last_days` the same of each of the last days, `told` the estimate published on `last_revised_on`,
     `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published.
     """
 
@@ -58,7 +58,7 @@ class Episode(msgspec.Struct):
     baseline: Baseline = msgspec.field(default_factory=lambda: Baseline(0))
     sums: Sums = NOTHING
     last_days: list[Sums] = []
-    last_alarm: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
+    told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
     largest_pct: float = 0.0
     has_news: bool = False
 
@@ -85,11 +85,11 @@ class Episode(msgspec.Struct):
         self.sums = self.sums.plus(today)
         self.last_days = [*self.last_days, today][-days_kept:]
 
-    def observe(self, day: date, ratio: float, told: Told, *, resolve_ratio: float) -> None:
-        """Take in a day's score (1 = threshold) and the estimate as of that day."""
+    def observe(self, day: date, ratio: float, *, resolve_ratio: float) -> None:
+        """Take in a day's score (1 = threshold)."""
         if ratio > 1:
             self.alarm_days += 1
-            self.last_alarm_on, self.last_alarm = day, told
+            self.last_alarm_on = day
         if ratio >= resolve_ratio:
             self.quiet_days = 0
         else:
@@ -97,12 +97,12 @@ class Episode(msgspec.Struct):
             self.alarm_days = 0
         self.score = max(self.score, ratio)
 
-    def publish(self, day: date, grade: Severity, effect_pct: float) -> None:
+    def publish(self, day: date, grade: Severity, told: Told) -> None:
         """Note that a revision is published."""
         self.revision += 1
-        self.last_revised_on, self.severity, self.has_news = day, grade, False
+        self.last_revised_on, self.severity, self.told, self.has_news = day, grade, told, False
         self.gravest = max(self.gravest, grade, key=SEVERITIES.index)
-        self.largest_pct = max(self.largest_pct, effect_pct, key=abs)
+        self.largest_pct = max(self.largest_pct, told.effect_pct, key=abs)
 
 
 class Records:

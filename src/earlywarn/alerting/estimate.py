@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from earlywarn.detection.day_scores import MEASURES, DayScores, Effects
-from earlywarn.detection.effect_bank import log_effect
+from earlywarn.detection.effect_bank import LEAST_TICKET, log_effect
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
 
@@ -55,6 +55,8 @@ class Sums(msgspec.Struct, frozen=True):
     def expected(self, measure: Measure) -> float | None:
         """Return what was expected; None if nothing was."""
         if min(self.expected_transactions, self.expected_amount) <= 0:
+            return None
+        if measure != "transactions" and self.expected_amount < LEAST_TICKET * self.expected_transactions:
             return None
         if measure == "mean_ticket":
             return self.expected_amount / self.expected_transactions

@@ -12,6 +12,8 @@ from earlywarn.domain.alert import Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
 
 _TOP_CONTRIBUTORS = 3
+_NEARER = 0.5
+"""Share of a log effect from which a day is nearer to the effect than to nothing."""
 
 
 class DayReading:
@@ -25,7 +27,7 @@ class DayReading:
 
     Attributes:
         observed, expected, lower, upper: None where there is nothing; expected as if there were no shock.
-        z: the log deviation in standard deviations of an undisturbed day.
+        effect: the log deviation; z: the same in standard deviations of an undisturbed day.
     """
 
     def __init__(self, today: Sums, scores: DayScores, node: int, measure: Measure) -> None:
@@ -35,7 +37,8 @@ class DayReading:
         self.lower, self.upper = (
             None if usual is None else _number(usual * float(np.exp(side * scores.reach * sd))) for side in (-1, 1)
         )
-        self.z = today.estimate(measure, 1.0).effect / max(sd, 1e-12)
+        self.effect = today.estimate(measure, 1.0).effect
+        self.z = self.effect / max(sd, 1e-12)
 
     @property
     def change_pct(self) -> float | None:
@@ -104,19 +107,20 @@ class Reading:
     def outcome(self) -> Outcome | None:
         """Return how an episode without alarms ends; None if it has to wait for another day.
 
-        Accepted: over the last days the effect was still there, so what is usual has changed. Recovered: it was not,
-        and today is within its usual range, or beyond it on the other side.
+        Accepted: over the last days the effect was still there, and today is nearer to it than to nothing, so what is
+        usual has changed. Recovered: it was not, and today is within its usual range, or beyond it on the other side.
         """
-        distance = self.last_days.distance(self._episode.direction)
-        if distance > interval_reach(self._interval):
-            return "accepted"
+        last = self.last_days
+        if last.distance(self._episode.direction) > interval_reach(self._interval):
+            return "accepted" if self.today.effect / last.effect >= _NEARER else None
         return None if self.today.is_outside(self._episode.direction) else "recovered"
 
-    def ending(self, told: Told, outcome: Outcome) -> tuple[Evidence, ...]:
-        """Return the figures of an episode that is over: all of it, its largest, and the days since its last alarm."""
-        found = effect_evidence(told)
-        largest = max(told.effect_pct, self._episode.largest_pct, key=abs)
-        found.append(Evidence(name="largest_effect", value=largest, unit="pct"))
+    def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
+        """Return the figures of an episode that is over: as published last, its largest, and its last days."""
+        found = effect_evidence(self._episode.told)
+        since = (self.day - self._episode.last_revised_on).days
+        found.append(Evidence(name="days_since_effect", value=float(since), unit="days"))
+        found.append(Evidence(name="largest_effect", value=self._episode.largest_pct, unit="pct"))
         last = self.last_days
         low, high = last.interval_pct(self._interval)
         found += [
@@ -137,6 +141,7 @@ class Reading:
         cells = self._members.shape[1]
         age = self._episode.baseline.age_days(self._scores)
         seen = np.stack([self._scores.transactions.observed[:cells], self._scores.amount.observed[:cells]])
+        seen = np.where(self._scores.heard[:cells], seen, 0.0)  # of what was not heard nothing is expected either
         return seen, self._scores.effects.today[:, :cells, age]
 
     def _neighbours(self) -> list[Evidence]:

@@ -1,6 +1,6 @@
 """An alert in words. Every figure is read from the alert itself, so text and figures cannot disagree."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -8,7 +8,7 @@ from earlywarn.domain.alert import Alert
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.series import ALL
 
-_MEASURES = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
+MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 _THIN = "\u202f"
 _NEARLY_SURE = 0.99
 _SHORT_RECORD_DAYS = 28
@@ -39,7 +39,7 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.status == "resolved":
         return " ".join(part for part in (_ending(alert, names), _day(alert, names)) if part)
     parts = [
-        _claim(alert, names),
+        f"{subject(alert, names)}: {claim(alert)}.",
         _day(alert, names),
         _certainty(alert),
         _unusual(alert),
@@ -106,20 +106,24 @@ def _pct(value: float) -> str:
     return f"{sign}{_size(value)}" if value else f"0{_THIN}%"
 
 
-def _claim(alert: Alert, names: Names) -> str:
-    """Say what changed, by how much and since when."""
+def claim(alert: Alert) -> str:
+    """Return what changed, by how much and since when, without the subject."""
     effect = _value(alert, "effect")
     size = "by an unknown size" if effect is None else _size(effect)
-    return f"{subject(alert, names)}: {_MEASURES[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}."
+    return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
 
 
 def _ending(alert: Alert, names: Names) -> str:
     """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
-    what, opened = _MEASURES[alert.measure], day(alert.opened_on)
+    what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
     effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
     most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
-    size = f"From {opened} to {day(alert.resolved_on)} it was {_size(effect)} {side} what was expected{most}."
+    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))
+    size = (
+        f"By {day(told_on.isoformat())} it was {_size(effect)} {side} what was expected{most}; "
+        f"the last alarm was on {day(alert.resolved_on)}."
+    )
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = _value(alert, "last_days_effect") or 0.0, _value(alert, "last_days") or 0.0
     since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
@@ -145,7 +149,7 @@ def _day(alert: Alert, names: Names) -> str:
     against = change * (-1 if alert.direction == "down" else 1) < 0 and alert.status != "resolved"
     when = f"{day(alert.as_of)} itself was {word}" if against else f"On {day(alert.as_of)}"
     return (
-        f"{when}: {observed} against {expected} expected, {abs(change):.0f}{_THIN}% {word} expected "
+        f"{when}: {observed} against {expected} expected, {_size(change)} {word} expected "
         f"(usual range {lower} to {upper})."
     )
 
@@ -189,15 +193,42 @@ def _cell(series_id: str, names: Names) -> str:
 
 
 def _coverage(alert: Alert, names: Names) -> str:
+    """Say what was not reported, whether that holds economic alerts back, and how it ended."""
+    if alert.region is not None:
+        return _silent_region(alert, names)
     missing = _value(alert, "missing_volume") or 0.0
-    silent = sorted(item.name.removeprefix("silent: ") for item in alert.evidence if item.name.startswith("silent: "))
-    where = names.panel(alert.panel)
-    text = f"{where}: {missing:.0f}{_THIN}% of the expected volume of {day(alert.as_of)} was not reported"
+    silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
     if silent:
         text += f" (silent: {', '.join(silent)})"
-    if alert.status == "resolved":
-        return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
-    return f"{text}. This says nothing about spending; economic alerts are held back meanwhile."
+    if alert.status != "resolved":
+        held = "This says nothing about spending; economic alerts are held back meanwhile."
+        heard = "Economic alerts are not held back: enough is heard without it."
+        forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
+        return " ".join([f"{text}.", held if _value(alert, "alerts_held_back") else heard, *forgotten])
+    still = _listed(alert, "still silent: ")
+    rest = f"; still silent: {', '.join(still)}" if still else ""
+    if gone:
+        return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
+    if still:
+        return f"{text}. Enough is reported again after {day(alert.resolved_on)}{rest}."
+    return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+
+
+def _silent_region(alert: Alert, names: Names) -> str:
+    about = subject(alert, names)
+    if alert.status == "open":
+        return (
+            f"{about}: nothing was reported of {day(alert.as_of)}, in no sector. All of them at once, this is taken "
+            "for missing data and not for a fall of spending, which it would hide; alerts of this region are held back "
+            "meanwhile, all others are not."
+        )
+    when = f"from {day(alert.opened_on)} to {day(alert.resolved_on)}"
+    return f"{about}: nothing was reported {when}. It is heard again; its alerts are no longer held back."
+
+
+def _listed(alert: Alert, kind: str) -> list[str]:
+    return sorted(item.name.removeprefix(kind) for item in alert.evidence if item.name.startswith(kind))
 
 
 def _model(alert: Alert, names: Names) -> str:

@@ -1,4 +1,4 @@
-"""Notices that are no economic alerts: breaks of coverage, and models that drift."""
+"""Notices that are no economic alerts: breaks of coverage of a panel or a region, and models that drift."""
 
 from datetime import date, timedelta
 
@@ -17,7 +17,7 @@ _SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
 
 
 class Notices:
-    """At most one open coverage episode and one open model episode of a panel."""
+    """At most one open coverage episode and one open model episode of a panel, and a coverage episode a region."""
 
     def __init__(self, panel: str, parameters: AlertParameters, letterhead: Letterhead) -> None:
         self.panel = panel
@@ -25,6 +25,8 @@ class Notices:
         self.letterhead = letterhead
         self._coverage: Episode | None = None
         self._missed: Coverage | None = None
+        self._forgotten: tuple[str, ...] = ()
+        self._regions: dict[str, Episode] = {}
         self._model: Episode | None = None
         self._drifted: dict[tuple[str, str], date] = {}
 
@@ -32,24 +34,46 @@ class Notices:
         """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it.
 
         A feed of which nothing is expected any more is told of as well, however small it was. A resolved episode
-        tells the last day of which something was missing.
+        tells the last day of which something was missing. Regions that are silent are told of on days on which the
+        panel is heard.
         """
+        notices = self._feeds(closed)
+        if closed.coverage.share >= self.parameters.coverage_share:
+            notices += self._silent_regions(closed)
+        return notices
+
+    def _feeds(self, closed: ClosedDay) -> list[Alert]:
         news = closed.coverage
         if news.share >= self.parameters.coverage_share and not news.forgotten:
             if self._coverage is None or self._missed is None:
                 return []
             episode, missed = self._coverage, self._missed
             self._coverage = self._missed = None
-            return [self._coverage_alert(episode, missed, episode.last_alarm_on, "resolved")]
+            still = tuple(Evidence(name=f"still silent: {feed}", value=1.0, unit="feed") for feed in news.silent)
+            return [self._coverage_alert(episode, missed, episode.last_alarm_on, "resolved", still)]
         before, self._missed = self._missed, news
         status: Status = "updated"
         if self._coverage is None:
-            self._coverage = self._episode("coverage", closed.day)
+            self._coverage, self._forgotten = self._episode("coverage", closed.day), ()
             status = "open"
         self._coverage.last_alarm_on = closed.day
+        self._forgotten = tuple(sorted({*self._forgotten, *news.forgotten}))
         if before is not None and before.silent == news.silent and not news.forgotten:
             return []
         return [self._coverage_alert(self._coverage, news, closed.day, status)]
+
+    def _silent_regions(self, closed: ClosedDay) -> list[Alert]:
+        silent = closed.silent_regions
+        notices = []
+        for region in silent:
+            if region not in self._regions:
+                self._regions[region] = self._episode("coverage", closed.day, region)
+                notices.append(self._region_alert(self._regions[region], closed.day, "open"))
+            self._regions[region].last_alarm_on = closed.day
+        # A region that rests on Sundays is not silent then, and not heard either.
+        heard = {cell.region for cell, count in zip(closed.cells, closed.transactions, strict=True) if count}
+        again = sorted(self._regions.keys() & heard - set(silent))
+        return notices + [self._region_alert(self._regions.pop(each), closed.day, "resolved") for each in again]
 
     def drift(self, scores: DayScores) -> list[Alert]:
         """Open a model episode when many cells' models have drifted lately; resolve it when few have."""
@@ -69,11 +93,11 @@ class Notices:
             self._model.last_alarm_on = scores.day
         return []
 
-    def _episode(self, kind: Kind, day: date) -> Episode:
-        series = Series(self.panel, None, None)
+    def _episode(self, kind: Kind, day: date, region: str | None = None) -> Episode:
+        series = Series(self.panel, region, None)
         return Episode(
             id=alert_id(self.letterhead.run, series.series_id, kind, "down", day.isoformat()),
-            region=None,
+            region=region,
             sector=None,
             direction="down",
             detected_on=day,
@@ -83,17 +107,35 @@ class Notices:
             children=[],
         )
 
-    def _coverage_alert(self, episode: Episode, coverage: Coverage, day: date, status: Status) -> Alert:
+    def _coverage_alert(
+        self, episode: Episode, coverage: Coverage, day: date, status: Status, more: tuple[Evidence, ...] = ()
+    ) -> Alert:
         missing = 1 - coverage.share
         grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
-        least = 1 - self.parameters.coverage_share
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
-            *(Evidence(name=f"silent: {_told(feed, coverage)}", value=1.0, unit="feed") for feed in coverage.silent),
+            Evidence(name="alerts_held_back", value=float(missing > self._tolerated), unit="flag"),
+            *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
+            *(Evidence(name=f"expected no more: {feed}", value=1.0, unit="feed") for feed in self._forgotten),
             *(Evidence(name=f"quiet: {region}", value=1.0, unit="region") for region in coverage.quiet),
+            *more,
         )
-        score = missing / least if least > 0 else missing
-        return self._notice(episode, "coverage", status, day, grade, score, evidence)
+        return self._notice(episode, "coverage", status, day, grade, self._missing_score(missing), evidence)
+
+    def _region_alert(self, episode: Episode, day: date, status: Status) -> Alert:
+        evidence = (
+            Evidence(name="missing_volume", value=100.0, unit="pct"),
+            Evidence(name="alerts_held_back", value=1.0, unit="flag"),
+        )
+        return self._notice(episode, "coverage", status, day, "high", self._missing_score(1.0), evidence)
+
+    @property
+    def _tolerated(self) -> float:
+        """Return the share of the expected volume that may be missing before economic alerts are held back."""
+        return 1 - self.parameters.coverage_share
+
+    def _missing_score(self, missing: float) -> float:
+        return missing / self._tolerated if self._tolerated > 0 else missing
 
     def _model_alert(self, episode: Episode, share: float, day: date, status: Status) -> Alert:
         evidence = (Evidence(name="drifting_series", value=round(100 * share, 1), unit="pct"),)
@@ -112,7 +154,7 @@ class Notices:
         if SEVERITIES.index(grade) > SEVERITIES.index(episode.severity):
             episode.severity = grade
         episode.revision += 1
-        series = Series(self.panel, None, None)
+        series = Series(self.panel, episode.region, None)
         return Alert(
             id=episode.id,
             revision=episode.revision,
@@ -121,9 +163,9 @@ class Notices:
             kind=kind,
             status=status,
             panel=self.panel,
-            level="panel",
+            level=series.level,
             series_id=series.series_id,
-            region=None,
+            region=episode.region,
             sector=None,
             measure="transactions",
             direction="down",
@@ -155,6 +197,8 @@ class Notices:
         return {
             "coverage": None if self._coverage is None else msgspec.to_builtins(self._coverage),
             "missed": None if self._missed is None else msgspec.to_builtins(self._missed),
+            "forgotten": list(self._forgotten),
+            "regions": [msgspec.to_builtins(episode) for _, episode in sorted(self._regions.items())],
             "model": None if self._model is None else msgspec.to_builtins(self._model),
             "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
         }
@@ -164,8 +208,6 @@ class Notices:
         self._coverage = None if saved["coverage"] is None else msgspec.convert(saved["coverage"], Episode)
         self._model = None if saved["model"] is None else msgspec.convert(saved["model"], Episode)
         self._missed = None if saved["missed"] is None else msgspec.convert(saved["missed"], Coverage)
+        self._forgotten = tuple(saved["forgotten"])
+        self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
-
-
-def _told(feed: str, coverage: Coverage) -> str:
-    return f"{feed} (expected no more)" if feed in coverage.forgotten else feed

@@ -26,7 +26,7 @@ def revision(
     episode: Episode, reading: Reading, verdict: Verdict, *, panel: str, day: date, letterhead: Letterhead
 ) -> Alert:
     """Return the revision as an alert, without sequence number and text, and note in the episode that it is told."""
-    episode.publish(day, verdict.severity, verdict.told.effect_pct)
+    episode.publish(day, verdict.severity, verdict.told)
     series = Series(panel, episode.region, episode.sector)
     return Alert(
         id=episode.id,

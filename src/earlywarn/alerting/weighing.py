@@ -56,7 +56,7 @@ class Weighing:
         self.reach = interval_reach(parameters.effect_confidence)
         sign = -1.0 if direction == "down" else 1.0
         self.distance: Floats = sign * self.side.effect / np.maximum(self.side.effect_sd, 1e-12)
-        self.evidence: Floats = np.where(scores.ready, self.side.score / parameters.alarm_evidence, 0.0)
+        self.evidence: Floats = np.where(scores.ready & scores.heard, self.side.score / parameters.alarm_evidence, 0.0)
         self.ratio: Floats = np.minimum(self.evidence, self.certainty(self.distance))
 
     def doubt(self, strengths: Mapping[int, float], members: Flags) -> None:

@@ -101,7 +101,8 @@ class SourcePartition:
     def __init__(self, fold: BlockFold, decode_columns: ColumnsDecoder, now_seconds: float) -> None:
         self.fold = fold
         self._decode_columns = decode_columns
-        self.position = fold.position
+        self.position = fold.remembers_from
+        self._begins = fold.position
         self.idle = False
         self.heard_seconds = now_seconds
         self.news_seconds: float | None = None
@@ -111,8 +112,14 @@ class SourcePartition:
         """Return where the open block begins."""
         return BlockStart(self.fold.block * self.fold.parameters.block_size, self.fold.block_event_time_ms)
 
+    def skip(self, earliest: int) -> bool:
+        """Go on at `earliest`, where the log begins, if what is not there any more only told copies."""
+        if earliest <= self._begins:
+            self.position = max(self.position, earliest)
+        return earliest <= self.position
+
     def take(self, batch: Batch, now_seconds: float) -> Emission:
-        """Fold a batch that starts at `position`."""
+        """Fold a batch that starts at `position`; what lies before the open block is only remembered."""
         emission = Emission()
         if batch.headers is None:
             self._add(batch, 0, len(batch.offsets), batch.timestamps_ms, emission)
@@ -149,13 +156,19 @@ class SourcePartition:
             self._add(batch, start, at, received, emission)
             start = at + 1
             if is_end:
-                emission.partials += self.fold.end(batch.offsets[at])
+                emission.partials += self.fold.end(batch.offsets[at]) if batch.offsets[at] >= self._begins else []
             else:
                 self._add_columns(batch.offsets[at], batch.values[at], received[at], emission)
         self._add(batch, start, len(headers), received, emission)
 
     def _add(self, batch: Batch, start: int, stop: int, received_ms: Sequence[int] | int, emission: Emission) -> None:
         if start == stop:
+            return
+        if batch.offsets[start] < self._begins:
+            begins = bisect_left(batch.offsets, self._begins, start, stop)
+            times = received_ms if isinstance(received_ms, int) else received_ms[start:begins]
+            self.fold.remember(batch.offsets[start:begins], decode(batch.values[start:begins]), times)
+            self._add(batch, begins, stop, received_ms, emission)
             return
         offsets, values = batch.offsets[start:stop], batch.values[start:stop]
         times = received_ms if isinstance(received_ms, int) else received_ms[start:stop]
@@ -166,6 +179,10 @@ class SourcePartition:
     def _add_columns(self, offset: int, value: bytes | None, received_ms: int, emission: Emission) -> None:
         """Fold a record that holds many transactions."""
         decoded = self._decode_columns(value)
+        if offset < self._begins:
+            if not isinstance(decoded, Reject):
+                self.fold.remember_columns(offset, decoded.columns, received_ms)
+            return
         if isinstance(decoded, Reject):
             sealed, rejected = self.fold.add([offset], [decoded], received_ms)
             values = [value] * len(rejected)

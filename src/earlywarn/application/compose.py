@@ -1,33 +1,32 @@
-"""The composition root of a run without adapters: settings in, folds out. Embedded mode and services share it."""
+"""The composition root of a run without adapters: settings in, the first fold out; the second: `compose_fold`."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 import msgspec
 
 from earlywarn.aggregation.block import BlockFold
-from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.route import Router
-from earlywarn.alerting.desk import AlertDesk
-from earlywarn.alerting.letterhead import Letterhead
-from earlywarn.application.fold import RunFold
-from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint
+from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint, fold_fingerprint
 from earlywarn.application.settings import Settings
 from earlywarn.detection import MODEL_VERSION
-from earlywarn.detection.panel_detector import PanelDetector
-from earlywarn.domain.panel import Panel
 from earlywarn.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run ready to fold: its settings, its panels, and makers of both folds."""
+    """A run ready to fold: its settings, its panels, and the maker of the first fold.
+
+    Attributes:
+        fingerprint: of everything that decides what is published.
+        fold_fingerprint: of what decides the partials alone.
+    """
 
     settings: Settings
     panels: tuple[EquippedPanel, ...]
     names: PanelNames
     router: Router
     fingerprint: str
+    fold_fingerprint: str
 
     def block_fold(
         self, partition: int, partitions: int, *, position: int = 0, event_time_ms: int | None = None
@@ -40,33 +39,6 @@ class Run:
             partitions=partitions,
             position=position,
             event_time_ms=event_time_ms,
-        )
-
-    def run_fold(self, partitions: int, panels: Container[str] | None = None) -> RunFold:
-        """Return the second fold over so many source partitions, for all panels of the run or those of `panels`."""
-        letterhead = Letterhead(
-            run=self.settings.run,
-            exercise=self.settings.exercise,
-            model_version=MODEL_VERSION,
-            config_hash=self.fingerprint,
-        )
-        features = {each.panel.id: each.features for each in self.panels}
-
-        def detector_of(panel: Panel) -> PanelDetector:
-            return PanelDetector(self.settings.detection, features[panel.id])
-
-        def desk_of(panel: Panel) -> AlertDesk:
-            return AlertDesk(panel.id, self.settings.alerts, letterhead, self.names)
-
-        fold = self.settings.fold
-        return RunFold(
-            [each.panel for each in self.panels if panels is None or each.panel.id in panels],
-            PartialsFold(partitions=partitions, lateness_seconds=fold.lateness_seconds),
-            revision_horizon_days=fold.revision_horizon_days,
-            coverage=self.settings.coverage,
-            detector_of=detector_of,
-            desk_of=desk_of,
-            fingerprint=self.fingerprint,
         )
 
 
@@ -96,6 +68,7 @@ def compose(settings: Settings) -> Run:
         names=PanelNames(panels),
         router=Router([each.panel for each in panels]),
         fingerprint=fingerprint(settings, panels, MODEL_VERSION),
+        fold_fingerprint=fold_fingerprint(settings, panels),
     )
 
 

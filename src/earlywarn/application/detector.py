@@ -11,6 +11,7 @@ from typing import Protocol
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.fold import RunFold
+from earlywarn.application.succession import Change
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import SnapshotError
 
@@ -29,7 +30,11 @@ class SnapshotStore(Protocol):
     """Keeps snapshots of each partition, named by the log offset at which reading resumes; write-once."""
 
     def offsets(self, partition: int) -> Sequence[int]:
-        """Return the offsets of what is kept, highest first."""
+        """Return the offsets of what is kept, highest first.
+
+        Raises:
+            SnapshotError: it cannot be said what there is: not to be taken for none.
+        """
 
     def load(self, partition: int, offset: int) -> bytes:
         """Return a snapshot.
@@ -54,13 +59,33 @@ class LogFold:
         self.position = position
         self.published = published
         self.closed_buckets = 0
+        self._held_back: list[tuple[int, Published]] = []
 
     def take(self, offset: int, partial: Partial) -> Outputs | None:
         """Fold the partial at `offset`; return what it made publishable and is not published yet."""
         outputs = tuple(each for each in self.fold.apply(partial) if isinstance(each, AggregateRows | Alert))
         self.position = offset + 1
         self.closed_buckets += sum(isinstance(each, AggregateRows) for each in outputs)
-        return Outputs(offset, outputs) if outputs and offset >= self.published else None
+        if offset < self.published:
+            return None
+        if not self.fold.succession.in_force:
+            self._held_back += [(offset, each) for each in outputs]
+            return None
+        return Outputs(offset, outputs) if outputs else None
+
+    def change(self, offset: int, change: Change) -> Outputs | None:
+        """Take the control record at `offset`; return what was closed and not published before it, and what it makes.
+
+        Raises:
+            LogError: the run has gone on to another configuration.
+        """
+        alerts = tuple(self.fold.change(change))
+        self.position = offset + 1
+        if change.number != self.fold.succession.number:
+            return None
+        left = [each for at, each in self._held_back if at >= change.published]
+        self._held_back.clear()
+        return Outputs(offset, (*left, *alerts)) if offset >= self.published else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +98,11 @@ class Recovered:
 
 
 def recover(partition: int, store: SnapshotStore, new_fold: Callable[[], RunFold]) -> Recovered:
-    """Restore the highest valid snapshot of a partition; from the start of the log without any."""
+    """Restore the highest valid snapshot of a partition; from the start of the log without any.
+
+    Raises:
+        SnapshotError: the store cannot say what it has.
+    """
     problems = []
     for offset in store.offsets(partition):
         fold = new_fold()

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from earlywarn.aggregation.intake import Outcome
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.compose import Run
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.fold import Output, RunFold
 from earlywarn.domain.reject import Reject
 
@@ -52,7 +53,7 @@ def run_embedded(run: Run, feeds: Sequence[Feed[_Batch]], sink: Sink[_Batch], *,
 
     `received_ms` is the time of receipt of every record, against which "in the future" is judged.
     """
-    fold = run.run_fold(len(feeds))
+    fold = compose_fold(run, len(feeds))
     blocks = [run.block_fold(partition, len(feeds)) for partition in range(len(feeds))]
     batches = [iter(feed.batches()) for feed in feeds]
     reading = list(range(len(feeds)))

@@ -15,12 +15,14 @@ from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay
 from earlywarn.alerting.desk import AlertDesk
+from earlywarn.application.succession import Change, Succession
+from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.state import State, decode_state, encode_state
-from earlywarn.errors import SnapshotError
+from earlywarn.errors import LogError, SnapshotError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,11 @@ class RunFold:
         detector_of: Callable[[Panel], PanelDetector],
         desk_of: Callable[[Panel], AlertDesk],
         fingerprint: str,
+        change: int = 0,
     ) -> None:
         self.fold = fold
         self.fingerprint = fingerprint
+        self.succession = Succession(change)
         self.sequence = 0
         self.rejected: dict[str, int] = {}
         self.transactions = 0
@@ -114,6 +118,24 @@ class RunFold:
                 else:
                     yield from self._judge(parts, closed)
 
+    def change(self, change: Change) -> Iterator[Alert]:
+        """Take a control record: a later one than ours ends the fold, ours puts it in force, others were before us.
+
+        Raises:
+            LogError: the run has gone on to another configuration.
+        """
+        if change.number > self.succession.number:
+            raise LogError(
+                f"the run has changed to configuration {change.fingerprint} (change {change.number}), this is "
+                f"{self.fingerprint}; start the detector with the new settings"
+            )
+        if change.number == self.succession.number:
+            taken = self.succession.take_over(change)
+            self.sequence = change.sequence
+            for alert in taken:
+                self.sequence += 1
+                yield msgspec.structs.replace(alert, sequence=self.sequence)
+
     def leaps(self) -> list[Leap]:
         """Return for each panel that was silent for more than the revision horizon its longest such silence."""
         return [
@@ -126,11 +148,22 @@ class RunFold:
         if not closed.complete or not closed.cells:
             return
         usable = closed.heard and not parts.desk.mutes(closed)
-        scores = parts.detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
+        scores = parts.detector.step(
+            closed.day,
+            closed.cells,
+            closed.transactions,
+            closed.amount_minor,
+            usable=usable,
+            heard=closed.heard_cells,
+        )
+        if closed.coverage.forgotten and not usable:
+            parts.detector.begin_anew()
         yield JudgedDay(closed, scores)
         for alert in parts.desk.step(scores, closed, parts.detector.accept):
-            self.sequence += 1
-            yield msgspec.structs.replace(alert, sequence=self.sequence)
+            published = self.succession.follow(alert)
+            if published is not None:
+                self.sequence += 1
+                yield msgspec.structs.replace(published, sequence=self.sequence)
 
     # --- snapshot
 
@@ -138,8 +171,10 @@ class RunFold:
         """Return the state as bytes: no pickle, deterministic, restorable by the same code and configuration."""
         return encode_state(
             {
+                "models": MODEL_VERSION,
                 "fingerprint": self.fingerprint,
                 "sequence": self.sequence,
+                "succession": self.succession.state(),
                 "transactions": self.transactions,
                 "late_transactions": self.late_transactions,
                 "uncounted_transactions": self.uncounted_transactions,
@@ -157,13 +192,28 @@ class RunFold:
         )
 
     def restore(self, snapshot: bytes) -> None:
-        """Take over a snapshot; it must come from the same code and configuration."""
+        """Take over a snapshot; it must come from the same models and configuration.
+
+        Raises:
+            SnapshotError: it does not, or it is none.
+        """
         saved: State = decode_state(snapshot)
+        if saved.get("models") != MODEL_VERSION:
+            raise SnapshotError(
+                f"the snapshot holds models of version {saved.get('models', 'before 2')}, this program has version "
+                f"{MODEL_VERSION} and would misread it; fold the log from its start instead"
+            )
         if saved["fingerprint"] != self.fingerprint:
             raise SnapshotError(
                 f"the snapshot was written under configuration {saved['fingerprint']}, this run has "
                 f"{self.fingerprint}; fold the log from its start instead"
             )
+        if saved["succession"]["number"] != self.succession.number:
+            raise SnapshotError(
+                f"the snapshot is of change {saved['succession']['number']} of the run, this is change "
+                f"{self.succession.number}; fold the log from its start instead"
+            )
+        self.succession.restore(saved["succession"])
         self.sequence, self.rejected = saved["sequence"], dict(saved["rejected"])
         self.transactions, self.late_transactions = saved["transactions"], saved["late_transactions"]
         self.uncounted_transactions = saved["uncounted_transactions"]

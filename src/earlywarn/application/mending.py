@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from earlywarn.aggregation.identity import identity
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
@@ -54,11 +55,22 @@ def refusal(run: Run, value: bytes | None, received_ms: int) -> Reject | None:
     return rejected[0].reject if rejected else None
 
 
-def still_too_late(reason: str, before: bytes | None, after: bytes | None) -> bool:
-    """Return whether a record was too late for its partition, and has no other time now: that does not pass."""
-    return reason == RejectReason.TOO_LATE and _time(before) == _time(after)
+def standing_refusal(reason: str, before: bytes | None, after: bytes | None) -> Reject | None:
+    """Return why a record is rejected again that was so for what stands before it, unless what decided has changed."""
+    if reason == RejectReason.TOO_LATE and _time(before) == _time(after):
+        detail = "older than the revision horizon of its partition; replay it into a run of its own"
+        return Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+    if reason == RejectReason.DUPLICATE and _identity(before) == _identity(after):
+        detail = "a copy of what counts already; give it an id of its own if it is another transaction"
+        return Reject(reason=RejectReason.DUPLICATE, field="id", detail=detail)
+    return None
 
 
 def _time(value: bytes | None) -> object:
     outcome = decode([value])[0]
     return outcome.ts
+
+
+def _identity(value: bytes | None) -> object:
+    outcome = decode([value])[0]
+    return outcome if isinstance(outcome, Reject) else identity(outcome.kind, outcome.source, outcome.id)

@@ -102,7 +102,7 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         )
         resolver = RegionResolver(
             tree,
-            level=settings.region_level,
+            level=None if settings.region_level == "none" else settings.region_level,
             countries=countries,
             declared=settings.regions,
             online=settings.online_region,
@@ -148,20 +148,39 @@ def equip(settings: PanelSettings) -> EquippedPanel:
 
 
 def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_version: str) -> str:
-    """Return a short hash of everything that decides what a run publishes, except the data.
-
-    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree.
-    """
-    fold = msgspec.to_builtins(settings.fold)
-    del fold["block_size"]
+    """Return a short hash of everything that decides what a run publishes, except the data."""
     plain = {
         "model": model_version,
-        "fold": fold,
+        "fold": _fold_rules(settings),
         "coverage": msgspec.to_builtins(settings.coverage),
         "detection": msgspec.to_builtins(settings.detection),
         "alerts": msgspec.to_builtins(settings.alerts),
         "panels": [each.described for each in panels],
     }
+    return _hash(plain)
+
+
+def fold_fingerprint(settings: Settings, panels: Sequence[EquippedPanel]) -> str:
+    """Return a short hash of what decides the partials of a log: which records count, where, and with what amount.
+
+    It is what aggregators must agree on; models and alerts are not their business.
+    """
+    return _hash({"fold": _fold_rules(settings), "panels": [each.panel.describe() for each in panels]})
+
+
+def _fold_rules(settings: Settings) -> dict[str, object]:
+    """Return the rules of the first fold.
+
+    The size of a block decides only how the log is cut, so that a run in one process and one over Kafka agree; but
+    where copies are looked for in blocks.
+    """
+    rules: dict[str, object] = msgspec.to_builtins(settings.fold)
+    if not settings.fold.deduplicate_blocks:
+        del rules["block_size"], rules["deduplicate_blocks"]
+    return rules
+
+
+def _hash(plain: object) -> str:
     return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
 
 

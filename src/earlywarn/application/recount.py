@@ -6,7 +6,6 @@ record *is*; how records become numbers is written here once more, so that a def
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import NamedTuple
 
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
@@ -19,7 +18,6 @@ from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import Transaction
 
 _DAY_MS = 86_400_000
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 Unpack = Callable[[bytes | None], Sequence[bytes] | Reject]
 """From a record that holds many transactions to their JSON records, or why it holds none."""
@@ -70,7 +68,7 @@ class Recount:
 
     Attributes:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
-            never with transactions.
+            never with transactions (but for the ids of the newest blocks, where the run de-duplicates).
         rejected: transactions that were not accepted, by reason.
         records, accepted: records read; transactions counted.
     """
@@ -84,9 +82,15 @@ class Recount:
         self._unpack = unpack
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
+        self._ids: dict[int, dict[int, set[tuple[str, str, str]]]] = {}
 
     def take(
-        self, partition: int, value: bytes | None, headers: Sequence[tuple[str, bytes | None]], appended_ms: int
+        self,
+        partition: int,
+        offset: int,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        appended_ms: int,
     ) -> None:
         """Count one record of the log."""
         self.records += 1
@@ -99,7 +103,7 @@ class Recount:
         if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
             values = self._unpack(value)
         for outcome in [values] if isinstance(values, Reject) else map(decode_one, values):
-            reason = self._count(partition, outcome, received_ms, appended_ms)
+            reason = self._count(partition, offset, outcome, received_ms, appended_ms)
             if reason is None:
                 self.accepted += 1
             else:
@@ -114,8 +118,8 @@ class Recount:
         times = (self._newest_ms[partition] / 1000 - lateness_seconds for partition in open_ones)
         return min(times, default=float("inf"))
 
-    def _count(  # noqa: PLR0911  # one return for each reason, in the order in which they are asked
-        self, partition: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
+    def _count(
+        self, partition: int, offset: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
     ) -> RejectReason | None:
         """Count a transaction; return why it is not accepted, None if it is."""
         if isinstance(outcome, Reject):
@@ -127,24 +131,45 @@ class Recount:
         start_ms = outcome.ts // base_ms * base_ms
         newest_ms = self._newest_ms.get(partition)
         late = newest_ms is not None and start_ms + base_ms <= newest_ms - fold.lateness_seconds * 1000
+        found = self._weigh(outcome, start_ms)
+        if not isinstance(found, RejectReason) and self._is_copy(partition, offset // fold.block_size, outcome):
+            return RejectReason.DUPLICATE
         if late and newest_ms is not None and start_ms + base_ms <= newest_ms - fold.revision_horizon_days * _DAY_MS:
             return RejectReason.TOO_LATE
-        route = self._run.router.resolve(outcome)
-        if isinstance(route, Reject):
-            return route.reason
-        if outcome.kind == "purchase" and outcome.amount_minor < 0:
-            return RejectReason.AMOUNT_OUT_OF_RANGE
-        day = _EPOCH_ORDINAL + outcome.ts // _DAY_MS
-        amount = route.panel.rates.convert(abs(outcome.amount_minor), route.currency, day)
-        if amount is None:
-            return RejectReason.CURRENCY_NO_RATE
-        sums = (route.count_sign * outcome.count, route.amount_sign * amount)
-        self._add(route, start_ms // 1000, sums, appended_ms, newest_ms if late else None)
+        if isinstance(found, RejectReason):
+            return found
+        self._add(*found, start_ms // 1000, appended_ms, newest_ms if late else None)
         self._newest_ms[partition] = outcome.ts if newest_ms is None else max(newest_ms, outcome.ts)
         return None
 
+    def _weigh(self, transaction: Transaction, start_ms: int) -> tuple[Route, tuple[int, int]] | RejectReason:
+        """Return where a transaction counts, and what it adds; or why it is not acceptable, whatever its time."""
+        route = self._run.router.resolve(transaction)
+        if isinstance(route, Reject):
+            return route.reason
+        if transaction.kind == "purchase" and transaction.amount_minor < 0:
+            return RejectReason.AMOUNT_OUT_OF_RANGE
+        day = route.panel.calendar.day_of(start_ms // 1000).toordinal()
+        amount = route.panel.rates.convert(abs(transaction.amount_minor), route.currency, day)
+        if amount is None:
+            return RejectReason.CURRENCY_NO_RATE
+        return route, (route.count_sign * transaction.count, route.amount_sign * amount)
+
+    def _is_copy(self, partition: int, block: int, transaction: Transaction) -> bool:
+        """Return whether a transaction stands in this block or one shortly before, and note that it stands here."""
+        blocks = self._run.settings.fold.deduplicate_blocks
+        if not blocks:
+            return False
+        seen = self._ids.setdefault(partition, {})
+        for old in [each for each in seen if each <= block - blocks]:
+            del seen[old]
+        mark = (transaction.id, transaction.source or "", transaction.kind)
+        found = any(mark in marks for marks in seen.values())
+        seen.setdefault(block, set()).add(mark)
+        return found
+
     def _add(
-        self, route: Route, start: int, sums: tuple[int, int], appended_ms: int, late_behind_ms: int | None
+        self, route: Route, sums: tuple[int, int], start: int, appended_ms: int, late_behind_ms: int | None
     ) -> None:
         calendar = route.panel.calendar
         buckets = [Bucket(*route.target, "day", calendar.day_bounds(calendar.day_of(start))[0])]

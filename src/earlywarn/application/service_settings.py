@@ -90,7 +90,8 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     transactions_retention_hours: how long transactions, and with them card tokens, are kept; -1 for ever.
     dead_letter_retention_hours: the same of rejected records.
     replay: the run replays a history; its transactions are kept until the run is deleted.
-    message_bytes: largest message of `transactions`; dead letters and partials may be larger.
+    message_bytes: largest message of `transactions`; dead letters and partials may be larger. A batch of 50,000
+        transactions, which is folded fastest, takes 3.4 MB.
     """
 
     prefix: str = "earlywarn."
@@ -100,7 +101,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
     transactions_retention_hours: int = 24 * 14
     dead_letter_retention_hours: int = 24 * 30
     replay: bool = False
-    message_bytes: int = 1 << 20
+    message_bytes: int = 4 << 20
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -206,7 +207,8 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where detectors keep their snapshots, and how often.
 
-    url: a folder that all detectors share, or redis:// (the Redis above), or s3://bucket/path.
+    url: a folder that all detectors share, or redis:// (the Redis above, and nothing behind it), or
+        s3://bucket/path with the credentials, region and endpoint of the standard environment (AWS_...).
     every_bytes: a snapshot after so many bytes of partials, besides those at bucket closes.
     least_seconds: at most one snapshot in so many seconds.
     kept: snapshots kept of each partition.
@@ -225,6 +227,11 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
         """
         if "@" in urlsplit(self.url).netloc:
             raise ConfigError("url: holds a user or password; those of [redis], or of the S3 client, are used")
+        scheme, separator, rest = self.url.partition("://")
+        if separator and (scheme not in {"s3", "redis"} or (scheme == "s3") != bool(rest.strip("/"))):
+            raise ConfigError(
+                f"url = {self.url!r}: give a folder, s3://bucket/path, or redis:// alone for the Redis above"
+            )
         if not self.url or self.every_bytes < 1 or self.least_seconds < 0 or self.kept < 1:
             raise ConfigError(f"url may not be empty, every_bytes and kept are at least 1: {self}")
 

@@ -40,7 +40,7 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     holiday_countries: whose public holidays its regions keep, where `countries` is empty.
     currency: ISO 4217, of all published amounts.
     time_zone: IANA name; local days are its days.
-    region_level: NUTS level 0..3 of the panel's regions; none takes declared regions only.
+    region_level: NUTS level 0..3 of the panel's regions; "none" takes declared regions only (with `any_region` all).
     regions: region codes of the panel's own, by code, with their names.
     any_region: take every region code as it is written (aggregated history without a declaration).
     online_region: count card-not-present spending in a region of its own.
@@ -48,7 +48,8 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     resolution: finest bucket published, hour or day.
     base_bucket_seconds: 3600, or a part of it for zones with a fraction of an hour.
     pay_day: day of the month on which wages are usually paid.
-    nuts_recoding, postal_codes, school_holidays, rates: tables (CSV) of the office's own.
+    nuts_recoding, postal_codes, school_holidays: tables (CSV) of the office's own.
+    rates: a table `currency,since,rate` (CSV): units of the panel's currency for one of this, from that local day on.
     tercet: look postal codes up in Eurostat's tables (extra `postal`).
     """
 
@@ -58,7 +59,7 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     holiday_countries: tuple[str, ...] = ()
     currency: str = ""
     time_zone: str = ""
-    region_level: Literal[0, 1, 2, 3] | None = 2
+    region_level: Literal[0, 1, 2, 3, "none"] = 2
     regions: dict[str, str] = {}
     any_region: bool = False
     online_region: bool = True
@@ -90,12 +91,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: ServiceSettings = ServiceSettings()
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Return the effective settings of a service: file, then environment over it, then secrets from their files.
+def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> Settings:
+    """Return the effective settings: file, then environment over it, then secrets from their files.
 
     Args:
         path: a TOML file; None for the one that EARLYWARN_CONFIG names, if it does.
         environ: the environment, as `os.environ`.
+        secrets: read and check the files of secrets; a run that talks to no service needs none.
 
     Relative paths in the file start at its folder, those in the environment at the working directory.
 
@@ -104,19 +106,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     if path is None and environ.get(CONFIG_NAME):
         path = Path(environ[CONFIG_NAME])
-    return _load(path, environ, with_files=True)
-
-
-def load_settings(path: Path) -> Settings:
-    """Read settings from a TOML file alone, for runs without services: nothing of the environment, no secret.
-
-    Raises:
-        ConfigError: one line for each problem: place, value, and what would do.
-    """
-    return _load(path, {}, with_files=False)
-
-
-def _load(path: Path | None, environ: Mapping[str, str], *, with_files: bool) -> Settings:
     problems: list[str] = []
     plain = _read(path, problems) if path is not None else {}
     whole = not problems
@@ -124,7 +113,7 @@ def _load(path: Path | None, environ: Mapping[str, str], *, with_files: bool) ->
     given = overlay(Settings, plain, environ, problems)
     settings = None
     if whole:
-        settings = _Tree(path, in_file, given, problems, with_files=with_files).build(Settings, plain, "")
+        settings = _Tree(path, in_file, given, problems, secrets=secrets).build(Settings, plain, "")
     if problems or settings is None:
         raise ConfigError("\n".join(problems))
     return settings
@@ -150,13 +139,13 @@ class _Tree:
         given: Mapping[str, str],
         problems: list[str],
         *,
-        with_files: bool,
+        secrets: bool,
     ) -> None:
         self._path = path
         self._in_file = in_file
         self._given = given
         self._problems = problems
-        self._with_files = with_files
+        self._secrets = secrets
 
     def build(self, kind: type[_T], plain: object, place: str) -> _T | None:
         """Return the struct of a table, or None after its problems have been listed."""
@@ -227,7 +216,7 @@ class _Tree:
                 continue
             if hints.get(secret) is Secret and values.get(secret):
                 self._say(place, f"{place}: {secret} and {name} are both given; keep the file")
-            elif self._with_files:
+            elif self._secrets:
                 try:
                     if hints.get(secret) is Secret:
                         values[secret] = Secret(read_secret(Path(file)))

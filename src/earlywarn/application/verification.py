@@ -265,7 +265,8 @@ class _Comparison:
 
     def letters(self, letters: Mapping[str, int]) -> None:
         """Compare the rejected with the dead letters, by reason."""
-        skipped = set() if self._whole_from == float("-inf") else {RejectReason.TOO_LATE.value}
+        by_the_past = {RejectReason.TOO_LATE.value, RejectReason.DUPLICATE.value}
+        skipped = set() if self._whole_from == float("-inf") else by_the_past
         for reason in sorted((self._recount.rejected.keys() | letters.keys()) - skipped):
             counted, found = self._recount.rejected[reason], letters.get(reason, 0)
             if counted != found:

@@ -24,9 +24,7 @@ def _group() -> None:
 def check(
     file: Annotated[
         Path | None,
-        typer.Argument(
-            help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names.", exists=True, dir_okay=False
-        ),
+        typer.Argument(help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the effective settings as JSON, secrets masked.")] = False,
 ) -> None:

@@ -105,8 +105,6 @@ def replay_letters(
         typer.Option(
             "--edit",
             help="Mended records: lines of `dlq list --show-values --json`, their `value` changed.",
-            exists=True,
-            dir_okay=False,
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be done.")] = False,
@@ -127,11 +125,11 @@ def replay_letters(
     """
     if not (mend or edit):
         raise typer.BadParameter("a record is rejected again as it is; mend it", param_hint="--mend, --edit")
+    mends = dict(map(parse_mend, mend or []))
+    edits = read_edits(edit) if edit else None
     run = running(config, run_id)
     settings = run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
-    mends = dict(map(parse_mend, mend or []))
-    edits = read_edits(edit) if edit else None
     wanted_keys = None if key is None else set(key)
 
     def chosen(marks: Collection[str]) -> Iterator[Letter]:

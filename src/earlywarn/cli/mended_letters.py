@@ -9,8 +9,7 @@ import msgspec
 
 from earlywarn.adapters.kafka.dead_letters import Letter
 from earlywarn.application.compose import Run
-from earlywarn.application.mending import mended, refusal, still_too_late
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.application.mending import mended, refusal, standing_refusal
 from earlywarn.errors import InputError
 
 _REFUSED_KEPT = 100
@@ -64,9 +63,7 @@ class MendedLetters:
             self.seen.add(letter.key)
             value = mended(self._edits.get(letter.key, letter.value), self._mends)
             reject = refusal(self._run, value, letter.received_ms)
-            if reject is None and still_too_late(letter.reason, letter.value, value):
-                detail = "older than the revision horizon of its partition; replay it into a run of its own"
-                reject = Reject(reason=RejectReason.TOO_LATE, field="ts", detail=detail)
+            reject = reject or standing_refusal(letter.reason, letter.value, value)
             if reject is None and value is not None:
                 yield letter, value
                 continue
@@ -81,22 +78,26 @@ def read_edits(path: Path) -> dict[str, bytes | None]:
     A line is a JSON object with `key`, and `value`: the record as a text, or as an object itself.
 
     Raises:
-        InputError: one line for each line of the file that has not this form, or a key that stands there before.
+        InputError: the file cannot be read; or one line for each of its lines that has not this form, or a key that
+            stands there before.
     """
     edits: dict[str, bytes | None] = {}
     problems: list[str] = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                key, value = _edit(line)
-            except ValueError as error:
-                problems.append(f"{path}:{number}: {error}")
-                continue
-            if key in edits:
-                problems.append(f"{path}:{number}: key {key} stands there twice; keep one")
-            edits[key] = value
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            key, value = _edit(line)
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
+            continue
+        if key in edits:
+            problems.append(f"{path}:{number}: key {key} stands there twice; keep one")
+        edits[key] = value
     if problems:
         raise InputError("\n".join(problems))
     return edits

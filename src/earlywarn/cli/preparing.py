@@ -1,5 +1,7 @@
 """What commands that read inputs share: their options, and the way from options to a composed run."""
 
+import os
+from collections.abc import Mapping as Variables
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +28,9 @@ from earlywarn.adapters.inference import (
     guessed_mappings,
     infer_panel,
 )
+from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.settings import Settings, load_settings
+from earlywarn.application.settings import Settings, load
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
 from earlywarn.reference.zones import country_defaults
@@ -54,8 +57,14 @@ def _time_zone(name: str | None) -> str | None:
         raise typer.BadParameter(f"{name!r} is no IANA time zone such as Europe/Zurich") from error
 
 
+def _means_a_file(name: str) -> bool:
+    path = Path(name)
+    return path.suffix in {".yaml", ".yml"} or path.name != name or path.exists()
+
+
 def _mapping(name: str | None) -> str | None:
-    if name is not None and name not in shipped_mapping_names() and not Path(name).exists():
+    # What is meant as a file may be missing: that is bad input and not bad usage.
+    if name is not None and name not in shipped_mapping_names() and not _means_a_file(name):
         names = ", ".join(shipped_mapping_names())
         raise typer.BadParameter(f"{name!r} is neither a mapping that is shipped ({names}) nor a file")
     return name
@@ -69,7 +78,12 @@ Inputs = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Settings (TOML). Without: a panel is inferred from the input."),
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names. The environment goes over it; where no "
+        "panel is set, one is inferred from the input.",
+    ),
 ]
 Mapping = Annotated[
     str | None,
@@ -120,19 +134,22 @@ def prepare(
     region_level: int | None = None,
     name: str | None = None,
     run_id: str | None = None,
+    environ: Variables[str, str] = os.environ,
 ) -> Prepared:
-    """Open inputs and compose their run: by the configuration, else by an inferred panel."""
+    """Open inputs and compose their run: by the settings, else by an inferred panel.
+
+    Raises:
+        ConfigError, InputError: one line for each problem.
+        typer.BadParameter: an option describes a panel, and the settings name theirs.
+    """
+    settings = load(config, environ, secrets=False)
     chosen = mapping_of(mapping)
     assumed: tuple[Assumption, ...] = ()
-    if config is not None:
-        settings = load_settings(config)
-        panel = compose(settings).panels[0].panel
-        defaults = InputDefaults(
-            currency=panel.currency,
-            country=panel.countries[0] if len(panel.countries) == 1 else None,
-            time_zone=panel.calendar.time_zone,
+    if settings.panels:
+        refuse_panel_options(
+            country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
         )
-        inputs = open_inputs(patterns, chosen, defaults)
+        inputs = open_inputs(patterns, chosen, defaults_of(settings))
     else:
         inputs, inferred = open_and_infer(
             patterns,
@@ -143,9 +160,13 @@ def prepare(
             region_level=region_level,
             name=name,
         )
-        settings = Settings(run="run", exercise=True, panels=(inferred.panel,))
+        given = settings.run != Settings().run  # else it would pass for the live run of an office
+        settings = msgspec.structs.replace(
+            settings, run=settings.run if given else "run", exercise=True, panels=(inferred.panel,)
+        )
         assumed = inferred.assumed
-    if "block_size" not in _given(config):
+    # How a log is cut decides nothing but speed, unless copies are looked for in blocks.
+    if settings.fold.block_size == FoldParameters().block_size and not settings.fold.deduplicate_blocks:
         settings = msgspec.structs.replace(
             settings, fold=msgspec.structs.replace(settings.fold, block_size=_EMBEDDED_BLOCK)
         )
@@ -153,6 +174,27 @@ def prepare(
         settings = msgspec.structs.replace(settings, run=run_id)
     guessed = () if mapping is not None else guessed_mappings(inputs)
     return Prepared(compose(settings), inputs, (*assumed, *guessed))
+
+
+def defaults_of(settings: Settings) -> InputDefaults:
+    """Return what holds for inputs that do not say it: what the first panel of the settings says."""
+    panel = compose(settings).panels[0].panel
+    return InputDefaults(
+        currency=panel.currency,
+        country=panel.countries[0] if len(panel.countries) == 1 else None,
+        time_zone=panel.calendar.time_zone,
+    )
+
+
+def refuse_panel_options(**options: str | int | None) -> None:
+    """Refuse options that describe a panel where the settings do.
+
+    Raises:
+        typer.BadParameter: one is given.
+    """
+    given = ", ".join(f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None)
+    if given:
+        raise typer.BadParameter("the settings name their panels; change it there, or leave it out", param_hint=given)
 
 
 def open_and_infer(
@@ -182,7 +224,3 @@ def open_and_infer(
     panel = inferred.panel
     defaults = InputDefaults(currency=panel.currency, country=country, time_zone=panel.time_zone)
     return [replace(each, defaults=defaults) for each in inputs], inferred
-
-
-def _given(config: Path | None) -> str:
-    return config.read_text(encoding="utf-8") if config is not None else ""

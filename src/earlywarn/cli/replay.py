@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from earlywarn.adapters.files import InputDefaults, InputFile, open_inputs
+from earlywarn.adapters.files import InputFile, open_inputs
 from earlywarn.adapters.inference import Assumption, guessed_mappings
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Window, play
@@ -24,12 +24,22 @@ from earlywarn.adapters.replay.packing import BATCHED_BLOCK
 from earlywarn.adapters.replay.published import latest_alerts
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
-from earlywarn.application.settings import Settings, load
-from earlywarn.cli.preparing import Config, Country, Currency, Json, Mapping, TimeZone, mapping_of, open_and_infer
+from earlywarn.application.settings import Settings
+from earlywarn.cli.preparing import (
+    Config,
+    Country,
+    Currency,
+    Json,
+    Mapping,
+    TimeZone,
+    defaults_of,
+    mapping_of,
+    open_and_infer,
+    refuse_panel_options,
+)
 from earlywarn.cli.replay_view import print_summary, shown, summary_of
+from earlywarn.cli.run_settings import run_settings
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
-
-_DEEPEST_LEVEL = 3
 
 
 def _speed(text: str) -> str:
@@ -188,26 +198,17 @@ def _prepared(
     """Open the inputs and compose the run: by settings with panels, else by a panel inferred from the inputs."""
     if config is None and os.environ.get(CONFIG_NAME):
         config = Path(os.environ[CONFIG_NAME])
-    settings = load(config, os.environ)
-    settings = _with_topics(settings if run_id is None else msgspec.structs.replace(settings, run=run_id), replay=True)
+    settings = _with_topics(run_settings(config, run_id), replay=True)
     chosen = mapping_of(mapping)
     inputs: list[InputFile] = []
     assumed: tuple[Assumption, ...] = ()
     has_panels = bool(settings.panels) or not patterns
     if has_panels:
-        panel = compose(settings).panels[0].panel
-        defaults = InputDefaults(
-            currency=panel.currency,
-            country=panel.countries[0] if len(panel.countries) == 1 else None,
-            time_zone=panel.calendar.time_zone,
-        )
-        inputs = open_inputs(patterns, chosen, defaults) if patterns else []
+        refuse_panel_options(country=country, currency=currency, time_zone=time_zone)
+        inputs = open_inputs(patterns, chosen, defaults_of(settings)) if patterns else []
     else:
         inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
-        panel_settings = inferred.panel
-        if panel_settings.region_level is None:  # settings that travel as TOML cannot say none
-            panel_settings = msgspec.structs.replace(panel_settings, region_level=_DEEPEST_LEVEL)
-        settings = msgspec.structs.replace(settings, panels=(panel_settings,), exercise=True)
+        settings = msgspec.structs.replace(settings, panels=(inferred.panel,), exercise=True)
         assumed = inferred.assumed
     guessed = () if mapping is not None else tuple(guessed_mappings(inputs))
     return _Prepared(compose(settings), inputs, config, not has_panels, (*assumed, *guessed))

@@ -1,4 +1,4 @@
-"""What commands over a running system share: its settings, as its services take them."""
+"""How every command reads settings: the file, the environment over it, then its own options. See docs/settings.md."""
 
 import logging
 import os
@@ -18,8 +18,6 @@ Config = Annotated[
         "--config",
         "-c",
         help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names, else the environment alone.",
-        exists=True,
-        dir_okay=False,
     ),
 ]
 RunId = Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")]

@@ -32,6 +32,8 @@ from earlywarn.cli.terminal import end_in_order_when_terminated, print_table, re
 from earlywarn.domain.alert import Alert
 
 SAMPLE = Path("data/swiss_cards")
+NO_SETTINGS: dict[str, str] = {}
+"""The demo is the same everywhere: nothing that is set for a run of one's own changes it."""
 
 
 def run(
@@ -117,12 +119,15 @@ def demo(
     end_in_order_when_terminated()
     if SAMPLE.is_dir():
         ready = prepare(
-            [str(SAMPLE / "region_sector_daily.csv.gz")], config=SAMPLE / "panel.toml", mapping="swiss-cards"
+            [str(SAMPLE / "region_sector_daily.csv.gz")],
+            config=SAMPLE / "panel.toml",
+            mapping="swiss-cards",
+            environ=NO_SETTINGS,
         )
         result = _run_demo(ready, out)
     else:
         with TemporaryDirectory() as folder:
-            ready = prepare([str(_generated(Path(folder)))], config=None, run_id="demo")
+            ready = prepare([str(_generated(Path(folder)))], config=None, run_id="demo", environ=NO_SETTINGS)
             result = _run_demo(ready, out)
     _show(ready, result, json=json)
     page = (out / "report.html").resolve()

@@ -1,47 +1,35 @@
 """`earlywarn topics create` and `earlywarn topics delete`."""
 
 import dataclasses
-import logging
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
-from earlywarn.application.settings import Settings, load
+from earlywarn.application.settings import Settings
+from earlywarn.cli.run_settings import Config, RunId, run_settings
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names, else the environment alone.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print what was done and what does not fit as JSON.")]
 
 
 @topics_app.callback()
 def _group() -> None:
     """Make, check and delete the Kafka topics of a run."""
-    logging.getLogger("kafka").addHandler(logging.NullHandler())  # its errors come as ours, one line each
 
 
 @topics_app.command()
 def create(
-    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    run: RunId = None,
     config: Config = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; say what is missing or does not fit.")
@@ -66,7 +54,7 @@ def create(
     """
     if check and grow:
         raise typer.BadParameter("--check changes nothing, --grow does; give one of them")
-    settings = _settings(config, run)
+    settings = run_settings(config, run)
     composed = compose(settings) if settings.panels else None
     with kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
@@ -101,6 +89,35 @@ def create(
 
 
 @topics_app.command()
+def change(
+    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Give a run other models, or other settings of [coverage], [detection] or [alerts], from here on.
+
+    Its workers stop; start them again with the new settings. Open alerts go on under them or are superseded.
+
+    Example:
+
+        earlywarn topics change --config new.toml
+    """
+    composed = compose(run_settings(config, run))
+    before = read_manifest(composed.settings)
+    manifest = change_configuration(composed)
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
+        return
+    if manifest == before:
+        typer.echo(f"run {manifest.run!r}: has this configuration already")
+        return
+    typer.echo(
+        f"run {manifest.run!r}: configuration {manifest.fingerprint} from here on (change {manifest.change}); "
+        "start its workers with these settings"
+    )
+
+
+@topics_app.command()
 def delete(
     run: Annotated[str, typer.Option("--run", help="Id of the run.")],
     config: Config = None,
@@ -113,7 +130,7 @@ def delete(
 
         earlywarn topics delete --run replay-2020
     """
-    settings = _settings(config, run)
+    settings = run_settings(config, run)
     names = RunTopics(run, settings.topics.prefix)
     if not yes:
         typer.confirm(
@@ -131,11 +148,6 @@ def delete(
         typer.echo(f"{name}: deleted")
     if not deleted:
         typer.echo(f"run {run!r} has no topics at {settings.kafka.brokers}")
-
-
-def _settings(config: Path | None, run: str | None) -> Settings:
-    settings = load(config, os.environ)
-    return settings if run is None else msgspec.structs.replace(settings, run=run)
 
 
 def _with_replay(settings: Settings, *, replay: bool) -> Settings:

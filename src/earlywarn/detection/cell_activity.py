@@ -2,8 +2,11 @@
 
 A cell without transactions is one of three things. Where few were expected, the day is missing (a logarithm of
 nothing says nothing). Where many were, it is evidence of a collapse, taken as half a payment at the usual ticket.
-After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level.
-An amount that is not positive (refunds outweigh purchases) is missing.
+After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level. A cell
+of which nothing was heard is missing, and silent as well.
+
+An amount that is not positive beside transactions (nothing was paid, or refunds outweigh purchases) is missing where
+few are expected, and otherwise evidence, taken as half a minor unit.
 
 Example:
     >>> activity = CellActivity(zero_evidence_transactions=20.0, dormant_days=28, size=3)
@@ -11,7 +14,7 @@ Example:
     >>> count, amount = np.array([90.0, 0.0, 0.0]), np.array([-2e3, 0.0, 0.0])
     >>> values, awake = activity.log_values(count, amount, usual, np.ones(3, dtype=bool))
     >>> np.exp(values).round(1).tolist(), awake.any()
-    ([90.0, 0.5, nan, 2500.0, 2500.0, nan], np.False_)
+    ([90.0, 0.5, nan, 0.5, 2500.0, nan], np.False_)
 """
 
 import numpy as np
@@ -20,6 +23,8 @@ from earlywarn.detection.day_scores import Flags, Floats, Integers
 
 HALF_PAYMENT = 0.5
 """What nothing at all counts as where it is evidence: the usual continuity correction of a count."""
+HALF_MINOR_UNIT = 0.5
+"""What payments of nothing amount to: a fixed value, so that a level that is accepted there stays."""
 
 
 class CellActivity:
@@ -46,7 +51,7 @@ class CellActivity:
         """Return the day's log values [2K] (counts, then amounts; NaN = missing), and who wakes up [K].
 
         Args:
-            count: float64[K], transactions.
+            count: float64[K], transactions; NaN where nothing was heard.
             amount: float64[K], their amounts (minor units).
             usual: float64[2K], predicted log counts and log amounts.
             known: bool[K], cells that have had transactions before.
@@ -57,11 +62,17 @@ class CellActivity:
         with np.errstate(divide="ignore", invalid="ignore"):
             counts = np.where(paid, np.log(count), np.nan)
             amounts = np.where(paid & (amount > 0), np.log(amount), np.nan)
-        counts[many & ~paid] = np.log(HALF_PAYMENT)
-        unpaid = many & ~(amount > 0)
-        amounts[unpaid] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[unpaid]
+        heard = np.isfinite(count)
+        counts[many & heard & ~paid] = np.log(HALF_PAYMENT)
+        silent = many & heard & ~paid
+        amounts[silent] = (np.log(HALF_PAYMENT) + usual[cells:] - usual[:cells])[silent]
+        amounts[many & paid & ~(amount > 0)] = np.log(HALF_MINOR_UNIT)
         self.silent_days = np.where(paid | ~known, 0, self.silent_days + 1)
         return np.concatenate([counts, amounts]), awake
+
+    def rest(self) -> None:
+        """Make all cells dormant."""
+        self.silent_days = np.maximum(self.silent_days, self.dormant_days)
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the cells out anew: old cell i stands at `places[i]` of `size`."""

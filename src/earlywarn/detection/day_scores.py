@@ -77,8 +77,9 @@ class Deviation(msgspec.Struct, frozen=True):
     """Today's value of one measure against its one-day-ahead prediction, for each of G nodes.
 
     Attributes:
-        observed: float64[G], NaN where there is none (mean ticket without transactions, unusable day).
-        expected: float64[G], median of the prediction; of a total the sum of its cells' expected.
+        observed: float64[G], NaN where there is none (mean ticket without transactions, nothing heard, unusable day).
+        expected: float64[G], median of the prediction; of a total the sum of its heard cells' expected. NaN where
+            nothing was heard of the node on a usable day.
         lower, upper: float64[G], ends of the central interval of `DetectorParameters.interval_probability`.
         z: float64[G], log deviation in predictive standard deviations; 0 where nothing was observed.
     """
@@ -128,3 +129,9 @@ class DayScores(msgspec.Struct, frozen=True):
     mix_regions: tuple[str, ...]
     mix_rank: Floats
     drifting: tuple[tuple[SeriesKey, Measure], ...]
+
+    @property
+    def heard(self) -> Flags:
+        """Return bool[G], nodes of which anything was heard today."""
+        heard: Flags = np.isfinite(self.transactions.observed)
+        return heard

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from earlywarn.detection.drift_monitor import DriftParameters
+from earlywarn.detection.drift_parameters import DriftParameters
 from earlywarn.detection.effect_bank import EffectParameters
-from earlywarn.detection.mix_anomaly import MixParameters
+from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.detection.regression_parameters import RegressionParameters
-from earlywarn.detection.whitening import WhiteningParameters
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 from earlywarn.errors import ConfigError
 
 

@@ -38,6 +38,8 @@ from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.errors import ConfigError
 
 TINY = 1e-12
+LEAST_TICKET = 0.5
+"""Minor units: what rounds to a payment of something."""
 _ARRAYS = ("observed", "expected", "spread", "days", "dispersion")
 
 
@@ -74,13 +76,15 @@ def log_effect(observed: Floats, expected: Floats) -> Floats:
     Args:
         observed: float64[2, ...], sums of transactions and of amounts seen. Nothing counts as half a payment (half a
             usual ticket).
-        expected: the same of those expected; where nothing is, the effect is 0.
+        expected: the same of those expected; where nothing is, the effect is 0. Nothing is expected of amounts and
+            tickets where the usual payment is below `LEAST_TICKET`: no fall from there is any news.
     """
     known = (expected[0] > 0) & (expected[1] > 0)
+    paid = known & (expected[1] >= LEAST_TICKET * expected[0])
     usual = np.where(known, expected, 1.0)
     count = np.log(np.maximum(observed[0], HALF_PAYMENT) / usual[0])
     amount = np.log(np.maximum(observed[1], HALF_PAYMENT * usual[1] / usual[0]) / usual[1])
-    effect: Floats = np.where(known, np.stack([count, amount, amount - count]), 0.0)
+    effect: Floats = np.where(np.stack([known, paid, paid]), np.stack([count, amount, amount - count]), 0.0)
     return effect
 
 

@@ -42,7 +42,8 @@ import numpy.typing as npt
 from earlywarn.detection.block_factor_form import BlockFactorForm
 from earlywarn.detection.factor_layout import FactorLayout
 from earlywarn.detection.factor_target import kinds_within, series_variance, target_across, target_within
-from earlywarn.detection.whitening import DayOf, InnovationCorrelation, WhiteningParameters, next_moment
+from earlywarn.detection.whitening import DayOf, InnovationCorrelation, next_moment
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -52,13 +52,14 @@ def node_deviations(
         mean: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
         sd: float64[2K], their standard deviations.
         correlation: of the innovations of the 2K series.
-        observed: float64[2K], counts and amounts; NaN if the day is not usable.
-        active: bool[K], cells with an expectation.
+        observed: float64[2K], counts and amounts; NaN where nothing was heard. A total has what its cells heard have.
+        active: bool[K], cells with an expectation, of the day's heard ones.
         zero_evidence: expected transactions from which none at all is a deviation.
         reach: half width of the interval in standard deviations.
     """
     medians = np.where(np.tile(active, 2), np.exp(mean), 0.0)
-    expected, seen = node_sums(tree, medians), node_sums(tree, observed)
+    expected, seen = node_sums(tree, medians), heard_sums(tree, observed)
+    expected = np.where(np.isnan(seen) & (expected == 0), np.nan, expected)  # unheard: nothing is said of it
     variances = log_variances(tree, medians, sd, correlation)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual_ticket = expected[1] / expected[0]
@@ -90,6 +91,13 @@ def node_sums(tree: NodeTree, cells: Floats) -> Floats:
     """Return float64[2, G, ...]: sums over each node of `cells` [2K, ...], counts and then amounts."""
     size = len(tree.series)
     return np.stack([tree.sums(cells[:size]), tree.sums(cells[size:])])
+
+
+def heard_sums(tree: NodeTree, observed: Floats) -> Floats:
+    """Return float64[2, G]: sums of what was heard in each node; NaN where nothing was."""
+    heard = np.isfinite(observed)
+    sums = node_sums(tree, np.where(heard, observed, 0.0))
+    return np.where(node_sums(tree, heard.astype(np.float64)) > 0, sums, np.nan)
 
 
 def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: SymmetricForm) -> Floats:

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from earlywarn.detection.day_scores import Floats
+from earlywarn.detection.day_scores import Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
 
 
@@ -52,7 +52,7 @@ class PanelDay(msgspec.Struct, frozen=True):
         day: local day; weekday: 0 = Monday.
         design: float64[M, P], features.
         inflation: float64[M], variance factors.
-        observed: float64[M], counts and amounts (minor units).
+        observed: float64[M], counts and amounts (minor units); NaN where nothing was heard.
     """
 
     day: date
@@ -60,6 +60,12 @@ class PanelDay(msgspec.Struct, frozen=True):
     design: Floats
     inflation: Floats
     observed: Floats
+
+    @property
+    def heard(self) -> Flags:
+        """Return bool[K], cells of which the day was heard."""
+        heard: Flags = np.isfinite(self.observed[: len(self.observed) // 2])
+        return heard
 
 
 def panel_day(day: date, tree: NodeTree, features: DayFeatures, observed: Floats) -> PanelDay:

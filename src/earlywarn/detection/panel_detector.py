@@ -100,6 +100,7 @@ class PanelDetector:
         amount_minor: Integers,
         *,
         usable: bool = True,
+        heard: Flags | None = None,
     ) -> DayScores:
         """Score the closed day `day`, then learn it.
 
@@ -109,6 +110,8 @@ class PanelDetector:
             transactions: int64[K], 0 where there were none.
             amount_minor: int64[K], minor units.
             usable: False for a break of coverage: the day passes, nothing is learned or scored.
+            heard: bool[K], False for cells of which nothing was heard: their day is missing, and totals are judged
+                without them. None: all.
 
         Raises:
             ValueError: the day is not later, series are missing or unordered, or lengths differ.
@@ -123,6 +126,8 @@ class PanelDetector:
             self._pass_silently((day - self._day).days - 1)
         self._day = day
         observed = np.concatenate([transactions, amount_minor]).astype(np.float64)
+        if heard is not None:
+            observed[~np.tile(heard, 2)] = np.nan
         return self._score(panel_day(day, self._tree, self.features, observed), usable=usable)
 
     def accept(self, nodes: Iterable[Node], since: date | None = None, days: int | None = None) -> None:
@@ -153,6 +158,14 @@ class PanelDetector:
         self._regression.move_level(both, self._effects.remaining(self._regression, designs))
         self._regression.widen_level(both, self.parameters.accept_level_sd**2)
         self._evidence.forget(inside)
+
+    def begin_anew(self) -> None:
+        """Expect nothing of any cell until it is heard again, which starts a new level; forget the evidence.
+
+        For days from which on a part of what was delivered comes no more: what is left is no fall.
+        """
+        self._activity.rest()
+        self._evidence.forget(np.ones(len(self._tree.series), dtype=bool))
 
     def _grow(self, tree: NodeTree) -> None:
         places = tree.embedding(self._tree.series)
@@ -193,7 +206,7 @@ class PanelDetector:
             prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
             mix = np.full(len(self._mixes.regions), np.nan)
             self._pass_silently(1)
-        deviations = self._deviations(prediction, correlation, seen.observed if usable else seen.observed * np.nan)
+        deviations = self._deviations(prediction, correlation, seen.observed, heard=seen.heard if usable else None)
         if usable:
             self._regression.drift_days(1)
         down, up = self._evidence.onset.scores()
@@ -235,15 +248,16 @@ class PanelDetector:
         return tuple((self._tree.series[place % cells], MEASURES[place // cells]) for place in places)
 
     def _deviations(
-        self, prediction: Prediction, correlation: SymmetricForm, observed: Floats
+        self, prediction: Prediction, correlation: SymmetricForm, observed: Floats, *, heard: Flags | None
     ) -> tuple[Deviation, Deviation, Deviation]:
+        """Return today's deviations of the cells that were `heard` [K]; None: of the whole panel nothing was."""
         return node_deviations(
             self._tree,
             mean=prediction.mean,
             sd=prediction.sd,
             correlation=correlation,
-            observed=observed,
-            active=self._active,
+            observed=observed * np.nan if heard is None else observed,
+            active=self._active if heard is None else self._active & heard,
             zero_evidence=self.parameters.zero_evidence_transactions,
             reach=self._reach,
         )

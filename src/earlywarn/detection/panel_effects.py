@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from earlywarn.detection.baselines import Baselines
+from earlywarn.detection.cell_activity import HALF_MINOR_UNIT
 from earlywarn.detection.day_scores import Effects, Flags, Floats, Integers
 from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.detection.node_deviation import log_variances, node_sums
+from earlywarn.detection.node_deviation import heard_sums, log_variances, node_sums
 from earlywarn.detection.panel_day import PanelDay
 from earlywarn.detection.regression_bank import Prediction, RegressionBank
 from earlywarn.detection.symmetric_form import DenseForm, SymmetricForm  # noqa: F401  # DenseForm: for the example
@@ -52,6 +53,7 @@ class PanelEffects:
         if days > 0:
             self._baselines.remember(bank, active, days=days)
             self._bank.age(days)
+            self._bank.fading = self._fading(bank)
 
     def begin(self, bank: RegressionBank, values: Floats, *, active: Flags, awake: Flags) -> None:
         """Keep what `bank` knows before it learns the day's log `values` [2K].
@@ -71,19 +73,26 @@ class PanelEffects:
     def learn(
         self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: SymmetricForm, mature: Flags
     ) -> None:
-        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned."""
-        medians = self._baselines.medians(seen.design)
+        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
+
+        Of cells that were not heard nothing is expected either.
+        """
+        medians = np.where(np.tile(seen.heard, 2), self._baselines.medians(seen.design), 0.0)
         noise = self._baselines.usual_noise(seen.inflation, seen.weekday)
         oldest = np.log(np.maximum(medians[-1], np.finfo(float).tiny))
         usual_sd = bank.usual_sd(prediction, seen.design, noise, oldest)
         self._bank.learn(
-            node_sums(self._tree, seen.observed),
+            np.nan_to_num(heard_sums(self._tree, seen.observed)),
             node_sums(self._tree, medians.T),
             log_variances(self._tree, medians[-1], usual_sd, correlation),
             mature,
         )
+        self._bank.fading = self._fading(bank)
+
+    def _fading(self, bank: RegressionBank) -> Floats:
+        """Return float64[2, G]: see `day_scores.Effects`."""
         oldest, next_oldest = node_sums(self._tree, self._baselines.oldest_two(bank.usual_week).T).transpose(2, 0, 1)
-        self._bank.fading = np.where(next_oldest > 0, oldest / np.where(next_oldest > 0, next_oldest, 1.0), 1.0)
+        return np.where(next_oldest > 0, oldest / np.where(next_oldest > 0, next_oldest, 1.0), 1.0)
 
     def effects(self, mature: Flags) -> Effects:
         """Return the estimates as of the last day."""
@@ -97,7 +106,7 @@ class PanelEffects:
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 
-        Nothing at all counts as half a payment a day (see `cell_activity`).
+        Nothing at all counts as half a payment a day, payments of nothing as half a minor unit (see `cell_activity`).
 
         Args:
             bank: the regressions.
@@ -112,8 +121,11 @@ class PanelEffects:
                 heard += 1
         if not heard:
             return usual
-        observed = self._bank.observed[:, :cells, age]
-        return log_effect(observed / heard, usual.reshape(2, cells) / heard)[:2].ravel()
+        observed, expected = self._bank.observed[:, :cells, age], usual.reshape(2, cells) / heard
+        step = log_effect(observed / heard, expected)[:2]
+        unpaid = (observed[0] > 0) & (observed[1] <= 0) & (expected[1] > 0)
+        step[1, unpaid] = np.log(HALF_MINOR_UNIT / expected[1, unpaid])
+        return step.ravel()
 
     def embed(self, tree: NodeTree, places: Integers) -> None:
         """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""

@@ -21,7 +21,8 @@ import numpy as np
 
 from earlywarn.detection.day_scores import Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.detection.mix_anomaly import MixAnomaly, MixParameters
+from earlywarn.detection.mix_anomaly import MixAnomaly
+from earlywarn.detection.mix_parameters import MixParameters
 
 SECTORS_MIN = 2
 """A region needs so many sectors to have a mix."""
@@ -59,6 +60,8 @@ class RegionMixes:
     def shares(self, usual: Floats, error: Floats, sd: Floats, seen: Flags) -> Floats:
         """Return float64[K] in [0, 1]: how each cell's share in its region's amount compares with the expected one.
 
+        NaN in regions of which nothing was seen.
+
         Args:
             usual: float64[K], predicted log amounts.
             error: float64[K], innovations of the log amounts.
@@ -71,14 +74,17 @@ class RegionMixes:
         expected = np.bincount(tree.region_of, median, len(tree.regions))
         with np.errstate(divide="ignore", invalid="ignore"):
             common = np.log(observed / expected)[tree.region_of]
-        residual = np.where(seen, (error - common) / sd, 0.0)
+        residual = np.where(np.isfinite(common), np.where(seen, (error - common) / sd, 0.0), np.nan)
         return np.array([0.5 + 0.5 * math.erf(value / math.sqrt(2)) for value in residual.tolist()])
 
     def learn(self, shares: Floats) -> Floats:
-        """Rank each region's mix by its own past, learn it, and return float64[regions with a mix]."""
+        """Rank each region's mix by its own past, learn it, and return float64[regions with a mix]; NaN if unknown."""
         tree, ranks = self._tree, []
         for region, model in self._models.items():
             inside = np.flatnonzero(tree.region_of == tree.regions.index(region)).tolist()
+            if np.isnan(shares[inside]).any():
+                ranks.append(np.nan)
+                continue
             ranks.append(model.rank_and_learn_one({tree.series[cell][1]: float(shares[cell]) for cell in inside}))
         return np.array(ranks, dtype=np.float64)
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.detection.robust_scale import ScaleParameters
+from earlywarn.detection.scale_parameters import ScaleParameters
 from earlywarn.errors import ConfigError
 
 LEVEL_FEATURE = "const"

@@ -31,8 +31,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     `detected_on` the day whose closing decided the alarm. `observed`, `expected`, `lower` and `upper`
     are of `measure` on the revision's day (`as_of`): transactions, or minor units of the currency.
     `expected` is what the baseline says without the shock; `change_pct` is observed against it.
-    `score` above 1 is alarm. `outcome` says how a resolved economic alert ended: the effect is gone, or it lasts and has
-    become the new level.
+    `score` above 1 is alarm. `outcome` says how a resolved economic alert ended: the effect is gone, or it lasts and
+    has become the new level.
     """
 
     id: str

@@ -1,5 +1,6 @@
 """Currencies (ISO 4217) and the conversion of foreign amounts by a table of rates."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -31,31 +32,32 @@ def to_minor(amount: Decimal, currency: str) -> tuple[int, bool]:
 class RateTable:
     """Exchange rates into one currency: units of `base` for one unit of the foreign currency.
 
-    A rate holds from its day until the next one; before the first there is none. Conversion of a
+    A rate holds from its day (the panel's local one) until the next; before the first there is none. Conversion of a
     transaction rounds half-even to minor units of `base`, once, so a total is the sum of its parts.
     """
 
     def __init__(self, base: str, rates: Mapping[str, Sequence[tuple[date, Decimal]]]) -> None:
         self.base = base
-        self._rates = {
-            currency: tuple(sorted((day.toordinal(), Fraction(rate)) for day, rate in dated))
-            for currency, dated in rates.items()
-        }
+        self._days: dict[str, list[int]] = {}
+        self._rates: dict[str, list[Fraction]] = {}
+        for currency, dated in rates.items():
+            rows = sorted((day.toordinal(), Fraction(rate)) for day, rate in dated)
+            self._days[currency] = [day for day, _ in rows]
+            self._rates[currency] = [rate for _, rate in rows]
 
     def convert(self, amount_minor: int, currency: str, day_ordinal: int) -> int | None:
         """Return `amount_minor` of `currency` in minor units of the base, None if no rate holds that day."""
         if currency == self.base:
             return amount_minor
-        rate = None
-        for since, value in self._rates.get(currency, ()):
-            if since > day_ordinal:
-                break
-            rate = value
-        if rate is None:
+        place = bisect_right(self._days.get(currency, ()), day_ordinal)
+        if not place:
             return None
         shift = Fraction(10) ** (MINOR_UNITS[self.base] - MINOR_UNITS[currency])
-        return round(amount_minor * rate * shift)
+        return round(amount_minor * self._rates[currency][place - 1] * shift)
 
     def describe(self) -> list[tuple[str, list[tuple[int, str]]]]:
         """Return the table as plain values, in a fixed order, for the fingerprint of a run."""
-        return [(code, [(day, str(rate)) for day, rate in rows]) for code, rows in sorted(self._rates.items())]
+        return [
+            (code, [(day, str(rate)) for day, rate in zip(days, self._rates[code], strict=True)])
+            for code, days in sorted(self._days.items())
+        ]

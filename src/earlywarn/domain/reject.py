@@ -35,6 +35,8 @@ class RejectReason(StrEnum):
     """The event time lies after the time of receipt by more than the tolerance."""
     TOO_LATE = "too_late"
     """The event is older than the revision horizon of its partition."""
+    DUPLICATE = "duplicate"
+    """The run de-duplicates, and a transaction of this id, kind and source stands shortly before in the partition."""
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     """The amount exceeds 10^15 minor units, or a purchase is negative."""
     COUNT_OUT_OF_RANGE = "count_out_of_range"

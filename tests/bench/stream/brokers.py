@@ -11,6 +11,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "deploy" / "local")]
 
 from kafka_broker import KafkaBroker  # its folder is known only now
 from kafka_runtime import find_runtime  # as above
+from keeper import kept  # as above
 from ports import reserve_port  # as above
 from redis_server import RedisServer  # as above
 
@@ -21,7 +22,8 @@ def own_broker(folder: Path) -> Iterator[str]:
     if named := os.environ.get("EARLYWARN_KAFKA"):
         yield named
         return
-    with KafkaBroker(find_runtime(), folder, port=reserve_port(), controller_port=reserve_port()) as broker:
+    ports = {"port": reserve_port(), "controller_port": reserve_port()}
+    with kept(folder / "kafka"), KafkaBroker(find_runtime(), folder / "kafka", **ports) as broker:
         yield broker.address
 
 
@@ -31,5 +33,5 @@ def own_redis(folder: Path) -> Iterator[str]:
     if named := os.environ.get("REDIS_URL"):
         yield named
         return
-    with RedisServer(folder) as redis:
+    with kept(folder / "redis"), RedisServer(folder / "redis") as redis:
         yield redis.url

@@ -53,6 +53,7 @@ def columns(transactions: Sequence[Transaction], rejects: dict[int, Reject] | No
         amount_minor=np.array([each.amount_minor for each in transactions], np.int64),
         count=None if set(counts) <= {1} else np.array(counts, np.int64),
         merchant=lambda: coded("merchant"),
+        ids=lambda rows: [transactions[row].id for row in rows],
         rejects=rejects or {},
         **{name: coded(name) for name in names},
     )
@@ -233,6 +234,18 @@ def test_conversion_is_that_of_single_records(rate: str) -> None:
     )
     assert {each.reject.reason for each in rejected} == {R.CURRENCY_NO_RATE}
     assert len(rejected) == len(amounts)
+
+
+def test_a_rate_begins_with_the_panels_local_day() -> None:
+    """In Zurich an hour before UTC's, in New York five hours behind it; what counts in a day has one rate."""
+    rates = RateTable("CHF", {"EUR": [(date(2000, 1, 1), Decimal(1)), (date(2019, 3, 5), Decimal(2))]})
+    edges = [payment(hours, currency="EUR") for hours in (10.99, 11, 11.99, 12, 16.99, 17)]
+    for zone, amounts in (("Europe/Zurich", [1, 2, 2, 2, 2, 2]), ("America/New_York", [1, 1, 1, 1, 1, 2])):
+        panel = replace(small_panel(), rates=rates, calendar=LocalCalendar(zone))
+        found = [amount for each in edges for _, amount in both([each], panel)[0].values()]
+        assert found == [100 * each for each in amounts]
+        together, _ = both(edges, panel)
+        assert sum(amount for _, amount in together.values()) == 100 * sum(amounts)
 
 
 # --- routes

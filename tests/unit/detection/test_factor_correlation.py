@@ -14,7 +14,8 @@ from earlywarn.detection.factor_layout import BLOCK_CELLS, FACTOR_GROUPS, Factor
 from earlywarn.detection.grouping import Grouping
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.symmetric_form import DenseForm, SymmetricForm, node_forms
-from earlywarn.detection.whitening import InnovationCorrelation, WhiteningParameters, pair_kinds
+from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 from earlywarn.domain.state import decode_state, encode_state
 
 Floats = npt.NDArray[np.float64]

@@ -186,3 +186,52 @@ def test_days_must_ascend() -> None:
     model.step(FIRST, SERIES, counts, amounts, usable=True)
     with pytest.raises(ValueError, match=str(FIRST)):
         model.step(FIRST, SERIES, counts, amounts, usable=True)
+
+
+def heard_but(region: str) -> npt.NDArray[np.bool_]:
+    return np.array([key[0] != region for key in SERIES])
+
+
+def test_cells_that_were_not_heard_are_missing_and_totals_go_on_without_them() -> None:
+    """A silent region gives no evidence of a fall, is not told, and does not pull the panel down; its models keep."""
+    model, calm = detector(), detector()
+    run(model=model, days=150)
+    run(model=calm, days=150)
+    for at, (counts, amounts) in enumerate(HISTORY[150:160], start=150):
+        day, heard = FIRST + timedelta(days=at), heard_but("B")
+        scores = model.step(day, SERIES, counts * heard, amounts * heard, heard=heard)
+        calm_scores = calm.step(day, SERIES, counts, amounts)
+        region, panel = scores.nodes.index(Node("region", region="B")), scores.nodes.index(Node("panel"))
+        assert not scores.heard[[3, 4, 5, region]].any()
+        assert np.isnan(scores.amount.expected[[3, 4, 5, region]]).all()
+        assert scores.down.score[[3, 4, 5, region]].max() < 3
+        others = calm_scores.amount.expected[[0, 1, 2, 6, 7, 8]].sum()
+        assert scores.amount.expected[panel] == pytest.approx(others, rel=0.05)
+        assert scores.amount.observed[panel] == amounts[heard].sum()
+        assert abs(float(scores.effects.effect[1, panel, 0])) < 0.2
+    counts, amounts = HISTORY[160]
+    again = model.step(FIRST + timedelta(days=160), SERIES, counts, amounts)
+    undisturbed = calm.step(FIRST + timedelta(days=160), SERIES, counts, amounts)
+    assert again.amount.expected == pytest.approx(undisturbed.amount.expected, rel=0.1)
+    assert again.heard.all()
+
+
+def test_models_that_begin_anew_take_what_comes_as_usual() -> None:
+    """Four tenths of the volume are gone for good: after a new beginning that is no evidence of a fall."""
+
+    def lost(anew: bool) -> float:  # noqa: FBT001  # the two cases
+        model = detector()
+        run(model=model, days=150)
+        if anew:
+            model.begin_anew()
+        highest = 0.0
+        for at, (counts, amounts) in enumerate(HISTORY[150:175], start=150):
+            part = (0.6 * counts).astype(np.int64), (0.6 * amounts).astype(np.int64)
+            scores = model.step(FIRST + timedelta(days=at), SERIES, *part)
+            highest = max(highest, float(scores.down.score.max()))
+        assert scores.amount.expected[-1] == pytest.approx(scores.amount.observed[-1], rel=0.3)
+        return highest
+
+    calm = max(float(each.down.score.max()) for each in UNTOUCHED[150:175])
+    assert lost(anew=True) < calm
+    assert lost(anew=False) > 4 * calm

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from earlywarn.detection.robust_scale import RobustScale, ScaleParameters, memory_at, next_variance
+from earlywarn.detection.robust_scale import RobustScale, memory_at, next_variance
+from earlywarn.detection.scale_parameters import ScaleParameters
 from earlywarn.errors import ConfigError
 
 

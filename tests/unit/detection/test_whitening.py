@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from earlywarn.detection.whitening import InnovationCorrelation, Whitening, WhiteningParameters, pair_kinds
+from earlywarn.detection.whitening import InnovationCorrelation, Whitening, pair_kinds
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import ConfigError
 

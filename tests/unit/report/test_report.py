@@ -22,9 +22,11 @@ from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.fold import JudgedDay
 from earlywarn.application.settings import PanelSettings, Settings
-from earlywarn.detection.day_scores import DayScores, Deviation, Evidence
+from earlywarn.detection import day_scores
+from earlywarn.detection.day_scores import DayScores, Deviation
+from earlywarn.detection.effect_bank import EffectBank, EffectParameters
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import Alert, Evidence
 from earlywarn.domain.series import CellKey, Series, series_of
 from earlywarn.reference.nuts import ATTRIBUTION, load_regions
 
@@ -97,6 +99,9 @@ class Page(HTMLParser):
         return json.loads(found)  # type: ignore[no-any-return]
 
 
+EFFECT = Evidence(name="effect", value=-20.0, unit="pct")
+
+
 def make_run(**panel: object) -> Run:
     settings = PanelSettings(
         id="P",
@@ -104,7 +109,7 @@ def make_run(**panel: object) -> Run:
         countries=(),
         currency="CHF",
         time_zone="Europe/Zurich",
-        region_level=None,
+        region_level="none",
         any_region=True,
         classification="open",
         resolution="day",
@@ -123,7 +128,7 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         return Deviation(expected * factor * wave, expected, 0.9 * expected, 1.1 * expected, np.zeros(len(size)))
 
     nothing = np.zeros(len(size))
-    evidence = Evidence(nothing, nothing, nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+    evidence = day_scores.Evidence(nothing, nothing.astype(np.int64), nothing.astype(np.int64), nothing, nothing)
     scores = DayScores(
         day=day,
         usable=True,
@@ -135,7 +140,8 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         transactions=deviation(1000.0),
         amount=deviation(50_000_00.0),
         mean_ticket=deviation(50_00.0),
-        absorbed=np.zeros((2, len(size))),
+        effects=EffectBank(EffectParameters(), tree, window_days=21).effects(np.zeros(len(size), dtype=bool)),
+        reach=1.96,
         contributions=np.zeros((len(size), len(cells))),
         mix_regions=(),
         mix_rank=np.zeros(0),
@@ -349,6 +355,44 @@ def test_latest_revision_is_told_and_earlier_ones_listed(tmp_path: Path) -> None
     assert len(collector.alerts[first.id].revisions) == REVISIONS_KEPT
     page = page_of(collector, tmp_path)
     assert page.words.index("Words 29.") < page.words.index("Words 28.") < page.words.index("First words.")
+
+
+def test_a_deviation_without_an_alert_says_why(tmp_path: Path) -> None:
+    """Outside of its usual range and without an alert: the reason stands beside it, from the scores themselves."""
+    collector = collect(SWISS, 200, last_factor=0.8)
+    page = page_of(collector, tmp_path)
+    assert "Outside the usual range of a week, and why there is no alert: 9" in page.words
+    why = (
+        "no alert: the evidence of a lasting fall of 11\u202f% or more, given its past and its neighbours, is 0\u202f%"
+    )
+    assert why.replace("\u202f", " ") in page.words.replace("\u202f", " ")
+    assert len(page.with_class("flag")) == 1  # the legend's
+    collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))
+    told = page_of(collector, tmp_path)
+    assert "why there is no alert" not in told.words
+    titles = [str(attrs.get("title", "")) for _, attrs in told.elements]
+    claim = "card spending down 20\u202f% since 15 Jul 2019"
+    assert [title for title in titles if title.endswith(f"; alert: {claim}")]
+    assert [title for title in titles if f"; within the alert of Testland, all regions and sectors ({claim})" in title]
+    assert len(told.with_class("flag")) > 1
+
+
+def test_a_deviation_after_an_alert_names_its_end(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200, last_factor=0.8)
+    collector.observe(
+        alert(
+            None,
+            None,
+            FIRST + timedelta(195),
+            evidence=(EFFECT,),
+            status="resolved",
+            outcome="accepted",
+            resolved_on=(FIRST + timedelta(190)).isoformat(),
+        )
+    )
+    words = page_of(collector, tmp_path).words
+    assert "was taken for the new level on 15 Jul 2019" in words
+    assert "Figures of 15 Jul 2019" in words
 
 
 def test_warm_up_and_empty_runs_have_pages(tmp_path: Path) -> None:

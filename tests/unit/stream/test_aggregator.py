@@ -134,3 +134,20 @@ def test_whoever_begins_at_a_blocks_start_emits_the_same(cut: int) -> None:
     second = aggregator(start)
     emitted += second.partitions[0].take(Batch(start.offset, values[start.offset :]), 0.0).partials
     assert emitted + second.partitions[0].flush().partials == expected
+
+
+def test_a_worker_that_takes_over_looks_back_for_copies_as_far_as_the_log_goes() -> None:
+    """It reads the blocks before its own once more; what retention has removed of them is no reason to stop."""
+    fold = msgspec.structs.replace(RUN.settings.fold, deduplicate_blocks=3)
+    run = compose(msgspec.structs.replace(RUN.settings, fold=fold))
+    worker = Aggregator(run, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0)
+    worker.assign({0: BlockStart(12, START_MS)}, 1, now_seconds=0.0)
+    each = worker.partitions[0]
+    assert each.position == 4
+    assert each.skip(5)
+    assert each.position == 5
+    emission = each.take(Batch(5, [payment(number) for number in range(7)] + [payment(6), payment(7)]), 0.0)
+    assert [(letter.offset, letter.reject.reason) for letter in emission.dead_letters] == [(12, "duplicate")]
+    assert counted(each.flush()) == 1
+    assert each.skip(14)
+    assert not each.skip(15)

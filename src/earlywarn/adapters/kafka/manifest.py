@@ -1,21 +1,19 @@
 """The manifest of a run: the constants that all of its workers must agree on, kept in its topic `.meta`.
 
-It is written once, when the topics are made. A worker whose own settings give other constants refuses to start:
-its partials would not be those of the others.
+It is written once, when the topics are made; models and configuration change by a control record (`change.py`). A
+worker whose own settings give other constants refuses to start: its partials would not be those of the others.
 """
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError as ReadError
 
 import earlywarn
-from earlywarn.adapters.kafka.connection import confluent_connection, kafka_python_connection
+from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
 from earlywarn.application.compose import Run
 from earlywarn.application.settings import Settings
@@ -24,9 +22,8 @@ from earlywarn.errors import ConfigError, LogError
 _log = logging.getLogger(__name__)
 _log.propagate = False  # what goes wrong is raised; librdkafka also calls it fatal to have lost a race
 _log.addHandler(logging.NullHandler())
-_KEY = b"manifest"
+KEY = b"manifest"
 _ATTEMPTS = 5
-_POLL_MS = 200
 _SETTING_OF = {
     "partials_partitions": "topics.partials_partitions",
     "block_size": "fold.block_size",
@@ -42,6 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     partials_partitions: Q.
     panels: the partition q of partials in which each panel lives.
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
+    fold_fingerprint: of these what decides the partials (`application.panels.fold_fingerprint`); it never changes.
+    change: number of the last control record that brought another fingerprint; 0 if there was none.
     replay: it replays a history, so its transactions are kept until it is deleted.
     created_version: the version of earlywarn that made the run.
     """
@@ -54,8 +53,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     base_bucket_seconds: int
     panels: dict[str, int]
     fingerprint: str
+    fold_fingerprint: str
     replay: bool
     created_version: str
+    change: int = 0
 
     @property
     def panels_of(self) -> tuple[frozenset[str], ...]:
@@ -93,13 +94,17 @@ def manifest_of(run: Run) -> Manifest:
         base_bucket_seconds=settings.fold.base_bucket_seconds,
         panels=deal_panels((each.panel.id for each in run.panels), settings.topics.partials_partitions),
         fingerprint=run.fingerprint,
+        fold_fingerprint=run.fold_fingerprint,
         replay=settings.topics.replay,
         created_version=earlywarn.__version__,
     )
 
 
-def differences(manifest: Manifest, own: Manifest) -> list[str]:
-    """Return one line for each constant in which a worker differs from its run. P may differ, since it may grow."""
+def differences(manifest: Manifest, own: Manifest, *, only_fold: bool = False) -> list[str]:
+    """Return one line for each constant in which a worker differs from its run. P may differ, since it may grow.
+
+    With `only_fold` models and alerts may differ as well: an aggregator makes the same partials whatever they are.
+    """
     found = [
         f"{setting} = {getattr(own, name)} here, {getattr(manifest, name)} in the run; set {getattr(manifest, name)}"
         for name, setting in _SETTING_OF.items()
@@ -111,11 +116,17 @@ def differences(manifest: Manifest, own: Manifest) -> list[str]:
     found += [
         f"panel {panel!r} is here, not in the run; take it out" for panel in sorted(own.panels.keys() - manifest.panels)
     ]
-    if own.fingerprint != manifest.fingerprint:
+    versions = f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+    if own.fold_fingerprint != manifest.fold_fingerprint:
         found.append(
-            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a mapping, rate, model or "
-            f"setting of [fold], [coverage], [detection], [alerts] or [[panels]] differs; "
-            f"the run was made by version {manifest.created_version}, this is {own.created_version}"
+            f"fold fingerprint {own.fold_fingerprint} here, {manifest.fold_fingerprint} in the run: a mapping, rate or "
+            f"setting of [fold] or [[panels]] that decides where a transaction counts differs; {versions}"
+        )
+    elif own.fingerprint != manifest.fingerprint and not only_fold:
+        found.append(
+            f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a model, a holiday or a "
+            f"setting of [coverage], [detection], [alerts] or [[panels]] differs; {versions}. To change it: "
+            "earlywarn topics change"
         )
     return found
 
@@ -125,34 +136,10 @@ def read_manifest(settings: Settings) -> Manifest | None:
 
     Raises:
         ConfigError: no broker answers, or it refuses.
-        LogError: what stands there is no manifest.
+        LogError: what stands there is no manifest, or cannot be read to its end.
     """
     topic = RunTopics(settings.run, settings.topics.prefix).meta
-    place = TopicPartition(topic, 0)
-    deadline = time.monotonic() + settings.kafka.request_timeout_seconds
-    found: bytes | None = None
-    try:
-        consumer = KafkaConsumer(
-            **kafka_python_connection(settings.kafka),
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            isolation_level="read_committed",
-        )
-        try:
-            if not consumer.partitions_for_topic(topic):
-                return None
-            consumer.assign([place])
-            consumer.seek_to_beginning(place)
-            end = consumer.end_offsets([place])[place]
-            while consumer.position(place) < end:
-                for record in consumer.poll(timeout_ms=_POLL_MS).get(place, []):
-                    found = record.value if record.key == _KEY else found
-                if time.monotonic() > deadline:
-                    raise ConfigError(f"{topic}: not read to its end within {settings.kafka.request_timeout_seconds} s")
-        finally:
-            consumer.close(autocommit=False)
-    except ReadError as error:
-        raise ConfigError(f"kafka.brokers = {settings.kafka.brokers!r}: {topic} cannot be read: {error}") from error
+    found = newest_value(settings.kafka, topic, KEY)
     try:
         return None if found is None else msgspec.json.decode(found, type=Manifest)
     except msgspec.DecodeError as error:
@@ -191,7 +178,7 @@ def write_manifest(run: Run) -> Manifest:
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
             producer.begin_transaction()
-            producer.produce(topic, msgspec.json.encode(own), _KEY, partition=0)
+            producer.produce(topic, msgspec.json.encode(own), KEY, partition=0)
             producer.commit_transaction(timeout_seconds)
         except KafkaException as error:
             refusal = error.args[0]
@@ -202,8 +189,12 @@ def write_manifest(run: Run) -> Manifest:
     raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
 
 
-def check_manifest(run: Run) -> Manifest:
+def check_manifest(run: Run, *, only_fold: bool = False) -> Manifest:
     """Return the manifest of the run that a worker is about to join.
+
+    Args:
+        run: as the worker's own settings have it.
+        only_fold: check what concerns the first fold; for an aggregator.
 
     Raises:
         LogError: the run has none, or the worker's settings differ from it: one line for each difference.
@@ -213,11 +204,11 @@ def check_manifest(run: Run) -> Manifest:
     manifest = read_manifest(run.settings)
     if manifest is None:
         raise LogError(f"{topic}: run {run.settings.run!r} has no manifest; run: earlywarn topics create")
-    return _agreed(manifest, manifest_of(run), topic)
+    return _agreed(manifest, manifest_of(run), topic, only_fold=only_fold)
 
 
-def _agreed(manifest: Manifest, own: Manifest, topic: str) -> Manifest:
-    lines = differences(manifest, own)
+def _agreed(manifest: Manifest, own: Manifest, topic: str, *, only_fold: bool = False) -> Manifest:
+    lines = differences(manifest, own, only_fold=only_fold)
     if lines:
         lines.append(f"run {manifest.run!r} keeps its constants; for others start another run (--run, EARLYWARN_RUN)")
         raise LogError("\n".join(f"{topic}: {line}" for line in lines))

@@ -45,7 +45,7 @@ def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> 
             )
         remarks.append(
             f"retention has removed the beginning of {topics.transactions}: {outcome.cut_off:,} buckets of series that "
-            "began before what is left are not compared, nor dead letters for being too_late"
+            "began before what is left are not compared, nor dead letters for being too_late or a duplicate"
         )
     return msgspec.structs.replace(outcome, remarks=remarks)
 
@@ -75,7 +75,7 @@ def _count(run: Run, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[
     first_ms: dict[int, int] = {}
     for record in scan:
         first_ms.setdefault(record.partition, record.timestamp_ms)
-        recount.take(record.partition, record.value, record.headers, record.timestamp_ms)
+        recount.take(record.partition, record.offset, record.value, record.headers, record.timestamp_ms)
         tell("Counting transactions", recount.records, scan.records)
     return recount, first_ms
 

@@ -17,6 +17,14 @@ _log.addHandler(logging.NullHandler())
 _RECORDS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.05  # a batch that does not fill waits so long
 _QUEUED_KIB = 16 << 10
+_FETCH_WAIT_MS = 20  # the end is told by an empty fetch
+_RETRY_SECONDS = 0.1
+_LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+"""What brokers say of a partition that was made just now, or is being moved."""
 
 
 class Extent(NamedTuple):
@@ -44,8 +52,8 @@ class TopicScan:
         extents: by partition, what it held when the scan was made.
     """
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
-        """Connect and ask what there is.
+    def __init__(self, kafka: KafkaSettings, topic: str, *, may_be_missing: bool = False) -> None:
+        """Connect and ask what there is; a topic that may be missing is empty then.
 
         Raises:
             ConfigError: no broker answers, or there is no such topic.
@@ -62,6 +70,7 @@ class TopicScan:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": _FETCH_WAIT_MS,
                 "queued.max.messages.kbytes": _QUEUED_KIB,
             },
             logger=_log,
@@ -71,7 +80,7 @@ class TopicScan:
         except KafkaException as error:
             self._consumer.close()
             raise self._unreachable(error.args[0]) from error
-        if not self.extents:
+        if not self.extents and not may_be_missing:
             self._consumer.close()
             raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create")
 
@@ -120,10 +129,17 @@ class TopicScan:
     def _ask(self) -> dict[int, Extent]:
         found = self._consumer.list_topics(self.topic, self._timeout_seconds).topics[self.topic]
         places = [TopicPartition(self.topic, partition) for partition in sorted(found.partitions)]
-        return {
-            each.partition: Extent(*self._consumer.get_watermark_offsets(each, self._timeout_seconds))
-            for each in places
-        }
+        return {each.partition: self._extent(each) for each in places}
+
+    def _extent(self, place: TopicPartition) -> Extent:
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            try:
+                return Extent(*self._consumer.get_watermark_offsets(place, self._timeout_seconds))
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
 
     def _examine(self, error: KafkaError) -> None:
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
@@ -131,3 +147,16 @@ class TopicScan:
 
     def _unreachable(self, error: KafkaError) -> ConfigError:
         return ConfigError(f"kafka.brokers = {self._brokers!r}: {self.topic} cannot be read: {error.str()}")
+
+
+def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:
+    """Return the newest value of a key in a small topic; None if there is none, or not even the topic.
+
+    Raises:
+        ConfigError: no broker answers, or it refuses.
+        LogError: the topic cannot be read to its end.
+    """
+    found = None
+    for record in TopicScan(kafka, topic, may_be_missing=True):
+        found = record.value if record.key == key else found
+    return found

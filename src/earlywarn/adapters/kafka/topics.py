@@ -180,18 +180,20 @@ def _specification(
         # Two copies hold a record before it counts as sent, and no copy that lacks it may take over.
         _LEAST_COPIES: str(min(topics.replication, 2)),
         "unclean.leader.election.enable": "false",
+        # The broker's own time: it refuses records that a client's clock puts an hour ahead, and old event times
+        # would shorten a retention.
+        "message.timestamp.type": "LogAppendTime",
     }
     return TopicSpecification(name, partitions, topics.replication, {**configs, **durable}, setting)
 
 
 def _kept(hours: int) -> dict[str, str]:
-    """Return the configuration of a retention by time of arrival, so that old event times do not shorten it."""
-    stamped = {"message.timestamp.type": "LogAppendTime"}
+    """Return the configuration of a retention by time of arrival."""
     if hours == -1:
-        return stamped | {"retention.ms": "-1"}
+        return {"retention.ms": "-1"}
     # A segment goes as a whole, when its newest record is due: it lives a quarter of the time, at most a day.
     segment_ms = min(_DAY_MS, hours * _HOUR_MS // 4)
-    return stamped | {"retention.ms": str(hours * _HOUR_MS), "segment.ms": str(segment_ms)}
+    return {"retention.ms": str(hours * _HOUR_MS), "segment.ms": str(segment_ms)}
 
 
 def _compare_partitions(

@@ -2,10 +2,11 @@ r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs
 
 | topic | key | value |
 |---|---|---|
-| partials | source partition | a partial |
+| partials | source partition | a partial; with a header, a change of configuration |
 | aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
 | alerts | id/revision | the alert as in alerts.jsonl |
 | transactions.dlq | partition/offset/index | the record's own bytes; headers say why |
+| transactions.dlq | partition/offset/index | none, but a header `replayed_at`: its letter is re-entered |
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ import numpy as np
 
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
-from earlywarn.application.aggregator import DeadLetter
+from earlywarn.application.aggregator import CONTROL_HEADER, DeadLetter, Headers
+from earlywarn.application.succession import Change
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import LogError
 
@@ -23,6 +25,9 @@ _MEANS = {"24h": (24, "hour"), "7d": (7, "day"), "28d": (28, "day")}
 _MEASURES = ("transactions", "amount_minor")
 _encode = msgspec.json.Encoder().encode
 _partial_decoder = msgspec.json.Decoder(Partial)
+_change_decoder = msgspec.json.Decoder(Change)
+CHANGE_HEADERS = [(CONTROL_HEADER, b"change")]
+"""Of a control record among the partials."""
 
 Message = tuple[bytes, bytes]
 """Key and value."""
@@ -43,6 +48,28 @@ def decode_partial(value: bytes | None, place: str) -> Partial:
         return _partial_decoder.decode(value or b"")
     except msgspec.MsgspecError as error:
         raise LogError(f"{place}: no partial: {error}; nothing but aggregators may write to this topic") from error
+
+
+def is_change(headers: Headers | None) -> bool:
+    """Return whether a record of the partials is a control record."""
+    return bool(headers) and dict(headers or ()).get(CONTROL_HEADER) == CHANGE_HEADERS[0][1]
+
+
+def encode_change(change: Change) -> Message:
+    """Return key and value of a control record; its headers are `CHANGE_HEADERS`."""
+    return b"change", _encode(change)
+
+
+def decode_change(value: bytes | None, place: str) -> Change:
+    """Return the control record at a place.
+
+    Raises:
+        LogError: this version cannot read it.
+    """
+    try:
+        return _change_decoder.decode(value or b"")
+    except msgspec.MsgspecError as error:
+        raise LogError(f"{place}: no control record that this version can read: {error}") from error
 
 
 def encode_alert(alert: Alert) -> Message:

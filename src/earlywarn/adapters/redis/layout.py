@@ -85,6 +85,11 @@ class RunLayout:
         """Return the hash of positions: where to read on, by topic and q; see `position_field`."""
         return f"{self.prefix}positions"
 
+    @property
+    def snapshots(self) -> str:
+        """Return what stands before the keys of snapshots: state of the fold, and no part of the projection."""
+        return f"{self.prefix}snapshots:"
+
     @staticmethod
     def position_field(kind: TopicKind, partition: int) -> str:
         """Return the field of `positions` that holds the next offset to read of a topic's partition."""

@@ -45,7 +45,9 @@ async def rebuild(client: Redis, projection: RedisProjection, partitions: Sequen
 
 
 async def remove_run(client: Redis, layout: RunLayout, outages: Outages) -> int:
-    """Remove every key of a run and of no other; return how many. Cut short, it is finished by the next one.
+    """Remove every key of a run's projection and of no other; return how many.
+
+    Cut short, it is finished by the next one.
 
     A mark in the run's positions keeps every projection out until the last key is gone. Otherwise one that runs
     on could write behind the back of the removal, and later take what was half removed for whole. Each batch is
@@ -92,7 +94,9 @@ class _Removal:
                 return await self._client.scan(start, match=f"{self._layout.prefix}*", count=_KEYS_PER_CALL)
 
             cursor, found = await self._outages.wait_out(scan)
-            keys = [key.decode() for key in found if key.decode() != self._layout.positions]
+            names = [key.decode() for key in found]
+            kept = (self._layout.positions, self._layout.snapshots)
+            keys = [name for name in names if not name.startswith(kept)]
             for first in range(0, len(keys), _KEYS_PER_CALL):
                 yield keys[first : first + _KEYS_PER_CALL]
 

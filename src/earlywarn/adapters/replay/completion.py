@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.wire import decode_partial
+from earlywarn.adapters.kafka.wire import decode_partial, is_change
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
@@ -142,7 +142,7 @@ class Completion:
             while True:
                 messages: list[Any] = consumer.consume(_RECORDS_AT_ONCE, _POLL_SECONDS)
                 for message in messages:
-                    if message.error() is None:
+                    if message.error() is None and not is_change(message.headers()):
                         yield message.offset(), decode_partial(message.value(), _place(message))
                         if message.offset() >= last:
                             return
@@ -155,6 +155,8 @@ class Completion:
             message: Any
             for message in messages:
                 error: KafkaError | None = message.error()
+                if error is None and is_change(message.headers()):
+                    continue
                 if error is None:
                     partial = decode_partial(message.value(), _place(message))
                     self._ends[message.partition()].take(partial, message.offset(), self._marks)

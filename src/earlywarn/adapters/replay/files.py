@@ -13,7 +13,7 @@ from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.replay.cells import CellPartitioner
 from earlywarn.adapters.replay.ordering import merged
 from earlywarn.adapters.replay.pace import Pace
-from earlywarn.adapters.replay.packing import as_arrow, as_json
+from earlywarn.adapters.replay.packing import BATCH_RECORDS, as_arrow, as_json
 from earlywarn.adapters.replay.position import ReplayPosition, file_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
@@ -25,6 +25,10 @@ from earlywarn.domain.transaction import Transaction
 _COMMIT_SECONDS = 0.5
 """Records become visible so often, and so much is sent again after a kill."""
 _COMMIT_RECORDS = 200_000
+_BATCHED_COMMIT_SECONDS = 5.0
+"""At full speed large messages fill in that time."""
+_BATCHED_COMMIT_RECORDS = 8 * BATCH_RECORDS
+"""What is collected at once: some 200 MB."""
 _ENVELOPE_BYTES = 4_096
 """What a message has besides its value."""
 
@@ -103,14 +107,17 @@ class FileSource:
         with RejectsWriter(self._rejects) as rejects:
             sending = _Sending(self._pack, CellPartitioner(self._run.router, position.partitions), log, position)
             paced = pace.speed is not None
-            next_commit = self._now_seconds() + _COMMIT_SECONDS
+            fills = self._batched and not paced
+            commit_seconds = _BATCHED_COMMIT_SECONDS if fills else _COMMIT_SECONDS
+            commit_records = _BATCHED_COMMIT_RECORDS if fills else _COMMIT_RECORDS
+            next_commit = self._now_seconds() + commit_seconds
 
             def pause_for(seconds: float) -> None:
                 nonlocal next_commit
                 now = self._now_seconds()
-                if now + min(seconds, _COMMIT_SECONDS) >= next_commit:
+                if now + min(seconds, commit_seconds) >= next_commit:
                     sending.commit()
-                    next_commit = now + _COMMIT_SECONDS
+                    next_commit = now + commit_seconds
 
             feeds = feeds_of(self._inputs, self._run.panels[0].panel.calendar, sort_in=self._sort_in)
             seen = 0
@@ -124,11 +131,11 @@ class FileSource:
                             pace.wait_for(outcome.ts, pause_for)
                         sending.add(outcome)
                     sending.records = max(seen, position.records)
-                sending.flush()
+                sending.flush(least=BATCH_RECORDS if fills else 1)
                 tell(Told(seen, sending.newest_ms))
-                if self._now_seconds() >= next_commit or sending.uncommitted >= _COMMIT_RECORDS:
+                if self._now_seconds() >= next_commit or sending.uncommitted >= commit_records:
                     sending.commit()
-                    next_commit = self._now_seconds() + _COMMIT_SECONDS
+                    next_commit = self._now_seconds() + commit_seconds
             sending.commit()
             self.rejected, self.examples = rejects.by_reason, rejects.examples
         return sending.position
@@ -170,11 +177,11 @@ class _Sending:
         if self.newest_ms is None or transaction.ts > self.newest_ms:
             self.newest_ms = transaction.ts
 
-    def flush(self) -> None:
-        """Send what is collected."""
+    def flush(self, *, least: int = 1) -> None:
+        """Send what is collected, of partitions with at least so many transactions."""
         send = self._log.send
         for partition, transactions in enumerate(self._collected):
-            if transactions:
+            if len(transactions) >= least:
                 for value, headers in self._pack(transactions):
                     send(partition, value, headers=headers)
                 transactions.clear()

@@ -1,7 +1,6 @@
 """How far a replay has come: kept in the run's topic `.meta`, written in one transaction with the records."""
 
 import hashlib
-import zlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -35,12 +34,8 @@ class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode_position(position: ReplayPosition) -> bytes:
-    """Return the bytes of a position: deflated JSON.
-
-    The producer compresses with LZ4, which kafka-python reads only with a library of its own; what is deflated does
-    not get smaller, so librdkafka sends it as it is, and the manifest beside it stays readable to every client.
-    """
-    return zlib.compress(msgspec.json.encode(position), 9)
+    """Return the bytes of a position."""
+    return msgspec.json.encode(position)
 
 
 def decode_position(value: bytes) -> ReplayPosition:
@@ -50,8 +45,8 @@ def decode_position(value: bytes) -> ReplayPosition:
         LogError: they are none that this version can read.
     """
     try:
-        return msgspec.json.decode(zlib.decompress(value), type=ReplayPosition)
-    except (zlib.error, msgspec.DecodeError) as error:
+        return msgspec.json.decode(value, type=ReplayPosition)
+    except msgspec.DecodeError as error:
         raise LogError(f"the run's position of replay cannot be read by this version: {error}") from error
 
 

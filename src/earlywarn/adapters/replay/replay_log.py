@@ -5,26 +5,22 @@ and reads the position after that: so every record stands there exactly once for
 """
 
 import logging
-import time
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import Header, Transactions
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, encode_position
 from earlywarn.application.aggregator import CONTROL_HEADER, END
 from earlywarn.application.service_settings import KafkaSettings
-from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 _QUEUED_MESSAGES = 200_000
 _BATCH_BYTES = 1 << 20
-_FETCH_WAIT_MS = 20
 
 
 class ReplayLog:
@@ -46,10 +42,11 @@ class ReplayLog:
         """Become the replayer of the run, and return how far the one before came; None if there was none.
 
         Raises:
-            LogError: the broker will not have it, or what stands there is no position.
+            LogError: the broker will not have it, or what stands there is no position or cannot be read.
+            ConfigError: no broker answers.
         """
         self._transactions.open()
-        found = self._last_position()
+        found = newest_value(self._kafka, self.topics.meta, KEY)
         return None if found is None else decode_position(found)
 
     def send(
@@ -88,38 +85,3 @@ class ReplayLog:
         """Return P as it is now."""
         found = self._transactions.producer.list_topics(self.topics.transactions, self._kafka.request_timeout_seconds)
         return len(found.topics[self.topics.transactions].partitions)
-
-    def _last_position(self) -> bytes | None:
-        """Read `.meta` to its end."""
-        place = TopicPartition(self.topics.meta, 0, 0)
-        consumer = Consumer(
-            {
-                **confluent_connection(self._kafka),
-                "group.id": f"{self.topics.meta}.replay",  # it has no members; librdkafka wants a name
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": _FETCH_WAIT_MS,  # the end is told by an empty fetch
-            },
-            logger=_log,
-        )
-        found: bytes | None = None
-        deadline = time.monotonic() + self._kafka.request_timeout_seconds
-        try:
-            consumer.assign([place])
-            while time.monotonic() < deadline:
-                message: Any = consumer.poll(_RETRY_SECONDS)
-                if message is None:
-                    continue
-                if message.error() is None:
-                    found = message.value() if message.key() == KEY else found
-                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
-                    return found
-                elif not message.error().retriable():
-                    raise LogError(f"{self.topics.meta}: cannot be read: {message.error()}")
-        finally:
-            consumer.close()
-        raise LogError(
-            f"{self.topics.meta}: not read to its end within {self._kafka.request_timeout_seconds} s; "
-            "look at the broker, and start again"
-        )

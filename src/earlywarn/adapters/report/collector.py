@@ -1,8 +1,8 @@
 """Keeps of a run's outputs what its report shows, in bounded memory.
 
 Kept are the last `DAYS_KEPT` judged days (float32: 12 values and a flag for each node and day, so about
-40 MB for 1,000 nodes), one pair of totals for each day, and the newest `ALERTS_KEPT` alerts with at
-most `REVISIONS_KEPT` revisions each.
+40 MB for 1,000 nodes), the scores of the last one, one pair of totals for each day, and the newest
+`ALERTS_KEPT` alerts with at most `REVISIONS_KEPT` revisions each.
 """
 
 from collections import deque
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.rows import AggregateRows, Coverage
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import JudgedDay, Output
+from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import Alert
 
@@ -42,6 +43,7 @@ class PanelRecord:
     totals: dict[str, tuple[int, int]] = field(default_factory=dict)
     revised_days: set[str] = field(default_factory=set)
     revised_rows: int = 0
+    last_scores: DayScores | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class ReportCollector:
         )
         record = DayRecord(scores.day.toordinal(), scores.nodes, values, scores.ready.copy())
         self.panels[judged.closed.panel].days.append(record)
+        self.panels[judged.closed.panel].last_scores = scores
 
     def _alert(self, alert: Alert) -> None:
         record = self.alerts.get(alert.id)

@@ -36,6 +36,7 @@ class Card:
     opened: str
     detected: str
     resolved: str | None
+    as_of: str
     text: str
     revisions: tuple[tuple[str, str, str], ...]
     sketch: Sketch | None
@@ -102,6 +103,7 @@ class CardMaker:
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
             resolved=None if alert.resolved_on is None else _day(alert.resolved_on),
+            as_of=_day(alert.as_of),
             text=_sentence(alert, title),
             revisions=tuple(
                 (_day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.history import Key, PanelHistory
+from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
 from earlywarn.adapters.report.wording import against_expected, colour_class, compact, money, signed
 from earlywarn.alerting.narrative import Names
@@ -19,12 +20,18 @@ _LETTER, _LINE = 6.4, 18.0
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One coloured figure: how far off, its colour class, whether that is usual, and the whole in words."""
+    """One coloured figure: how far off, its colour class, whether that is usual, and the whole in words.
+
+    `has_alert` says whether an alert of this very series is open; `is_unexplained` that it is outside of its usual
+    range while no alert holds it: the words then say why there is none.
+    """
 
     text: str
     colour: str
     is_usual: bool
     words: str
+    has_alert: bool
+    is_unexplained: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Geography:
     rows: tuple[HeatRow, ...]
     rows_left_out: int
     columns_left_out: int
+    without_alert: dict[str, tuple[str, ...]]
 
     @property
     def has_figures(self) -> bool:
@@ -70,13 +78,17 @@ class Geography:
         return any(mark for place in (*self.shapes, *self.tiles) for mark in place.marks.values())
 
 
-def geography(history: PanelHistory, book: ChartBook, tree: RegionTree, names: Names, currency: str) -> Geography:
-    """Return map, tiles and heat map of the last judged week."""
+def geography(
+    history: PanelHistory, book: ChartBook, tree: RegionTree, names: Names, currency: str, standing: Standing
+) -> Geography:
+    """Return map, tiles and heat map of the last judged week; `standing` says what alerts there are, and why not."""
     drawn = territory(history.regions, tree)
     shapes = {shape.code: shape for shape in drawn.shapes}
 
     def marks(key: Key) -> dict[str, Mark | None]:
-        return {name: _mark(history, key, measure, book.title(key), currency) for name, measure in SHOWN_MEASURES}
+        return {
+            name: _mark(history, key, measure, book.title(key), currency, standing) for name, measure in SHOWN_MEASURES
+        }
 
     valued = {shape.code for shape in drawn.shapes if len(shapes) <= _LABELLED_REGIONS and shape.room > _LABEL_ROOM}
     named = _names_with_room([shape for shape in drawn.shapes if shape.code in valued], names)
@@ -105,6 +117,7 @@ def geography(history: PanelHistory, book: ChartBook, tree: RegionTree, names: N
         )
         for name, region in keys
     )
+    shown = [marks_of for row in rows for marks_of, _ in row.cells]
     return Geography(
         width=drawn.width,
         height=drawn.height,
@@ -114,6 +127,10 @@ def geography(history: PanelHistory, book: ChartBook, tree: RegionTree, names: N
         rows=rows,
         rows_left_out=len(book.regions) - len(regions),
         columns_left_out=len(book.sectors) - len(sectors),
+        without_alert={
+            name: tuple(mark.words for each in shown if (mark := each.get(name)) is not None and mark.is_unexplained)
+            for name, _ in SHOWN_MEASURES
+        },
     )
 
 
@@ -121,7 +138,7 @@ def _exists(history: PanelHistory, region: str | None, sector: str | None) -> bo
     return None in (region, sector) or (region, sector) in history.cells
 
 
-def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: str) -> Mark | None:
+def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: str, standing: Standing) -> Mark | None:
     week = history.week(key, measure)
     if week is None:
         return None
@@ -131,11 +148,16 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     )
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "within its usual range" if week.is_usual else "outside its usual range"
+    told = standing.alert(key)
+    why = "" if told or week.is_usual else standing.no_alert(key, "down" if week.share < 0 else "up")
+    note = f"; {told or why}" if told or why else ""
     return Mark(
         text=signed(week.share),
         colour=colour_class(week.share),
         is_usual=week.is_usual,
-        words=f"{title}: {against_expected(week.share)} ({observed} against {expected}), {verdict} of {usual}",
+        words=f"{title}: {against_expected(week.share)} ({observed} against {expected}), {verdict} of {usual}{note}",
+        has_alert=standing.is_open(key),
+        is_unexplained=bool(why),
     )
 
 

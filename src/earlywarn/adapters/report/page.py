@@ -23,6 +23,7 @@ from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
+from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.wording import long_day, percent, short_day
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.reference.nuts import ATTRIBUTION
@@ -134,6 +135,7 @@ def _panel(
     maker = CardMaker(panel.id, f"p{at}a", book, run.names)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
+    standing = Standing(alerts, record.last_scores, run.settings, run.names)
     name = run.names.panel(panel.id)
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day
@@ -147,7 +149,7 @@ def _panel(
         last_day="" if last is None else short_day(last),
         state=state(name, history, cards, newest, run.settings.detection.ready_days),
         figures=key_figures(history, record, cards, panel.currency, summary),
-        geography=geography(history, book, equipped.tree, run.names, panel.currency),
+        geography=geography(history, book, equipped.tree, run.names, panel.currency, standing),
         open_cards=[card for card in shown if card.is_open],
         past_cards=[card for card in shown if not card.is_open],
         cards_left_out=len(cards) - len(shown),

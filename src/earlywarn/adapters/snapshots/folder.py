@@ -1,5 +1,6 @@
 """Snapshots in a folder that all detectors share: one file each, written aside, synced, then given its name.
 
+Files have the mode that the umask leaves, as all that a detector writes: one under another user may have to read them.
 A file's name is partition and offset; a second writer of the same name writes the same bytes, since the state is a
 function of the log.
 """
@@ -7,11 +8,10 @@ function of the log.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
+from earlywarn.adapters.snapshots.names import offset_of, snapshot_name
 from earlywarn.errors import SnapshotError
-
-_SUFFIX = ".snapshot"
 
 
 class FolderSnapshots:
@@ -23,12 +23,8 @@ class FolderSnapshots:
 
     def offsets(self, partition: int) -> Sequence[int]:
         """Return the offsets of what is kept, highest first."""
-        found = []
-        for path in self._folder.glob(f"{partition}-*{_SUFFIX}"):
-            offset = path.name.removesuffix(_SUFFIX).partition("-")[2]
-            if offset.isdigit():
-                found.append(int(offset))
-        return sorted(found, reverse=True)
+        found = [offset_of(path.name, partition) for path in self._folder.glob(f"{partition}-*")]
+        return sorted((offset for offset in found if offset is not None), reverse=True)
 
     def load(self, partition: int, offset: int) -> bytes:
         """Return a snapshot.
@@ -52,8 +48,8 @@ class FolderSnapshots:
         draft: Path | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._folder, prefix=".draft-", delete=False) as file:
-                draft = Path(file.name)
+            draft = self._folder / f".draft-{uuid4().hex}"
+            with draft.open("xb") as file:
                 file.write(snapshot)
                 file.flush()
                 os.fsync(file.fileno())
@@ -75,4 +71,4 @@ class FolderSnapshots:
             os.close(handle)
 
     def _path(self, partition: int, offset: int) -> Path:
-        return self._folder / f"{partition}-{offset:020d}{_SUFFIX}"
+        return self._folder / snapshot_name(partition, offset)

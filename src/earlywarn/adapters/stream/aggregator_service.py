@@ -23,7 +23,7 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
-from earlywarn.application.aggregator import Aggregator, BlockStart, Emission
+from earlywarn.application.aggregator import Aggregator, BlockStart, Emission, SourcePartition
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class AggregatorService:
         self.assigned = True
         metrics.ASSIGNED.set(len(starts))
         _log.info("assigned %d of %d partitions", len(starts), partitions)
-        return {tp: starts[tp.partition].offset for tp in committed}
+        return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
 
     @property
     def _consumer(self) -> Consumer:
@@ -112,7 +112,7 @@ class AggregatorService:
         if partition is None or self._stopping or batch.next <= partition.position:
             return
         if batch.start > partition.position:
-            await self._go_back(batch, partition.position)
+            await self._go_back(batch, partition)
             return
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
@@ -121,17 +121,17 @@ class AggregatorService:
         self.outbox.poll()
         await self.outbox.settle(below_bytes=self._limit_bytes)
 
-    async def _go_back(self, batch: RecordBatch, position: int) -> None:
+    async def _go_back(self, batch: RecordBatch, partition: SourcePartition) -> None:
         """Read from where the fold stands, unless the log has lost it."""
         tp = TP(batch.topic, batch.partition)
         earliest = (await self._consumer.earliest_offsets(tp))[tp]
-        if earliest > position:
+        if not partition.skip(earliest):
             raise LogError(
-                f"{batch.topic}-{batch.partition}: offset {position} is needed, but the log begins at {earliest}: "
-                "retention removed what was not yet folded. Its transactions are lost to this run; see "
-                "docs/operations/topics.md for how to go on behind the gap"
+                f"{batch.topic}-{batch.partition}: offset {partition.position} is needed, but the log begins at "
+                f"{earliest}: retention removed what was not yet folded, and a block with a hole is never sent. "
+                "Go on in another run: docs/operations/topics.md, When retention has removed what was not yet folded"
             )
-        await self._consumer.seek(tp, position)
+        await self._consumer.seek(tp, partition.position)
 
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]

@@ -21,9 +21,17 @@ from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import FencedError
-from earlywarn.adapters.kafka.wire import Message, decode_partial, encode_alert, encode_rows
+from earlywarn.adapters.kafka.wire import (
+    Message,
+    decode_change,
+    decode_partial,
+    encode_alert,
+    encode_rows,
+    is_change,
+)
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
+from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.detector import LogFold, Outputs, SnapshotRhythm, SnapshotStore, recover
 from earlywarn.application.fold import RunFold
@@ -141,6 +149,7 @@ class DetectorService:
         )  # fmt: skip
         # A snapshot holds only what is published, and the broker forgets offsets of a run that rests for long.
         published = max(published, recovered.position)
+        show_fold(partition, recovered.fold)
         return _Partition(
             LogFold(recovered.fold, position=recovered.position, published=published),
             publisher,
@@ -179,10 +188,15 @@ class DetectorService:
     def _fold(self, partition: _Partition, batch: RecordBatch) -> None:
         """Fold a batch, publish what comes of it, and keep a snapshot if one is due. Runs in the thread."""
         log = partition.log
-        buckets = log.closed_buckets
+        buckets, uncounted = log.closed_buckets, log.fold.uncounted_transactions
         waiting: list[tuple[str, Message]] = []
-        for offset, value in zip(batch.offsets, batch.values, strict=True):
-            outputs = log.take(offset, decode_partial(value, f"{batch.topic}-{batch.partition}-{offset}"))
+        headers = batch.headers or [()] * len(batch)
+        for offset, value, named in zip(batch.offsets, batch.values, headers, strict=True):
+            place = f"{batch.topic}-{batch.partition}-{offset}"
+            if named and is_change(named):
+                outputs = log.change(offset, decode_change(value, place))
+            else:
+                outputs = log.take(offset, decode_partial(value, place))
             if outputs is not None:
                 waiting += self._messages(outputs)
             if len(waiting) >= _MESSAGES_PER_TRANSACTION:
@@ -192,11 +206,15 @@ class DetectorService:
             self._publish(partition, waiting)
         log.position = batch.next
         metrics.PARTIALS_FOLDED.inc(len(batch))
-        watermark = log.fold.fold.watermark_seconds()
-        if watermark is not None:
-            metrics.WATERMARK.labels(batch.partition).set(watermark)
+        show_fold(batch.partition, log.fold)
+        if log.fold.uncounted_transactions > uncounted:
+            _log.warning(
+                "%d accepted transactions stand in no aggregate, %d so far: a partition was idle for longer than "
+                "fold.revision_horizon_days and came back with older ones; see docs/delivery.md, Uncounted",
+                log.fold.uncounted_transactions - uncounted, log.fold.uncounted_transactions,
+            )  # fmt: skip
         partition.rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
-        if partition.rhythm.is_due(time.monotonic()):
+        if log.fold.succession.in_force and partition.rhythm.is_due(time.monotonic()):
             self._save(batch.partition, partition)
 
     @staticmethod
@@ -255,7 +273,7 @@ class DetectorService:
         saves = [
             loop.run_in_executor(self._thread, self._save, q, partition)
             for q, partition in self._partitions.items()
-            if partition.rhythm.is_news
+            if partition.rhythm.is_news and partition.log.fold.succession.in_force
         ]
         if saves:
             await asyncio.wait(saves, timeout=deadline_seconds)

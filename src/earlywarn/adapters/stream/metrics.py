@@ -18,7 +18,3 @@ PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials 
 PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
 SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept or failed.", ["outcome"])
 SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])
-WATERMARK = Gauge(
-    "earlywarn_watermark_seconds", "Event time (epoch) before which buckets are closed; absent before all have spoken.",
-    ["partition"],
-)  # fmt: skip

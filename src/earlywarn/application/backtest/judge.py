@@ -16,7 +16,7 @@ from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.compose import Run
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.hierarchy import Node
-from earlywarn.detection.mix_anomaly import MixParameters
+from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.state import State
@@ -64,7 +64,16 @@ class Judge:
     def step(self, closed: ClosedDay) -> Judged:
         """Judge and learn one closed day, as a run would."""
         usable = closed.heard and not self._desk.mutes(closed)
-        scores = self._detector.step(closed.day, closed.cells, closed.transactions, closed.amount_minor, usable=usable)
+        scores = self._detector.step(
+            closed.day,
+            closed.cells,
+            closed.transactions,
+            closed.amount_minor,
+            usable=usable,
+            heard=closed.heard_cells,
+        )
+        if closed.coverage.forgotten and not usable:
+            self._detector.begin_anew()
         alerts = self._desk.step(scores, closed, self._detector.accept)
         ready = scores.ready & usable
         return Judged(

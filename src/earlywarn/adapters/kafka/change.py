@@ -1,0 +1,121 @@
+"""Another model or configuration for a run: control records in `partials` and the manifest, in one transaction."""
+
+import logging
+from collections import defaultdict
+
+import msgspec
+from confluent_kafka import KafkaException, Producer
+
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.manifest import KEY, Manifest, differences, manifest_of, read_manifest
+from earlywarn.adapters.kafka.outbox import SENDING
+from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.adapters.kafka.wire import CHANGE_HEADERS, encode_change
+from earlywarn.application.compose import Run
+from earlywarn.application.succession import Change, open_alerts
+from earlywarn.domain.alert import Alert
+from earlywarn.errors import ConfigError, LogError
+
+_log = logging.getLogger(__name__)
+_log.propagate = False  # what goes wrong is raised
+_log.addHandler(logging.NullHandler())
+_ATTEMPTS = 5
+_Standing = dict[int, tuple[int, list[Alert]]]
+"""By partition q: offset of the partials up to which all is published, and the alerts in their order."""
+
+
+def change_configuration(run: Run) -> Manifest:
+    """Let the run go on under other models or another configuration, whose settings `run` has; return its manifest.
+
+    Detectors of the one before are fenced off, so that what they have published is known; those that are started
+    anew refuse the old settings. Should one have published in between, a further control record says so.
+
+    Raises:
+        LogError: the run has no manifest; what aggregators count would change; or it is not known what is published.
+        ConfigError: no broker answers, or it refuses.
+    """
+    settings = run.settings
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    manifest, own = read_manifest(settings), manifest_of(run)
+    if manifest is None:
+        raise LogError(f"{topics.meta}: run {settings.run!r} has no manifest; run: earlywarn topics create")
+    lines = differences(manifest, msgspec.structs.replace(own, fingerprint=manifest.fingerprint))
+    if lines:
+        raise LogError(
+            "\n".join(f"{topics.meta}: {line}" for line in lines)
+            + f"\n{topics.meta}: only models and [coverage], [detection], [alerts] change within a run; for another "
+            f"count start another run: earlywarn replay --from-run {settings.run}"
+        )
+    if own.fingerprint == manifest.fingerprint:
+        return manifest
+    standing = _standing(run, topics)
+    for _ in range(_ATTEMPTS):
+        manifest = msgspec.structs.replace(manifest, fingerprint=own.fingerprint, change=manifest.change + 1)
+        _write(run, topics, manifest, standing)
+        before, standing = standing, _standing(run, topics)
+        if standing == before:
+            return manifest
+    raise LogError(f"{topics.alerts}: detectors go on publishing meanwhile; stop them and run the same command again")
+
+
+def _standing(run: Run, topics: RunTopics) -> _Standing:
+    """Fence off whoever publishes, and read what stands there."""
+    connection = confluent_connection(run.settings.kafka)
+    published = {}
+    for q in range(run.settings.topics.partials_partitions):
+        publisher = Publisher(connection, f"{topics.prefix}{topics.run}.detector.published", topics.partials, q)
+        try:
+            published[q] = publisher.open()
+        finally:
+            publisher.close()
+    alerts: dict[int, list[Alert]] = defaultdict(list)
+    for record in TopicScan(run.settings.kafka, topics.alerts):
+        try:
+            alerts[record.partition].append(msgspec.json.decode(record.value or b"", type=Alert))
+        except msgspec.DecodeError as error:
+            place = f"{topics.alerts}-{record.partition}-{record.offset}"
+            raise LogError(f"{place}: no alert that this version can read: {error}") from error
+    for q, offset in published.items():
+        if alerts[q] and not offset:
+            raise LogError(
+                f"{topics.partials}-{q}: the broker has forgotten up to where it is published (the run has rested for "
+                "longer than offsets.retention.minutes); let the detectors publish once more under the old settings"
+            )
+    return {q: (offset, alerts[q]) for q, offset in published.items()}
+
+
+def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing) -> None:
+    seconds = run.settings.kafka.request_timeout_seconds
+    producer = Producer(
+        {
+            **confluent_connection(run.settings.kafka),
+            **SENDING,
+            "transactional.id": f"{topics.meta}.manifest",
+            "message.timeout.ms": seconds * 1000,
+            "transaction.timeout.ms": seconds * 1000,
+            "allow.auto.create.topics": False,
+        },
+        logger=_log,
+    )
+    try:
+        producer.init_transactions(seconds)
+        producer.begin_transaction()
+        for q, (published, alerts) in standing.items():
+            change = Change(
+                number=manifest.change,
+                fingerprint=manifest.fingerprint,
+                published=published,
+                sequence=max((alert.sequence for alert in alerts), default=0),
+                open=open_alerts(alerts),
+                revisions={alert.id: alert.revision for alert in alerts},
+            )
+            key, value = encode_change(change)
+            producer.produce(topics.partials, value, key, partition=q, headers=list(CHANGE_HEADERS))
+        producer.produce(topics.meta, msgspec.json.encode(manifest), KEY, partition=0)
+        producer.commit_transaction(seconds)
+    except KafkaException as error:
+        raise ConfigError(
+            f"{topics.meta}: the change could not be written: {error.args[0].str()}; try again"
+        ) from error

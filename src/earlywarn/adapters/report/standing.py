@@ -1,0 +1,72 @@
+"""What alerts stand around a series on the last day, and why it has none: from the alerts and the scores themselves."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from earlywarn.adapters.report.collector import AlertRecord
+from earlywarn.adapters.report.history import Key
+from earlywarn.adapters.report.wording import short_day
+from earlywarn.alerting.narrative import Names, claim, subject
+from earlywarn.alerting.silence import Silence
+from earlywarn.application.settings import Settings
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.domain.alert import Alert, Direction
+
+_ENDED_DAYS = 28
+
+
+class Standing:
+    """The economic alerts of a panel as of its last judged day.
+
+    Args:
+        records: its alerts.
+        scores: of the last judged day; None if there was none.
+        settings: of the run.
+        names: what codes are called.
+    """
+
+    def __init__(
+        self, records: Sequence[AlertRecord], scores: DayScores | None, settings: Settings, names: Names
+    ) -> None:
+        self._names = names
+        self._silence = None if scores is None else Silence(scores, settings.alerts, settings.detection.onset)
+        economic = [record for record in records if record.latest.kind == "economic"]
+        self._open = [record.latest for record in economic if record.is_open]
+        since = date.min if scores is None else scores.day - timedelta(days=_ENDED_DAYS)
+        self._ended = [
+            record.latest
+            for record in economic
+            if not record.is_open and date.fromisoformat(record.latest.as_of) >= since
+        ]
+
+    def is_open(self, key: Key) -> bool:
+        """Return whether an alert of this very series is open."""
+        return any((alert.region, alert.sector) == key for alert in self._open)
+
+    def alert(self, key: Key) -> str:
+        """Return the open alerts of a series, around it or within it, in words; empty if there are none."""
+        own = [alert for alert in self._open if (alert.region, alert.sector) == key]
+        around = [alert for alert in self._open if alert not in own and _holds((alert.region, alert.sector), key)]
+        within = [alert for alert in self._open if alert not in own and _holds(key, (alert.region, alert.sector))]
+        told = [f"alert: {claim(alert)}" for alert in own]
+        told += [f"within the alert of {self._about(alert)}" for alert in around]
+        told += [f"alert within it, of {self._about(alert)}" for alert in within]
+        return "; ".join(told)
+
+    def no_alert(self, key: Key, direction: Direction) -> str:
+        """Return why a series that deviates has no alert; empty if nothing is known of it."""
+        ended = [alert for alert in self._ended if _holds((alert.region, alert.sector), key)]
+        if ended:
+            last = max(ended, key=lambda alert: alert.as_of)
+            when = short_day(date.fromisoformat(last.as_of))
+            how = "was taken for the new level" if last.outcome == "accepted" else "ended"
+            return f"no alert: that of {self._about(last)} {how} on {when}"
+        reason = "" if self._silence is None else self._silence.reason(*key, direction)
+        return f"no alert: {reason}" if reason else ""
+
+    def _about(self, alert: Alert) -> str:
+        return f"{subject(alert, self._names)} ({claim(alert)})"
+
+
+def _holds(outer: Key, inner: Key) -> bool:
+    return outer[0] in (None, inner[0]) and outer[1] in (None, inner[1])

@@ -1,0 +1,77 @@
+"""Snapshots in Redis: a hash for each partition, in which a snapshot appears and old ones go in one step.
+
+What Redis has lost the log still has: without a snapshot a detector folds it from its start.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import redis
+from redis.exceptions import RedisError
+
+from earlywarn.adapters.redis.layout import RunLayout
+from earlywarn.adapters.redis.outage import explained
+from earlywarn.errors import ConfigError, SnapshotError
+
+
+class RedisSnapshots:
+    """Keeps the newest `kept` snapshots of each partition.
+
+    Args:
+        client: of `connection.connect_blocking`.
+        server: its address, for people.
+        run: id of the run.
+        kept: snapshots of each partition.
+    """
+
+    def __init__(self, client: redis.Redis, server: str, run: str, *, kept: int) -> None:
+        self._client = client
+        self._server = server
+        self._layout = RunLayout(run)
+        self._kept = kept
+
+    def offsets(self, partition: int) -> Sequence[int]:
+        """Return the offsets of what is kept, highest first.
+
+        Raises:
+            SnapshotError: Redis does not answer.
+        """
+        with self._explained(partition):
+            return sorted(map(int, self._client.hkeys(self._key(partition))), reverse=True)
+
+    def load(self, partition: int, offset: int) -> bytes:
+        """Return a snapshot.
+
+        Raises:
+            SnapshotError: it cannot be read.
+        """
+        with self._explained(partition):
+            found = self._client.hget(self._key(partition), str(offset))
+        if not isinstance(found, bytes):
+            raise SnapshotError(f"{self._key(partition)}: has no {offset} any more")
+        return found
+
+    def save(self, partition: int, offset: int, snapshot: bytes) -> None:
+        """Keep a snapshot, and remove those that are too old.
+
+        Raises:
+            SnapshotError: it cannot be written.
+        """
+        key = self._key(partition)
+        kept = sorted({offset, *self.offsets(partition)}, reverse=True)
+        with self._explained(partition), self._client.pipeline(transaction=True) as step:
+            step.hset(key, str(offset), snapshot)
+            if old := kept[self._kept :]:
+                step.hdel(key, *map(str, old))
+            step.execute()
+
+    def _key(self, partition: int) -> str:
+        return f"{self._layout.snapshots}{partition}"
+
+    @contextmanager
+    def _explained(self, partition: int) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, ConfigError) as error:
+            reason = explained(error, self._server) if isinstance(error, RedisError) else error
+            raise SnapshotError(f"{self._key(partition)}: {reason}") from error

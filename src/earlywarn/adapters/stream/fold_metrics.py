@@ -1,0 +1,28 @@
+"""The metrics of a detector's fold; apart from the others, since an aggregator does not load the second fold."""
+
+from prometheus_client import Gauge
+
+from earlywarn.application.fold import RunFold
+
+WATERMARK = Gauge(
+    "earlywarn_watermark_seconds", "Event time (epoch) before which buckets are closed; absent before all have spoken.",
+    ["partition"],
+)  # fmt: skip
+UNCOUNTED = Gauge(
+    "earlywarn_uncounted_transactions",
+    "Accepted transactions of the run's log that stand in no aggregate (docs/delivery.md, Uncounted).",
+    ["partition"],
+)
+LEAPS = Gauge("earlywarn_panel_leaps", "Silences of a panel, now over, that outlasted the revision horizon.", ["panel"])
+LONGEST_LEAP = Gauge("earlywarn_panel_longest_leap_seconds", "Event time that the longest of them took.", ["panel"])
+
+
+def show_fold(partition: int, fold: RunFold) -> None:
+    """Set what the fold of one partition of the partials has reached and noticed, from the start of its log."""
+    watermark = fold.fold.watermark_seconds()
+    if watermark is not None:
+        WATERMARK.labels(partition).set(watermark)
+    UNCOUNTED.labels(partition).set(fold.uncounted_transactions)
+    for leap in fold.leaps():
+        LEAPS.labels(leap.panel).set(leap.silences)
+        LONGEST_LEAP.labels(leap.panel).set(leap.to_seconds - leap.from_seconds)

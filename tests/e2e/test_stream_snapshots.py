@@ -1,0 +1,79 @@
+"""Detectors that go on from snapshots: kept anywhere, and when the broker has forgotten what is published."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from bucket_server import BUCKET, BucketServer
+from confluent_kafka.admin import AdminClient
+from kafka_broker import KafkaBroker
+from redis_server import RedisServer
+from scenario import PARTITIONS, SETTINGS, STEPS, Scenario
+from stream_run import StreamRun, Worker, wait_until
+
+from earlywarn.adapters.kafka.connection import confluent_connection
+
+
+@pytest.fixture
+def scenario(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[Scenario]:
+    name = f"run-{uuid4().hex[:12]}"
+    with StreamRun(kafka.address, redis_server.url, tmp_path, SETTINGS, name=name) as run:
+        yield Scenario(run)
+
+
+def read_from(worker: Worker) -> int:
+    """Return where a detector began to read."""
+    [line] = [line for line in worker.text.splitlines() if "of the partials: reading from" in line]
+    return int(line.partition("reading from ")[2].partition(",")[0])
+
+
+def snapshots_kept(worker: Worker) -> float:
+    return worker.metrics().get('earlywarn_snapshots_total{outcome="kept"}', 0.0)
+
+
+@pytest.mark.parametrize("url", [f"s3://{BUCKET}/detectors", "redis://"])
+def test_a_detector_goes_on_from_a_snapshot_that_another_left(
+    scenario: Scenario, bucket_server: BucketServer, url: str
+) -> None:
+    """In a bucket, or in Redis: whoever takes over reads on from there, and publishes nothing twice."""
+    environment = {**bucket_server.environment, "EARLYWARN_SNAPSHOTS__URL": url}
+    scenario.run.start("aggregator")
+    detectors = [scenario.run.start_ready("detector", **environment)]
+
+    def kill(step: int) -> None:
+        if step == STEPS // 2:
+            wait_until(lambda: snapshots_kept(detectors[-1]) > 0, 60, "a snapshot")
+            detectors[-1].kill()
+            detectors.append(scenario.run.start_ready("detector", **environment))
+
+    scenario.check(scenario.play(kill))
+    assert read_from(detectors[0]) == 0
+    assert read_from(detectors[1]) > 0
+
+
+def test_a_broker_that_has_forgotten_what_is_published(scenario: Scenario) -> None:
+    """After offsets.retention.minutes without news the newest snapshot says it; nothing is published twice."""
+    scenario.run.start("aggregator")
+    detector = scenario.run.start_ready("detector")
+    half = max(map(len, scenario.input.logs)) // 2
+    scenario.run.produce(scenario.input.logs, stop=half)
+    wait_until(lambda: len(scenario.run.published().alerts) > 0, 60, "the first alerts")
+    wait_until(lambda: snapshots_kept(detector) > 0, 60, "a snapshot")
+    detector.terminate()
+    forget(scenario)
+    last = scenario.run.start_ready("detector")
+    scenario.run.produce(scenario.input.logs, start=half)
+    scenario.run.end(PARTITIONS)
+    scenario.check(scenario.run.wait_for(scenario.expected))
+    assert read_from(last) > 0
+    assert "published up to 0," in last.text
+
+
+def forget(scenario: Scenario) -> None:
+    """Delete the offsets published up to, as the broker does of a group that has rested."""
+    topics = scenario.run.topics
+    group = f"{topics.prefix}{topics.run}.detector.published"
+    admin = AdminClient(confluent_connection(scenario.run.settings.kafka))
+    for deleted in admin.delete_consumer_groups([group]).values():
+        deleted.result(30)

@@ -1,0 +1,146 @@
+"""Where snapshots are kept: a folder, a bucket of S3, Redis. One contract, each on the real thing."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from bucket_server import BUCKET, BucketServer
+from command_line import PANEL
+from ports import reserve_port
+from redis_server import RedisServer
+
+from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.layout import RunLayout
+from earlywarn.adapters.redis.outage import Outages
+from earlywarn.adapters.redis.rebuild import remove_run
+from earlywarn.adapters.snapshots.choice import snapshot_store
+from earlywarn.application.compose import compose
+from earlywarn.application.compose_fold import compose_fold
+from earlywarn.application.detector import SnapshotStore, recover
+from earlywarn.application.service_settings import RedisSettings, SnapshotSettings
+from earlywarn.application.settings import load
+from earlywarn.errors import SnapshotError
+
+LARGE = 12_000_000
+"""Bytes: more than one part of an upload in parts."""
+
+
+@dataclass
+class Place:
+    """A store that is shared: `again` is how another detector sees it, `damage` cuts what is kept at an offset."""
+
+    again: Callable[[], SnapshotStore]
+    damage: Callable[[int], None]
+
+
+@pytest.fixture(params=["folder", "bucket", "redis"])
+def place(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    bucket_server: BucketServer,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:
+    run = f"run-{uuid4().hex[:8]}"
+    redis = RedisSettings(url=redis_server.url)
+    url = {"folder": str(tmp_path), "bucket": f"s3://{BUCKET}/some/prefix", "redis": "redis://"}[request.param]
+    for name, value in bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def damage(offset: int) -> None:
+        name = f"{run}/0-{offset:020d}.snapshot"
+        if request.param == "folder":
+            (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-20])
+        elif request.param == "bucket":
+            files, path = bucket_server.files(), f"{BUCKET}/some/prefix/{name}"
+            whole = files.open_input_file(path).read()
+            with files.open_output_stream(path) as cut:
+                cut.write(whole[:-20])
+        else:
+            with redis_server.client() as client:
+                key = RunLayout(run).snapshots + "0"
+                whole = client.hget(key, str(offset))
+                assert isinstance(whole, bytes)
+                client.hset(key, str(offset), whole[:-20])  # type: ignore[arg-type]  # its stubs know texts alone
+
+    return Place(lambda: snapshot_store(SnapshotSettings(url=url, kept=2), run, redis), damage)
+
+
+def test_the_newest_are_kept_and_seen_by_all(place: Place) -> None:
+    """Highest first, each partition apart, as many as are kept; what is read is what was written."""
+    store = place.again()
+    assert store.offsets(0) == []
+    for offset in (7, 1_000, 30):
+        store.save(0, offset, b"%d" % offset)
+    store.save(1, 5, b"\x00" * LARGE)
+    store.save(11, 6, b"another")
+    other = place.again()
+    assert other.offsets(0) == [1_000, 30]
+    assert (other.offsets(1), other.offsets(11), other.offsets(2)) == ([5], [6], [])
+    assert [other.load(0, offset) for offset in (1_000, 30)] == [b"1000", b"30"]
+    assert other.load(1, 5) == b"\x00" * LARGE
+    with pytest.raises(SnapshotError):
+        other.load(0, 7)
+    other.save(0, 1_000, b"1000")
+    assert place.again().offsets(0) == [1_000, 30]
+
+
+def test_a_damaged_snapshot_is_passed_over(place: Place) -> None:
+    run = compose(load(PANEL, {}))
+    store, snapshot = place.again(), compose_fold(run, 1).snapshot()
+    for offset in (10, 20):
+        store.save(0, offset, snapshot)
+    place.damage(20)
+    recovered = recover(0, place.again(), lambda: compose_fold(run, 1))
+    assert recovered.position == 10
+    assert len(recovered.problems) == 1
+    assert recovered.fold.snapshot() == snapshot
+    place.damage(10)
+    assert recover(0, place.again(), lambda: compose_fold(run, 1)).position == 0
+
+
+@pytest.mark.parametrize("name", ["bucket", "redis"])
+def test_a_store_that_is_away_is_not_taken_for_an_empty_one(
+    name: str, bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for one that can be written: the error says what to look at, and the address."""
+    for variable, value in bucket_server.environment.items():
+        monkeypatch.setenv(variable, value)
+    port = reserve_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    url = {"bucket": f"s3://{BUCKET}/prefix", "redis": "redis://"}[name]
+    store = snapshot_store(SnapshotSettings(url=url), "live", RedisSettings(url=f"redis://127.0.0.1:{port}/0"))
+    said = {"bucket": "AWS_ENDPOINT_URL", "redis": str(port)}[name]
+    with pytest.raises(SnapshotError, match=said):
+        recover(0, store, lambda: compose(load(PANEL, {})).run_fold(1))
+    with pytest.raises(SnapshotError, match=said):
+        store.save(0, 1, b"")
+
+
+def test_a_bucket_that_is_missing_is_named(bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in bucket_server.environment.items():
+        monkeypatch.setenv(variable, value)
+    store = snapshot_store(SnapshotSettings(url="s3://no-such-bucket/x"), "live", RedisSettings())
+    with pytest.raises(SnapshotError, match=r"s3://no-such-bucket/x/live.*see that the bucket exists"):
+        store.offsets(0)
+
+
+async def remove(url: str, run: str) -> int:
+    client = connect(RedisSettings(url=url))
+    try:
+        return await remove_run(client, RunLayout(run), Outages(url))
+    finally:
+        await client.aclose()
+
+
+def test_rebuilding_redis_leaves_snapshots(redis_server: RedisServer) -> None:
+    run = f"run-{uuid4().hex[:8]}"
+    store = snapshot_store(SnapshotSettings(url="redis://"), run, RedisSettings(url=redis_server.url))
+    store.save(0, 3, b"kept")
+    with redis_server.client() as client:
+        client.set(f"{RunLayout(run).prefix}alerts", "projected")
+    assert asyncio.run(remove(redis_server.url, run)) == 2  # and the positions
+    assert store.load(0, 3) == b"kept"

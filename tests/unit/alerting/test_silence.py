@@ -1,0 +1,69 @@
+"""Why there is no alert: the reason says which of the two parts of a score falls short, and by how much."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import msgspec
+import numpy as np
+import pytest
+
+from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.alerting.silence import Silence
+from earlywarn.alerting.weighing import Weighing
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.onset_bank import OnsetParameters
+from earlywarn.detection.panel_detector import DetectorParameters, PanelDetector
+from earlywarn.domain.day_features import DayFeatures
+
+CELLS = [("A", "x"), ("A", "y"), ("B", "x"), ("B", "y")]
+ONSET = OnsetParameters()
+Change = Callable[[int], float]
+
+
+def scores(change: Change, days: int = 150) -> DayScores:
+    """Return the last day's scores of a panel whose first cell changes."""
+    rng = np.random.default_rng(7)
+    model = PanelDetector(DetectorParameters(), DayFeatures(lambda _region, _day: 0.0))
+    for at in range(days):
+        counts = rng.poisson(np.array([4000.0 * change(at), 3000, 2500, 2000])).astype(np.int64)
+        amounts = np.rint(3000 * counts * np.exp(0.01 * rng.standard_normal(4))).astype(np.int64)
+        found = model.step(date(2023, 1, 2) + timedelta(at), CELLS, counts, amounts)
+    return found
+
+
+def reason(found: DayScores, *, direction: str = "down", parameters: AlertParameters | None = None) -> str:
+    silence = Silence(found, parameters or AlertParameters(), ONSET)
+    return silence.reason("A", "x", direction).replace("\u202f", " ")  # type: ignore[arg-type]
+
+
+def test_a_small_steady_change_is_told_with_what_is_looked_for() -> None:
+    found = scores(lambda at: 1.06 if at >= 146 else 1.0)
+    told = reason(found, direction="up")
+    assert "; alerts look for 22 % or more, of which the evidence, given its past and its neighbours, is " in told
+    assert told.startswith(("card spending up ", "card payments up "))
+
+
+def test_what_is_not_known_or_not_heard_is_said() -> None:
+    young = scores(lambda _: 1.0, days=20)
+    assert reason(young) == "its models have learned only 20 days"
+    unheard = msgspec.structs.replace(young.transactions, observed=np.full(len(young.nodes), np.nan))
+    assert reason(msgspec.structs.replace(young, transactions=unheard)) == (
+        "too little of the last day was heard to judge it"
+    )
+    assert Silence(young, AlertParameters(), ONSET).reason("Z", None, "down") == ""
+
+
+@pytest.mark.parametrize("factor", [0.97, 0.94])
+def test_the_share_of_an_alarm_is_that_of_the_desk(factor: float) -> None:
+    """The figure is the score's own, never rounded up to an alarm."""
+    found = scores(lambda at: factor if at >= 143 else 1.0)
+    weighing = Weighing(found, "down", AlertParameters())
+    assert weighing.evidence[0] <= weighing.certainty(weighing.distance[0])
+    assert f"is {int(100 * weighing.evidence[0])} % of an alarm's" in reason(found)
+
+
+def test_an_alarm_that_others_explain_is_said_to_be_explained() -> None:
+    found = scores(lambda at: 0.5 if at >= 143 else 1.0)
+    assert reason(found).startswith("graver alerts explain the fall")
+    certain = AlertParameters(alarm_evidence=1e-9, effect_confidence=1 - 1e-12)
+    assert "is not told apart from chance" in reason(scores(lambda at: 0.93 if at >= 146 else 1.0), parameters=certain)

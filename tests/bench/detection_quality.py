@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from earlywarn.detection.panel_detector import DetectorParameters, PanelDetector
+from earlywarn.detection.whitening_parameters import WhiteningParameters
 
 WARM_UP_DAYS, HELD_DAYS, QUIET_DAYS, HOLD_DAYS = 120, 28, 7, 10
 Panel = dict[dt.date, tuple[np.ndarray, np.ndarray]]
@@ -183,6 +184,12 @@ def main() -> None:
         "--shocks", nargs="*", default=["-.2:-.2", "-.1:-.1", "0:-.2", "-.2:0", ".3:.3"], metavar="COUNT:AMOUNT"
     )
     parser.add_argument("--only", choices=["yardstick", "product"])
+    parser.add_argument(
+        "--full-up-to-series",
+        type=int,
+        default=WhiteningParameters().full_up_to_series,
+        help="log series up to which all correlations are kept; 0 forces blocks and factors",
+    )
     options = parser.parse_args()
     series, panel = load_panel(options.history, options.before)
     calendar = YardstickCalendar(load_module(options.yardstick))
@@ -191,7 +198,7 @@ def main() -> None:
         judge(lambda threshold: Yardstick(calendar, series, threshold), calendar, panel, series, options)
     if options.only != "yardstick":
         print("product")
-        parameters = DetectorParameters()
+        parameters = DetectorParameters(whitening=WhiteningParameters(full_up_to_series=options.full_up_to_series))
         judge(lambda threshold: Product(calendar, series, threshold, parameters), calendar, panel, series, options)
 
 

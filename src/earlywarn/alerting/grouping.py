@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earlywarn.alerting.episode import Episode
+from earlywarn.detection.contributions import Contributions
 from earlywarn.detection.hierarchy import Node
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ def counting(
     alarming: Iterable[int],
     scores: Floats,
     members: Flags,
-    contributions: Floats,
+    contributions: Sequence[Floats] | Contributions,
     standing: AbstractSet[int],
     explained_share: float,
 ) -> list[int]:
@@ -85,7 +86,7 @@ def counting(
         alarming: nodes above their threshold, in one direction.
         scores: float64[G].
         members: bool[G, K], the cells of each node.
-        contributions: float64[G, K], each cell's part of a node's evidence; positive supports it.
+        contributions: of each node float64[K], each cell's part of its evidence; positive supports it.
         standing: nodes that count whatever explains them: their episode is open, or they have taken over.
         explained_share: see `AlertParameters`.
     """

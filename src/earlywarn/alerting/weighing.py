@@ -72,7 +72,7 @@ class Weighing:
         if not strengths:
             return
         others = sorted(strengths)
-        apart = ~np.asarray(members.astype(np.int64) @ members[others].T.astype(np.int64), dtype=bool)
+        apart = ~np.stack([members[:, members[at]].any(axis=1) for at in others], axis=1)
         stronger = np.array([strengths[at] for at in others])[None, :] > self.ratio[:, None]
         strict = (np.maximum(self.distance, 0.0) / interval_reach(self.parameters.spillover_confidence)) ** 2
         self.ratio = np.where((apart & stronger).any(axis=1), np.minimum(self.ratio, strict), self.ratio)

@@ -30,6 +30,7 @@ Example:
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.regression_bank import RegressionBank
@@ -46,7 +47,7 @@ class Baselines:
         features: P.
 
     Attributes:
-        coefficients: float64[W, M, P], of today's first. variance: float64[W, M], R. weekday_factor: float64[W, M, 7].
+        coefficients: float32[W, M, P], of today's first. variance: float64[W, M], R. weekday_factor: float64[W, M, 7].
         active: bool[W, K], cells of which anything was expected.
     """
 
@@ -56,7 +57,8 @@ class Baselines:
 
     def _allocate(self, size: int) -> None:
         window = self.window_days
-        self.coefficients = np.zeros((window, size, self.features))
+        # Half the memory: a baseline need not be known to more than seven digits.
+        self.coefficients: npt.NDArray[np.float32] = np.zeros((window, size, self.features), dtype=np.float32)
         self.variance = np.zeros((window, size))
         self.weekday_factor = np.ones((window, size, WEEKDAYS))
         self.active = np.zeros((window, size // 2), dtype=bool)

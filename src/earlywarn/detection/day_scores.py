@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.detection.contributions import Contributions
 from earlywarn.detection.hierarchy import Node, SeriesKey
 
 Floats = npt.NDArray[np.float64]
@@ -104,7 +105,7 @@ class DayScores(msgspec.Struct, frozen=True):
         transactions, amount, mean_ticket: today against its prediction of yesterday, which learns every shock.
         effects: the change since each possible first day, against the baseline before it.
         reach: half width of the usual range of a day, in standard deviations.
-        contributions: float64[G, K], each cell's part of the linear evidence of the node's stronger direction
+        contributions: by node float64[K], each cell's part of the linear evidence of the node's stronger direction
             (log-likelihood units, positive supports it); 0 outside of the node.
         mix_regions: regions with a sector mix to judge.
         mix_rank: float64[len(mix_regions)], conformal p-value of today's mix among the region's own past
@@ -124,7 +125,7 @@ class DayScores(msgspec.Struct, frozen=True):
     mean_ticket: Deviation
     effects: Effects
     reach: float
-    contributions: Floats
+    contributions: Contributions
     mix_regions: tuple[str, ...]
     mix_rank: Floats
     drifting: tuple[tuple[SeriesKey, Measure], ...]

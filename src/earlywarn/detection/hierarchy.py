@@ -11,8 +11,10 @@ Example:
     >>> tree = NodeTree([("CH01", "05"), ("CH01", "11"), ("CH02", "05"), ("CH02", "11")])
     >>> [node.label for node in tree.nodes[4:]]
     ['CH01 x *', 'CH02 x *', '* x 05', '* x 11', '* x *']
-    >>> tree.members.shape
-    (9, 4)
+    >>> tree.sums(np.array([1.0, 2.0, 3.0, 4.0])).tolist()
+    [1.0, 2.0, 3.0, 4.0, 3.0, 7.0, 4.0, 6.0, 10.0]
+    >>> tree.cells_of(6).tolist()
+    [True, False, True, False]
     >>> NodeTree([("CH01", "11"), ("CH02", "05")]).embedding([("CH01", "11")]).tolist()
     [0]
 """
@@ -23,6 +25,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from earlywarn.detection.grouping import Grouping
 
 Level = Literal["cell", "region", "sector", "panel"]
 SeriesKey = tuple[str, str]
@@ -44,13 +48,21 @@ class Node(msgspec.Struct, frozen=True):
         return f"{self.region or '*'} x {self.sector or '*'}"
 
 
+class LevelNodes(msgspec.Struct, frozen=True):
+    """The nodes of one level: they stand in the `rows` of the tree and are the `groups` of `grouping`."""
+
+    rows: slice
+    groups: npt.NDArray[np.int64]
+    grouping: Grouping
+
+
 class NodeTree:
     """The nodes over a canonical (strictly ascending) sequence of K series.
 
     Attributes:
         series: the K keys.
         nodes: the G nodes in canonical order; the first K are the cells, in the order of `series`.
-        members: bool[G, K], which cells a node sums.
+        levels: the nodes by level, in canonical order.
         region_of, sector_of: int64[K], each cell's position in `regions` and `sectors`.
 
     Raises:
@@ -68,28 +80,62 @@ class NodeTree:
         place_sector = {sector: place for place, sector in enumerate(self.sectors)}
         self.region_of: npt.NDArray[np.int64] = np.array([place_region[r] for r, _ in self.series], dtype=np.int64)
         self.sector_of: npt.NDArray[np.int64] = np.array([place_sector[s] for _, s in self.series], dtype=np.int64)
-        nodes = [Node("cell", region, sector) for region, sector in self.series]
-        rows = [np.eye(len(self.series), dtype=bool)]
-        for place, region in enumerate(self.regions):
-            self._add(nodes, rows, Node("region", region=region), self.region_of == place)
-        for place, sector in enumerate(self.sectors):
-            self._add(nodes, rows, Node("sector", sector=sector), self.sector_of == place)
-        if len(self.series) > 1:
-            nodes.append(Node("panel"))
-            rows.append(np.ones((1, len(self.series)), dtype=bool))
-        self.nodes: tuple[Node, ...] = tuple(nodes)
-        self.members: npt.NDArray[np.bool_] = np.concatenate(rows)
+        cells = len(self.series)
+        regions = Grouping(self.region_of, len(self.regions))
+        sectors = Grouping(self.sector_of, len(self.sectors))
+        everything = Grouping(np.zeros(cells, dtype=np.int64), min(cells, 1))
+        self._nodes: list[Node] = []
+        self._levels: list[LevelNodes] = []
+        self._add([Node("cell", *key) for key in self.series], Grouping(np.arange(cells), cells), range(cells))
+        self._add([Node("region", region=region) for region in self.regions], regions, self._totals(regions))
+        self._add([Node("sector", sector=sector) for sector in self.sectors], sectors, self._totals(sectors))
+        self._add([Node("panel")], everything, range(int(cells > 1)))
+        self.nodes: tuple[Node, ...] = tuple(self._nodes)
+        self.levels: tuple[LevelNodes, ...] = tuple(self._levels)
         self.index: dict[Node, int] = {node: place for place, node in enumerate(self.nodes)}
 
     @staticmethod
-    def _add(nodes: list[Node], rows: list[npt.NDArray[np.bool_]], node: Node, member: npt.NDArray[np.bool_]) -> None:
-        if 1 < int(member.sum()) < len(member):
-            nodes.append(node)
-            rows.append(member[None, :])
+    def _totals(grouping: Grouping) -> Sequence[int]:
+        """Return the groups that are sets of their own: of at least two cells, and not all."""
+        several = (grouping.counts > 1) & (grouping.counts < len(grouping.group_of))
+        return [int(group) for group in np.flatnonzero(several)]
 
-    def level_rows(self, level: Level) -> npt.NDArray[np.int64]:
-        """Return the rows of the nodes of one level, ascending."""
-        return np.array([place for place, node in enumerate(self.nodes) if node.level == level], dtype=np.int64)
+    def _add(self, nodes: Sequence[Node], grouping: Grouping, groups: Sequence[int]) -> None:
+        start = len(self._nodes)
+        self._nodes += [nodes[group] for group in groups]
+        if groups:
+            rows = slice(start, len(self._nodes))
+            self._levels.append(LevelNodes(rows, np.array(groups, dtype=np.int64), grouping))
+
+    def sums(self, cells: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return float64[G, ...]: sums of `cells` [K, ...] over each node."""
+        if not self.levels:
+            return cells
+        return np.concatenate([level.grouping.sums(cells)[level.groups] for level in self.levels])
+
+    def means(self, cells: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return float64[G, ...]: the same divided by the number of cells."""
+        sizes = self.sizes.reshape(-1, *[1] * (cells.ndim - 1))
+        means: npt.NDArray[np.float64] = self.sums(cells) / sizes
+        return means
+
+    def medians(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return float64[G]: medians of `cells` [K] over each node."""
+        found = [level.grouping.medians(cells)[level.groups] for level in self.levels]
+        return np.concatenate([np.zeros(0), *found])
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Return int64[G], the cells of each node."""
+        return np.concatenate([np.zeros(0, np.int64), *(each.grouping.counts[each.groups] for each in self.levels)])
+
+    def cells_of(self, place: int) -> npt.NDArray[np.bool_]:
+        """Return bool[K], which cells the node at `place` sums."""
+        inside = np.zeros(len(self.series), dtype=bool)
+        for level in self.levels:
+            if level.rows.start <= place < level.rows.stop:
+                inside[level.grouping.cells(int(level.groups[place - level.rows.start]))] = True
+        return inside
 
     def embedding(self, earlier: Sequence[SeriesKey]) -> npt.NDArray[np.int64]:
         """Return int64[len(earlier)]: where each earlier series stands now.

@@ -12,9 +12,10 @@ Reference: Rao (1973), Linear Statistical Inference, section 6a.2 (delta method)
 
 Example:
     >>> from earlywarn.detection.hierarchy import NodeTree
+    >>> from earlywarn.detection.symmetric_form import DenseForm
     >>> tree = NodeTree([("CH01", "05"), ("CH01", "11")])
     >>> count, amount, ticket = node_deviations(
-    ...     tree, mean=np.log([100.0, 50.0, 1e5, 1e5]), sd=np.full(4, 0.1), correlation=np.eye(4),
+    ...     tree, mean=np.log([100.0, 50.0, 1e5, 1e5]), sd=np.full(4, 0.1), correlation=DenseForm(np.eye(4)),
     ...     observed=np.array([80.0, 50.0, 8e4, 1e5]), active=np.ones(2, dtype=bool), zero_evidence=20.0, reach=1.96)
     >>> count.expected.round().tolist(), count.z.round(1).tolist(), float(ticket.z[2].round(1))
     ([100.0, 50.0, 150.0], [-2.2, 0.0, -1.9], 0.4)
@@ -27,6 +28,7 @@ import numpy as np
 from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import Deviation, Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.symmetric_form import SymmetricForm, node_forms
 
 SMALLEST_VARIANCE = 1e-8
 """Of a log total: keeps a standardised deviation finite."""
@@ -37,7 +39,7 @@ def node_deviations(
     *,
     mean: Floats,
     sd: Floats,
-    correlation: Floats,
+    correlation: SymmetricForm,
     observed: Floats,
     active: Flags,
     zero_evidence: float,
@@ -49,7 +51,7 @@ def node_deviations(
         tree: G nodes over K cells.
         mean: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
         sd: float64[2K], their standard deviations.
-        correlation: float64[2K, 2K] of the innovations.
+        correlation: of the innovations of the 2K series.
         observed: float64[2K], counts and amounts; NaN where nothing was heard. A total has what its cells heard have.
         active: bool[K], cells with an expectation, of the day's heard ones.
         zero_evidence: expected transactions from which none at all is a deviation.
@@ -87,9 +89,8 @@ def node_deviations(
 
 def node_sums(tree: NodeTree, cells: Floats) -> Floats:
     """Return float64[2, G, ...]: sums over each node of `cells` [2K, ...], counts and then amounts."""
-    members = tree.members.astype(np.float64)
     size = len(tree.series)
-    return np.stack([members @ cells[:size], members @ cells[size:]])
+    return np.stack([tree.sums(cells[:size]), tree.sums(cells[size:])])
 
 
 def heard_sums(tree: NodeTree, observed: Floats) -> Floats:
@@ -99,36 +100,29 @@ def heard_sums(tree: NodeTree, observed: Floats) -> Floats:
     return np.where(node_sums(tree, heard.astype(np.float64)) > 0, sums, np.nan)
 
 
-def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: Floats) -> Floats:
+def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: SymmetricForm) -> Floats:
     """Return float64[3, G]: variance of the log of each node's transactions, amount and mean ticket.
 
     Args:
         tree: G nodes over K cells.
         medians: float64[2K], expected counts and amounts.
         sd: float64[2K], of their logarithms.
-        correlation: float64[2K, 2K] of the innovations.
+        correlation: of the innovations of the 2K series.
     """
     cells = len(tree.series)
-    halves = (slice(0, cells), slice(cells, 2 * cells))
-    # Each node's exposure to the cells' standardised innovations.
-    exposures = [
-        tree.members * (medians[half] * sd[half])[None, :] / np.maximum(total, np.finfo(float).tiny)[:, None]
-        for half, total in zip(halves, node_sums(tree, medians), strict=True)
-    ]
-    count, amount = (
-        _quadratic(exposure, correlation[half, half], exposure)
-        for half, exposure in zip(halves, exposures, strict=True)
-    )
-    covariance = _quadratic(exposures[0], correlation[halves[0], halves[1]], exposures[1])
-    return np.maximum(np.stack([count, amount, count + amount - 2.0 * covariance]), SMALLEST_VARIANCE)
-
-
-def _quadratic(left: Floats, matrix: Floats, right: Floats) -> Floats:
-    """Return the rows' a'Mb; of the cells (rows with one member) without the matrix product."""
-    cells = matrix.shape[0]
-    own = np.diag(left[:cells]) * np.diag(matrix) * np.diag(right[:cells])
-    totals = np.einsum("gk,gk->g", left[cells:] @ matrix, right[cells:])
-    return np.concatenate([own, totals])
+    usual = np.concatenate([np.full(cells, medians[:cells].sum()), np.full(cells, medians[cells:].sum())])
+    shares = medians / np.maximum(usual, np.finfo(float).tiny)
+    # Each series' part in the standardised innovation of a total: of transactions, of amounts, of both.
+    parts = shares * sd
+    steps = np.zeros((2 * cells, 3))
+    steps[:cells, 0], steps[cells:, 1], steps[:, 2] = parts[:cells], parts[cells:], parts
+    count, amount, both = node_forms(tree, correlation, steps).T
+    sums = node_sums(tree, shares)
+    totals = np.where(sums > 0, sums, 1.0)
+    covariance = 0.5 * (both - count - amount) / (totals[0] * totals[1])
+    count, amount = count / totals[0] ** 2, amount / totals[1] ** 2
+    variances: Floats = np.stack([count, amount, count + amount - 2.0 * covariance])
+    return np.maximum(variances, SMALLEST_VARIANCE)
 
 
 def _deviation(

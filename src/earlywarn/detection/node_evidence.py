@@ -20,6 +20,7 @@ Example:
 
 import numpy as np
 
+from earlywarn.detection.contributions import Contributions
 from earlywarn.detection.day_scores import MEASURES, Evidence, Floats, Measure
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import SHAPES, OnsetScores
@@ -63,8 +64,8 @@ def evidence(side: OnsetScores, effect: Floats, sd: Floats, *, sign: float) -> E
     )
 
 
-def contributions(tree: NodeTree, by_cell: Floats, down: OnsetScores, up: OnsetScores) -> Floats:
-    """Return float64[G, K]: each cell's part of the linear evidence of the node's stronger direction.
+def contributions(tree: NodeTree, by_cell: Floats, down: OnsetScores, up: OnsetScores) -> Contributions:
+    """Return each cell's part of the linear evidence of the node's stronger direction.
 
     Args:
         tree: G nodes over K cells.
@@ -76,4 +77,4 @@ def contributions(tree: NodeTree, by_cell: Floats, down: OnsetScores, up: OnsetS
     shape = np.where(falls, down.shape, up.shape)
     age = np.where(falls, down.onset_age_days, up.onset_age_days)
     effect = np.where(falls, down.effect, up.effect)
-    return np.where(tree.members, by_cell[shape, :, age] * effect[:, None], 0.0)
+    return Contributions(tree, by_cell, shape, age, effect)

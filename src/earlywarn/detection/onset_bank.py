@@ -24,10 +24,11 @@ footprint); Lai (1995), JRSS B 57 (window-limited ratios, minimum effect).
 
 Example:
     >>> from earlywarn.detection.hierarchy import NodeTree
+    >>> from earlywarn.detection.symmetric_form import DenseForm
     >>> bank = OnsetBank(OnsetParameters(window_days=8), NodeTree([("CH01", "05")]))
     >>> flat = np.ones((2, 8)) / 0.1
     >>> for z in [0.5, -0.5, 0.5, -2.0, -2.0, -2.0]:
-    ...     bank.learn(np.full(2, z), np.eye(2), flat, np.zeros(1, dtype=bool))
+    ...     bank.learn(np.full(2, z), DenseForm(np.eye(2)), flat, np.zeros(1, dtype=bool))
     >>> down, up = bank.scores()
     >>> down.score.round(1).tolist(), down.onset_age_days.tolist(), down.effect.round(2).tolist(), up.score.tolist()
     ([9.5], [2], [-0.2], [0.0])
@@ -39,7 +40,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.detection.hierarchy import LEVELS, NodeTree
+from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.symmetric_form import SymmetricForm, node_forms
 from earlywarn.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
@@ -136,13 +138,6 @@ class OnsetBank:
         self.information = np.zeros((len(SHAPES), nodes, window))
         self.by_cell = np.zeros((len(SHAPES), cells, window))
         self.dispersion = np.ones((len(SHAPES), nodes, len(self._dispersion_ages)))
-        self._members = tree.members.astype(np.float64)
-        groups = (np.arange(cells), tree.region_of, tree.sector_of, np.zeros(cells, dtype=np.int64))
-        self._levels = [
-            (rows, np.tile(group[:, None] == group[None, :], (2, 2)))
-            for level, group in zip(LEVELS, groups, strict=True)
-            if len(rows := tree.level_rows(level))
-        ]
 
     @property
     def _dispersion_ages(self) -> list[int]:
@@ -156,32 +151,31 @@ class OnsetBank:
             evidence[:, :, days:] = evidence[:, :, : evidence.shape[2] - days].copy()
             evidence[:, :, :days] = 0.0
 
-    def learn(self, whitened: Floats, precision: Floats, response: Floats, special: Flags) -> None:
+    def learn(self, whitened: Floats, precision: SymmetricForm, response: Floats, special: Flags) -> None:
         """Let a day pass and add its evidence.
 
         Args:
             whitened: float64[2K], w, 0 where not seen.
-            precision: float64[2K, 2K], P, 0 where not seen.
+            precision: P, 0 where not seen.
             response: float64[2K, W], footprint over predictive sd, 0 where not seen or not to be used.
             special: bool[G], days on which a node may say little.
         """
         self.age(1)
-        cells, clip = len(self.tree.series), self.parameters
+        cells, clip, window = len(self.tree.series), self.parameters, self.parameters.window_days
         limit = np.where(special, clip.clip_special, clip.clip)[:, None]
-        for shape, weights in enumerate(SHAPE_WEIGHTS):
-            step = response * np.repeat(weights, cells)[:, None]
-            part = step * whitened[:, None]
-            by_cell = part[:cells] + part[cells:]
-            information = np.empty_like(self.information[shape])
-            for rows, same in self._levels:
-                each = step * ((precision * same) @ step)
-                information[rows] = self._members[rows] @ (each[:cells] + each[cells:])
-            information = np.maximum(information, 0.0)
-            linear = self._members @ by_cell
+        weights = np.repeat(SHAPE_WEIGHTS, cells, axis=1)
+        steps = weights.T[:, :, None] * response[:, None, :]
+        forms = node_forms(self.tree, precision, steps.reshape(2 * cells, -1))
+        informations = np.maximum(forms, 0.0).reshape(-1, len(SHAPES), window)
+        parts = steps * whitened[:, None, None]
+        by_cell = parts[:cells] + parts[cells:]
+        linears = self.tree.sums(by_cell)
+        for shape in range(len(SHAPES)):
+            information, linear = informations[:, shape], linears[:, shape]
             weight = np.minimum(1.0, limit**2 * information / np.maximum(linear**2, TINY))
             self.linear[shape] += weight * linear
             self.information[shape] += weight * information
-            self.by_cell[shape] += by_cell
+            self.by_cell[shape] += by_cell[:, shape]
         self._learn_dispersion()
 
     def _learn_dispersion(self) -> None:
@@ -239,8 +233,8 @@ class OnsetBank:
         """Drop the evidence of the flagged nodes (bool[G]); cells among them lose their parts elsewhere, too."""
         gone = nodes[: len(self.tree.series)]
         for shape in range(len(SHAPES)):
-            whole = self._members @ self.by_cell[shape]
-            part = self._members[:, gone] @ self.by_cell[shape, gone]
+            whole = self.tree.sums(self.by_cell[shape])
+            part = self.tree.sums(np.where(gone[:, None], self.by_cell[shape], 0.0))
             share = np.where(whole * part > 0, part / np.where(whole == 0, 1.0, whole), 0.0)
             self.linear[shape] *= 1.0 - np.minimum(share, 1.0)
         self.linear[:, nodes] = 0.0

@@ -53,6 +53,7 @@ from earlywarn.detection.panel_effects import PanelEffects
 from earlywarn.detection.panel_evidence import PanelEvidence
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
+from earlywarn.detection.symmetric_form import SymmetricForm
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
@@ -147,7 +148,7 @@ class PanelDetector:
             return
         inside = np.zeros(len(self._tree.series), dtype=bool)
         for node in nodes:
-            inside |= self._tree.members[self._tree.index[node]]
+            inside |= self._tree.cells_of(self._tree.index[node])
         both = np.tile(inside, 2)
         if since is not None:
             self._effects.take_back(self._regression, both, (self._day - since).days)
@@ -247,7 +248,7 @@ class PanelDetector:
         return tuple((self._tree.series[place % cells], MEASURES[place // cells]) for place in places)
 
     def _deviations(
-        self, prediction: Prediction, correlation: Floats, observed: Floats, *, heard: Flags | None
+        self, prediction: Prediction, correlation: SymmetricForm, observed: Floats, *, heard: Flags | None
     ) -> tuple[Deviation, Deviation, Deviation]:
         """Return today's deviations of the cells that were `heard` [K]; None: of the whole panel nothing was."""
         return node_deviations(
@@ -276,8 +277,7 @@ class PanelDetector:
 
     def _usable_days(self) -> Integers:
         learned = self._regression.learned[: len(self._tree.series)]
-        totals = [int(np.median(learned[member])) for member in self._tree.members[len(learned) :]]
-        return np.concatenate([learned, np.array(totals, dtype=np.int64)])
+        return self._tree.medians(learned).astype(np.int64)
 
     def state(self) -> dict[str, Any]:
         """Return everything learned as plain values and arrays, for `domain.state.encode_state`."""

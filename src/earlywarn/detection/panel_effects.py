@@ -12,7 +12,7 @@ Example:
     ...     values = np.log(seen.observed)
     ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
     ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)
-    ...     effects.learn(bank, innovation.prediction, seen, np.eye(2), mature=np.ones(1, dtype=bool))
+    ...     effects.learn(bank, innovation.prediction, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool))
     >>> found = effects.effects(np.ones(1, dtype=bool))
     >>> (100 * np.expm1(found.effect[1, 0])).round().tolist(), found.today[0, 0].round().tolist()
     ([-29.0, -30.0, -20.0], [99.0, 100.0, 100.0])
@@ -31,6 +31,7 @@ from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.node_deviation import heard_sums, log_variances, node_sums
 from earlywarn.detection.panel_day import PanelDay
 from earlywarn.detection.regression_bank import Prediction, RegressionBank
+from earlywarn.detection.symmetric_form import DenseForm, SymmetricForm  # noqa: F401  # DenseForm: for the example
 
 
 class PanelEffects:
@@ -70,7 +71,7 @@ class PanelEffects:
         self._baselines.restart(np.tile(begun[:cells] | begun[cells:] | awake, 2))
 
     def learn(
-        self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: Floats, mature: Flags
+        self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: SymmetricForm, mature: Flags
     ) -> None:
         """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
 
@@ -100,7 +101,7 @@ class PanelEffects:
     def take_back(self, bank: RegressionBank, series: Flags, age_days: int) -> None:
         """Let the flagged series [2K] unlearn the last days, if the baseline before so old a first day is kept."""
         if age_days < self._baselines.window_days:
-            bank.unlearn(series, self._baselines.coefficients[age_days])
+            bank.unlearn(series, self._baselines.coefficients[age_days].astype(np.float64))
 
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).

@@ -20,9 +20,12 @@ import numpy as np
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
+from earlywarn.detection.factor_correlation import FactorCorrelation
+from earlywarn.detection.factor_layout import FactorLayout
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import OnsetBank
 from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
+from earlywarn.detection.symmetric_form import SymmetricForm
 from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
 
 
@@ -39,12 +42,14 @@ class PanelEvidence:
     def __init__(self, parameters: DetectorParameters) -> None:
         self.parameters = parameters
         self._tree = NodeTree(())
-        self._correlation = InnovationCorrelation(parameters.whitening, np.zeros((0, 0), dtype=np.int64))
+        self._correlation: InnovationCorrelation | FactorCorrelation = InnovationCorrelation(
+            parameters.whitening, np.zeros((0, 0), dtype=np.int64)
+        )
         self._drift = DriftMonitor(parameters.drift)
         self.onset = OnsetBank(parameters.onset, self._tree)
 
-    def correlation(self) -> Floats:
-        """Return the correlation of the innovations, float64[2K, 2K]."""
+    def correlation(self) -> SymmetricForm:
+        """Return the correlation of the innovations of the 2K log series."""
         return self._correlation.correlation()
 
     def learn(self, innovation: Innovation, inflation: Floats, learned: Integers) -> Flags:
@@ -60,13 +65,12 @@ class PanelEvidence:
         mature = innovation.seen & (learned > parameters.evidence_after_days)
         drifting = np.zeros(len(mature), dtype=bool)
         precision = self._correlation.precision(mature)
-        whitened = precision @ clipped
+        whitened = precision.apply(clipped)
         response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
-        members = tree.members / np.maximum(tree.members.sum(axis=1), 1)[:, None]
-        special = members @ inflation[: len(tree.series)] >= parameters.onset.special_inflation
+        special = tree.means(inflation[: len(tree.series)]) >= parameters.onset.special_inflation
         self.onset.learn(whitened, precision, response, special)
         if mature.any():
-            residual = whitened / np.sqrt(np.where(mature, np.diag(precision), 1.0))
+            residual = whitened / np.sqrt(np.where(mature, precision.diagonal(), 1.0))
             drifting = self._drift.learn(residual, mature)
         self._correlation.learn(clipped, innovation.seen)
         return drifting
@@ -74,17 +78,28 @@ class PanelEvidence:
     def forget(self, cells: Flags) -> None:
         """Forget what was said about the flagged cells [K], and about nodes of no others."""
         self._drift.reset(np.tile(cells, 2))
-        others: Flags = np.asarray((self._tree.members & ~cells[None, :]).any(axis=1), dtype=bool)
-        self.onset.forget(~others)
+        self.onset.forget(self._tree.sums(np.where(cells, 0.0, 1.0)) == 0)
 
     def embed(self, tree: NodeTree, places: Integers) -> None:
         """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""
         cells = len(tree.series)
         both = np.concatenate([places, places + cells])
-        self._correlation.embed(both, pair_kinds(tree.region_of, tree.sector_of))
+        self._embed_correlation(tree, both)
         self.onset.embed(tree)
         self._drift.embed(both, 2 * cells)
         self._tree = tree
+
+    def _embed_correlation(self, tree: NodeTree, places: Integers) -> None:
+        earlier, parameters = self._correlation, self.parameters.whitening
+        if 2 * len(tree.series) <= parameters.full_up_to_series and isinstance(earlier, InnovationCorrelation):
+            earlier.embed(places, pair_kinds(tree.region_of, tree.sector_of))
+            return
+        grown = FactorCorrelation(parameters, FactorLayout(tree.region_of, tree.sector_of))
+        if isinstance(earlier, FactorCorrelation):
+            grown.take(earlier, places)
+        else:
+            grown.take_full(earlier, places)
+        self._correlation = grown
 
     def state(self) -> dict[str, Any]:
         """Return everything learned."""

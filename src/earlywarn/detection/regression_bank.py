@@ -111,7 +111,8 @@ class RegressionBank:
         self.variance = np.full(size, self.parameters.variance_start)
         self.weekday_factor = np.ones((size, 7))
         self.learned = np.zeros(size, dtype=np.int64)
-        self.sensitivity = np.zeros((size, window, features))
+        # Half the memory: a footprint need not be known to more than seven digits.
+        self.sensitivity: npt.NDArray[np.float32] = np.zeros((size, window, features), dtype=np.float32)
         self.widened = np.zeros(size)
         self.count_of = np.full(size, -1, dtype=np.int64)
         self.dispersion = np.zeros(size)
@@ -168,13 +169,14 @@ class RegressionBank:
         parameters = self.parameters
         limit = np.where(self.learned > parameters.start_days, parameters.huber, parameters.huber_start)
         weight = np.where(seen, limit / np.maximum(np.abs(z), limit), 0.0) / prediction.sd**2
-        footprint = (1.0 - np.matmul(self.sensitivity, design[:, :, None])[:, :, 0])[:, :-1]
+        learned = np.matmul(self.sensitivity, design[:, :, None].astype(np.float32))[:, :-1, 0]
+        footprint: Floats = 1.0 - learned.astype(np.float64)
         footprint = np.concatenate([np.ones((len(footprint), 1)), footprint], axis=1)
         footprint *= seen[:, None]
         footprint[np.arange(parameters.window_days)[None, :] > self.learned[:, None]] = 0.0
         self.age(1)
         gain = prediction.covariance_x * weight[:, None]
-        self.sensitivity += footprint[:, :, None] * gain[:, None, :]
+        self.sensitivity += footprint[:, :, None].astype(np.float32) * gain[:, None, :].astype(np.float32)
         self.coefficients += gain * error[:, None]
         # Both factors alike, so that the matrix stays symmetric to the last bit (its triangle is the state).
         half = prediction.covariance_x * np.sqrt(weight)[:, None]

@@ -29,15 +29,33 @@ Example:
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from river import base
 
+from earlywarn.detection.symmetric_form import DenseForm
 from earlywarn.detection.whitening_parameters import WhiteningParameters
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+
+class DayOf(msgspec.Struct, frozen=True):
+    """A day of some series: clipped `values`, whether each is `seen` and settled, and its `learned_days` so far."""
+
+    values: Floats
+    seen: Flags
+    learned_days: Integers
+
+
+def next_moment(moment: Floats, parameters: WhiteningParameters, left: DayOf, right: DayOf) -> Floats:
+    """Return C' of the pairs of two lots of series (the last axes of `left` and of `right`) for C [..., L, R]."""
+    paired = np.minimum(left.learned_days[..., :, None], right.learned_days[..., None, :])
+    memory = np.minimum(parameters.memory, 1.0 - 1.0 / (np.maximum(paired - 1, 0) + parameters.start_days))
+    updated = memory * moment + (1.0 - memory) * (left.values[..., :, None] * right.values[..., None, :])
+    return np.where(left.seen[..., :, None] & right.seen[..., None, :], updated, moment)
 
 
 class InnovationCorrelation:
@@ -64,8 +82,8 @@ class InnovationCorrelation:
         self._forget_results()
 
     def _forget_results(self) -> None:
-        self._correlation: Floats | None = None
-        self._precision: Floats | None = None
+        self._correlation: DenseForm | None = None
+        self._precision: DenseForm | None = None
 
     def learn(self, innovations: Floats, seen: Flags) -> None:
         """Take the day's standardised `innovations` [M], of the series `seen` [M]."""
@@ -75,22 +93,19 @@ class InnovationCorrelation:
         self._forget_results()
         if not mature.any():
             return
-        learned = self.learned_days
-        paired = np.minimum(learned[:, None], learned[None, :])
-        memory = np.minimum(parameters.memory, 1.0 - 1.0 / (np.maximum(paired - 1, 0) + parameters.start_days))
         clipped = np.clip(innovations, -parameters.clip, parameters.clip)
-        updated = memory * self.moment + (1.0 - memory) * (clipped[:, None] * clipped[None, :])
-        self.moment = np.where(mature[:, None] & mature[None, :], updated, self.moment)
+        day = DayOf(clipped, mature, self.learned_days)
+        self.moment = next_moment(self.moment, parameters, day, day)
 
     @property
     def learned_days(self) -> Integers:
         """Return int64[M], days that went into the correlations of each series."""
         return np.maximum(self.days - self.parameters.delay_days, 0)
 
-    def correlation(self) -> Floats:
+    def correlation(self) -> DenseForm:
         """Return the shrunken correlation matrix [M, M] (positive definite); the identity where nothing is known."""
         if self._correlation is None:
-            self._correlation = self._shrunken()
+            self._correlation = DenseForm(self._shrunken())
         return self._correlation
 
     def _shrunken(self) -> Floats:
@@ -108,22 +123,22 @@ class InnovationCorrelation:
         np.fill_diagonal(shrunken, 1.0 + parameters.ridge)
         return _positive_definite(shrunken, parameters.ridge)
 
-    def precision(self, seen: Flags | None = None) -> Floats:
-        """Return the inverse correlation [M, M] of the series `seen` (default all), 0 in the others' rows."""
-        full = self._precision
-        if full is None:
-            full = self._precision = np.asarray(np.linalg.inv(self.correlation()), dtype=np.float64)
-        if seen is None or seen.all():
-            return full
+    def precision(self, seen: Flags) -> DenseForm:
+        """Return the inverse correlation [M, M] of the series `seen` [M], 0 in the others' rows."""
+        if self._precision is None:
+            self._precision = DenseForm(np.asarray(np.linalg.inv(self.correlation().matrix), dtype=np.float64))
+        full = self._precision.matrix
+        if seen.all():
+            return self._precision
         if not seen.any():
-            return np.zeros_like(full)
+            return DenseForm(np.zeros_like(full))
         # inverse(Q_ss) = P_ss - P_sm inverse(P_mm) P_ms with P = inverse(Q): few are missing, so that is cheap.
         missing = ~seen
         cross = full[:, missing]
         reduced: Floats = full - cross @ np.linalg.solve(full[np.ix_(missing, missing)], cross.T)
         reduced[missing, :] = 0.0
         reduced[:, missing] = 0.0
-        return reduced
+        return DenseForm(reduced)
 
     def embed(self, places: Integers, kinds: Integers) -> None:
         """Lay the series out anew under `kinds` [M, M]: old series i stands at `places[i]`; new ones are unknown."""
@@ -201,7 +216,7 @@ class Whitening(base.Transformer):
     def transform_one(self, x: dict[Any, Any]) -> dict[Any, Any]:
         """Return the whitened innovations of the series in `x`."""
         values, seen = self._values(x)
-        whitened = self._model.precision(seen) @ values if self._names else values
+        whitened = self._model.precision(seen).apply(values) if self._names else values
         found = dict(zip(self._names, whitened.tolist(), strict=True))
         return {name: found.get(str(name), value) for name, value in x.items()}
 

@@ -1,8 +1,9 @@
 """States as bytes: nested plain values and numpy arrays, without pickle and without executing anything.
 
 The bytes are MessagePack, compressed with zlib. An array is an extension value (dtype, shape, bytes), its
-bytes laid out little-endian and shuffled (all first bytes, then all second ones, ...), because the
-exponents of neighbouring numbers are alike: that halves what zlib leaves of them. Integers beyond 64
+last axis first, so that what is of one kind (a feature of all series) stands together, its bytes laid out
+little-endian and shuffled (all first bytes, then all second ones, ...), because the exponents of numbers of a kind are
+alike: zlib finds that. Integers beyond 64
 bits are an extension value of their own. Equal values in equal order give equal bytes (with one build of
 zlib); sets are refused, since their order is none. Tuples come back as lists.
 
@@ -27,8 +28,8 @@ from earlywarn.errors import SnapshotError
 State = dict[str, Any]
 """What a stateful class returns from `state` and takes in `restore`."""
 
-ARRAY_EXTENSION = 1
 INTEGER_EXTENSION = 2
+ARRAY_EXTENSION = 3
 COMPRESSION_LEVEL = 3
 """Level 6 gains 1 % on model states and costs twice the time."""
 DEFAULT_LIMIT_BYTES = 1 << 30
@@ -95,7 +96,8 @@ def _pack(value: object, place: str) -> object:
 def _pack_array(array: npt.NDArray[Any], place: str) -> msgspec.msgpack.Ext:
     if array.dtype.kind not in ARRAY_KINDS:
         raise SnapshotError(f"{place}: an array of dtype {array.dtype} cannot be stored; use numbers or bool")
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    by_kind = np.moveaxis(array, -1, 0) if array.ndim > 1 else array
+    little = np.ascontiguousarray(by_kind, dtype=array.dtype.newbyteorder("<"))
     shuffled = np.frombuffer(little.tobytes(), dtype=np.uint8).reshape(-1, little.dtype.itemsize).T.tobytes()
     header = (little.dtype.str, list(array.shape), shuffled)
     return msgspec.msgpack.Ext(ARRAY_EXTENSION, msgspec.msgpack.encode(header))
@@ -111,4 +113,5 @@ def _extension(code: int, data: memoryview) -> object:
     if dtype.kind not in ARRAY_KINDS:
         raise ValueError(f"an array of dtype {name} is not allowed")
     plain = np.frombuffer(shuffled, dtype=np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
-    return np.frombuffer(plain, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=True)
+    by_kind = np.frombuffer(plain, dtype=dtype).reshape(shape[-1:] + shape[:-1])
+    return np.array(np.moveaxis(by_kind, 0, -1) if shape else by_kind, dtype=dtype.newbyteorder("="), order="C")

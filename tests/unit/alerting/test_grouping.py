@@ -16,7 +16,7 @@ SHARE = 0.5
 
 def counted(scores: dict[int, float], carried_by: dict[int, list[float]], standing: tuple[int, ...] = ()) -> list[int]:
     values = np.zeros(9)
-    contributions = MEMBERS.astype(float)
+    contributions = list(MEMBERS.astype(float))
     for node, score in scores.items():
         values[node] = score
     for node, shares in carried_by.items():

@@ -5,6 +5,7 @@ import pytest
 
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import OnsetBank, OnsetParameters
+from earlywarn.detection.symmetric_form import DenseForm
 from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import ConfigError
 
@@ -25,7 +26,7 @@ def fed(days: int = 30, step: float = 0.0, cells: slice = slice(0, 0), *, ticket
             shift = np.zeros(CELLS)
             shift[cells] = step * RESPONSE[0, age]
             innovations += np.concatenate([shift * (not ticket), shift])
-        bank.learn(innovations, np.eye(2 * CELLS), RESPONSE, USUAL)
+        bank.learn(innovations, DenseForm(np.eye(2 * CELLS)), RESPONSE, USUAL)
     return bank
 
 
@@ -35,8 +36,9 @@ def test_the_evidence_of_a_day_is_its_definition() -> None:
     root = rng.normal(size=(12, 12))
     precision, response = root @ root.T / 12 + np.eye(12), rng.uniform(0.0, 9.0, (12, WINDOW))
     whitened = 0.1 * rng.normal(size=12)
-    bank.learn(whitened, precision, response, USUAL)
-    for node, member in enumerate(TREE.members):
+    bank.learn(whitened, DenseForm(precision), response, USUAL)
+    for node in range(len(TREE.nodes)):
+        member = TREE.cells_of(node)
         for shape, weights in enumerate(([1.0, 1.0], [0.0, 1.0])):
             for age in range(WINDOW):
                 step = response[:, age] * np.repeat(weights, CELLS) * np.tile(member, 2)
@@ -52,7 +54,7 @@ def test_a_step_many_times_the_clip_keeps_its_size() -> None:
     bank = OnsetBank(PARAMETERS, TREE)
     precise = np.full((2 * CELLS, WINDOW), 100.0)
     for _ in range(2):
-        bank.learn(np.full(2 * CELLS, -30.0), np.eye(2 * CELLS), precise, USUAL)
+        bank.learn(np.full(2 * CELLS, -30.0), DenseForm(np.eye(2 * CELLS)), precise, USUAL)
     estimate = bank.linear[0, :, 1] / bank.information[0, :, 1]
     assert estimate == pytest.approx(np.full(len(TREE.nodes), -0.3))
     nats = bank.linear[0, :, 1] ** 2 / bank.information[0, :, 1] / 2
@@ -83,8 +85,8 @@ def test_a_step_of_the_ticket_alone_has_a_shape_of_its_own() -> None:
 def test_a_special_day_may_say_little() -> None:
     wild = np.full(2 * CELLS, -4.0)
     usual, special = fed(), fed()
-    usual.learn(wild, np.eye(2 * CELLS), RESPONSE, USUAL)
-    special.learn(wild, np.eye(2 * CELLS), RESPONSE, ~USUAL)
+    usual.learn(wild, DenseForm(np.eye(2 * CELLS)), RESPONSE, USUAL)
+    special.learn(wild, DenseForm(np.eye(2 * CELLS)), RESPONSE, ~USUAL)
     little, much = special.scores()[0].score, usual.scores()[0].score
     assert (little <= much).all()
     assert (little < much)[:6].all()
@@ -107,7 +109,7 @@ def test_forgotten_nodes_start_anew_and_the_others_go_on() -> None:
     flags[2] = True
     bank.forget(flags)
     after = bank.scores()[0].score
-    totals = TREE.members[:, 2]
+    totals = np.array([TREE.cells_of(node)[2] for node in range(len(TREE.nodes))])
     assert after[2] == 0.0
     assert after[~totals].tolist() == before[~totals].tolist()
     assert before[totals].max() > 9
@@ -120,7 +122,7 @@ def test_over_dispersion_is_pooled() -> None:
     for _ in range(400):
         innovations = rng.normal(size=2 * CELLS)
         innovations[0] *= 4.0
-        bank.learn(innovations, np.eye(2 * CELLS), RESPONSE, USUAL)
+        bank.learn(innovations, DenseForm(np.eye(2 * CELLS)), RESPONSE, USUAL)
     phi = bank.over_dispersion()[0]
     assert phi[0] > phi[1] > 0.5
     assert phi[0] < 4.0
@@ -130,7 +132,7 @@ def test_a_restored_bank_goes_on_bit_for_bit() -> None:
     bank, restored = fed(), OnsetBank(PARAMETERS, TREE)
     restored.restore(decode_state(encode_state(bank.state())))
     for each in (bank, restored):
-        each.learn(np.full(2 * CELLS, -1.0), np.eye(2 * CELLS), RESPONSE, USUAL)
+        each.learn(np.full(2 * CELLS, -1.0), DenseForm(np.eye(2 * CELLS)), RESPONSE, USUAL)
     assert bank.scores()[0].score.tobytes() == restored.scores()[0].score.tobytes()
 
 

@@ -90,6 +90,33 @@ def test_a_restored_detector_goes_on_bit_for_bit(cut: int) -> None:
         assert same(scores, UNTOUCHED[at])
 
 
+def test_a_large_panel_is_restored_bit_for_bit_and_grows_out_of_all_pairs() -> None:
+    """Beyond the switch to blocks and factors, reached by growing: what comes after a snapshot is the same."""
+    rng = np.random.default_rng(6)
+    series = tuple((f"{region:02}", f"{sector}") for region in range(20) for sector in range(9))
+    before = tuple(key for key in series if key[1] < "5")
+    limit = DetectorParameters().whitening.full_up_to_series
+    assert 2 * len(before) <= limit < 2 * len(series)
+    level = np.exp(rng.uniform(4.0, 9.0, len(series)))
+    model, restored = detector(), detector()
+    for at in range(130):
+        counts = rng.poisson(level * np.exp(0.05 * rng.standard_normal() + 0.04 * rng.standard_normal(len(series))))
+        counts[(at + np.arange(len(series))) % 37 == 0] = 0
+        amounts = np.round(counts * 3000 * np.exp(0.03 * rng.standard_normal(len(series)))).astype(np.int64)
+        present = np.array([at >= 80 or key in before for key in series])
+        day, keys = FIRST + timedelta(days=at), tuple(key for key in series if at >= 80 or key in before)
+        scores = model.step(day, keys, counts[present], amounts[present])
+        if at == 115:
+            state = encode_state(model.state())
+            restored.restore(decode_state(state))
+            assert encode_state(restored.state()) == state
+        if at > 115:
+            assert same(scores, restored.step(day, keys, counts[present], amounts[present]))
+    assert encode_state(restored.state()) == encode_state(model.state())
+    assert len(model.state()["evidence"]["correlation"]["pairs"]) == 20 * 9 * 19
+    assert scores.down.score.max() > 0
+
+
 def test_a_step_down_is_seen_in_its_cell_and_sized_by_sign() -> None:
     def change(at: int, counts: Counts, amounts: Counts) -> tuple[Counts, Counts]:
         if at >= 150:

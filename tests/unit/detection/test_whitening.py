@@ -33,11 +33,11 @@ def test_pairs_of_each_kind_share_a_target() -> None:
 
 
 def test_before_anything_is_known_nothing_is_whitened() -> None:
-    assert np.allclose(learned(days=40).precision(), np.eye(8), atol=2e-3)
+    assert np.allclose(learned(days=40).precision(SEEN).matrix, np.eye(8), atol=2e-3)
 
 
 def test_a_common_fall_is_no_news_and_a_lone_one_is() -> None:
-    precision = learned().precision()
+    precision = learned().precision(SEEN).matrix
     common, lone = precision @ np.full(8, -2.0), precision @ np.array([-2.0, *[0.0] * 7])
     assert abs(common).max() < 0.6
     assert lone[0] < -2.0
@@ -47,11 +47,11 @@ def test_missing_series_are_integrated_out() -> None:
     """The precision of those seen is the inverse of their own correlation, and zero elsewhere."""
     model = learned()
     seen = np.array([True, False, True, True, True, False, True, True])
-    expected = np.linalg.inv(model.correlation()[np.ix_(seen, seen)])
-    reduced = model.precision(seen)
+    expected = np.linalg.inv(model.correlation().matrix[np.ix_(seen, seen)])
+    reduced = model.precision(seen).matrix
     assert np.allclose(reduced[np.ix_(seen, seen)], expected)
     assert not reduced[~seen].any()
-    assert not model.precision(np.zeros(8, dtype=bool)).any()
+    assert not model.precision(np.zeros(8, dtype=bool)).matrix.any()
 
 
 def test_pairs_seen_on_different_days_still_invert() -> None:
@@ -60,8 +60,8 @@ def test_pairs_seen_on_different_days_still_invert() -> None:
     for day in range(400):
         seen = np.array([(day >> place) % 3 != 0 for place in range(8)])
         model.learn(np.where(seen, 3.0 * (-1.0) ** day * (-1.0) ** np.arange(8), 0.0) * (day % 5 - 2), seen)
-        assert np.linalg.eigvalsh(model.correlation()).min() > 0
-        assert np.isfinite(model.precision()).all()
+        assert np.linalg.eigvalsh(model.correlation().matrix).min() > 0
+        assert np.isfinite(model.precision(SEEN).matrix).all()
 
 
 def test_an_outlier_counts_as_its_clip() -> None:
@@ -77,17 +77,17 @@ def test_a_restored_correlation_goes_on_bit_for_bit() -> None:
     for today in INNOVATIONS[200:]:
         model.learn(today, SEEN)
         restored.learn(today, SEEN)
-    assert model.precision().tobytes() == restored.precision().tobytes()
+    assert model.precision(SEEN).matrix.tobytes() == restored.precision(SEEN).matrix.tobytes()
 
 
 def test_a_new_series_is_alone_until_it_is_known() -> None:
     model = learned()
     grown = pair_kinds(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2]))
     places = np.array([0, 1, 2, 3, 5, 6, 7, 8])
-    known = model.correlation().copy()
+    known = model.correlation().matrix.copy()
     model.embed(places, grown)
-    assert np.allclose(model.correlation()[np.ix_(places, places)], known)
-    assert model.correlation()[4, [0, 1, 2, 3, 5, 6, 7, 8, 9]].tolist() == [0.0] * 9
+    assert np.allclose(model.correlation().matrix[np.ix_(places, places)], known)
+    assert model.correlation().matrix[4, [0, 1, 2, 3, 5, 6, 7, 8, 9]].tolist() == [0.0] * 9
 
 
 def test_the_dict_face_is_the_array_face() -> None:
@@ -95,7 +95,7 @@ def test_the_dict_face_is_the_array_face() -> None:
     for today in INNOVATIONS[:, :3]:
         model.learn_one(dict(zip("abc", today.tolist(), strict=True)))
         array.learn(today, SEEN[:3])
-    expected = array.precision() @ INNOVATIONS[0, :3]
+    expected = array.precision(SEEN[:3]).matrix @ INNOVATIONS[0, :3]
     assert model.transform_one(dict(zip("abc", INNOVATIONS[0, :3].tolist(), strict=True))) == pytest.approx(
         dict(zip("abc", expected.tolist(), strict=True))
     )

@@ -120,7 +120,7 @@ def make_run(**panel: object) -> Run:
 def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, ready: bool = True) -> JudgedDay:
     """Return a day on which every node has `factor` of the 1,000 expected payments of each of its cells."""
     tree = NodeTree(cells)
-    size = tree.members.sum(axis=1).astype(float)
+    size = tree.sizes.astype(float)
     wave = 1 + 0.01 * ((day.toordinal() * 7) % 5 - 2)
 
     def deviation(each: float) -> Deviation:

@@ -20,8 +20,8 @@ JUMPS = {2: "+5h", 4: "-7h", 6: "+0h", 8: "-1h", 10: "+26h"}
 
 PATIENCE_SECONDS = 120
 """faketime stands before every look at a clock, and half of the CPU goes there, jump or not. A wait of librdkafka into
-which a jump falls may last until its transaction is given up and sent again, after a minute; /readyz may say no meanwhile,
-and is not looked at here."""
+which a jump falls may last until its transaction is given up and sent again, after a minute; /readyz may say no until
+then, and is not looked at here."""
 LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ ", re.MULTILINE)
 
 

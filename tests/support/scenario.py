@@ -40,14 +40,14 @@ class Scenario:
         log[len(log) // 2 : len(log) // 2] = values
         self.expected, self.rejected = expected(self.run.run, self.input.logs)
 
-    def play(self, step: Step = lambda _: None) -> Published:
-        """Produce the input in steps, with something happening after each, and wait for the end."""
+    def play(self, step: Step = lambda _: None, *, seconds: float = 90) -> Published:
+        """Produce the input in steps, with something happening after each, and wait for the end so long at most."""
         longest = max(len(log) for log in self.input.logs)
         for at in range(STEPS):
             self.run.produce(self.input.logs, start=at * longest // STEPS, stop=(at + 1) * longest // STEPS)
             step(at)
         self.run.end(PARTITIONS)
-        return self.run.wait_for(self.expected)
+        return self.run.wait_for(self.expected, seconds)
 
     def check(self, found: Published) -> None:
         """Compare what is published with what must be."""

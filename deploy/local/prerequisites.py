@@ -19,7 +19,6 @@ _PACKAGES = {
     "mvn": "maven",
     "redis-server": "redis-server",
     "openssl": "openssl",
-    "faketime": "faketime",
 }
 """Debian's packages by the program they bring."""
 

@@ -9,8 +9,8 @@ from detached_process import StackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOW_TO_INSTALL = (
-    "On Debian or Ubuntu: apt-get install default-jre-headless maven redis-server openssl faketime; "
-    "on macOS: brew install openjdk maven redis openssl libfaketime. "
+    "On Debian or Ubuntu: apt-get install default-jre-headless maven redis-server openssl; "
+    "on macOS: brew install openjdk maven redis openssl. "
     f"Then run: python3 {Path(__file__).with_name('prerequisites.py').relative_to(REPOSITORY)}"
 )
 
@@ -27,19 +27,6 @@ def find_program(name: str) -> Path:
     if found is None:
         raise StackError(f"no {name} in the PATH. {HOW_TO_INSTALL}")
     return Path(found)
-
-
-def find_faketime() -> Path:
-    """Return the library of faketime that programs with threads take in front of the C library.
-
-    Raises:
-        StackError: there is none.
-    """
-    for pattern in ("lib/*/faketime/libfaketimeMT.so.1", "lib/faketime/libfaketimeMT.so.1"):
-        for root in (Path("/usr"), Path("/usr/local")):
-            for found in sorted(root.glob(pattern)):
-                return found
-    raise StackError(f"no libfaketimeMT.so.1 below /usr/lib or /usr/local/lib. {HOW_TO_INSTALL}")
 
 
 def find_java() -> tuple[Path, str]:

@@ -108,7 +108,7 @@ def _pct(value: float) -> str:
 
 def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
-    effect = _value(alert, "effect")
+    effect = figure(alert, "effect")
     size = "by an unknown size" if effect is None else _size(effect)
     return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
 
@@ -117,21 +117,21 @@ def _ending(alert: Alert, names: Names) -> str:
     """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
     what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
-    effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
+    effect, largest = figure(alert, "effect") or 0.0, figure(alert, "largest_effect") or 0.0
     most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
-    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))
+    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
     size = (
         f"By {day(told_on.isoformat())} it was {_size(effect)} {side} what was expected{most}; "
         f"the last alarm was on {day(alert.resolved_on)}."
     )
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
-    last, days = _value(alert, "last_days_effect") or 0.0, _value(alert, "last_days") or 0.0
+    last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
     since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
     if alert.outcome == "accepted":
-        level = _value(alert, "new_baseline")
+        level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
-    low, high = _value(alert, "last_days_effect_lower") or 0.0, _value(alert, "last_days_effect_upper") or 0.0
+    low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
     chance = ", which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
@@ -155,14 +155,14 @@ def _day(alert: Alert, names: Names) -> str:
 
 
 def _certainty(alert: Alert) -> str:
-    low, high = _value(alert, "effect_lower"), _value(alert, "effect_upper")
+    low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
     between = f", between {_pct(low)} and {_pct(high)}" if low is not None and high is not None else ""
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{_THIN}%{between}."
 
 
 def _unusual(alert: Alert) -> str:
-    last, record = _value(alert, "days_since_as_extreme"), _value(alert, "days_on_record")
+    last, record = figure(alert, "days_since_as_extreme"), figure(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
         return f"The last {direction} here as marked as this was {last:.0f} days before."
@@ -177,7 +177,7 @@ def _neighbours(alert: Alert) -> str:
         ("other_sectors_here", "other sectors here"),
         ("rest_of_panel", "the rest of the panel"),
     )
-    told = [f"{words} {_pct(value)}" for name, words in named if (value := _value(alert, name)) is not None]
+    told = [f"{words} {_pct(value)}" for name, words in named if (value := figure(alert, name)) is not None]
     return f"That day: {', '.join(told)}." if told else ""
 
 
@@ -196,7 +196,7 @@ def _coverage(alert: Alert, names: Names) -> str:
     """Say what was not reported, whether that holds economic alerts back, and how it ended."""
     if alert.region is not None:
         return _silent_region(alert, names)
-    missing = _value(alert, "missing_volume") or 0.0
+    missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
     text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
     if silent:
@@ -205,7 +205,7 @@ def _coverage(alert: Alert, names: Names) -> str:
         held = "This says nothing about spending; economic alerts are held back meanwhile."
         heard = "Economic alerts are not held back: enough is heard without it."
         forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
-        return " ".join([f"{text}.", held if _value(alert, "alerts_held_back") else heard, *forgotten])
+        return " ".join([f"{text}.", held if figure(alert, "alerts_held_back") else heard, *forgotten])
     still = _listed(alert, "still silent: ")
     rest = f"; still silent: {', '.join(still)}" if still else ""
     if gone:
@@ -232,10 +232,11 @@ def _listed(alert: Alert, kind: str) -> list[str]:
 
 
 def _model(alert: Alert, names: Names) -> str:
-    share = _value(alert, "drifting_series") or 0.0
+    share = figure(alert, "drifting_series") or 0.0
     text = f"{names.panel(alert.panel)}: the models of {share:.0f}{_THIN}% of the series have drifted lately"
     return f"{text}; they re-learn their levels, and scores are less certain until then."
 
 
-def _value(alert: Alert, name: str) -> float | None:
+def figure(alert: Alert, name: str) -> float | None:
+    """Return the figure of that name behind an alert."""
     return next((item.value for item in alert.evidence if item.name == name), None)

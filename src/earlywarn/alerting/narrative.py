@@ -81,6 +81,10 @@ def quantity(value: float, measure: str, currency: str) -> str:
     return f"{currency} {_grouped(f'{major:,.{digits}f}')}"
 
 
+def _days(number: float) -> str:
+    return f"{number:.0f} {'day' if number == 1 else 'days'}"
+
+
 def _grouped(text: str) -> str:
     return text.replace(",", _THIN)
 
@@ -95,10 +99,10 @@ def _size(value: float) -> str:
     return f"{_grouped(f'{abs(value):,.{digits}f}')}{_THIN}%"
 
 
-def _pct(value: float) -> str:
+def percent(value: float) -> str:
     """Return a change in per cent with its sign; nothing has none.
 
-    >>> _pct(-12.4).split(_THIN), _pct(-0.04).split(_THIN)
+    >>> percent(-12.4).split(_THIN), percent(-0.04).split(_THIN)
     (['\u221212', '%'], ['0', '%'])
     """
     value = round(value, 1)
@@ -114,7 +118,7 @@ def claim(alert: Alert) -> str:
 
 
 def _ending(alert: Alert, names: Names) -> str:
-    """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
+    """Say of an alert that has ended how large it was, and whether its end is a return, a new level, or neither."""
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
     what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
     effect, largest = figure(alert, "effect") or 0.0, figure(alert, "largest_effect") or 0.0
@@ -126,12 +130,18 @@ def _ending(alert: Alert, names: Names) -> str:
     )
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
-    since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
+    since = f"The last {_days(days)} {'was' if days == 1 else 'were'} {_size(last)} {'below' if last < 0 else 'above'}"
     if alert.outcome == "accepted":
         level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
+    if alert.outcome == "faded":
+        between = f"between {percent(low)} and {percent(high)}"
+        return (
+            f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "
+            "may have come back."
+        )
     chance = ", which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
@@ -156,7 +166,8 @@ def _day(alert: Alert, names: Names) -> str:
 
 def _certainty(alert: Alert) -> str:
     low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
-    between = f", between {_pct(low)} and {_pct(high)}" if low is not None and high is not None else ""
+    ends = [] if low is None or high is None else list(dict.fromkeys((percent(low), percent(high))))
+    between = f", between {ends[0]} and {ends[1]}" if len(ends) > 1 else ""  # of a closure both are -100 %
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{_THIN}%{between}."
 
@@ -165,10 +176,10 @@ def _unusual(alert: Alert) -> str:
     last, record = figure(alert, "days_since_as_extreme"), figure(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
-        return f"The last {direction} here as marked as this was {last:.0f} days before."
+        return f"The last {direction} here as marked as this was {_days(last)} before."
     if record is None or record < _SHORT_RECORD_DAYS:
         return ""
-    return f"No {direction} here was as marked in all {record:.0f} days on record."
+    return f"No {direction} here was as marked in the {record:.0f} days on record before this one."
 
 
 def _neighbours(alert: Alert) -> str:
@@ -177,13 +188,13 @@ def _neighbours(alert: Alert) -> str:
         ("other_sectors_here", "other sectors here"),
         ("rest_of_panel", "the rest of the panel"),
     )
-    told = [f"{words} {_pct(value)}" for name, words in named if (value := figure(alert, name)) is not None]
+    told = [f"{words} {percent(value)}" for name, words in named if (value := figure(alert, name)) is not None]
     return f"That day: {', '.join(told)}." if told else ""
 
 
 def _contributors(alert: Alert, names: Names) -> str:
     parts = [item for item in alert.evidence if item.name == "contribution" and item.series_id is not None]
-    told = [f"{_cell(item.series_id or '', names)} ({item.value:.0f}{_THIN}%)" for item in parts]
+    told = [f"{_cell(item.series_id or '', names)} ({_size(item.value)})" for item in parts if round(item.value)]
     return f"Most of the change: {', '.join(told)}." if told else ""
 
 
@@ -198,8 +209,16 @@ def _coverage(alert: Alert, names: Names) -> str:
         return _silent_region(alert, names)
     missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
-    text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
-    if silent:
+    panel = names.panel(alert.panel)
+    if alert.status == "resolved" and alert.as_of != alert.opened_on:
+        last = "nothing at all" if _is_all(missing) else f"{_size(missing)} less than expected"
+        period = f"from {day(alert.opened_on)} to {day(alert.as_of)}"
+        text = f"{panel}: too little was reported {period}, {last} on the last of these days"
+    elif _is_all(missing):
+        text = f"{panel}: nothing was reported of {day(alert.as_of)}"
+    else:
+        text = f"{panel}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+    if silent and not _is_all(missing):
         text += f" (silent: {', '.join(silent)})"
     if alert.status != "resolved":
         held = "This says nothing about spending; economic alerts are held back meanwhile."
@@ -228,7 +247,20 @@ def _silent_region(alert: Alert, names: Names) -> str:
 
 
 def _listed(alert: Alert, kind: str) -> list[str]:
-    return sorted(item.name.removeprefix(kind) for item in alert.evidence if item.name.startswith(kind))
+    return sorted(feed_name(item.name.removeprefix(kind)) for item in alert.evidence if item.name.startswith(kind))
+
+
+def feed_name(name: str) -> str:
+    """Return what a feed is called; what comes without a source's name is known by its partition.
+
+    >>> feed_name("partition 0"), feed_name("acquirer A")
+    ('input without a source name, partition 0', 'acquirer A')
+    """
+    return f"input without a source name, {name}" if name.startswith("partition ") else name
+
+
+def _is_all(missing: float) -> bool:
+    return round(missing, 1) >= 100  # per cent
 
 
 def _model(alert: Alert, names: Names) -> str:

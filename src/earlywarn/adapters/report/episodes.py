@@ -17,6 +17,7 @@ CARDS_SHOWN = 200
 SKETCHES_SHOWN = 120
 _BEFORE_DAYS, _AFTER_DAYS, _LONGEST_DAYS = 42, 14, 130
 _STATUS = {"open": "raised", "updated": "updated", "resolved": "resolved", "superseded": "superseded"}
+_ENDED: Mapping[str | None, str] = {"recovered": "over", "faded": "no longer told from chance", "accepted": "over"}
 _KIND = {"coverage": "Missing data", "model": "Model notice"}
 _MEASURE = {"transactions": "number of card payments", "amount": "card spending", "mean_ticket": "mean card payment"}
 
@@ -38,6 +39,7 @@ class Card:
     grade: int
     is_open: bool
     is_lasting: bool
+    is_faded: bool
     change: str
     status: str
     opened: str
@@ -127,8 +129,13 @@ class CardMaker:
             grade=SEVERITIES.index(alert.severity) + 1,
             is_open=record.is_open,
             is_lasting=level is not None,
+            is_faded=alert.outcome == "faded",
             change="" if level is None else signed(level.change_pct / 100),
-            status="open" if record.is_open else "new level" if level is not None else alert.status,
+            status="open"
+            if record.is_open
+            else "new level"
+            if level is not None
+            else _ENDED.get(alert.outcome, alert.status),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
             resolved=None if alert.resolved_on is None else _day(alert.resolved_on),

@@ -111,10 +111,8 @@ def _week(name: str, week: WeekDeviation | None, last: date) -> str:
 
 def _alerts(standing: Sequence[Card], grades: Counter[str], cards: Sequence[Card]) -> str:
     lasting = [card for card in cards if card.is_lasting]
-    past = sum(not card.is_open and not card.is_lasting for card in cards)
-    over = f"{counted(past, 'earlier alert')} {'is' if past == 1 else 'are'} over" if past else ""
     if not standing:
-        told = f"No alert is open{f'; {over}' if over else ''}."
+        told = "; ".join(["No alert is open", *_past(cards)]) + "."
     else:
         by_grade = ": " + ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
         count = len(standing)
@@ -128,6 +126,17 @@ def _alerts(standing: Sequence[Card], grades: Counter[str], cards: Sequence[Card
     more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
     return f"{told} {lasts}, which what is expected has taken over: {named}{more}."
+
+
+def _past(cards: Sequence[Card]) -> list[str]:
+    """Say how many earlier alerts ended, apart from those whose level lasts."""
+    past = [card for card in cards if not card.is_open and not card.is_lasting]
+    faded = sum(card.is_faded for card in past)
+    over = len(past) - faded
+    told = [f"{counted(over, 'earlier alert')} {'is' if over == 1 else 'are'} over"] if over else []
+    if faded:
+        told.append(f"{faded if over else counted(faded, 'earlier alert')} can no longer be told from chance")
+    return told
 
 
 def _against(week: WeekDeviation | None) -> str:

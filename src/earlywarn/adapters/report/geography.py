@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from earlywarn.adapters.report.charts import ChartBook
-from earlywarn.adapters.report.history import Key, PanelHistory
+from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
 from earlywarn.adapters.report.wording import against_expected, colour_class, compact, money, signed
@@ -151,7 +151,7 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "within its usual range" if week.is_usual else "outside its usual range"
     told = standing.alert(key)
-    why = "" if told or week.is_usual else standing.no_alert(key, "down" if week.share < 0 else "up")
+    why = "" if told or week.is_usual else standing.no_alert(key, MEASURES[measure], week.share)
     note = "".join(f"; {each}" for each in (told or why, standing.levels(key)) if each)
     return Mark(
         text=signed(week.share),

@@ -11,7 +11,8 @@ from earlywarn.alerting.narrative import Names, claim, subject
 from earlywarn.alerting.silence import Silence
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.domain.alert import Alert, Direction
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.series import Measure
 
 _ENDED_DAYS = 28
 
@@ -78,15 +79,15 @@ class Standing:
                 told.append(f"new level{whose}: {signed(level.change_pct / 100)} against before {since}")
         return "; ".join(told)
 
-    def no_alert(self, key: Key, direction: Direction) -> str:
-        """Return why a series that deviates has no alert; empty if nothing is known of it."""
+    def no_alert(self, key: Key, measure: Measure, change: float) -> str:
+        """Return why a series that deviates by `change` (a share) has no alert; empty if nothing is known of it."""
         ended = [alert for alert in self._ended if _holds((alert.region, alert.sector), key)]
         if ended:
             last = max(ended, key=lambda alert: alert.as_of)
             when = short_day(date.fromisoformat(last.as_of))
-            how = "was taken for the new level" if last.outcome == "accepted" else "ended"
-            return f"no alert: that of {self._about(last)} {how} on {when}"
-        reason = "" if self._silence is None else self._silence.reason(*key, direction)
+            how = {"accepted": "was taken for the new level", "faded": "could no longer be told from chance"}
+            return f"no alert: that of {self._about(last)} {how.get(last.outcome or '', 'ended')} on {when}"
+        reason = "" if self._silence is None else self._silence.reason(*key, measure, change)
         return f"no alert: {reason}" if reason else ""
 
     def _about(self, alert: Alert) -> str:

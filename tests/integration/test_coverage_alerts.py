@@ -106,8 +106,8 @@ def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run
     assert coverage[1].resolved_on == (SHOCK + timedelta(days=2)).isoformat()
     assert "says nothing about spending" in coverage[0].text
     assert coverage[1].text == (
-        "Testland: 100\u202f% of the expected volume of 6 Jul 2022 was not reported (silent: source big, source small, "
-        "source tiny). Reporting is complete again after 6 Jul 2022."
+        "Testland: too little was reported from 4 Jul 2022 to 6 Jul 2022, nothing at all on the last of these days. "
+        "Reporting is complete again after 6 Jul 2022."
     )
     assert found.economic(days=14) == []
 

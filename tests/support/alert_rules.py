@@ -1,5 +1,6 @@
 """What must be true of every revision of every economic alert, whatever the data: figures, words and families agree."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -89,17 +90,20 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
     if None not in values:
         observed, lower, upper = values
         beyond = observed < lower if sign < 0 else observed > upper  # type: ignore[operator]  # none is None
-        if alert.outcome == "recovered" and beyond:
-            yield f"has recovered at {observed}, outside of {lower} to {upper}"
-    if alert.outcome == "recovered" and not gone:
-        yield f"has recovered with an effect of {low} to {high} in the last days"
+        if alert.outcome in {"recovered", "faded"} and beyond:
+            yield f"has {alert.outcome} at {observed}, outside of {lower} to {upper}"
+    if alert.outcome in {"recovered", "faded"} and not gone:
+        yield f"has {alert.outcome} with an effect of {low} to {high} in the last days"
     if alert.outcome == "accepted" and (gone or figure(alert, "new_baseline") is None):
         yield f"is accepted with an effect of {low} to {high} in the last days"
     if alert.outcome == "accepted" and (alert.change_pct or 0.0) * sign <= 0:
         yield f"is accepted on a day of {alert.change_pct} %"
-    if (alert.outcome == "recovered") != (" is over." in alert.text):
-        yield f"ends as {alert.outcome} and says: {alert.text}"
-    if (alert.outcome == "accepted") != (" has become the new level." in alert.text):
+    published, last = (figure(alert, name) or 0.0 for name in ("effect", "last_days_effect"))
+    is_back = math.log1p(max(last, -99.9) / 100) / math.log1p(max(published, -99.9) / 100) < 0.5
+    if alert.outcome in {"recovered", "faded"} and is_back != (alert.outcome == "recovered"):
+        yield f"has {alert.outcome} at {last} % after {published} %"
+    words = {"recovered": " is over.", "faded": " can no longer be told from chance.", "accepted": " the new level."}
+    if [outcome for outcome, said in words.items() if said in alert.text] != [alert.outcome]:
         yield f"ends as {alert.outcome} and says: {alert.text}"
 
 

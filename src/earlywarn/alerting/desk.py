@@ -53,7 +53,7 @@ class AlertDesk:
         self.notices = Notices(panel, parameters, letterhead)
         self._episodes: dict[_EpisodeKey, Episode] = {}
         self._records = Records()
-        self._first_ready: date | None = None
+        self._warm_up_days: int | None = None  # usable days of a node on the first day on which it is ready
         self._members: tuple[tuple[Node, ...], Flags] | None = None
         self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
 
@@ -81,8 +81,8 @@ class AlertDesk:
                 episode.baseline.carry(scores, place[key[:2]])
 
     def _economic(self, scores: DayScores, accept: Accept) -> list[Alert]:
-        if self._first_ready is None and scores.ready.any():
-            self._first_ready = scores.day
+        if self._warm_up_days is None and scores.ready.any():
+            self._warm_up_days = int(scores.usable_days[scores.ready].min())
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
         self._doubt(weighed, place)
@@ -243,8 +243,8 @@ class AlertDesk:
         last_day = self._records.last_as_extreme(
             episode.region, episode.sector, episode.direction, ratio, episode.opened_on
         )
-        on_record = (day - self._first_ready).days + 1 if self._first_ready else 0
-        figures = reading.evidence(told, self.panel, last_as_extreme=last_day, days_on_record=on_record)
+        warm_up = self._warm_up_days or 0
+        figures = reading.evidence(told, self.panel, last_as_extreme=last_day, warm_up_days=warm_up)
         return Verdict("open" if is_open else "updated", grade, told, ratio, figures)
 
     def _membership(self, nodes: tuple[Node, ...]) -> Flags:
@@ -260,7 +260,7 @@ class AlertDesk:
         return {
             "episodes": [msgspec.to_builtins(episode) for episode in episodes],
             "records": self._records.state(),
-            "first_ready": None if self._first_ready is None else self._first_ready.isoformat(),
+            "warm_up_days": self._warm_up_days,
             "notices": self.notices.state(),
         }
 
@@ -268,8 +268,7 @@ class AlertDesk:
         """Take over a state that `state` returned."""
         self._episodes = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self._records.restore(saved["records"])
-        first = saved["first_ready"]
-        self._first_ready = None if first is None else date.fromisoformat(first)
+        self._warm_up_days = saved.get("warm_up_days")  # a snapshot from before it was kept: counted from now on
         self.notices.restore(saved["notices"])
 
 

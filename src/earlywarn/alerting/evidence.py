@@ -1,5 +1,6 @@
 """The figures of one revision of an alert: today against the baseline before the shock, and what explains it."""
 
+import math
 from datetime import date
 
 import numpy as np
@@ -91,17 +92,22 @@ class Reading:
         return Told(self.estimate.effect_pct, low, high, probability, self._episode.sums.days)
 
     def evidence(
-        self, told: Told, panel: str, *, last_as_extreme: date | None, days_on_record: int
+        self, told: Told, panel: str, *, last_as_extreme: date | None, warm_up_days: int
     ) -> tuple[Evidence, ...]:
         """Return the figures of an open episode in the order of their weight."""
         found = effect_evidence(told)
         found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
         if last_as_extreme is None:
-            found.append(Evidence(name="days_on_record", value=float(days_on_record), unit="days"))
+            found.append(Evidence(name="days_on_record", value=float(self._days_before(warm_up_days)), unit="days"))
         else:
             days = (self._scores.day - last_as_extreme).days
             found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
         return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
+
+    def _days_before(self, warm_up_days: int) -> int:
+        """Return the judged days before the episode's first one."""
+        judged = int(self._scores.usable_days[self._node]) - warm_up_days  # before today
+        return max(judged - (self._episode.sums.days - 1), 0)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -109,11 +115,15 @@ class Reading:
 
         Accepted: over the last days the effect was still there, and today is nearer to it than to nothing, so what is
         usual has changed. Recovered: it was not, and today is within its usual range, or beyond it on the other side.
+        Faded: likewise, but the last days are nearer to the effect that was published last than to nothing.
         """
         last = self.last_days
         if last.distance(self._episode.direction) > interval_reach(self._interval):
             return "accepted" if self.today.effect / last.effect >= _NEARER else None
-        return None if self.today.is_outside(self._episode.direction) else "recovered"
+        if self.today.is_outside(self._episode.direction):
+            return None
+        published = math.log1p(max(self._episode.told.effect_pct / 100, -0.999))
+        return "faded" if last.effect / published >= _NEARER else "recovered"
 
     def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
         """Return the figures of an episode that is over: as published last, its largest, and its last days."""

@@ -81,6 +81,10 @@ def quantity(value: float, measure: str, currency: str) -> str:
     return f"{currency} {_grouped(f'{major:,.{digits}f}')}"
 
 
+def _days(number: float) -> str:
+    return f"{number:.0f} {'day' if number == 1 else 'days'}"
+
+
 def _grouped(text: str) -> str:
     return text.replace(",", _THIN)
 
@@ -95,10 +99,10 @@ def _size(value: float) -> str:
     return f"{_grouped(f'{abs(value):,.{digits}f}')}{_THIN}%"
 
 
-def _pct(value: float) -> str:
+def percent(value: float) -> str:
     """Return a change in per cent with its sign; nothing has none.
 
-    >>> _pct(-12.4).split(_THIN), _pct(-0.04).split(_THIN)
+    >>> percent(-12.4).split(_THIN), percent(-0.04).split(_THIN)
     (['\u221212', '%'], ['0', '%'])
     """
     value = round(value, 1)
@@ -108,30 +112,36 @@ def _pct(value: float) -> str:
 
 def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
-    effect = _value(alert, "effect")
+    effect = figure(alert, "effect")
     size = "by an unknown size" if effect is None else _size(effect)
     return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
 
 
 def _ending(alert: Alert, names: Names) -> str:
-    """Say of an alert that is over how large it was, and whether its end is a return or a new level."""
+    """Say of an alert that has ended how large it was, and whether its end is a return, a new level, or neither."""
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
     what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
-    effect, largest = _value(alert, "effect") or 0.0, _value(alert, "largest_effect") or 0.0
+    effect, largest = figure(alert, "effect") or 0.0, figure(alert, "largest_effect") or 0.0
     most = f" ({_size(largest)} when it was largest)" if _size(largest) != _size(effect) else ""
-    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(_value(alert, "days_since_effect") or 0.0))
+    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
     size = (
         f"By {day(told_on.isoformat())} it was {_size(effect)} {side} what was expected{most}; "
         f"the last alarm was on {day(alert.resolved_on)}."
     )
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
-    last, days = _value(alert, "last_days_effect") or 0.0, _value(alert, "last_days") or 0.0
-    since = f"The last {days:.0f} days were {_size(last)} {'below' if last < 0 else 'above'}"
+    last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
+    since = f"The last {_days(days)} {'was' if days == 1 else 'were'} {_size(last)} {'below' if last < 0 else 'above'}"
     if alert.outcome == "accepted":
-        level = _value(alert, "new_baseline")
+        level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
-    low, high = _value(alert, "last_days_effect_lower") or 0.0, _value(alert, "last_days_effect_upper") or 0.0
+    low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
+    if alert.outcome == "faded":
+        between = f"between {percent(low)} and {percent(high)}"
+        return (
+            f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "
+            "may have come back."
+        )
     chance = ", which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
@@ -155,20 +165,21 @@ def _day(alert: Alert, names: Names) -> str:
 
 
 def _certainty(alert: Alert) -> str:
-    low, high = _value(alert, "effect_lower"), _value(alert, "effect_upper")
-    between = f", between {_pct(low)} and {_pct(high)}" if low is not None and high is not None else ""
+    low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
+    ends = [] if low is None or high is None else list(dict.fromkeys((percent(low), percent(high))))
+    between = f", between {ends[0]} and {ends[1]}" if len(ends) > 1 else ""  # of a closure both are -100 %
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{_THIN}%{between}."
 
 
 def _unusual(alert: Alert) -> str:
-    last, record = _value(alert, "days_since_as_extreme"), _value(alert, "days_on_record")
+    last, record = figure(alert, "days_since_as_extreme"), figure(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
-        return f"The last {direction} here as marked as this was {last:.0f} days before."
+        return f"The last {direction} here as marked as this was {_days(last)} before."
     if record is None or record < _SHORT_RECORD_DAYS:
         return ""
-    return f"No {direction} here was as marked in all {record:.0f} days on record."
+    return f"No {direction} here was as marked in the {record:.0f} days on record before this one."
 
 
 def _neighbours(alert: Alert) -> str:
@@ -177,13 +188,13 @@ def _neighbours(alert: Alert) -> str:
         ("other_sectors_here", "other sectors here"),
         ("rest_of_panel", "the rest of the panel"),
     )
-    told = [f"{words} {_pct(value)}" for name, words in named if (value := _value(alert, name)) is not None]
+    told = [f"{words} {percent(value)}" for name, words in named if (value := figure(alert, name)) is not None]
     return f"That day: {', '.join(told)}." if told else ""
 
 
 def _contributors(alert: Alert, names: Names) -> str:
     parts = [item for item in alert.evidence if item.name == "contribution" and item.series_id is not None]
-    told = [f"{_cell(item.series_id or '', names)} ({item.value:.0f}{_THIN}%)" for item in parts]
+    told = [f"{_cell(item.series_id or '', names)} ({_size(item.value)})" for item in parts if round(item.value)]
     return f"Most of the change: {', '.join(told)}." if told else ""
 
 
@@ -196,16 +207,24 @@ def _coverage(alert: Alert, names: Names) -> str:
     """Say what was not reported, whether that holds economic alerts back, and how it ended."""
     if alert.region is not None:
         return _silent_region(alert, names)
-    missing = _value(alert, "missing_volume") or 0.0
+    missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
-    text = f"{names.panel(alert.panel)}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
-    if silent:
+    panel = names.panel(alert.panel)
+    if alert.status == "resolved" and alert.as_of != alert.opened_on:
+        last = "nothing at all" if _is_all(missing) else f"{_size(missing)} less than expected"
+        period = f"from {day(alert.opened_on)} to {day(alert.as_of)}"
+        text = f"{panel}: too little was reported {period}, {last} on the last of these days"
+    elif _is_all(missing):
+        text = f"{panel}: nothing was reported of {day(alert.as_of)}"
+    else:
+        text = f"{panel}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+    if silent and not _is_all(missing):
         text += f" (silent: {', '.join(silent)})"
     if alert.status != "resolved":
         held = "This says nothing about spending; economic alerts are held back meanwhile."
         heard = "Economic alerts are not held back: enough is heard without it."
         forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
-        return " ".join([f"{text}.", held if _value(alert, "alerts_held_back") else heard, *forgotten])
+        return " ".join([f"{text}.", held if figure(alert, "alerts_held_back") else heard, *forgotten])
     still = _listed(alert, "still silent: ")
     rest = f"; still silent: {', '.join(still)}" if still else ""
     if gone:
@@ -228,14 +247,28 @@ def _silent_region(alert: Alert, names: Names) -> str:
 
 
 def _listed(alert: Alert, kind: str) -> list[str]:
-    return sorted(item.name.removeprefix(kind) for item in alert.evidence if item.name.startswith(kind))
+    return sorted(feed_name(item.name.removeprefix(kind)) for item in alert.evidence if item.name.startswith(kind))
+
+
+def feed_name(name: str) -> str:
+    """Return what a feed is called; what comes without a source's name is known by its partition.
+
+    >>> feed_name("partition 0"), feed_name("acquirer A")
+    ('input without a source name, partition 0', 'acquirer A')
+    """
+    return f"input without a source name, {name}" if name.startswith("partition ") else name
+
+
+def _is_all(missing: float) -> bool:
+    return round(missing, 1) >= 100  # per cent
 
 
 def _model(alert: Alert, names: Names) -> str:
-    share = _value(alert, "drifting_series") or 0.0
+    share = figure(alert, "drifting_series") or 0.0
     text = f"{names.panel(alert.panel)}: the models of {share:.0f}{_THIN}% of the series have drifted lately"
     return f"{text}; they re-learn their levels, and scores are less certain until then."
 
 
-def _value(alert: Alert, name: str) -> float | None:
+def figure(alert: Alert, name: str) -> float | None:
+    """Return the figure of that name behind an alert."""
     return next((item.value for item in alert.evidence if item.name == name), None)

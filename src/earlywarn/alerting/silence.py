@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from datetime import date
 
-from earlywarn.alerting.estimate import Estimate
-from earlywarn.alerting.narrative import MEASURE_WORDS
+from earlywarn.alerting.estimate import since
+from earlywarn.alerting.narrative import percent
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.weighing import Weighing
-from earlywarn.detection.day_scores import MEASURES, DayScores
+from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.domain.alert import Direction
+from earlywarn.domain.series import Measure
 
 _THIN = "\u202f"
+_WEEK_DAYS = 7
 _WORDS: Mapping[Direction, str] = {"down": "fall", "up": "rise"}
 
 
@@ -31,10 +32,16 @@ class Silence:
         self._weighed = {direction: Weighing(scores, direction, parameters) for direction in directions}
         self._place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
 
-    def reason(self, region: str | None, sector: str | None, direction: Direction) -> str:
-        """Return why there is no alert of a direction, as the end of a sentence; empty for a node that is not known.
+    def reason(self, region: str | None, sector: str | None, measure: Measure, change: float) -> str:
+        """Return why there is no alert of a change, as the end of a sentence; empty for a node that is not known.
 
         A series of the same cells as another one (the only region of a panel) is not known: its alert is the other's.
+
+        Args:
+            region: of the node; None for all.
+            sector: likewise.
+            measure: what has changed.
+            change: over the last week, as a share; its sign is the direction.
         """
         at = self._place.get((region, sector))
         if at is None:
@@ -43,34 +50,46 @@ class Silence:
         if not scores.usable or not scores.heard[at]:
             return "too little of the last day was heard to judge it"
         if not scores.ready[at]:
-            return f"its models have learned only {int(scores.usable_days[at])} days"
-        return self._short_of_an_alarm(at, direction)
+            days = int(scores.usable_days[at])
+            return f"its models have learned only {days} {'day' if days == 1 else 'days'}"
+        return self._short_of_an_alarm(at, measure, change)
 
-    def _short_of_an_alarm(self, at: int, direction: Direction) -> str:
+    def _short_of_an_alarm(self, at: int, measure: Measure, change: float) -> str:
+        direction: Direction = "down" if change < 0 else "up"
         weighing, word = self._weighed[direction], _WORDS[direction]
         evidence, certainty = float(weighing.evidence[at]), float(weighing.certainty(weighing.distance[at]))
         if min(evidence, certainty) > 1:
             return f"graver alerts explain the {word}, or it is the end of one of the other direction"
-        side = weighing.side
-        estimate = Estimate(float(side.effect[at]), float(side.effect_sd[at]), 100 * math.expm1(side.effect[at]))
-        since = date.fromordinal(self._scores.day.toordinal() - int(side.onset_age_days[at]))
-        when = f"since {since.day} {since:%b %Y}"
         if evidence > certainty:
-            low, high = estimate.interval_pct(self._parameters.effect_interval)
-            between = f"between {low:+.0f}{_THIN}% and {high:+.0f}{_THIN}%".replace("-", "\u2212")
-            return f"its change {when}, {between}, is not told apart from chance"
-        share, smallest = math.floor(100 * evidence), self._smallest_pct(at, direction)
-        given = f"given its past and its neighbours, is {share}{_THIN}% of an alarm's"
-        toward = estimate.change_pct * (-1 if direction == "down" else 1)
-        if not 0 < toward < smallest:
-            return f"the evidence of a lasting {word} of {smallest:.0f}{_THIN}% or more, {given}"
-        found = f"{MEASURE_WORDS[MEASURES[int(side.measure[at])]]} {direction} {toward:.0f}{_THIN}% {when}"
-        return f"{found}; alerts look for {smallest:.0f}{_THIN}% or more, of which the evidence, {given}"
+            return f"a {word} that swings of this series explain as well: it is not told apart from chance"
+        least_pct = self._smallest_pct(direction)
+        large = "" if abs(100 * change) >= least_pct else f" of {least_pct:.0f}{_THIN}% or more"
+        looked = f"alerts are for lasting {word}s{large}"
+        share = math.floor(100 * evidence)
+        given = "given its past and its neighbours"
+        if share >= 1:
+            return f"{looked}, and {given} what speaks for one is {share}{_THIN}% of what an alert needs"
+        parts = self._parts(at, direction) if measure == "amount" else ""
+        return parts or f"{looked}, and {given} nothing speaks for one{' that large' if large else ''}"
 
-    def _smallest_pct(self, at: int, direction: Direction) -> float:
-        """Return the least size of a step of interest in what tells the effect, in per cent."""
+    def _parts(self, at: int, direction: Direction) -> str:
+        """Say that neither the number of payments nor the mean payment moved enough; empty if one of them did."""
+        sign = -1 if direction == "down" else 1
+        week = since(self._scores.effects, at, _WEEK_DAYS - 1)
+        counts, ticket = (week.estimate(each, 1.0).change_pct for each in ("transactions", "mean_ticket"))
+        least_pct, least_ticket_pct = (self._smallest_pct(direction, of_ticket=each) for each in (False, True))
+        if not (week.expected_amount > 0 and sign * counts < least_pct and 0 < sign * ticket < least_ticket_pct):
+            return ""
+        return (
+            f"alerts are for lasting {_WORDS[direction]}s of {least_pct:.0f}{_THIN}% or more in the number of payments "
+            f"and in spending alike (here the number: {percent(counts)}), or of {least_ticket_pct:.0f}{_THIN}% or more "
+            f"in the mean payment alone (here {percent(ticket)})"
+        )
+
+    def _smallest_pct(self, direction: Direction, *, of_ticket: bool = False) -> float:
+        """Return the least size of a step of interest, in per cent."""
         onset = self._onset
         least = onset.effect_min_down if direction == "down" else onset.effect_min_up
-        if MEASURES[int(self._weighed[direction].side.measure[at])] == "mean_ticket":
+        if of_ticket:
             least = max(least, onset.effect_min_ticket)
         return 100 * abs(math.expm1(-least if direction == "down" else least))

@@ -10,7 +10,7 @@ Kind = Literal["economic", "coverage", "model"]
 Status = Literal["open", "updated", "resolved", "superseded"]
 Direction = Literal["up", "down"]
 Severity = Literal["medium", "high", "severe"]
-Outcome = Literal["recovered", "accepted"]
+Outcome = Literal["recovered", "faded", "accepted"]
 
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 
@@ -31,8 +31,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     `detected_on` the day whose closing decided the alarm. `observed`, `expected`, `lower` and `upper`
     are of `measure` on the revision's day (`as_of`): transactions, or minor units of the currency.
     `expected` is what the baseline says without the shock; `change_pct` is observed against it.
-    `score` above 1 is alarm. `outcome` says how a resolved economic alert ended: the effect is gone, or it lasts and
-    has become the new level.
+    `score` above 1 is alarm. `outcome` says how a resolved economic alert ended: the effect is gone, it can no longer
+    be told from chance though the level is not back, or it lasts and has become the new level.
     """
 
     id: str

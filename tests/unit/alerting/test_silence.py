@@ -1,5 +1,6 @@
 """Why there is no alert: the reason says which of the two parts of a score falls short, and by how much."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -14,33 +15,53 @@ from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.detection.panel_detector import DetectorParameters, PanelDetector
 from earlywarn.domain.day_features import DayFeatures
+from earlywarn.domain.series import Measure
 
 CELLS = [("A", "x"), ("A", "y"), ("B", "x"), ("B", "y")]
 ONSET = OnsetParameters()
 Change = Callable[[int], float]
 
 
-def scores(change: Change, days: int = 150) -> DayScores:
-    """Return the last day's scores of a panel whose first cell changes."""
+def scores(change: Change, days: int = 150, *, ticket: Change = lambda _: 1.0) -> DayScores:
+    """Return the last day's scores of a panel whose first cell changes: its payments, or the mean of them."""
     rng = np.random.default_rng(7)
     model = PanelDetector(DetectorParameters(), DayFeatures(lambda _region, _day: 0.0))
     for at in range(days):
         counts = rng.poisson(np.array([4000.0 * change(at), 3000, 2500, 2000])).astype(np.int64)
-        amounts = np.rint(3000 * counts * np.exp(0.01 * rng.standard_normal(4))).astype(np.int64)
+        mean = 3000 * np.array([ticket(at), 1.0, 1.0, 1.0])
+        amounts = np.rint(mean * counts * np.exp(0.01 * rng.standard_normal(4))).astype(np.int64)
         found = model.step(date(2023, 1, 2) + timedelta(at), CELLS, counts, amounts)
     return found
 
 
-def reason(found: DayScores, *, direction: str = "down", parameters: AlertParameters | None = None) -> str:
+def reason(
+    found: DayScores, *, change: float = -0.1, measure: Measure = "amount", parameters: AlertParameters | None = None
+) -> str:
     silence = Silence(found, parameters or AlertParameters(), ONSET)
-    return silence.reason("A", "x", direction).replace("\u202f", " ")  # type: ignore[arg-type]
+    return silence.reason("A", "x", measure, change).replace("\u202f", " ").replace("\u2212", "-")
 
 
 def test_a_small_steady_change_is_told_with_what_is_looked_for() -> None:
     found = scores(lambda at: 1.06 if at >= 146 else 1.0)
-    told = reason(found, direction="up")
-    assert "; alerts look for 22 % or more, of which the evidence, given its past and its neighbours, is " in told
-    assert told.startswith(("card spending up ", "card payments up "))
+    told = reason(found, change=0.06, measure="transactions")
+    assert told == (
+        "alerts are for lasting rises of 22 % or more, and given its past and its neighbours nothing speaks for one "
+        "that large"
+    )
+
+
+def test_a_rise_of_the_mean_payment_is_told_as_one() -> None:
+    """Of spending the reason is the mean payment, of which more is asked; the number of payments has its own."""
+    found = scores(lambda _: 1.0, ticket=lambda at: 1.1 if at >= 144 else 1.0)
+    told = reason(found, change=0.1)
+    said = re.fullmatch(
+        r"alerts are for lasting rises of 22 % or more in the number of payments and in spending alike \(here the "
+        r"number: [-+]?\d(?:\.\d)? %\), or of 28 % or more in the mean payment alone \(here \+(\d+) %\)",
+        told,
+    )
+    assert said is not None
+    assert int(said[1]) == pytest.approx(10, abs=2)
+    assert reason(found, change=0.02, measure="transactions").startswith("alerts are for lasting rises of 22 % or more")
 
 
 def test_what_is_not_known_or_not_heard_is_said() -> None:
@@ -50,7 +71,7 @@ def test_what_is_not_known_or_not_heard_is_said() -> None:
     assert reason(msgspec.structs.replace(young, transactions=unheard)) == (
         "too little of the last day was heard to judge it"
     )
-    assert Silence(young, AlertParameters(), ONSET).reason("Z", None, "down") == ""
+    assert Silence(young, AlertParameters(), ONSET).reason("Z", None, "amount", -0.1) == ""
 
 
 @pytest.mark.parametrize("factor", [0.97, 0.94])
@@ -59,11 +80,17 @@ def test_the_share_of_an_alarm_is_that_of_the_desk(factor: float) -> None:
     found = scores(lambda at: factor if at >= 143 else 1.0)
     weighing = Weighing(found, "down", AlertParameters())
     assert weighing.evidence[0] <= weighing.certainty(weighing.distance[0])
-    assert f"is {int(100 * weighing.evidence[0])} % of an alarm's" in reason(found)
+    share = int(100 * weighing.evidence[0])
+    said = f"what speaks for one is {share} % of what an alert needs" if share else "nothing speaks for one that large"
+    assert reason(found).endswith(
+        f"alerts are for lasting falls of 11 % or more, and given its past and its neighbours {said}"
+    )
 
 
 def test_an_alarm_that_others_explain_is_said_to_be_explained() -> None:
     found = scores(lambda at: 0.5 if at >= 143 else 1.0)
     assert reason(found).startswith("graver alerts explain the fall")
     certain = AlertParameters(alarm_evidence=1e-9, effect_confidence=1 - 1e-12)
-    assert "is not told apart from chance" in reason(scores(lambda at: 0.93 if at >= 146 else 1.0), parameters=certain)
+    assert "it is not told apart from chance" in reason(
+        scores(lambda at: 0.93 if at >= 146 else 1.0), parameters=certain
+    )

@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.adapters.report.following import Following
 from earlywarn.aggregation.rows import AggregateRows, Coverage
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import JudgedDay, Output
@@ -44,6 +45,7 @@ class PanelRecord:
     revised_days: set[str] = field(default_factory=set)
     revised_rows: int = 0
     last_scores: DayScores | None = None
+    following: Following = field(default_factory=Following)
 
 
 @dataclass(slots=True)
@@ -106,10 +108,14 @@ class ReportCollector:
             dtype=np.float32,
         )
         record = DayRecord(scores.day.toordinal(), scores.nodes, values, scores.ready.copy())
-        self.panels[judged.closed.panel].days.append(record)
-        self.panels[judged.closed.panel].last_scores = scores
+        panel = self.panels[judged.closed.panel]
+        panel.days.append(record)
+        panel.last_scores = scores
+        panel.following.step(scores)
 
     def _alert(self, alert: Alert) -> None:
+        panel = self.panels[alert.panel]
+        panel.following.tell(alert, panel.last_scores)
         record = self.alerts.get(alert.id)
         if record is None:
             self.alerts[alert.id] = AlertRecord([alert])
@@ -124,5 +130,5 @@ class ReportCollector:
         if len(self.alerts) <= ALERTS_KEPT:
             return
         over = next((name for name, record in self.alerts.items() if not record.is_open), next(iter(self.alerts)))
-        del self.alerts[over]
+        self.panels[self.alerts.pop(over).latest.panel].following.forget(over)
         self.alerts_left_out += 1

@@ -1,28 +1,34 @@
-"""The alerts as the page tells them: cards, newest first, children inside their parents, and a timeline."""
+"""The alerts as the page tells them: cards, newest first, children inside their parents."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
+from earlywarn.adapters.report.following import Level, Now
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import short_day
-from earlywarn.alerting.narrative import Names, subject
+from earlywarn.adapters.report.wording import against_expected, short_day, signed
+from earlywarn.alerting.narrative import MEASURE_WORDS, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert
 
 CARDS_SHOWN = 200
 SKETCHES_SHOWN = 120
 _BEFORE_DAYS, _AFTER_DAYS, _LONGEST_DAYS = 42, 14, 130
 _STATUS = {"open": "raised", "updated": "updated", "resolved": "resolved", "superseded": "superseded"}
+_ENDED: Mapping[str | None, str] = {"recovered": "over", "faded": "no longer told from chance", "accepted": "over"}
 _KIND = {"coverage": "Missing data", "model": "Model notice"}
 _MEASURE = {"transactions": "number of card payments", "amount": "card spending", "mean_ticket": "mean card payment"}
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices."""
+    """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
+
+    `change` is what a lasting level is against before, empty of others; `now` what became of the alert after its last
+    revision, in words.
+    """
 
     anchor: str
     panel: str
@@ -32,12 +38,16 @@ class Card:
     severity: str
     grade: int
     is_open: bool
+    is_lasting: bool
+    is_faded: bool
+    change: str
     status: str
     opened: str
     detected: str
     resolved: str | None
     as_of: str
     text: str
+    now: str
     revisions: tuple[tuple[str, str, str], ...]
     sketch: Sketch | None
     sketch_from: str
@@ -53,10 +63,28 @@ class Card:
 
 
 class CardMaker:
-    """Makes the cards of one panel."""
+    """Makes the cards of one panel.
 
-    def __init__(self, panel: str, prefix: str, book: ChartBook, names: Names) -> None:
+    Args:
+        panel: id of the panel.
+        prefix: of the cards' anchors.
+        book: the charts.
+        names: what codes are called.
+        levels: the new levels that last, by alert.
+        now: where an alert stands on the last day heard.
+    """
+
+    def __init__(
+        self,
+        panel: str,
+        prefix: str,
+        book: ChartBook,
+        names: Names,
+        levels: Mapping[str, Level],
+        now: Callable[[Alert], Now | None],
+    ) -> None:
         self._panel = panel
+        self._levels, self._now = levels, now
         self._prefix = prefix
         self._book = book
         self._names = names
@@ -81,6 +109,7 @@ class CardMaker:
         alert = record.latest
         title = subject(alert, self._names)
         is_economic = alert.kind == "economic"
+        level = self._levels.get(alert.id)
         start, end = self.span(alert)
         detected_at = self._index(date.fromisoformat(alert.detected_on))
         self._made += 1
@@ -99,12 +128,20 @@ class CardMaker:
             severity=alert.severity,
             grade=SEVERITIES.index(alert.severity) + 1,
             is_open=record.is_open,
-            status="open" if record.is_open else alert.status,
+            is_lasting=level is not None,
+            is_faded=alert.outcome == "faded",
+            change="" if level is None else signed(level.change_pct / 100),
+            status="open"
+            if record.is_open
+            else "new level"
+            if level is not None
+            else _ENDED.get(alert.outcome, alert.status),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
             resolved=None if alert.resolved_on is None else _day(alert.resolved_on),
             as_of=_day(alert.as_of),
             text=_sentence(alert, title),
+            now=self._words_now(alert, is_open=record.is_open, level=level),
             revisions=tuple(
                 (_day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
             ),
@@ -119,6 +156,28 @@ class CardMaker:
             end=end,
             detected_at=detected_at,
             children=tuple(self._card(child, []) for child in children),
+        )
+
+    def _words_now(self, alert: Alert, *, is_open: bool, level: Level | None) -> str:
+        """Say what the alert's figures are on the last day heard, where that is a later day than the revision's."""
+        now = self._now(alert)
+        if level is not None:
+            if level.day.isoformat() == alert.as_of:
+                return ""
+            side = "below" if level.change_pct < 0 else "above"
+            size = signed(abs(level.change_pct) / 100).removeprefix("+")
+            return f"It lasts: the 7 days to {short_day(level.day)} were {size} {side} the level from before it."
+        if not is_open or now is None or now.day.isoformat() == alert.as_of:
+            return ""
+        today, when = now.reading, short_day(now.day)
+        if today.observed is None or today.expected is None or today.change_pct is None:
+            return ""
+        currency = self._names.currency(alert.panel)
+        observed, expected = (quantity(value, alert.measure, currency) for value in (today.observed, today.expected))
+        return (
+            f"Since then, to {when}: {MEASURE_WORDS[alert.measure]} {against_expected(now.since_pct / 100)} over all "
+            f"days since {_day(alert.opened_on)}; on {when} itself {observed} against {expected} expected "
+            f"({signed(today.change_pct / 100)})."
         )
 
     def span(self, alert: Alert) -> tuple[int, int]:
@@ -138,62 +197,6 @@ class CardMaker:
 
     def _date(self, index: int) -> date:
         return date.fromordinal(max(self._book.history.first_ordinal, 1)) + timedelta(index)
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineMark:
-    """One alert on the timeline: `left`, `width` and `at` (detection) in per cent, `row` within its lane."""
-
-    card: Card
-    left: float
-    width: float
-    row: int
-    is_child: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """The alerts of one region."""
-
-    name: str
-    rows: int
-    marks: tuple[TimelineMark, ...]
-
-
-def timeline(cards: Iterable[Card], days: int, order: list[str]) -> list[Lane]:
-    """Return the lanes of regions with alerts, in the given order; alerts that overlap stand in rows."""
-    least = max(days // 90, 1)
-    by_lane: dict[str, list[tuple[Card, bool]]] = {}
-    for card in cards:
-        by_lane.setdefault(card.lane, []).append((card, False))
-        for child in card.children:
-            by_lane.setdefault(child.lane, []).append((child, True))
-    names = [name for name in dict.fromkeys(["All regions", *order, *by_lane]) if name in by_lane]
-    lanes = []
-    for name in names:
-        free_from: list[int] = []
-        marks = []
-        for card, is_child in sorted(by_lane[name], key=lambda item: (item[0].start, item[0].anchor)):
-            end = max(card.end, card.start + least)
-            row = next((at for at, free in enumerate(free_from) if free < card.start), len(free_from))
-            free_from[row : row + 1] = [end]
-            left = min(100 * card.start / max(days, 1), 100 - 100 * least / max(days, 1))
-            width = min(100 * (end - card.start + 1) / max(days, 1), 100 - left)
-            marks.append(TimelineMark(card, round(left, 2), round(width, 2), row, is_child))
-        lanes.append(Lane(name, len(free_from), tuple(marks)))
-    return lanes
-
-
-def months(first: date, days: int) -> list[tuple[float, str]]:
-    """Return the starts of months within the period (of quarters if it is long): per cent and label."""
-    step = 1 if days <= 460 else 3  # more than 15 labels do not fit
-    found: list[tuple[float, str]] = []
-    for offset in range(days):
-        day = first + timedelta(offset)
-        if day.day == 1 and (day.month - 1) % step == 0:
-            label = f"{day:%b} {day.year}" if day.month == 1 or not found else f"{day:%b}"
-            found.append((round(100 * offset / days, 2), label))
-    return found
 
 
 def _sentence(alert: Alert, title: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from earlywarn.adapters.report.charts import ChartBook
-from earlywarn.adapters.report.history import Key, PanelHistory
+from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
 from earlywarn.adapters.report.wording import against_expected, colour_class, compact, money, signed
@@ -23,7 +23,8 @@ class Mark:
     """One coloured figure: how far off, its colour class, whether that is usual, and the whole in words.
 
     `has_alert` says whether an alert of this very series is open; `is_unexplained` that it is outside of its usual
-    range while no alert holds it: the words then say why there is none.
+    range while no alert holds it: the words then say why there is none. `level` is what a new level of this very
+    series is against before, which expected has taken over; empty where there is none.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Mark:
     words: str
     has_alert: bool
     is_unexplained: bool
+    level: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,8 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "within its usual range" if week.is_usual else "outside its usual range"
     told = standing.alert(key)
-    why = "" if told or week.is_usual else standing.no_alert(key, "down" if week.share < 0 else "up")
-    note = f"; {told or why}" if told or why else ""
+    why = "" if told or week.is_usual else standing.no_alert(key, MEASURES[measure], week.share)
+    note = "".join(f"; {each}" for each in (told or why, standing.levels(key)) if each)
     return Mark(
         text=signed(week.share),
         colour=colour_class(week.share),
@@ -158,6 +160,7 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         words=f"{title}: {against_expected(week.share)} ({observed} against {expected}), {verdict} of {usual}{note}",
         has_alert=standing.is_open(key),
         is_unexplained=bool(why),
+        level=standing.level(key),
     )
 
 

@@ -12,6 +12,7 @@ from earlywarn.adapters.report.wording import against_expected, compact, counted
 from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+_LEVELS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ def state(
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     grades = Counter(card.severity for card in standing)
-    tone = "alarm" if grades["severe"] else "watch" if standing or caveat else "calm"
-    return State(tone, _week(name, week, last), _alerts(standing, grades, len(cards)), caveat)
+    lasting = any(card.is_lasting for card in cards)
+    tone = "alarm" if grades["severe"] else "watch" if standing or lasting or caveat else "calm"
+    return State(tone, _week(name, week, last), _alerts(standing, grades, cards), caveat)
 
 
 def key_figures(
@@ -65,13 +67,14 @@ def key_figures(
     week = history.week((None, None), 1)
     counts = history.week((None, None), 0)
     economic = [card for card in cards if card.direction != "none"]
-    standing = sum(card.is_open for card in economic)
+    standing, lasting = sum(card.is_open for card in economic), sum(card.is_lasting for card in economic)
+    stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
     grades = Counter(card.severity for card in economic)
     told = ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
     figures = [
         Figure("Transactions", compact(transactions), _against(counts)),
         Figure("Amount", money(amount, currency), _against(week)),
-        Figure("Alerts", f"{len(economic)}", f"{standing} open; {told}" if told else "no shock found"),
+        Figure("Alerts", f"{len(economic)}", f"{stand}; {told}" if told else "no shock found"),
     ]
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
@@ -106,16 +109,34 @@ def _week(name: str, week: WeekDeviation | None, last: date) -> str:
     return f"{when}, card spending in {name} was {against_expected(week.share)}, {verdict} its usual range ({usual})."
 
 
-def _alerts(standing: Sequence[Card], grades: Counter[str], total: int) -> str:
+def _alerts(standing: Sequence[Card], grades: Counter[str], cards: Sequence[Card]) -> str:
+    lasting = [card for card in cards if card.is_lasting]
     if not standing:
-        past = f"; {counted(total, 'earlier alert')} {'is' if total == 1 else 'are'} over" if total else ""
-        return f"No alert is open{past}."
-    told = ": " + ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
-    count = len(standing)
-    if len(grades) == 1:
-        told = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}of {standing[0].severity} severity"
-    spoken = _WORDS[count] if count < len(_WORDS) else str(count)
-    return f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{told}."
+        told = "; ".join(["No alert is open", *_past(cards)]) + "."
+    else:
+        by_grade = ": " + ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
+        count = len(standing)
+        if len(grades) == 1:
+            by_grade = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}of {standing[0].severity} severity"
+        spoken = _WORDS[count] if count < len(_WORDS) else str(count)
+        told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}."
+    if not lasting:
+        return told
+    named = "; ".join(f"{card.title} ({card.change} against before {card.opened})" for card in lasting[:_LEVELS_NAMED])
+    more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
+    lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
+    return f"{told} {lasts}, which what is expected has taken over: {named}{more}."
+
+
+def _past(cards: Sequence[Card]) -> list[str]:
+    """Say how many earlier alerts ended, apart from those whose level lasts."""
+    past = [card for card in cards if not card.is_open and not card.is_lasting]
+    faded = sum(card.is_faded for card in past)
+    over = len(past) - faded
+    told = [f"{counted(over, 'earlier alert')} {'is' if over == 1 else 'are'} over"] if over else []
+    if faded:
+        told.append(f"{faded if over else counted(faded, 'earlier alert')} can no longer be told from chance")
+    return told
 
 
 def _against(week: WeekDeviation | None) -> str:

@@ -18,12 +18,14 @@ from plotly.offline import get_plotlyjs
 from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
-from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker, Lane, months, timeline
+from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
+from earlywarn.adapters.report.following import levels
 from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.standing import Standing
+from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import long_day, percent, short_day
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.reference.nuts import ATTRIBUTION
@@ -46,6 +48,7 @@ class PanelView:
     figures: list[Figure]
     geography: Geography
     open_cards: list[Card]
+    lasting_cards: list[Card]
     past_cards: list[Card]
     cards_left_out: int
     lanes: list[Lane]
@@ -132,10 +135,12 @@ def _panel(
     history = PanelHistory(record, run.settings.detection.interval_probability)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
-    maker = CardMaker(panel.id, f"p{at}a", book, run.names)
+    now = record.following.now
+    lasting = levels([each.latest for each in alerts], now)
+    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, now)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
-    standing = Standing(alerts, record.last_scores, run.settings, run.names)
+    standing = Standing(alerts, record.last_scores, run.settings, run.names, list(lasting.values()))
     name = run.names.panel(panel.id)
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day
@@ -151,7 +156,8 @@ def _panel(
         figures=key_figures(history, record, cards, panel.currency, summary),
         geography=geography(history, book, equipped.tree, run.names, panel.currency, standing),
         open_cards=[card for card in shown if card.is_open],
-        past_cards=[card for card in shown if not card.is_open],
+        lasting_cards=[card for card in shown if card.is_lasting],
+        past_cards=[card for card in shown if not card.is_open and not card.is_lasting],
         cards_left_out=len(cards) - len(shown),
         lanes=timeline(shown, history.days, [run.names.region(region or "") for region, _ in book.regions]),
         months=months(first, history.days),

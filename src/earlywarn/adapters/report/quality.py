@@ -9,6 +9,7 @@ from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.overview import number, rejects
 from earlywarn.adapters.report.wording import counted, grouped, percent, short_day
+from earlywarn.alerting.narrative import feed_name
 
 _DAYS_LISTED = 12
 
@@ -52,7 +53,7 @@ def quality(record: PanelRecord, least_share: float) -> Quality:
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
         breaks=tuple(
-            (short_day(day), percent(coverage.share), ", ".join(coverage.silent) or "some sources")
+            (short_day(day), percent(coverage.share), ", ".join(map(feed_name, coverage.silent)) or "some sources")
             for day, coverage in broken[: -_DAYS_LISTED - 1 : -1]
         ),
         breaks_left_out=max(len(broken) - _DAYS_LISTED, 0),

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord
+from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import Key
-from earlywarn.adapters.report.wording import short_day
+from earlywarn.adapters.report.wording import short_day, signed
 from earlywarn.alerting.narrative import Names, claim, subject
 from earlywarn.alerting.silence import Silence
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.domain.alert import Alert, Direction
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.series import Measure
 
 _ENDED_DAYS = 28
 
@@ -23,12 +25,19 @@ class Standing:
         scores: of the last judged day; None if there was none.
         settings: of the run.
         names: what codes are called.
+        levels: the new levels that last.
     """
 
     def __init__(
-        self, records: Sequence[AlertRecord], scores: DayScores | None, settings: Settings, names: Names
+        self,
+        records: Sequence[AlertRecord],
+        scores: DayScores | None,
+        settings: Settings,
+        names: Names,
+        levels: Sequence[Level],
     ) -> None:
         self._names = names
+        self._levels = levels
         self._silence = None if scores is None else Silence(scores, settings.alerts, settings.detection.onset)
         economic = [record for record in records if record.latest.kind == "economic"]
         self._open = [record.latest for record in economic if record.is_open]
@@ -53,15 +62,32 @@ class Standing:
         told += [f"alert within it, of {self._about(alert)}" for alert in within]
         return "; ".join(told)
 
-    def no_alert(self, key: Key, direction: Direction) -> str:
-        """Return why a series that deviates has no alert; empty if nothing is known of it."""
+    def level(self, key: Key) -> str:
+        """Return the change of the newest new level that lasts of this very series; empty if there is none."""
+        own = [level for level in self._levels if (level.alert.region, level.alert.sector) == key]
+        return signed(own[-1].change_pct / 100) if own else ""
+
+    def levels(self, key: Key) -> str:
+        """Return the new levels that last, of a series or around it, in words; empty if there are none."""
+        told = []
+        for level in self._levels:
+            alert = level.alert
+            if _holds((alert.region, alert.sector), key):
+                own = (alert.region, alert.sector) == key
+                whose = "" if own else f" of {subject(alert, self._names)}"
+                since = short_day(date.fromisoformat(alert.opened_on))
+                told.append(f"new level{whose}: {signed(level.change_pct / 100)} against before {since}")
+        return "; ".join(told)
+
+    def no_alert(self, key: Key, measure: Measure, change: float) -> str:
+        """Return why a series that deviates by `change` (a share) has no alert; empty if nothing is known of it."""
         ended = [alert for alert in self._ended if _holds((alert.region, alert.sector), key)]
         if ended:
             last = max(ended, key=lambda alert: alert.as_of)
             when = short_day(date.fromisoformat(last.as_of))
-            how = "was taken for the new level" if last.outcome == "accepted" else "ended"
-            return f"no alert: that of {self._about(last)} {how} on {when}"
-        reason = "" if self._silence is None else self._silence.reason(*key, direction)
+            how = {"accepted": "was taken for the new level", "faded": "could no longer be told from chance"}
+            return f"no alert: that of {self._about(last)} {how.get(last.outcome or '', 'ended')} on {when}"
+        reason = "" if self._silence is None else self._silence.reason(*key, measure, change)
         return f"no alert: {reason}" if reason else ""
 
     def _about(self, alert: Alert) -> str:

@@ -1,0 +1,151 @@
+"""What has become of alerts by the report's day: their baselines are followed on, past revisions and past the end.
+
+A revision tells figures of its own day. While an alert is open the next one may be a week away, and after an end as a
+new level there is none; here the days since are set against what was expected before the alert's first day.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import msgspec
+import numpy as np
+
+from earlywarn.alerting.estimate import Baseline, Sums, since, total
+from earlywarn.alerting.evidence import DayReading
+from earlywarn.alerting.narrative import figure
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.domain.alert import Alert
+
+_WEEK_DAYS = 7
+_NEARER = 0.5
+"""Share of a log change from which what is left is nearer to it than to nothing."""
+
+
+class Now(msgspec.Struct, frozen=True):
+    """An alert on the last day heard of its series: that day, and the changes since its first day and of a week.
+
+    Changes are in per cent of what was expected before the alert's first day.
+    """
+
+    day: date
+    reading: DayReading
+    since_pct: float
+    week_pct: float
+
+
+class _Course(msgspec.Struct):
+    """An alert that is followed; `latest` is its last revision, `week` the sums of each of the last days heard."""
+
+    latest: Alert
+    baseline: Baseline
+    sums: Sums
+    week: list[Sums]
+    now: Now | None = None
+
+
+class Following:
+    """Follows the economic alerts of one panel that are open or have become a new level, day by day."""
+
+    def __init__(self) -> None:
+        self._courses: dict[str, _Course] = {}
+
+    def step(self, scores: DayScores) -> None:
+        """Take in a judged day, before its alerts."""
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        for course in self._courses.values():
+            at = place.get((course.latest.region, course.latest.sector))
+            if at is None:
+                continue
+            if scores.heard[at]:
+                today = course.baseline.today(scores, at)
+                course.sums = course.sums.plus(today)
+                course.week = [*course.week, today][-_WEEK_DAYS:]
+                _read(course, scores, at)
+            course.baseline.carry(scores, at)
+
+    def tell(self, alert: Alert, scores: DayScores | None) -> None:
+        """Take in a revision of the day of `scores`, the last judged one."""
+        if alert.kind != "economic":
+            return
+        course = self._courses.get(alert.id)
+        if course is not None:
+            course.latest = alert
+        elif scores is not None and alert.status == "open":
+            self._begin(alert, scores)
+        if alert.status == "superseded" or (alert.status == "resolved" and alert.outcome != "accepted"):
+            self.forget(alert.id)
+
+    def forget(self, name: str) -> None:
+        """Follow an alert (by its id) no more."""
+        self._courses.pop(name, None)
+
+    def now(self, alert: Alert) -> Now | None:
+        """Return an alert as of the last day heard; None where it is not followed."""
+        course = self._courses.get(alert.id)
+        return None if course is None else course.now
+
+    def _begin(self, alert: Alert, scores: DayScores) -> None:
+        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        at = place.get((alert.region, alert.sector))
+        baseline = Baseline(date.fromisoformat(alert.opened_on).toordinal())
+        age = scores.day.toordinal() - baseline.first_day
+        if at is None or not scores.heard[at] or not 0 <= age < len(scores.effects.days):
+            return
+        today = baseline.today(scores, at)
+        if today.expected(alert.measure) is None or not np.isfinite(today.expected_transactions):
+            return
+        course = self._courses[alert.id] = _Course(alert, baseline, since(scores.effects, at, age), [today])
+        _read(course, scores, at)
+        course.baseline.carry(scores, at)
+
+
+def _read(course: _Course, scores: DayScores, at: int) -> None:
+    measure = course.latest.measure
+    course.now = Now(
+        scores.day,
+        DayReading(course.week[-1], scores, at, measure),
+        course.sums.estimate(measure, 1.0).effect_pct,
+        total(course.week).estimate(measure, 1.0).effect_pct,
+    )
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`."""
+
+    alert: Alert
+    change_pct: float
+    day: date
+
+
+def levels(alerts: Sequence[Alert], now: Callable[[Alert], Now | None]) -> dict[str, Level]:
+    """Return the levels that last, by the id of the alert that ended as one.
+
+    One is no more when what is left of its change is nearer to nothing. An alert that led back from an earlier level of
+    the other direction is a return: what is left is measured from before that level.
+    """
+    accepted = [alert for alert in alerts if alert.outcome == "accepted" and alert.status == "resolved"]
+    found = {}
+    for alert in accepted:
+        change = (figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0) / 100
+        root = _root(alert, accepted)
+        current = now(root)
+        left, day = (
+            (change, date.fromisoformat(alert.as_of)) if current is None else (current.week_pct / 100, current.day)
+        )
+        if current is None and root is not alert:
+            continue
+        if change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER:
+            found[alert.id] = Level(alert, 100 * left, day)
+    return found
+
+
+def _root(alert: Alert, accepted: Sequence[Alert]) -> Alert:
+    """Return the first earlier alert of the same series and the other direction that became a level, else itself."""
+    earlier = [
+        each
+        for each in accepted
+        if (each.region, each.sector) == (alert.region, alert.sector)
+        and each.direction != alert.direction
+        and each.opened_on < alert.opened_on
+    ]
+    return min(earlier, key=lambda each: each.opened_on, default=alert)

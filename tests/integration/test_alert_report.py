@@ -1,0 +1,86 @@
+"""What the report tells of shocks after their last revision: levels that last, levels that went, alerts that stand."""
+
+import re
+from datetime import date, timedelta
+from functools import cache
+from html import unescape
+
+import pytest
+from shocked_panel import RECEIVED_MS, SHOCK, ShockedPanel, cells, composed
+
+from earlywarn.adapters.report import ReportCollector
+from earlywarn.adapters.report.following import levels
+from earlywarn.adapters.report.page import render_report
+from earlywarn.application.embedded import run_embedded
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.series import Series
+
+DAYS = 245
+LAST = date(2022, 1, 1) + timedelta(DAYS - 1)
+
+
+@cache
+def reported(days: int, factor: float = 0.6, *, history_days: int = DAYS) -> tuple[ReportCollector, str]:
+    """Return the report of a shock of a sector that lasts so many days, and its words."""
+    run = composed()
+    collector = ReportCollector(run)
+
+    def change(cell: Cell) -> float:
+        hit = cell.sector == "Retail: Fuel stations" and SHOCK <= cell.day < SHOCK + timedelta(days)
+        return factor if hit else 1.0
+
+    class Sink(ShockedPanel):
+        def publish(self, output: object) -> None:
+            collector.observe(output)  # type: ignore[arg-type]
+
+    panel = Sink(cells(days=history_days), change)
+    run_embedded(run, [panel], panel, received_ms=RECEIVED_MS)
+    page = render_report(collector, {})
+    return collector, " ".join(
+        unescape(re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)).split()
+    )
+
+
+def test_a_level_that_lasts_is_told_as_one() -> None:
+    """Weeks after the last alarm the front page, the table and the card say that the level has stayed, and its size."""
+    collector, words = reported(1000)
+    words = words.replace("\u202f", " ")
+    told = words[words.index("1 shock lasts as a new level, ") :]
+    said = re.search(r": Retail: fuel stations, all regions .*? \(\u2212(\d+) % against before 4 Jul 2022\)", told)
+    assert said is not None
+    assert int(said[1]) == pytest.approx(40, abs=4)
+    assert "Lasting as a new level 1" in words
+    assert f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said[1]} % below the level from before it." in words
+    assert f"new level \u2212{said[1]} %" in words
+    card = words[words.index("Lasting as a new level 1") :]
+    assert "Ended" not in card[: card.index("Figures of")]
+    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following.now)
+    top = next(each for each in shown.values() if each.alert.series_id == Series("CH", None, "retail-fuel").series_id)
+    assert top.day == LAST
+    assert top.change_pct == pytest.approx(-40, abs=4)
+
+
+def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
+    """Three weeks of shock: the fall became the level and went again; neither it nor the way back lasts."""
+    collector, words = reported(21)
+    outcomes = [each.latest.outcome for each in collector.alerts.values() if each.latest.sector == "retail-fuel"]
+    assert "accepted" in outcomes
+    assert "as a new level," not in words
+    assert "Lasting as a new level" not in words
+
+
+def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:
+    """Between two revisions the card says what came since, and what the last day was."""
+    shown = 0
+    for days in range(6):
+        collector, words = reported(1000, history_days=(SHOCK - date(2022, 1, 1)).days + 4 + days)
+        last = collector.panels["CH"].last_scores
+        assert last is not None
+        for record in collector.alerts.values():
+            if record.latest.kind == "economic" and record.is_open and record.latest.detected_on >= SHOCK.isoformat():
+                told = f"Since then, to {last.day.day} {last.day:%b %Y}: card "
+                assert (told in words) == any(
+                    each.latest.as_of < last.day.isoformat() for each in collector.alerts.values() if each.is_open
+                )
+                shown += told in words
+    assert shown

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from earlywarn.application.environment import Secret
-from earlywarn.domain.ranges import Range, check_ranges, out_of_range, up_to
+from earlywarn.domain.ranges import UNBOUNDED, Range, check_ranges, out_of_range, up_to
 from earlywarn.errors import ConfigError
 
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
@@ -240,7 +240,7 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
         """
         problems = out_of_range(
             self,
-            {"every_bytes": Range(1, _MOST_BYTES), "least_seconds": Range(0, 86_400), "kept": Range(1, 1_000)},
+            {"every_bytes": Range(1, _MOST_BYTES), "least_seconds": Range(0, UNBOUNDED), "kept": Range(1, 1_000)},
         )
         scheme, separator, rest = self.url.partition("://")
         if not self.url:
@@ -283,9 +283,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         check_ranges(
             self,
             {
-                "flush_seconds": up_to(3_600),
-                "idle_seconds": up_to(7 * 86_400),
-                "commit_seconds": up_to(3_600),
+                "flush_seconds": up_to(UNBOUNDED),
+                "idle_seconds": up_to(UNBOUNDED),
+                "commit_seconds": up_to(UNBOUNDED),
                 "unacknowledged_bytes": Range(1, _MOST_BYTES),
                 "port": Range(0, _MOST_PORT, note="0 takes a free one"),
             },

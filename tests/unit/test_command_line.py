@@ -18,6 +18,10 @@ COMMA = (
     "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
     "format: { decimal: ',' } (wrong_type)"
 )
+SECTOR_HINT = (
+    "sector_unknown: give the panel the classification of these codes (fable, mcc, sparkov, swiss-mcs, or a folder), "
+    'or classification = "open" to take codes as they are'
+)
 
 PANEL = """
 run = "panel"
@@ -74,8 +78,7 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
     (("run", "cells.csv", "--config", "mcc.toml", "--out", "out"), [
         "cells.csv: not one record could be used of 19; see out/rejects.jsonl; the first of each reason:",
         "cells.csv:2: sector: 'food' is not in the classification mcc (sector_unknown)",
-        "sector_unknown: give the panel the classification of these codes (fable, mcc, sparkov, swiss-mcs, or a folder), "
-        'or classification = "open" to take codes as they are',
+        SECTOR_HINT,
     ]),
     (("run", "cells.csv", "--mapping", "none.yaml", "--out", "out"), [
         "none.yaml: cannot be read: No such file or directory",

@@ -39,20 +39,37 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
     """Currency, country and name that nobody stated stand on standard error, in the summary and in the report."""
     finished = earlywarn("run", cells, "--out", tmp_path / "out", "--json")
     assert finished.returncode == 0, finished.stderr
-    told = problems(finished)
+    *told, learning = problems(finished)
     assert [line.split(";")[0] for line in told] == [
         "assumed: country unknown",
         "assumed: currency EUR",
+        "assumed: classification fable",
         "assumed: name cells.csv",
     ]
     summary = json.loads(finished.stdout)
-    assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "name"]
+    assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "classification", "name"]
+    assert summary["warnings"] == [learning]
+    assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
     report = (tmp_path / "out/report.html").read_text()
     for line in told:
         assert line in report
     assert "spending in panel" not in report
     stated = earlywarn("run", cells, "--out", tmp_path / "out", "--country", "AT", "--currency", "EUR", "--no-report")
-    assert stated.stderr == ""
+    assert [line.split(";")[0] for line in problems(stated)] == [
+        "assumed: classification fable",
+        learning.split(";")[0].replace("panel panel", "panel AT"),
+    ]
+
+
+def test_the_demo_elsewhere_says_that_its_data_are_generated(earlywarn: Command, tmp_path: Path) -> None:
+    """In the alerts, at the head of the report and in the last line, whatever country the generator imitates."""
+    finished = earlywarn("demo", "--out", "out", "--no-browser", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert problems(finished)[-1].startswith("these data are generated and not real")
+    assert "Generated panel (not real data)" in finished.stdout
+    assert "Schweiz" not in finished.stdout
+    report = (tmp_path / "out/report.html").read_text()
+    assert 'class="place">Generated panel (not real data)</h1>' in report
 
 
 def test_a_mapping_that_was_guessed_is_told(earlywarn: Command, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ COMMA = (
     "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
     "format: { decimal: ',' } (wrong_type)"
 )
+SECTOR_HINT = (
+    "sector_unknown: give the panel the classification of these codes (fable, mcc, sparkov, swiss-mcs, or a folder), "
+    'or classification = "open" to take codes as they are'
+)
 
 PANEL = """
 run = "panel"
@@ -41,6 +45,7 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("run", "--out", "out"), "inputs"),
     (("backtest", "cells.csv", "--until", "yesterday"), "--until"),
     (("backtest", "cells.csv", "--level", "village"), "levels"),
+    (("backtest", "cells.csv", "--change", "-20", "--change", "0"), "--change"),
     (("score", "series.csv", "--out", "series.csv"), "--out"),
     (("generate", "--out", "load.txt"), ".jsonl.zst"),
     (("generate", "--out", "load.jsonl", "--shock", "when=never"), "--shock"),
@@ -69,6 +74,11 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
     (("run", "commas.csv", "--out", "out"), [
         "commas.csv: not one record could be used of 1; see out/rejects.jsonl; the first of each reason:",
         COMMA,
+    ]),
+    (("run", "cells.csv", "--config", "mcc.toml", "--out", "out"), [
+        "cells.csv: not one record could be used of 19; see out/rejects.jsonl; the first of each reason:",
+        "cells.csv:2: sector: 'food' is not in the classification mcc (sector_unknown)",
+        SECTOR_HINT,
     ]),
     (("run", "cells.csv", "--mapping", "none.yaml", "--out", "out"), [
         "none.yaml: cannot be read: No such file or directory",
@@ -117,6 +127,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "cells.csv").write_text(CELLS)
     (folder / "series.csv").write_text(SERIES)
     (folder / "panel.toml").write_text(PANEL)
+    (folder / "mcc.toml").write_text(PANEL.replace('"open"', '"mcc"'))
     (folder / "header.csv").write_text(HEADER)
     (folder / "empty.csv").write_text("")
     (folder / "commas.csv").write_text('date,region,sector,transactions,amount\n2021-01-01,A,b,10,"12,50"\n')

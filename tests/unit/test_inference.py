@@ -14,7 +14,7 @@ from earlywarn.cli.preparing import prepare
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 
-CELLS = "date,region,sector,transactions,amount\n2019-01-01,North,food,10,100.5\n"
+CELLS = "date,region,sector,transactions,amount\n2019-01-01,North,own food,10,100.5\n"
 RECORD = '{{"id":"{id}","ts":1551702896000,"amount_minor":100,"currency":"CHF","mcc":"5411","region":"{region}"}}\n'
 SPARKOV = "trans_date_trans_time,cc_num,merchant,category,amt,state,trans_num\n"
 
@@ -54,14 +54,14 @@ def test_what_is_given_is_not_assumed(tmp_path: Path) -> None:
 
 
 def test_the_currency_is_the_countrys_where_the_file_names_only_the_country(tmp_path: Path) -> None:
-    text = "date,region,sector,transactions,amount,country\n2019-01-01,CH01,food,10,100.5,CH\n"
+    text = "date,region,sector,transactions,amount,country\n2019-01-01,CH01,own food,10,100.5,CH\n"
     panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text))
     assert panel.currency == "CHF"
     assert settings_assumed(assumed) == {"currency": "CHF"}
 
 
 def test_a_stated_currency_is_no_assumption(tmp_path: Path) -> None:
-    text = "date,region,sector,transactions,amount,currency,country\n2019-01-01,A,food,10,100.5,SEK,SE\n"
+    text = "date,region,sector,transactions,amount,currency,country\n2019-01-01,A,own food,10,100.5,SEK,SE\n"
     panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text))
     assert (panel.currency, assumed) == ("SEK", ())
 
@@ -105,6 +105,34 @@ def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> 
     zone = ZoneInfo("America/New_York")
     assert [datetime.fromtimestamp(record.ts / 1000, zone).strftime("%Y-%m-%d %H:%M:%S") for record in records] == times
     assert settings_assumed(ready.assumed) == {"time zone": "America/New_York"}
+
+
+def test_a_classification_that_recodes_is_told_with_what_it_makes_of_codes(tmp_path: Path) -> None:
+    """Codes of one's own may happen to be words that a shipped classification knows."""
+    rows = "".join(f"2019-01-01,North,{sector},10,100.5\n" for sector in ("food", "hotels", "fuel"))
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", CELLS.splitlines()[0] + "\n" + rows))
+    [told] = [each for each in assumed if each.setting == "classification"]
+    assert (panel.classification, told.value) == ("fable", "fable")
+    assert "'food' becomes grocery, 'hotels' becomes accommodation (" in told.reason
+    assert 'classification = "open"' in told.reason
+    own = CELLS + "2019-01-01,North,my own sector,10,100.5\n"
+    panel, assumed = infer_panel(opened(tmp_path / "own.csv", own))
+    assert (panel.classification, "classification" in settings_assumed(assumed)) == ("open", False)
+
+
+def test_a_mistyped_region_of_cells_is_rejected(tmp_path: Path) -> None:
+    """Among NUTS codes of one level another code is an error; where levels are mixed each code is as it is."""
+    rows = "".join(f"2019-01-{day:02},AT{at},food,10,100.5\n" for day in range(1, 5) for at in (11, 12, 13, 21, 22))
+    header = CELLS.splitlines()[0] + "\n"
+    path = tmp_path / "cells.csv"
+    path.write_text(header + rows + "2019-01-05,AT99,food,10,100.5\n")
+    ready = prepare([str(path)], config=None, country="AT")
+    resolver = ready.run.panels[0].panel.regions
+    assert resolver.resolve("AT13", None, None) == "AT13"
+    assert resolver.resolve("AT99", None, None) is RejectReason.REGION_UNKNOWN
+    path.write_text(header + rows.replace("AT13", "AT130").replace("AT21", "AT2"))
+    mixed = prepare([str(path)], config=None, country="AT").run.panels[0].panel.regions
+    assert [mixed.resolve(code, None, None) for code in ("AT130", "AT2")] == ["AT130", "AT2"]
 
 
 @pytest.mark.parametrize("mapping", [None, "sparkov"])

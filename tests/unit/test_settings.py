@@ -60,7 +60,7 @@ def test_panels_may_not_overlap(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         compose(load(write(tmp_path, text), {}))
     assert "both take CH" in str(caught.value)
-    assert "may not be empty or hold" in str(caught.value)
+    assert "id 'A/B': give letters" in str(caught.value)
 
 
 def test_the_fingerprint_changes_with_what_decides_results(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_all_problems_of_file_and_environment_come_at_once_each_with_its_source(
     assert lines[3] == f"{path}: kafka.ca_file = '{tmp_path / 'ca.pem'}': cannot be read: No such file or directory"
     assert lines[4].startswith("environment (EARLYWARN_KAFKA__PASSWORD_FILE): kafka.password_file = '/nowhere/secret'")
     assert lines[5] == f"{path}: service.port = '8080': give a whole number"
-    both = f"{path} and environment (EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS)"
-    assert lines[6] == f"{both}: topics: transactions_partitions = 0: is at least 1"
-    assert lines[7].startswith("environment (EARLYWARN_SNAPSHOTS__KEPT): snapshots: url may not be empty")
+    environment = "environment (EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS)"
+    assert lines[6] == f"{environment}: topics.transactions_partitions = 0: give from 1 to 10,000"
+    assert lines[7] == "environment (EARLYWARN_SNAPSHOTS__KEPT): snapshots.kept = 0: give from 1 to 1,000"
 
 
 def test_a_file_that_cannot_be_read_or_parsed_comes_with_the_environments_problems(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ def test_settings_of_kafka_that_contradict_each_other_are_refused(given: dict[st
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({"transactions_partitions": 0}, "transactions_partitions = 0: is at least 1"),
-        ({"partials_partitions": -1}, "partials_partitions = -1: is at least 1"),
-        ({"transactions_retention_hours": 0}, "transactions_retention_hours = 0: give hours, at least 1, or -1"),
+        ({"transactions_partitions": 0}, "transactions_partitions = 0: give from 1 to"),
+        ({"partials_partitions": -1}, "partials_partitions = -1: give from 1 to"),
+        ({"transactions_retention_hours": 0}, "transactions_retention_hours = 0: give hours, from 1 to 878,400, or -1"),
         ({"dead_letter_retention_hours": -2}, "dead_letter_retention_hours = -2: give hours"),
         ({"message_bytes": 65_535}, "message_bytes = 65535: from 65536"),
         ({"message_bytes": 8_388_609}, "message_bytes = 8388609: from 65536, which a record may have, to 8388608"),
@@ -300,6 +300,55 @@ def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None
     assert "EARLYWARN_SERVICE__FLUSH_SECONDS sets service.flush_seconds" in lines
     assert any(line.startswith("note: kafka.password_file: ") and "chmod o-r" in line for line in lines)
     assert lines[-1] == f"{path}: no problems; fingerprint {plain['fingerprint']}"
+
+
+def test_config_check_says_all_at_once_with_the_files_name(tmp_path: Path) -> None:
+    """Values that cannot be, tables that are not there and what stands between panels are no stages."""
+    path = write(
+        tmp_path,
+        """
+        run = "my run!"
+        [[panels]]
+        id = "A T"
+        currency = "XYZ"
+        time_zone = "Europe/Wein"
+        countries = ["XX"]
+        region_level = 7
+        pay_day = 42
+        classification = "nace9"
+        [[panels]]
+        id = "A T"
+        countries = ["AT"]
+        [fold]
+        block_size = 0
+        lateness_seconds = "x"
+        [coverage]
+        silent_share = 7
+        forget_days = -1
+        """,
+    )
+    finished = CliRunner().invoke(app, ["config", "check", str(path)])
+    assert isinstance(finished.exception, ConfigError)
+    lines = str(finished.exception).splitlines()
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    starts = [
+        "panels[0].region_level = 7",
+        "panels[0].pay_day = 42: give from 1 to 28",
+        "fold.lateness_seconds = 'x'",
+        "fold.block_size = 0",
+        "coverage.silent_share = 7.0: give from 0 to below 1",
+        "coverage.forget_days = -1: give from 7",
+        "run = 'my run!': give letters",
+        "panel A T: currency = 'XYZ'",
+        "panel A T: time_zone 'Europe/Wein'",
+        "panel A T: countries XX",
+        "panel A T: classification 'nace9'",
+        "panels: id 'A T' stands twice",
+        "panels: id 'A T': give letters",
+    ]
+    assert len(lines) == len(starts), lines
+    for start in starts:
+        assert sum(line.startswith(f"{path}: {start}") for line in lines) == 1, start
 
 
 @pytest.mark.parametrize("url", ["s3://", "gs://bucket/x", "redis://elsewhere:6379", "s3://user:word@bucket/x"])

@@ -28,6 +28,7 @@ _BATCHES_LOOKED_AT = 3
 _MOST = 0.9
 _HALF = 0.5
 _COUNTRIES_NAMED = 3
+_RECODINGS_TOLD = 3
 _SEVERAL_ZONES = frozenset({"ES", "PT", "US"})  # of the countries in reference/zones.csv, those with several clocks
 
 
@@ -92,15 +93,14 @@ def infer_panel(
         return Inferred(panel, ())
     tree = load_regions()
     nuts = _are_nuts(look, tree, country)
+    cells = all(each.kind == "cells" for each in inputs)
     countries = [country] if country else _countries(look, tree, nuts=nuts)
     first = countries[0] if countries else None
     defaults = country_defaults(first) if first else None
-    cells = all(each.kind == "cells" for each in inputs)
     level = region_level
     if nuts and level is None:
-        levels = [tree.level_of(tree.recode(code)) for code, _ in look.places]
-        level = min((deep for deep in levels if deep is not None), default=2)
-        level = min(level, 2) if not cells else level
+        level = _level_of_cells(look, tree) if cells else min(*_levels(look, tree), 2)
+    classification = _classification(look)
     known = [nuts_country(code) for code in countries]
     panel = PanelSettings(
         id=known[0] if len(known) == 1 else "panel",
@@ -109,9 +109,9 @@ def infer_panel(
         currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),
         time_zone=time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE),
         holiday_countries=tuple(countries),
-        region_level=level if nuts and not cells else "none",  # type: ignore[arg-type]  # 0..3 by construction
-        any_region=cells or not nuts,
-        classification=_classification(look),
+        region_level="none" if level is None or not nuts else level,  # type: ignore[arg-type]  # 0..3 by construction
+        any_region=level is None or not nuts,
+        classification=classification,
         resolution="day" if cells else "hour",
     )
     usual = f"the usual one of {first}" if defaults else f"none is known of {first}" if first else "no country is known"
@@ -123,6 +123,8 @@ def infer_panel(
         assumed.append(Assumption("currency", panel.currency, f"the input names none; {usual} (--currency)"))
     if not time_zone and not cells and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
         assumed.append(Assumption("time zone", panel.time_zone, f"{usual}; days begin at its midnight (--time-zone)"))
+    if classification not in {"open", "mcc"} and not all(each.has_shipped_mapping for each in inputs):
+        assumed.append(Assumption("classification", classification, _recoded(look, classification)))
     if not name and not countries:
         assumed.append(Assumption("name", panel.name, "what texts call the panel (--name)"))
     return Inferred(panel, tuple(assumed))
@@ -192,6 +194,18 @@ def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
     return sorted(found)
 
 
+def _levels(look: _Look, tree: RegionTree) -> list[int]:
+    levels = (tree.level_of(tree.recode(code)) for code, _ in look.places)
+    return [level for level in levels if level is not None]
+
+
+def _level_of_cells(look: _Look, tree: RegionTree) -> int | None:
+    """Return the level of nearly all NUTS codes; None if they are of several, so that each is a region as it is."""
+    levels = _levels(look, tree)
+    level = max(sorted(set(levels)), key=levels.count)
+    return level if levels.count(level) / len(levels) >= _MOST else None
+
+
 def _name_of_countries(codes: Sequence[str], tree: RegionTree) -> str:
     return ", ".join(map(tree.name, codes)) if len(codes) <= _COUNTRIES_NAMED else f"{len(codes)} countries"
 
@@ -216,6 +230,15 @@ def _classification(look: _Look) -> str:
         if look.sectors and name != "mcc" and len(known) == len(look.sectors):
             return name
     return "open"
+
+
+def _recoded(look: _Look, name: str) -> str:
+    """Return why a classification was taken, what it makes of the codes, and the way out."""
+    classification = load_classification(name)
+    classes = {sector: classification.class_of(None, sector, None) for sector in dict.fromkeys(look.sectors)}
+    told = [f"{sector!r} becomes {found}" for sector, found in classes.items() if found != sector]
+    examples = f": {', '.join(told[:_RECODINGS_TOLD])}{', ...' if len(told) > _RECODINGS_TOLD else ''}" if told else ""
+    return f'all sector codes are in it{examples} (a panel with classification = "open" keeps them as they are)'
 
 
 def _most_common(values: Sequence[str]) -> str:

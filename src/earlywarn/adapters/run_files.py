@@ -17,7 +17,7 @@ from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
-from earlywarn.adapters.run_warnings import fold_warnings, input_warnings, leaps
+from earlywarn.adapters.run_warnings import fold_warnings, input_warnings, leaps, learning_warnings, ways_out
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
@@ -59,6 +59,8 @@ class _FileSink:
         self.records = 0
         self.revised_rows = 0
         self.least_coverage = 1.0
+        self.judged_days: Counter[str] = Counter()
+        self.ready: set[str] = set()
         self.first_day, self.last_day = "", ""
         self._aggregates = aggregates
         self._divisions = divisions
@@ -78,7 +80,11 @@ class _FileSink:
                 self.first_day = min(self.first_day or output.start, output.start)
                 self.last_day = max(self.last_day, output.start)
         elif isinstance(output, JudgedDay):
+            panel = output.closed.panel
             self.least_coverage = min(self.least_coverage, output.closed.coverage.share)
+            self.judged_days[panel] += 1
+            if output.scores.ready.any():
+                self.ready.add(panel)
         else:
             self.alerts[output.id] = output
             self._lines.write(self._encode(output) + b"\n")
@@ -136,7 +142,11 @@ def run_files(
             finally:
                 sink.close()
         alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
-        warnings = (*input_warnings(inputs, sink.records, rejects, sort=sort), *fold_warnings(run, fold))
+        warnings = (
+            *input_warnings(inputs, sink.records, rejects, sort=sort),
+            *fold_warnings(run, fold),
+            *learning_warnings(run, sink.judged_days, sink.ready),
+        )
         summary: dict[str, object] = {
             "earlywarn": earlywarn.__version__,
             "run": run.settings.run,
@@ -203,4 +213,4 @@ def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out: Path) -> 
     if not rejects.total:
         return f"{names}: there is no record in it; give files with rows after the header"
     told = f"{names}: not one record could be used of {rejects.total:,}; see {out / 'rejects.jsonl'}"
-    return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values()])
+    return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects)])

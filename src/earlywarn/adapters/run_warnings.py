@@ -1,11 +1,12 @@
 """What a reader must know before trusting a run's results, as sentences for the terminal and summary.json."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
+from earlywarn.reference.classifications import available
 
 _REJECTED_SHARE = 0.5
 """From which share of rejected records on a run says so: its results stand on less than half of the input."""
@@ -18,6 +19,7 @@ def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWr
         per_cent = math.floor(1000 * rejects.total / records) / 10  # rounded down: 100 % means all
         yield f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %); the first of each reason:"
         yield from rejects.examples.values()
+        yield from ways_out(rejects)
         if len({each.kind for each in inputs}) > 1:
             yield "the inputs are of two kinds, cells and transactions: run them apart, or with settings for both"
     too_late = rejects.by_reason.get("too_late", 0)
@@ -43,6 +45,25 @@ def fold_warnings(run: Run, fold: RunFold) -> Iterator[str]:
         yield (
             f"{fold.uncounted_transactions:,} accepted transactions stand in no aggregate: their partition had been "
             "idle for longer than rows are waited for; see docs/delivery.md"
+        )
+
+
+def learning_warnings(run: Run, judged_days: Mapping[str, int], ready: Collection[str]) -> Iterator[str]:
+    """Yield the panels whose history is too short for any alert: those with days, and none that was ready."""
+    for panel, days in sorted(judged_days.items()):
+        if panel not in ready:
+            yield (
+                f"panel {panel}: the models are still learning what is usual ({days} {'day' if days == 1 else 'days'} "
+                f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
+            )
+
+
+def ways_out(rejects: RejectsWriter) -> Iterator[str]:
+    """Yield what helps against rejects that a setting decides."""
+    if rejects.by_reason.get("sector_unknown"):
+        yield (
+            "sector_unknown: give the panel the classification of these codes "
+            f'({", ".join(available())}, or a folder), or classification = "open" to take codes as they are'
         )
 
 

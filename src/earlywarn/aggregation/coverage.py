@@ -13,8 +13,8 @@ import msgspec
 
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.rows import Coverage, FeedVolume
+from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
 from earlywarn.domain.state import State
-from earlywarn.errors import ConfigError
 
 _OTHERS = ("source", "(others)")
 """Stands for the named sources beyond the limit."""
@@ -40,16 +40,21 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     fill_days: int = 400
 
     def __post_init__(self) -> None:
-        rules = (
-            ("silent_share", 0 <= self.silent_share < 1, "must lie within 0..1, 1 excluded"),
-            ("sizeable_transactions", self.sizeable_transactions >= 1, "must be at least 1 transaction"),
-            ("forget_days", self.forget_days >= 7, "must be at least 7 days: a feed may rest for a week"),
-            ("feeds_limit", self.feeds_limit >= 1, "must be at least 1 feed"),
-            ("fill_days", self.fill_days >= 28, "must be at least 28 days, the longest rolling window"),
+        """Check the ranges.
+
+        Raises:
+            ConfigError: one line for each value out of range.
+        """
+        check_ranges(
+            self,
+            {
+                "silent_share": Range(0, 1, most_in=False),
+                "sizeable_transactions": Range(1, 1_000_000_000),
+                "feeds_limit": Range(1, 10_000),
+                "forget_days": Range(7, MOST_DAYS, note="a feed may rest for a week"),
+                "fill_days": Range(28, MOST_DAYS, note="28 is the longest rolling window"),
+            },
         )
-        problems = [f"{name} = {getattr(self, name)}: {rule}" for name, holds, rule in rules if not holds]
-        if problems:
-            raise ConfigError("coverage: " + "; ".join(problems))
 
 
 def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> tuple[float, tuple[str, ...]]:

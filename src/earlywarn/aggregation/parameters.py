@@ -2,14 +2,22 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import Range, check_ranges
 
 _MOST_BLOCKS = 1_000
+_MOST_SECONDS = 31 * 86_400
+_MOST_HORIZON_DAYS = 50_000  # more than the accepted times span
+_HOUR = 3_600
 
 
 class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     """The run's constants that both folds must agree on (they stand in its manifest).
 
+    block_size: offsets of a source partition that are folded into one partial.
+    lateness_seconds: how far a source may be behind the newest time it has sent; what is later is a revision.
+    revision_horizon_days: what is later than so many days is rejected (`too_late`).
+    future_tolerance_seconds: what is further ahead of its receipt is rejected.
+    base_bucket_seconds: finest bucket; that of the panels holds.
     deduplicate_blocks: a transaction (id, kind, source) counts once within so many blocks of its partition, its own
         and those before; 1 is its own block alone, 0 counts every record. See docs/operations/delivery-in-practice.md.
     """
@@ -22,13 +30,21 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     deduplicate_blocks: int = 0
 
     def __post_init__(self) -> None:
-        """Check the range of what takes memory.
+        """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if not 0 <= self.deduplicate_blocks <= _MOST_BLOCKS:
-            raise ConfigError(
-                f"deduplicate_blocks = {self.deduplicate_blocks}: from 0 (off) to {_MOST_BLOCKS}, since every worker "
-                "remembers the ids of so many blocks"
-            )
+        check_ranges(
+            self,
+            {
+                "block_size": Range(1, 10_000_000),
+                "lateness_seconds": Range(0, _MOST_SECONDS),
+                "revision_horizon_days": Range(0, _MOST_HORIZON_DAYS),
+                "future_tolerance_seconds": Range(0, _MOST_SECONDS),
+                "base_bucket_seconds": Range(1, _HOUR),
+                "deduplicate_blocks": Range(
+                    0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks"
+                ),
+            },
+        )

@@ -1,5 +1,6 @@
 """The composition root of a run without adapters: settings in, the first fold out; the second: `compose_fold`."""
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -10,6 +11,8 @@ from earlywarn.application.panels import EquippedPanel, PanelNames, equip, finge
 from earlywarn.application.settings import Settings
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.errors import ConfigError
+
+_PANEL_ID = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,11 @@ class Run:
         )
 
 
-def compose(settings: Settings) -> Run:
+def compose(settings: Settings, source: str = "") -> Run:
     """Build everything a run needs, or say everything that is wrong with its settings.
 
     Raises:
-        ConfigError: one line for each problem.
+        ConfigError: one line for each problem, with the source of the settings if it is given.
     """
     problems: list[str] = []
     panels: list[EquippedPanel] = []
@@ -56,10 +59,10 @@ def compose(settings: Settings) -> Run:
         try:
             panels.append(equip(each))
         except ConfigError as error:
-            problems.append(str(error))
+            problems += str(error).split("\n")
     problems += _conflicts(settings)
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(f"{source}: {problem}" if source else problem for problem in problems))
     base = panels[0].panel.calendar.base_bucket_seconds
     settings = msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, base_bucket_seconds=base))
     return Run(
@@ -77,7 +80,9 @@ def _conflicts(settings: Settings) -> list[str]:
     ids = [panel.id for panel in settings.panels]
     problems = [f"panels: id {name!r} stands twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
     problems += [
-        f"panels: id {name!r}: may not be empty or hold / % *" for name in ids if not name or set(name) & set("/%*")
+        f"panels: id {name!r:.120}: give letters, digits, . - and _ only, at most 100; it names series"
+        for name in dict.fromkeys(ids)
+        if not _PANEL_ID.fullmatch(name)
     ]
     takers: dict[str, str] = {}
     for panel in settings.panels:

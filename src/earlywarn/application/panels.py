@@ -2,11 +2,12 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.nuts.postal import postal_lookup
 from earlywarn.reference.zones import country_defaults
 
+_T = TypeVar("_T")
 _RATE_COLUMNS = ["currency", "since", "rate"]
 
 
@@ -91,48 +93,31 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         problems.append(f"currency = {currency!r}: give an ISO 4217 code such as EUR")
     if not time_zone:
         problems.append("time_zone: give an IANA name such as Europe/Zurich, or a country")
-    try:
-        calendar = LocalCalendar(time_zone or "UTC", settings.base_bucket_seconds)
-    except ConfigError as error:
-        problems.append(str(error))
-    try:
-        tree = load_regions(Path(settings.nuts_recoding) if settings.nuts_recoding else None)
-        postal = postal_lookup(
-            tree, Path(settings.postal_codes) if settings.postal_codes else None, tercet=settings.tercet
-        )
-        resolver = RegionResolver(
-            tree,
-            level=None if settings.region_level == "none" else settings.region_level,
-            countries=countries,
-            declared=settings.regions,
-            online=settings.online_region,
-            postal=postal,
-            accepts_any=settings.any_region,
-        )
-        school = (
-            SchoolHolidays(Path(settings.school_holidays), tree, tuple(settings.regions))
-            if settings.school_holidays
-            else None
-        )
-        at_home = countries or settings.holiday_countries
-        holidays = HolidayShares(tree, at_home)
-        features = DayFeatures(
-            holidays,
-            school.share if school else None,
-            easter=easter_of(at_home[0] if at_home else None),
-            pay_day=settings.pay_day,
-        )
-    except ConfigError as error:
-        problems.append(str(error))
-    try:
-        classification = (
+    calendar = _tried(lambda: LocalCalendar(time_zone or "UTC", settings.base_bucket_seconds), problems)
+    at_home = countries or settings.holiday_countries
+    tree = _tried(lambda: load_regions(Path(settings.nuts_recoding) if settings.nuts_recoding else None), problems)
+    resolver = holidays = school = None
+    if tree is not None:
+        resolver = _tried(lambda: _resolver(settings, tree, countries), problems)
+        holidays = _tried(lambda: HolidayShares(tree, at_home), problems)
+        if settings.school_holidays:
+            declared = tuple(settings.regions)
+            school = _tried(lambda: SchoolHolidays(Path(settings.school_holidays), tree, declared), problems)
+    classification = _tried(
+        lambda: (
             Classification.open() if settings.classification == "open" else load_classification(settings.classification)
-        )
-    except ConfigError as error:
-        problems.append(str(error))
+        ),
+        problems,
+    )
     rates = _read_rates(Path(settings.rates), problems) if settings.rates else {}
-    if problems:
+    if problems or calendar is None or tree is None or resolver is None or holidays is None or classification is None:
         raise ConfigError("\n".join(f"panel {settings.id}: {line}" for text in problems for line in text.split("\n")))
+    features = DayFeatures(
+        holidays,
+        school.share if school else None,
+        easter=easter_of(at_home[0] if at_home else None),
+        pay_day=settings.pay_day,
+    )
     panel = Panel(
         id=settings.id,
         currency=currency,
@@ -145,6 +130,28 @@ def equip(settings: PanelSettings) -> EquippedPanel:
     )
     described = [panel.describe(), holidays.describe(), school.describe() if school else None, settings.pay_day]
     return EquippedPanel(panel, features, settings, tree, described)
+
+
+def _resolver(settings: PanelSettings, tree: RegionTree, countries: tuple[str, ...]) -> RegionResolver:
+    table = Path(settings.postal_codes) if settings.postal_codes else None
+    return RegionResolver(
+        tree,
+        level=None if settings.region_level == "none" else settings.region_level,
+        countries=countries,
+        declared=settings.regions,
+        online=settings.online_region,
+        postal=postal_lookup(tree, table, tercet=settings.tercet),
+        accepts_any=settings.any_region,
+    )
+
+
+def _tried(make: Callable[[], _T], problems: list[str]) -> _T | None:
+    """Return what is made, or None after what is wrong with it has been listed."""
+    try:
+        return make()
+    except ConfigError as error:
+        problems += str(error).split("\n")
+        return None
 
 
 def fingerprint(settings: Settings, panels: Sequence[EquippedPanel], model_version: str) -> str:

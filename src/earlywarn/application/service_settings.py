@@ -11,11 +11,15 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from earlywarn.application.environment import Secret
+from earlywarn.domain.ranges import UNBOUNDED, Range, check_ranges, out_of_range, up_to
 from earlywarn.errors import ConfigError
 
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 _LEAST_MESSAGE_BYTES = 64 * 1024  # what a record may have
 _MOST_MESSAGE_BYTES = 8 << 20  # dead letters may have twice this, and producers send no more than 16 MiB
+_MOST_BYTES = 1 << 40
+_MOST_PORT = (1 << 16) - 1
+_MOST_HOURS = 24 * 366 * 100
 _PARTIAL_BYTES = 16 << 20  # a block of 100,000 batched transactions, each with a row of its own
 
 
@@ -51,10 +55,18 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: one line for each problem.
         """
-        problems = []
+        outside = out_of_range(
+            self,
+            {
+                "session_timeout_seconds": Range(1, 1_800),
+                "request_timeout_seconds": Range(2, 3_600),
+                "fetch_bytes": Range(1_024, 1 << 30),
+            },
+        )
+        problems = list(outside)
         for broker in self.brokers.split(","):
-            host, colon, port = broker.strip().rpartition(":")
-            if not (host and colon and port.isdigit()):
+            host, _, port = broker.strip().rpartition(":")
+            if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= _MOST_PORT):
                 problems.append(f"brokers: {broker.strip()!r} is not host:port")
         if self.uses_sasl and not (self.username and (self.password or self.password_file)):
             problems.append(f"security = {self.security!r} needs username, and password_file or password")
@@ -64,7 +76,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append(f"security = {self.security!r} uses no TLS files; set ssl or sasl_ssl, or empty them")
         if bool(self.certificate_file) != bool(self.key_file):
             problems.append("certificate_file and key_file belong together")
-        if self.session_timeout_seconds >= self.request_timeout_seconds:
+        if not outside and self.session_timeout_seconds >= self.request_timeout_seconds:
             problems.append("session_timeout_seconds must be below request_timeout_seconds")
         if problems:
             raise ConfigError("\n".join(problems))
@@ -109,15 +121,18 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: one line for each value out of range.
         """
-        problems = [
-            f"{name} = {getattr(self, name)}: is at least 1"
-            for name in ("transactions_partitions", "partials_partitions", "replication")
-            if getattr(self, name) < 1
-        ]
+        problems = out_of_range(
+            self,
+            {
+                "transactions_partitions": Range(1, 10_000),
+                "partials_partitions": Range(1, 10_000),
+                "replication": Range(1, 100),
+            },
+        )
         problems += [
-            f"{name} = {getattr(self, name)}: give hours, at least 1, or -1 for ever"
+            f"{name} = {getattr(self, name)}: give hours, from 1 to {_MOST_HOURS:,}, or -1 for ever"
             for name in ("transactions_retention_hours", "dead_letter_retention_hours")
-            if getattr(self, name) < 1 and getattr(self, name) != -1
+            if not 1 <= getattr(self, name) <= _MOST_HOURS and getattr(self, name) != -1
         ]
         if not _TOPIC_PREFIX.fullmatch(self.prefix):
             problems.append(f"prefix = {self.prefix!r:.120}: letters, digits, . _ and - only, at most 100")
@@ -165,7 +180,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: one line for each problem; none shows the address, which may hold a password.
         """
-        problems = []
+        problems = out_of_range(self, {"stream_length": Range(1, 1_000_000_000)})
         try:
             self._take_credentials()
         except ValueError as error:
@@ -174,8 +189,6 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append("certificate_file and key_file belong together")
         if (self.ca_file or self.certificate_file) and not self.url.startswith("rediss://"):
             problems.append("ca_file, certificate_file and key_file need an address with TLS: url = rediss://...")
-        if self.stream_length < 1:
-            problems.append(f"stream_length = {self.stream_length}: is at least 1")
         if problems:
             raise ConfigError("\n".join(problems))
 
@@ -223,17 +236,23 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each problem.
         """
-        if "@" in urlsplit(self.url).netloc:
-            raise ConfigError("url: holds a user or password; those of [redis], or of the S3 client, are used")
+        problems = out_of_range(
+            self,
+            {"every_bytes": Range(1, _MOST_BYTES), "least_seconds": Range(0, UNBOUNDED), "kept": Range(1, 1_000)},
+        )
         scheme, separator, rest = self.url.partition("://")
-        if separator and (scheme not in {"s3", "redis"} or (scheme == "s3") != bool(rest.strip("/"))):
-            raise ConfigError(
+        if not self.url:
+            problems.append("url: is empty; give a folder, s3://bucket/path, or redis:// alone for the Redis above")
+        elif "@" in rest.partition("/")[0]:
+            problems.append("url: holds a user or password; those of [redis], or of the S3 client, are used")
+        elif separator and (scheme not in {"s3", "redis"} or (scheme == "s3") != bool(rest.strip("/"))):
+            problems.append(
                 f"url = {self.url!r}: give a folder, s3://bucket/path, or redis:// alone for the Redis above"
             )
-        if not self.url or self.every_bytes < 1 or self.least_seconds < 0 or self.kept < 1:
-            raise ConfigError(f"url may not be empty, every_bytes and kept are at least 1: {self}")
+        if problems:
+            raise ConfigError("\n".join(problems))
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,11 +278,15 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each problem.
         """
-        if min(self.flush_seconds, self.idle_seconds, self.commit_seconds) <= 0 or self.unacknowledged_bytes < 1:
-            raise ConfigError(
-                f"flush_seconds, idle_seconds, commit_seconds and unacknowledged_bytes are above 0: {self}"
-            )
-        if not 0 <= self.port < 1 << 16:
-            raise ConfigError(f"port = {self.port}: 0..65535, 0 for a free one")
+        check_ranges(
+            self,
+            {
+                "flush_seconds": up_to(UNBOUNDED),
+                "idle_seconds": up_to(UNBOUNDED),
+                "commit_seconds": up_to(UNBOUNDED),
+                "unacknowledged_bytes": Range(1, _MOST_BYTES),
+                "port": Range(0, _MOST_PORT, note="0 takes a free one"),
+            },
+        )

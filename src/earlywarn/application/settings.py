@@ -5,6 +5,7 @@ name ends in another unit. See docs/settings.md, and `earlywarn config check FIL
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -25,9 +26,12 @@ from earlywarn.application.service_settings import (
     TopicSettings,
 )
 from earlywarn.detection.detector_parameters import DetectorParameters
+from earlywarn.domain.ranges import Range, check_ranges
 from earlywarn.errors import ConfigError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
+RUN_ID = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+_VALUE_PROBLEM = re.compile(r"(\w+) = .*: give ")
 _TABLES_OF_PANELS = frozenset({"nuts_recoding", "postal_codes", "school_holidays", "rates"})
 
 
@@ -73,6 +77,17 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     school_holidays: str = ""
     rates: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: one line for each value out of range.
+        """
+        check_ranges(
+            self,
+            {"base_bucket_seconds": Range(1, 3_600), "pay_day": Range(1, 28, note="every month has these days")},
+        )
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a run. `exercise` marks every alert as one that asks for no action."""
@@ -90,6 +105,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: SnapshotSettings = SnapshotSettings()
     service: ServiceSettings = ServiceSettings()
 
+    def __post_init__(self) -> None:
+        """Check the run's id.
+
+        Raises:
+            ConfigError: it cannot be part of a topic's name.
+        """
+        if not RUN_ID.fullmatch(self.run):
+            raise ConfigError(
+                f"run = {self.run!r:.120}: give letters, digits, - and _ only, at most 100; it names topics"
+            )
+
 
 def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> Settings:
     """Return the effective settings: file, then environment over it, then secrets from their files.
@@ -104,6 +130,17 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True)
     Raises:
         ConfigError: one line for each problem: where it comes from, place, value, and what would do.
     """
+    settings, problems = read(path, environ, secrets=secrets)
+    if problems or settings is None:
+        raise ConfigError("\n".join(problems))
+    return settings
+
+
+def read(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> tuple[Settings | None, list[str]]:
+    """Return what `load` does, and its problems; with problems the settings are fit for finding more of them only.
+
+    What cannot be used is at its default then. None: nothing could be read.
+    """
     if path is None and environ.get(CONFIG_NAME):
         path = Path(environ[CONFIG_NAME])
     problems: list[str] = []
@@ -114,9 +151,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True)
     settings = None
     if whole:
         settings = _Tree(path, in_file, given, problems, secrets=secrets).build(Settings, plain, "")
-    if problems or settings is None:
-        raise ConfigError("\n".join(problems))
-    return settings
+    return settings, problems
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -148,7 +183,7 @@ class _Tree:
         self._secrets = secrets
 
     def build(self, kind: type[_T], plain: object, place: str) -> _T | None:
-        """Return the struct of a table, or None after its problems have been listed."""
+        """Return the struct of a table, with defaults where there are problems, which are listed; None for no table."""
         if not isinstance(plain, dict):
             self._say(place, f"{place}: expected a table, got {type(plain).__name__}")
             return None
@@ -162,25 +197,43 @@ class _Tree:
                 near = get_close_matches(str(name), known, n=1)
                 self._say(where, f"{where}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
                 continue
-            values[name] = self._value(hints[name], value, where)
+            found = len(self._problems)
+            built = self._value(hints[name], value, where)
+            if len(self._problems) == found or isinstance(built, msgspec.Struct | tuple):
+                values[name] = built
         for name, field in known.items():
             if field.required and name not in plain:
                 self._say(place, f"{place}.{name}: is required")
+            if field.required:
+                values.setdefault(name, place)
         self._read_secrets(hints, values, place)
-        if len(self._problems) > before:
-            return None
+        return self._made(kind, values, place, faulty=len(self._problems) > before)
+
+    def _made(self, kind: type[_T], values: dict[str, Any], place: str, *, faulty: bool) -> _T | None:
+        """Return the struct of values, after its own checks; of a faulty table those count that name a value given."""
         try:
             return kind(**values)
-        except (ConfigError, TypeError) as error:
+        except ConfigError as error:
             for line in str(error).split("\n"):
-                self._say(place, f"{place or 'settings'}: {line}")
+                own = _VALUE_PROBLEM.match(line)
+                name = own[1] if own and own[1] in values else None
+                if name is not None:
+                    where = f"{place}.{name}" if place else name
+                    self._say(where, where + line.removeprefix(name))
+                    values.pop(name)
+                elif not faulty:
+                    self._say(place, f"{place or 'settings'}: {line.removeprefix(f'{place}: ')}")
+        try:
+            return kind(**values)
+        except ConfigError:
             return None
 
     def _value(self, hint: Any, value: object, where: str) -> object:  # noqa: ANN401  # a type hint
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             return self.build(hint, value, where)
         if where == "panels" and isinstance(value, list):
-            return tuple(self.build(PanelSettings, each, f"panels[{at}]") for at, each in enumerate(value))
+            built = (self.build(PanelSettings, each, f"panels[{at}]") for at, each in enumerate(value))
+            return tuple(panel for panel in built if panel is not None)
         return self._scalar(hint, value, where)
 
     def _scalar(self, hint: Any, value: object, where: str) -> object:  # noqa: ANN401  # a type hint
@@ -193,8 +246,9 @@ class _Tree:
         except msgspec.ValidationError:
             self._say(where, f"{where} = {value!r:.60}: give {wanted(hint)}")
             return None
-        if isinstance(converted, float) and not math.isfinite(converted):
-            self._say(where, f"{where} = {value!r}: give a finite number")
+        several = converted if isinstance(converted, tuple) else (converted,)
+        if not all(math.isfinite(each) for each in several if isinstance(each, float)):
+            self._say(where, f"{where} = {value!r}: give {'finite numbers' if len(several) > 1 else 'a finite number'}")
             return None
         return self._located(converted, where) if isinstance(converted, str) else converted
 

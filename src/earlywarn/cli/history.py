@@ -29,7 +29,7 @@ def backtest(
     time_zone: TimeZone = None,
     change: Annotated[
         list[float] | None,
-        typer.Option(help="Size of a step in per cent, 0 for what chance finds; may stand several times."),
+        typer.Option(help="Size of a step in per cent, not 0; may stand several times."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Length of a step in days.")] = 28,
     ramp_days: Annotated[int, typer.Option(min=0, help="Days over which a step grows to its size.")] = 0,
@@ -55,6 +55,11 @@ def backtest(
 
         earlywarn backtest cells.csv --level region --change -20 --starts 10 --json
     """
+    if change and 0 in change:
+        raise typer.BadParameter(
+            "a step of 0 % injects nothing; what chance finds stands beside every size ('by chance')",
+            param_hint="--change",
+        )
     try:
         plan = BacktestPlan(
             changes_pct=tuple(change or (-20.0, -30.0, -50.0)),

@@ -31,6 +31,7 @@ from earlywarn.adapters.inference import (
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import Settings, load
+from earlywarn.cli.run_settings import source_of
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
 from earlywarn.reference.zones import country_defaults
@@ -149,7 +150,7 @@ def prepare(
         refuse_panel_options(
             country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
         )
-        inputs = open_inputs(patterns, chosen, defaults_of(settings))
+        inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config, environ)))
     else:
         inputs, inferred = open_and_infer(
             patterns,
@@ -176,9 +177,9 @@ def prepare(
     return Prepared(compose(settings), inputs, (*assumed, *guessed))
 
 
-def defaults_of(settings: Settings) -> InputDefaults:
+def defaults_of(settings: Settings, source: str) -> InputDefaults:
     """Return what holds for inputs that do not say it: what the first panel of the settings says."""
-    panel = compose(settings).panels[0].panel
+    panel = compose(settings, source).panels[0].panel
     return InputDefaults(
         currency=panel.currency,
         country=panel.countries[0] if len(panel.countries) == 1 else None,

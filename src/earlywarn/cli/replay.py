@@ -38,7 +38,7 @@ from earlywarn.cli.preparing import (
     refuse_panel_options,
 )
 from earlywarn.cli.replay_view import print_summary, shown, summary_of
-from earlywarn.cli.run_settings import run_settings
+from earlywarn.cli.run_settings import run_settings, source_of
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
 
 
@@ -205,13 +205,13 @@ def _prepared(
     has_panels = bool(settings.panels) or not patterns
     if has_panels:
         refuse_panel_options(country=country, currency=currency, time_zone=time_zone)
-        inputs = open_inputs(patterns, chosen, defaults_of(settings)) if patterns else []
+        inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config))) if patterns else []
     else:
         inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
         settings = msgspec.structs.replace(settings, panels=(inferred.panel,), exercise=True)
         assumed = inferred.assumed
     guessed = () if mapping is not None else tuple(guessed_mappings(inputs))
-    return _Prepared(compose(settings), inputs, config, not has_panels, (*assumed, *guessed))
+    return _Prepared(compose(settings, source_of(config)), inputs, config, not has_panels, (*assumed, *guessed))
 
 
 def _with_topics(settings: Settings, **fields: Any) -> Settings:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import Settings, load
 
 Config = Annotated[
@@ -34,6 +36,11 @@ def run_settings(config: Path | None, run: str | None) -> Settings:
     return settings if run is None else msgspec.structs.replace(settings, run=run)
 
 
+def source_of(config: Path | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return where settings come from, in words: their file, else the environment."""
+    return str(config or environ.get(CONFIG_NAME) or "environment")
+
+
 def running(config: Path | None, run: str | None) -> Run:
     """Return a run as its workers have it, with the block size of its manifest (a batched replay has its own).
 
@@ -46,6 +53,6 @@ def running(config: Path | None, run: str | None) -> Run:
     if manifest is not None:
         fold = msgspec.structs.replace(settings.fold, block_size=manifest.block_size)
         settings = msgspec.structs.replace(settings, fold=fold)
-    composed = compose(settings)
+    composed = compose(settings, source_of(config))
     check_manifest(composed)
     return composed

@@ -32,6 +32,7 @@ from earlywarn.cli.terminal import end_in_order_when_terminated, print_table, re
 from earlywarn.domain.alert import Alert
 
 SAMPLE = Path("data/swiss_cards")
+GENERATED_NAME = "Generated panel (not real data)"
 NO_SETTINGS: dict[str, str] = {}
 """The demo is the same everywhere: nothing that is set for a run of one's own changes it."""
 
@@ -127,9 +128,12 @@ def demo(
         result = _run_demo(ready, out)
     else:
         with TemporaryDirectory() as folder:
-            ready = prepare([str(_generated(Path(folder)))], config=None, run_id="demo", environ=NO_SETTINGS)
+            cells = str(_generated(Path(folder)))
+            ready = prepare([cells], config=None, name=GENERATED_NAME, run_id="demo", environ=NO_SETTINGS)
             result = _run_demo(ready, out)
     _show(ready, result, json=json)
+    if not SAMPLE.is_dir():
+        remark("these data are generated and not real; in earlywarn's repository the demo runs real card payments")
     page = (out / "report.html").resolve()
     address = page.as_uri() if port is None else f"http://localhost:{port}/report.html"
     if browser and sys.stdout.isatty():

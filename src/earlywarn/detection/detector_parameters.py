@@ -8,7 +8,7 @@ from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.detection.regression_parameters import RegressionParameters
 from earlywarn.detection.whitening_parameters import WhiteningParameters
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import DAYS, INNER_SHARE, SOME_DAYS, UNBOUNDED, Range, check_ranges, up_to
 
 
 class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,18 +49,27 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range, or windows that differ.
+            ConfigError: one line for each value out of range.
         """
-        if self.regression.window_days != self.onset.window_days:
-            raise ConfigError(
-                f"regression.window_days ({self.regression.window_days}) and onset.window_days "
-                f"({self.onset.window_days}) must agree"
-            )
-        if not 0 < self.interval_probability < 1:
-            raise ConfigError(f"interval_probability must lie in (0, 1): {self.interval_probability}")
-        if min(self.innovation_clip, self.zero_evidence_transactions, self.dormant_days, self.ticket_dispersion) <= 0:
-            raise ConfigError(f"clip, zero_evidence, dormant_days and ticket_dispersion must be positive: {self}")
-        if not 1 <= self.accept_days <= self.onset.window_days:
-            raise ConfigError(f"accept_days must lie in 1..{self.onset.window_days}, the window: {self.accept_days}")
-        if min(self.evidence_after_days, self.ready_days, self.accept_level_sd) < 0:
-            raise ConfigError(f"evidence_after_days, ready_days and accept_level_sd must not be negative: {self}")
+        window = self.onset.window_days
+        check_ranges(
+            self,
+            {
+                "innovation_clip": up_to(UNBOUNDED),
+                "evidence_after_days": DAYS,
+                "ready_days": DAYS,
+                "zero_evidence_transactions": up_to(1_000_000_000),
+                "dormant_days": SOME_DAYS,
+                "ticket_dispersion": up_to(1_000_000),
+                "accept_level_sd": Range(0, 10),
+                "interval_probability": INNER_SHARE,
+            },
+            (
+                self.regression.window_days == window,
+                f"regression.window_days ({self.regression.window_days}) and onset.window_days ({window}) must agree",
+            ),
+            (
+                1 <= self.accept_days <= window,
+                f"accept_days = {self.accept_days}: give from 1 to {window}, the onset.window_days",
+            ),
+        )

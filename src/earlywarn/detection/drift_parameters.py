@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import SOME_DAYS, UNBOUNDED, Range, check_ranges, up_to
 
 
 class DriftParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,15 @@ class DriftParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if self.delta < 0 or self.threshold <= 0 or not 0 < self.memory <= 1 or self.min_days < 1 or self.level_sd < 0:
-            raise ConfigError(f"delta and level_sd must not be negative, the others positive, memory at most 1: {self}")
+        check_ranges(
+            self,
+            {
+                "delta": Range(0, 100),
+                "threshold": up_to(UNBOUNDED),
+                "memory": up_to(1),
+                "min_days": SOME_DAYS,
+                "level_sd": Range(0, 10),
+            },
+        )

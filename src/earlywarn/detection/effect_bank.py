@@ -35,7 +35,7 @@ import numpy as np
 from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import Effects, Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import INNER_SHARE, SHARE, UNBOUNDED, check_ranges, up_to
 
 TINY = 1e-12
 LEAST_TICKET = 0.5
@@ -62,12 +62,17 @@ class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if not (0 < self.dispersion_memory < 1 and 0 <= self.dispersion_pooling <= 1):
-            raise ConfigError(f"dispersion_memory and dispersion_pooling must be shares: {self}")
-        if self.dispersion_min <= 0 or self.dispersion_jump <= 0:
-            raise ConfigError(f"dispersion_min and dispersion_jump must be positive: {self}")
+        check_ranges(
+            self,
+            {
+                "dispersion_memory": INNER_SHARE,
+                "dispersion_pooling": SHARE,
+                "dispersion_min": up_to(1_000),
+                "dispersion_jump": up_to(UNBOUNDED),
+            },
+        )
 
 
 def log_effect(observed: Floats, expected: Floats) -> Floats:

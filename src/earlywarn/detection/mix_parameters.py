@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import SOME_DAYS, Range, check_ranges
 
 
 class MixParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +27,20 @@ class MixParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if min(self.trees, self.height, self.window_days, self.history_min_days) < 1 or self.height > 12:
-            raise ConfigError(f"trees, height (at most 12), window and history must be positive: {self}")
-        if self.history_days < self.history_min_days:
-            raise ConfigError(f"history_days must be at least history_min_days: {self}")
+        check_ranges(
+            self,
+            {
+                "trees": Range(1, 1_000),
+                "height": Range(1, 12),
+                "window_days": SOME_DAYS,
+                "history_days": SOME_DAYS,
+                "history_min_days": SOME_DAYS,
+                "seed": Range(0, (1 << 32) - 1),
+            },
+            (
+                self.history_days >= self.history_min_days,
+                f"history_days ({self.history_days}) must be at least history_min_days ({self.history_min_days})",
+            ),
+        )

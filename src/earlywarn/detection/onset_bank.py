@@ -42,7 +42,7 @@ import numpy.typing as npt
 
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.symmetric_form import SymmetricForm, node_forms
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import INNER_SHARE, SHARE, UNBOUNDED, Range, check_ranges, up_to
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -92,17 +92,37 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if not 0 <= self.youngest_age_days < self.window_days:
-            raise ConfigError(f"0 <= youngest_age_days < window_days must hold: {self}")
-        smallest = (self.effect_min_down, self.effect_min_up, self.effect_min_ticket)
-        if not 0 < min(smallest) <= max(smallest) <= self.effect_max:
-            raise ConfigError(f"smallest effects must be positive and at most effect_max: {self}")
-        if not (0 < self.dispersion_memory < 1 and 0 <= self.dispersion_pooling <= 1 and self.dispersion_min > 0):
-            raise ConfigError(f"dispersion_memory and _pooling must be shares, _min positive: {self}")
-        if min(self.clip, self.clip_special) <= 0 or not self.dispersion_ages_days:
-            raise ConfigError(f"clips must be positive and dispersion_ages_days not empty: {self}")
+        smallest = ("effect_min_down", "effect_min_up", "effect_min_ticket")
+        check_ranges(
+            self,
+            {
+                "window_days": Range(1, 366),
+                "youngest_age_days": Range(0, 365),
+                **dict.fromkeys((*smallest, "effect_max"), up_to(10)),
+                "clip": up_to(UNBOUNDED),
+                "clip_special": up_to(UNBOUNDED),
+                "special_inflation": up_to(UNBOUNDED),
+                "dispersion_memory": INNER_SHARE,
+                "dispersion_pooling": SHARE,
+                "dispersion_min": up_to(1_000),
+                "dispersion_ages_days": Range(0, 365),
+                "ticket_handicap": Range(0, UNBOUNDED),
+            },
+            (
+                self.youngest_age_days < self.window_days,
+                f"youngest_age_days ({self.youngest_age_days}) must be below window_days ({self.window_days})",
+            ),
+            *(
+                (
+                    not getattr(self, name) > self.effect_max,
+                    f"{name} ({getattr(self, name)}) may not exceed effect_max ({self.effect_max})",
+                )
+                for name in smallest
+            ),
+            (bool(self.dispersion_ages_days), "dispersion_ages_days: give at least one age"),
+        )
 
 
 class OnsetScores(msgspec.Struct, frozen=True):

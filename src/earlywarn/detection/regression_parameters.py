@@ -3,7 +3,7 @@
 import msgspec
 
 from earlywarn.detection.scale_parameters import ScaleParameters
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import DAYS, SHARE, UNBOUNDED, Range, check_ranges, up_to
 
 LEVEL_FEATURE = "const"
 WEEKDAY_FEATURES = tuple(f"d{weekday}" for weekday in range(6))
@@ -64,12 +64,24 @@ class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        positive = (self.variance_start, self.variance_min, self.huber, self.huber_start, self.prior_sd_unknown)
-        if min(positive) <= 0 or self.window_days < 1 or min(self.level_drift, self.weekday_drift) < 0:
-            raise ConfigError(f"variances, Huber limits and the window must be positive, drifts not negative: {self}")
-        if not (0 <= self.weekday_rate < 1 and 0 <= self.weekday_shrink <= 1):
-            raise ConfigError(f"weekday_rate and weekday_shrink must be shares: {self}")
-        if not 0 < self.weekday_min <= 1 <= self.weekday_max:
-            raise ConfigError(f"0 < weekday_min <= 1 <= weekday_max must hold: {self}")
+        check_ranges(
+            self,
+            {
+                "level_drift": SHARE,
+                "weekday_drift": SHARE,
+                "variance_start": up_to(100),
+                "variance_min": up_to(100),
+                "huber": up_to(UNBOUNDED),
+                "huber_start": up_to(UNBOUNDED),
+                "start_days": DAYS,
+                "scale_delay_days": DAYS,
+                "weekday_rate": Range(0, 1, most_in=False),
+                "weekday_shrink": SHARE,
+                "weekday_min": up_to(1),
+                "weekday_max": Range(1, 1_000),
+                "prior_sd_unknown": up_to(100),
+                "window_days": Range(1, 366),
+            },
+        )

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import UNBOUNDED, Range, check_ranges, up_to
 
 
 class ScaleParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +24,18 @@ class ScaleParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if not 0 <= self.memory_start <= self.memory < 1:
-            raise ConfigError(f"0 <= memory_start ({self.memory_start}) <= memory ({self.memory}) < 1 must hold")
-        if self.clip <= 1 or self.consistency <= 0:
-            raise ConfigError(f"clip ({self.clip}) must exceed 1 and consistency ({self.consistency}) 0")
+        check_ranges(
+            self,
+            {
+                "memory": Range(0, 1, most_in=False),
+                "memory_start": Range(0, 1, most_in=False),
+                "clip": Range(1, UNBOUNDED, least_in=False),
+                "consistency": up_to(100),
+            },
+            (
+                not self.memory_start > self.memory,
+                f"memory_start ({self.memory_start}) may not exceed memory ({self.memory})",
+            ),
+        )

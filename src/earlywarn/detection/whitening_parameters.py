@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import DAYS, INNER_SHARE, MOST_DAYS, UNBOUNDED, Range, check_ranges, up_to
 
 
 class WhiteningParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +33,18 @@ class WhiteningParameters(msgspec.Struct, frozen=True, kw_only=True):
         """Check the ranges.
 
         Raises:
-            ConfigError: a value out of range.
+            ConfigError: one line for each value out of range.
         """
-        if not 0 < self.memory < 1 or min(self.start_days, self.clip, self.ridge, self.shrinkage_days) <= 0:
-            raise ConfigError(f"memory must lie in (0, 1), start, shrinkage, clip and ridge be positive: {self}")
-        if self.full_up_to_series < 0:
-            raise ConfigError(f"full_up_to_series must not be negative: {self}")
+        check_ranges(
+            self,
+            {
+                "memory": INNER_SHARE,
+                "start_days": up_to(MOST_DAYS),
+                "delay_days": DAYS,
+                "use_after_days": DAYS,
+                "shrinkage_days": up_to(MOST_DAYS),
+                "clip": up_to(UNBOUNDED),
+                "ridge": up_to(1),
+                "full_up_to_series": Range(0, UNBOUNDED),
+            },
+        )

@@ -173,5 +173,5 @@ def test_features_and_states_that_do_not_fit_are_refused() -> None:
         RegressionBank(("d0",), RegressionParameters())
     with pytest.raises(SnapshotError, match="another configuration"):
         RegressionBank(("const",), RegressionParameters()).restore(bank_of().state())
-    with pytest.raises(ConfigError, match="positive"):
+    with pytest.raises(ConfigError, match="give above 0"):
         RegressionParameters(huber=0.0)

@@ -203,6 +203,23 @@ def test_every_problem_of_a_mapping_is_listed_with_its_line() -> None:
         assert part in message
 
 
+def test_a_wrong_kind_hides_no_other_problem_and_each_has_its_own_line() -> None:
+    text = (
+        "name: mine\nkind: cell\ncolumns:\n  date: Datum\n  region: { column: Gebiet, zeropad: 3 }\n  sector: Branche\n"
+        "  amount:\n    column: Umsatz\n    scale: cents\nconstant: { currency: EUR }\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        parse_mapping(text, "m.yaml")
+    found = sorted(line.removeprefix("m.yaml: line ").split(";")[0] for line in str(caught.value).splitlines())
+    assert found == [
+        "10: unknown key 'constant'",
+        "2: kind is 'cell', it must be one of cells, transactions",
+        "3: columns: transactions must be mapped for cells",
+        "5: region: unknown key 'zeropad'",
+        "9: amount: scale is 'cents', it must be one of major, minor",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -14,6 +14,7 @@ from earlywarn.adapters.files.json_lines import json_batches
 from earlywarn.adapters.files.json_rows import json_rows
 from earlywarn.adapters.files.layout import Layout, look
 from earlywarn.adapters.files.mapping import ColumnMapping
+from earlywarn.adapters.files.mappings import shipped_mapping_names
 from earlywarn.adapters.files.rows import CellRows, InputDefaults, TransactionRows
 from earlywarn.adapters.files.source import ByteSource, require_file
 from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT
@@ -62,6 +63,11 @@ class InputFile:
         """The name of the shipped mapping that was taken because its columns are all there, None if none was."""
         mapping = self.layout.mapping
         return mapping.name if mapping is not None and self.layout.guessed else None
+
+    @property
+    def has_shipped_mapping(self) -> bool:
+        """Return whether a shipped mapping reads it, whose sector codes are those of a known provider."""
+        return self.layout.mapping is not None and self.layout.mapping.name in shipped_mapping_names()
 
     def states(self, name: str) -> bool:
         """Return whether the records themselves can say the field `name` (`currency`, say), for every form of input."""

@@ -1,11 +1,9 @@
 """The names of a run's topics."""
 
-import re
 from dataclasses import dataclass
 
+from earlywarn.application.settings import RUN_ID
 from earlywarn.errors import ConfigError
-
-_RUN = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class RunTopics:
 
     def __post_init__(self) -> None:
         """Check the run's id."""
-        if not _RUN.fullmatch(self.run):
+        if not RUN_ID.fullmatch(self.run):
             raise ConfigError(f"run = {self.run!r}: letters, digits, - and _ only, at most 100; it names topics")
 
     @property

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.errors import ConfigError
+from earlywarn.domain.ranges import INNER_SHARE, SHARE, SOME_DAYS, UNBOUNDED, Range, check_ranges, up_to
 
 
 class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,39 +44,37 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     drift_days: int = 28
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} = {value}: {rule}"
-            for name, value, ok, rule in (
-                ("alarm_evidence", self.alarm_evidence, self.alarm_evidence > 0, "must be above 0"),
-                ("resolve_ratio", self.resolve_ratio, 0 < self.resolve_ratio <= 1, "must lie within 0..1"),
-                *(
-                    (name, value, 0 < value < 1, "must lie within 0..1, ends excluded")
-                    for name, value in (
-                        ("effect_confidence", self.effect_confidence),
-                        ("spillover_confidence", self.spillover_confidence),
-                        ("effect_interval", self.effect_interval),
-                        ("probability_at_alarm", self.probability_at_alarm),
-                    )
-                ),
-                ("parent_share", self.parent_share, 0 < self.parent_share <= 1, "must lie within 0..1, 0 excluded"),
-                ("quiet_days", self.quiet_days, self.quiet_days >= 1, "must be at least 1 day"),
-                ("hold_days", self.hold_days, self.hold_days >= 1, "must be at least 1 day"),
-                ("revise_days", self.revise_days, self.revise_days >= 1, "must be at least 1 day"),
-                ("coverage_share", self.coverage_share, 0 <= self.coverage_share <= 1, "must lie within 0..1"),
-                (
-                    "severity_probabilities",
-                    self.severity_probabilities,
-                    list(self.severity_probabilities) == sorted(self.severity_probabilities),
-                    "must ascend",
-                ),
-                (
-                    "severity_change_pct",
-                    self.severity_change_pct,
-                    list(self.severity_change_pct) == sorted(self.severity_change_pct),
-                    "must ascend",
-                ),
+        """Check the ranges.
+
+        Raises:
+            ConfigError: one line for each value out of range.
+        """
+        ascending = [
+            (list(values) == sorted(values), f"{name} = {list(values)}: must ascend")
+            for name, values in (
+                ("severity_probabilities", self.severity_probabilities),
+                ("severity_change_pct", self.severity_change_pct),
             )
-            if not ok
         ]
-        if problems:
-            raise ConfigError("alerts: " + "; ".join(problems))
+        check_ranges(
+            self,
+            {
+                "alarm_evidence": up_to(UNBOUNDED),
+                "effect_confidence": INNER_SHARE,
+                "spillover_confidence": INNER_SHARE,
+                "effect_interval": INNER_SHARE,
+                "probability_at_alarm": INNER_SHARE,
+                "resolve_ratio": up_to(1),
+                "quiet_days": SOME_DAYS,
+                "hold_days": SOME_DAYS,
+                "revise_days": SOME_DAYS,
+                "parent_share": up_to(1),
+                "explained_share": SHARE,
+                "severity_probabilities": SHARE,
+                "severity_change_pct": Range(0, UNBOUNDED),
+                "coverage_share": SHARE,
+                "drift_share": up_to(1),
+                "drift_days": SOME_DAYS,
+            },
+            *ascending,
+        )

@@ -1,5 +1,6 @@
 """The command line as a contract: exit codes, one clear line per problem, and what is said where."""
 
+import html
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
     assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "classification", "name"]
     assert summary["warnings"] == [learning]
     assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
-    report = (tmp_path / "out/report.html").read_text()
+    report = html.unescape((tmp_path / "out/report.html").read_text())
     for line in told:
         assert line in report
     assert "spending in panel" not in report

@@ -13,6 +13,7 @@ from stream_run import StreamRun, wait_until
 from earlywarn.adapters.kafka.recount import verify_run
 from earlywarn.adapters.kafka.wire import decode_change, decode_partial, encode_alert, is_change
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.detector import LogFold
 from earlywarn.application.settings import load
 from earlywarn.domain.alert import Alert
@@ -75,7 +76,7 @@ def refolded(run: StreamRun, new: Run) -> dict[str, bytes]:
     """Return the alerts that a fold of the log under the new configuration publishes from its control record on."""
     log = list(run.read(run.topics.partials))
     changed_at = next(message.offset() for message in log if is_change(message.headers()))
-    fold = LogFold(new.run_fold(PARTITIONS, change=1), position=0, published=changed_at)
+    fold = LogFold(compose_fold(new, PARTITIONS, change=1), position=0, published=changed_at)
     found: dict[str, bytes] = {}
     for message in log:
         if is_change(message.headers()):

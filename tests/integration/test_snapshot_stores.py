@@ -115,7 +115,7 @@ def test_a_store_that_is_away_is_not_taken_for_an_empty_one(
     store = snapshot_store(SnapshotSettings(url=url), "live", RedisSettings(url=f"redis://127.0.0.1:{port}/0"))
     said = {"bucket": "AWS_ENDPOINT_URL", "redis": str(port)}[name]
     with pytest.raises(SnapshotError, match=said):
-        recover(0, store, lambda: compose(load(PANEL, {})).run_fold(1))
+        recover(0, store, lambda: compose_fold(compose(load(PANEL, {})), 1))
     with pytest.raises(SnapshotError, match=said):
         store.save(0, 1, b"")
 

@@ -18,14 +18,15 @@ export OMP_NUM_THREADS := 1
 help: ## List the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
+# The locks are complete: --no-deps, since pip takes `coverage[toml]` of a dependency for unpinned beside `coverage==...`.
 $(VENV)/.runtime: requirements/runtime.lock
 	@test -n "$(PYTHON)" || { echo "earlywarn needs Python 3.11 or 3.12 on the PATH"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.lock
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@
 
 # The package is always installed from its built wheel, never from the source tree.

@@ -148,7 +148,7 @@ def install(needs: set[str]) -> None:
     if "python" in needs and (not installed.exists() or installed.read_bytes() != _LOCK.read_bytes()):
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(_VENV)], check=True)
         pip = [str(_VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "-r", str(_LOCK)], check=True)
+        subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", str(_LOCK)], check=True)
         installed.write_bytes(_LOCK.read_bytes())
     if "java" in needs:
         maven = shutil.which("mvn") or "mvn"

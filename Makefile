@@ -39,14 +39,14 @@ $(VENV)/.wheel: $(SOURCES) $(VENV)/.runtime
 demo: $(VENV)/.wheel ## Run the Swiss sample through folds and models, and open its report
 	$(BIN)/earlywarn demo
 
-test: lint types unit ## Everything that must hold: lint, types, tests against the built wheel
+test: lint types audit unit ## Everything that must hold: lint, types, known vulnerabilities, tests against the built wheel
 
 unit: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The tests alone
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(or $(ARGS),tests --pyargs earlywarn)
 
 lint: $(VENV)/.dev ## ruff, formatting, import contracts
-	$(BIN)/ruff check src services deploy tests
-	$(BIN)/ruff format --check src services deploy tests
+	$(BIN)/ruff check src services deploy requirements tests
+	$(BIN)/ruff format --check src services deploy requirements tests
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -67,7 +67,7 @@ down: $(VENV)/.runtime ## Stop them; DATA=remove removes what they keep
 	@$(BIN)/python deploy/local/stack.py down $(if $(filter remove,$(DATA)),--remove-data)
 
 audit: $(VENV)/.dev ## Known vulnerabilities in the locked dependencies
-	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/dev.lock
+	@$(BIN)/python requirements/audit.py
 
 bench: $(VENV)/.dev $(VENV)/.wheel ## Measure the fold and the models, as ratios in one run
 	$(BIN)/python tests/bench/bench_fold.py

@@ -84,6 +84,18 @@ def test_a_national_shock_is_one_parent_and_no_storm(run: Run) -> None:
     assert {alert.id for alert in children} == set(last[found[0].id].children)
 
 
+def test_a_cell_that_carries_its_totals_is_an_alert_of_that_cell(run: Run) -> None:
+    """The largest of twelve cells falls alone: neither its region, nor its sector, nor the panel does."""
+    few = ("Retail: Food, beverage, tobacco", "Accommodation", "Retail: Fuel stations", "Transport services")
+    panel = [cell for cell in cells(noise_log=0.02) if cell.sector in few and cell.region in {"CH01", "CH02", "CH03"}]
+
+    def change(cell: Cell) -> float:
+        return shocked(cell, -50) if (cell.region, cell.sector) == ("CH03", few[0]) else 1.0
+
+    found = tops(played(run, panel, change).alerts)
+    assert [(alert.level, alert.series_id) for alert in found] == [("cell", "CH/CH03/retail-food")]
+
+
 def test_an_episode_opens_resolves_and_opens_anew(run: Run) -> None:
     """Two shocks far apart are two episodes with ids of their own; each is resolved when it is over."""
     second = SHOCK - timedelta(days=55)

@@ -4,6 +4,7 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Protocol
 
@@ -146,10 +147,17 @@ class AlertDesk:
             if key[2] == weighing.direction and key[:2] in place
         }
         alarming = {int(at) for at in np.flatnonzero((ratio > 1) & (ratio >= other))}
+
+        def explained(apart: AbstractSet[int]) -> list[int]:
+            return counting(
+                alarming, ratio, members, scores.contributions, apart, explained_share=self.parameters.explained_share
+            )
+
+        # A total that one cell carries holds no more than that cell, and makes no wider total take over.
         today = scores.day.toordinal()
         ages = {
             at: today - standing[at].baseline.first_day if at in standing else int(weighing.side.onset_age_days[at])
-            for at in alarming
+            for at in explained(standing.keys())
         }
         found = weighing.totals(members, ages)
         totals = {at: candidate for at, candidate in found.items() if candidate.score >= other[at]}
@@ -157,14 +165,7 @@ class AlertDesk:
             lifted = candidate.score if at not in standing else self._ratio(standing[at], at, weighing, candidate.score)
             ratio[at] = max(float(ratio[at]), lifted)
         alarming |= totals.keys()
-        counted = counting(
-            alarming,
-            ratio,
-            members,
-            scores.contributions,
-            standing.keys() | totals.keys(),
-            self.parameters.explained_share,
-        )
+        counted = explained(standing.keys() | totals.keys())
         alarms = [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
         new = [each for each in alarms if not self._is_return(each, scores, weighing.direction)]
         mine = dict(standing)

@@ -2,9 +2,10 @@
 
 A regression learns a shock as it learns everything, so its own prediction soon answers "what is expected after the
 shock". What a shock has cost is answered by the regression as it stood before the shock's first day: with b[a] the
-coefficients before the day a days ago was learned, the baseline of a shock that began then is
+coefficients before the day a days ago was learned, and r[a] the ratio of means to medians of then (`mean_ratio`), the
+baseline of a shock that began then is
 
-    m[a] = x'b[a],        a = 0 (today) .. W - 1.
+    r[a] exp(x'b[a]),        a = 0 (today) .. W - 1.
 
 The scales R and weekday factors w of those days are kept as well: the oldest says how much a usual day varies, which no
 shock of the last W days has moved. A series that begins or wakes up has no earlier baseline: all of them are then that
@@ -20,10 +21,10 @@ Example:
     >>> baselines.embed(np.zeros(0, dtype=np.int64), 2)
     >>> for value in [5.0] * 40 + [4.0] * 2:
     ...     first = bank.begin(np.array([value, np.nan]))
-    ...     baselines.remember(bank, np.ones(1, dtype=bool))
+    ...     baselines.remember(bank, np.ones(2), np.ones(1, dtype=bool))
     ...     baselines.restart(first)
     ...     seen = bank.learn(np.array([value, np.nan]), one, np.ones(2), weekday=1)
-    >>> baselines.medians(one).round(1)[:, 0].tolist(), round(float(np.exp(5.0)), 1)
+    >>> baselines.means(one).round(1)[:, 0].tolist(), round(float(np.exp(5.0)), 1)
     ([146.6, 148.4, 148.4], 148.4)
 """
 
@@ -36,7 +37,7 @@ from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.regression_bank import RegressionBank
 
 WEEKDAYS = 7
-_ARRAYS = ("coefficients", "variance", "weekday_factor", "active")
+_ARRAYS = ("coefficients", "ratio", "variance", "weekday_factor", "active")
 
 
 class Baselines:
@@ -47,7 +48,8 @@ class Baselines:
         features: P.
 
     Attributes:
-        coefficients: float32[W, M, P], of today's first. variance: float64[W, M], R. weekday_factor: float64[W, M, 7].
+        coefficients: float32[W, M, P], of today's first. ratio: float64[W, M], r. variance: float64[W, M], R.
+        weekday_factor: float64[W, M, 7].
         active: bool[W, K], cells of which anything was expected.
     """
 
@@ -59,14 +61,15 @@ class Baselines:
         window = self.window_days
         # Half the memory: a baseline need not be known to more than seven digits.
         self.coefficients: npt.NDArray[np.float32] = np.zeros((window, size, self.features), dtype=np.float32)
+        self.ratio = np.ones((window, size))
         self.variance = np.zeros((window, size))
         self.weekday_factor = np.ones((window, size, WEEKDAYS))
         self.active = np.zeros((window, size // 2), dtype=bool)
 
-    def remember(self, bank: RegressionBank, active: Flags, *, days: int = 1) -> None:
-        """Let `days` days begin, the last of which is not learned yet: for each of them, `bank` is what was known."""
+    def remember(self, bank: RegressionBank, ratio: Floats, active: Flags, *, days: int = 1) -> None:
+        """Let `days` days begin, the last of which is not learned yet: for each, `bank` and `ratio` [M] were known."""
         days = min(days, self.window_days)
-        known = (bank.coefficients, bank.variance, bank.weekday_factor, active)
+        known = (bank.coefficients, ratio, bank.variance, bank.weekday_factor, active)
         for name, today in zip(_ARRAYS, known, strict=True):
             rows = getattr(self, name)
             rows[days:] = rows[: self.window_days - days].copy()
@@ -80,15 +83,15 @@ class Baselines:
         cells = series[: self.active.shape[1]]
         self.active[:, cells] = self.active[0, cells]
 
-    def medians(self, design: Floats) -> Floats:
+    def means(self, design: Floats) -> Floats:
         """Return float64[W, M]: what today's counts and amounts would be under each baseline, 0 for inactive cells."""
-        medians: Floats = np.exp(np.einsum("wmp,mp->wm", self.coefficients, design))
-        return np.where(np.tile(self.active, 2), medians, 0.0)
+        means: Floats = self.ratio * np.exp(np.einsum("wmp,mp->wm", self.coefficients, design))
+        return np.where(np.tile(self.active, 2), means, 0.0)
 
     def oldest_two(self, usual_week: Floats) -> Floats:
         """Return float64[2, M]: a usual day's counts and amounts under the oldest baseline and the next one."""
-        medians: Floats = np.exp(self.coefficients[-2:][::-1] @ usual_week)
-        return np.where(np.tile(self.active[-2:][::-1], 2), medians, 0.0)
+        means: Floats = (self.ratio[-2:] * np.exp(self.coefficients[-2:] @ usual_week))[::-1]
+        return np.where(np.tile(self.active[-2:][::-1], 2), means, 0.0)
 
     def usual_noise(self, inflation: Floats, weekday: int) -> Floats:
         """Return float64[M]: the variance of one observation today, by the oldest scales; `inflation` [M] as always."""

@@ -35,7 +35,7 @@ import numpy as np
 from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import Effects, Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
-from earlywarn.domain.ranges import INNER_SHARE, SHARE, UNBOUNDED, check_ranges, up_to
+from earlywarn.domain.ranges import INNER_SHARE, MOST_DAYS, SHARE, UNBOUNDED, check_ranges, up_to
 
 TINY = 1e-12
 LEAST_TICKET = 0.5
@@ -51,12 +51,18 @@ class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
         dispersion_pooling: share of the pooled mean in a node's log over-dispersion (0..1).
         dispersion_min: smallest phi.
         dispersion_jump: how many times phi one day's squared effect may be at most, plus one.
+        mean_memory: weight of the past per day in the ratio of means to medians (0..1): `mean_ratio`.
+        mean_clip: what one day may say of that ratio at most (standard deviations).
+        mean_start_days: days that the ratio 1 is worth at first.
     """
 
     dispersion_memory: float = 0.98
     dispersion_pooling: float = 0.8
     dispersion_min: float = 0.5
     dispersion_jump: float = 6.0
+    mean_memory: float = 0.99
+    mean_clip: float = 4.0
+    mean_start_days: float = 7.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -71,6 +77,9 @@ class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "dispersion_pooling": SHARE,
                 "dispersion_min": up_to(1_000),
                 "dispersion_jump": up_to(UNBOUNDED),
+                "mean_memory": INNER_SHARE,
+                "mean_clip": up_to(UNBOUNDED),
+                "mean_start_days": up_to(MOST_DAYS),
             },
         )
 

@@ -1,8 +1,8 @@
 """Today's transactions, amount and mean ticket of every node against the prediction, on the natural scale.
 
-A total's expected value is the sum of its cells' (each the median exp(m) of its log prediction). Its interval is
-log-normal by the delta method: with cell shares p of the expected total, cell predictive sd s and the correlation Q
-of innovations,
+A total's expected value is the sum of its cells', each the median exp(m) of its log prediction times the ratio of means
+to medians (`mean_ratio`). Its interval is log-normal by the delta method: with cell shares p of the expected total,
+cell predictive sd s and the correlation Q of innovations,
 
     sd(log total) = sqrt((p s)' Q (p s)),     var(log ticket) = var(log amount) + var(log count) - 2 cov.
 
@@ -16,7 +16,8 @@ Example:
     >>> tree = NodeTree([("CH01", "05"), ("CH01", "11")])
     >>> count, amount, ticket = node_deviations(
     ...     tree, mean=np.log([100.0, 50.0, 1e5, 1e5]), sd=np.full(4, 0.1), correlation=DenseForm(np.eye(4)),
-    ...     observed=np.array([80.0, 50.0, 8e4, 1e5]), active=np.ones(2, dtype=bool), zero_evidence=20.0, reach=1.96)
+    ...     ratio=np.ones(4), observed=np.array([80.0, 50.0, 8e4, 1e5]), active=np.ones(2, dtype=bool),
+    ...     zero_evidence=20.0, reach=1.96)
     >>> count.expected.round().tolist(), count.z.round(1).tolist(), float(ticket.z[2].round(1))
     ([100.0, 50.0, 150.0], [-2.2, 0.0, -1.9], 0.4)
     >>> float((count.upper[2] / count.expected[2]).round(3))
@@ -40,6 +41,7 @@ def node_deviations(
     mean: Floats,
     sd: Floats,
     correlation: SymmetricForm,
+    ratio: Floats,
     observed: Floats,
     active: Flags,
     zero_evidence: float,
@@ -52,15 +54,16 @@ def node_deviations(
         mean: float64[2K], predictions of the log series (counts, then amounts; amounts in minor units).
         sd: float64[2K], their standard deviations.
         correlation: of the innovations of the 2K series.
+        ratio: float64[2K], of means to medians (`mean_ratio`).
         observed: float64[2K], counts and amounts; NaN where nothing was heard. A total has what its cells heard have.
         active: bool[K], cells with an expectation, of the day's heard ones.
         zero_evidence: expected transactions from which none at all is a deviation.
         reach: half width of the interval in standard deviations.
     """
-    medians = np.where(np.tile(active, 2), np.exp(mean), 0.0)
-    expected, seen = node_sums(tree, medians), heard_sums(tree, observed)
+    means = np.where(np.tile(active, 2), ratio * np.exp(mean), 0.0)
+    expected, seen = node_sums(tree, means), heard_sums(tree, observed)
     expected = np.where(np.isnan(seen) & (expected == 0), np.nan, expected)  # unheard: nothing is said of it
-    variances = log_variances(tree, medians, sd, correlation)
+    variances = log_variances(tree, means, sd, correlation)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual_ticket = expected[1] / expected[0]
         ticket_seen = np.where(seen[0] > 0, seen[1] / seen[0], np.nan)
@@ -100,18 +103,18 @@ def heard_sums(tree: NodeTree, observed: Floats) -> Floats:
     return np.where(node_sums(tree, heard.astype(np.float64)) > 0, sums, np.nan)
 
 
-def log_variances(tree: NodeTree, medians: Floats, sd: Floats, correlation: SymmetricForm) -> Floats:
+def log_variances(tree: NodeTree, means: Floats, sd: Floats, correlation: SymmetricForm) -> Floats:
     """Return float64[3, G]: variance of the log of each node's transactions, amount and mean ticket.
 
     Args:
         tree: G nodes over K cells.
-        medians: float64[2K], expected counts and amounts.
+        means: float64[2K], expected counts and amounts.
         sd: float64[2K], of their logarithms.
         correlation: of the innovations of the 2K series.
     """
     cells = len(tree.series)
-    usual = np.concatenate([np.full(cells, medians[:cells].sum()), np.full(cells, medians[cells:].sum())])
-    shares = medians / np.maximum(usual, np.finfo(float).tiny)
+    usual = np.concatenate([np.full(cells, means[:cells].sum()), np.full(cells, means[cells:].sum())])
+    shares = means / np.maximum(usual, np.finfo(float).tiny)
     # Each series' part in the standardised innovation of a total: of transactions, of amounts, of both.
     parts = shares * sd
     steps = np.zeros((2 * cells, 3))

@@ -193,7 +193,7 @@ class PanelDetector:
         if usable:
             innovation = self._learn_levels(seen)
             prediction = innovation.prediction
-            self._effects.learn(self._regression, prediction, seen, correlation, self._mature)
+            self._effects.learn(self._regression, innovation, seen, correlation, self._mature)
             drifts = self._evidence.learn(innovation, seen.inflation, self._regression.learned)
             self._regression.widen_level(drifts, self.parameters.drift.level_sd**2)
             drifting = self._named(drifts)
@@ -256,6 +256,7 @@ class PanelDetector:
             mean=prediction.mean,
             sd=prediction.sd,
             correlation=correlation,
+            ratio=self._effects.ratio,
             observed=observed * np.nan if heard is None else observed,
             active=self._active if heard is None else self._active & heard,
             zero_evidence=self.parameters.zero_evidence_transactions,

@@ -12,10 +12,10 @@ Example:
     ...     values = np.log(seen.observed)
     ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
     ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)
-    ...     effects.learn(bank, innovation.prediction, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool))
+    ...     effects.learn(bank, innovation, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool))
     >>> found = effects.effects(np.ones(1, dtype=bool))
     >>> (100 * np.expm1(found.effect[1, 0])).round().tolist(), found.today[0, 0].round().tolist()
-    ([-29.0, -30.0, -20.0], [99.0, 100.0, 100.0])
+    ([-28.0, -30.0, -20.0], [98.0, 100.0, 100.0])
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,10 @@ from earlywarn.detection.cell_activity import HALF_MINOR_UNIT
 from earlywarn.detection.day_scores import Effects, Flags, Floats, Integers
 from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
 from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.mean_ratio import MeanRatio
 from earlywarn.detection.node_deviation import heard_sums, log_variances, node_sums
 from earlywarn.detection.panel_day import PanelDay
-from earlywarn.detection.regression_bank import Prediction, RegressionBank
+from earlywarn.detection.regression_bank import Innovation, RegressionBank
 from earlywarn.detection.symmetric_form import DenseForm, SymmetricForm  # noqa: F401  # DenseForm: for the example
 
 
@@ -47,11 +48,20 @@ class PanelEffects:
         self._tree = NodeTree(())
         self._baselines = Baselines(window_days, features)
         self._bank = EffectBank(parameters, self._tree, window_days)
+        self._ratio = MeanRatio(
+            memory=parameters.mean_memory, clip=parameters.mean_clip, start_days=parameters.mean_start_days
+        )
+
+    @property
+    def ratio(self) -> Floats:
+        """Return float64[2K]: of means to medians, as it was expected of the last day (`mean_ratio`)."""
+        ratio: Floats = self._baselines.ratio[0]
+        return ratio
 
     def age(self, bank: RegressionBank, active: Flags, days: int) -> None:
         """Let `days` days pass of which nothing is known."""
         if days > 0:
-            self._baselines.remember(bank, active, days=days)
+            self._baselines.remember(bank, self._ratio.get(), active, days=days)
             self._bank.age(days)
             self._bank.fading = self._fading(bank)
 
@@ -67,25 +77,37 @@ class PanelEffects:
         cells = len(active)
         begun = bank.begin(values)
         heard = np.isfinite(values)
-        self._baselines.remember(bank, active | (heard[:cells] & heard[cells:]))
-        self._baselines.restart(np.tile(begun[:cells] | begun[cells:] | awake, 2))
+        restarting = np.tile(begun[:cells] | begun[cells:] | awake, 2)
+        self._ratio.restart(restarting)
+        self._baselines.remember(bank, self._ratio.get(), active | (heard[:cells] & heard[cells:]))
+        self._baselines.restart(restarting)
 
     def learn(
-        self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: SymmetricForm, mature: Flags
+        self, bank: RegressionBank, innovation: Innovation, seen: PanelDay, correlation: SymmetricForm, mature: Flags
     ) -> None:
         """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
 
         Of cells that were not heard nothing is expected either.
         """
-        medians = np.where(np.tile(seen.heard, 2), self._baselines.medians(seen.design), 0.0)
+        heard = np.tile(seen.heard, 2)
+        means = np.where(heard, self._baselines.means(seen.design), 0.0)
         noise = self._baselines.usual_noise(seen.inflation, seen.weekday)
-        oldest = np.log(np.maximum(medians[-1], np.finfo(float).tiny))
-        usual_sd = bank.usual_sd(prediction, seen.design, noise, oldest)
+        oldest = np.log(np.maximum(means[-1], np.finfo(float).tiny))
+        usual_sd = bank.usual_sd(innovation.prediction, seen.design, noise, oldest)
         self._bank.learn(
             np.nan_to_num(heard_sums(self._tree, seen.observed)),
-            node_sums(self._tree, medians.T),
-            log_variances(self._tree, medians[-1], usual_sd, correlation),
+            node_sums(self._tree, means.T),
+            log_variances(self._tree, means[-1], usual_sd, correlation),
             mature,
+        )
+        usual = bank.observation_variance(self._baselines.variance[0], innovation.prediction.mean)
+        self._ratio.learn(
+            innovation.prediction.mean,
+            innovation.error,
+            innovation.prediction.sd,
+            seen=innovation.seen,
+            heard=heard & np.tile(self._baselines.active[0], 2),
+            weight=usual / innovation.prediction.sd**2,
         )
         self._bank.fading = self._fading(bank)
 
@@ -102,6 +124,7 @@ class PanelEffects:
         """Let the flagged series [2K] unlearn the last days, if the baseline before so old a first day is kept."""
         if age_days < self._baselines.window_days:
             bank.unlearn(series, self._baselines.coefficients[age_days].astype(np.float64))
+            self._ratio.set(series, self._baselines.ratio[age_days])
 
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
@@ -117,7 +140,7 @@ class PanelEffects:
         heard = 0
         for day, design in enumerate(designs):
             if self._bank.heard(day):
-                usual += np.exp(np.einsum("mp,mp->m", design, bank.coefficients))
+                usual += self._ratio.get() * np.exp(np.einsum("mp,mp->m", design, bank.coefficients))
                 heard += 1
         if not heard:
             return usual
@@ -131,14 +154,16 @@ class PanelEffects:
         """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""
         cells = len(tree.series)
         self._baselines.embed(np.concatenate([places, places + cells]), 2 * cells)
+        self._ratio.embed(np.concatenate([places, places + cells]), 2 * cells)
         self._bank.embed(tree)
         self._tree = tree
 
     def state(self) -> dict[str, Any]:
         """Return everything learned."""
-        return {"baselines": self._baselines.state(), "sums": self._bank.state()}
+        return {"baselines": self._baselines.state(), "sums": self._bank.state(), "ratio": self._ratio.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned for the same tree and window."""
         self._baselines.restore(state["baselines"])
         self._bank.restore(state["sums"])
+        self._ratio.restore(state["ratio"])

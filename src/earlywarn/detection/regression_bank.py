@@ -124,12 +124,12 @@ class RegressionBank:
 
     def _predict(self, design: Floats, inflation: Floats, weekday: int, mean: Floats) -> Prediction:
         covariance_x = np.matmul(self.covariance, design[:, :, None])[:, :, 0]
-        noise = self._noise(self.variance * inflation * self.weekday_factor[:, weekday], mean)
+        noise = self.observation_variance(self.variance * inflation * self.weekday_factor[:, weekday], mean)
         total = noise + np.maximum(np.einsum("ij,ij->i", design, covariance_x), 0.0)
         return Prediction(mean, np.sqrt(total), covariance_x)
 
-    def _noise(self, noise: Floats, mean: Floats) -> Floats:
-        """Return the variance of one observation, not below that of a Poisson count."""
+    def observation_variance(self, noise: Floats, mean: Floats) -> Floats:
+        """Return `noise` [M], the variance of one observation around `mean`, but not below that of a Poisson count."""
         floored = self.count_of >= 0
         if not floored.any():
             return noise
@@ -143,7 +143,7 @@ class RegressionBank:
         The doubt is what is not known of the coefficients, without what `widen_level` added to that.
         """
         doubt = np.einsum("ij,ij->i", design, prediction.covariance_x) - self.widened
-        sd: Floats = np.sqrt(self._noise(noise, mean) + np.maximum(doubt, 0.0))
+        sd: Floats = np.sqrt(self.observation_variance(noise, mean) + np.maximum(doubt, 0.0))
         return sd
 
     def begin(self, values: Floats) -> Flags:

@@ -53,6 +53,17 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("generate", "--out", "load.jsonl", "--scale", "1", "--transactions", "10"), "--scale"),
     (("generate", "cells.csv", "--out", "load.jsonl", "--scale", "1000"), "--transactions"),
     (("generate", "--out", "load.jsonl", "--broken-share", "2"), "--broken-share"),
+    (("generate", "--out", "load.jsonl", "--scale", "inf"), "scale = inf"),
+    (("generate", "--out", "load.jsonl", "--scale", "1e308"), "scale = 1e+308"),
+    (("generate", "--out", "load.jsonl", "--seed", "-1"), "--seed"),
+    (("generate", "--out", "load.jsonl", "--first-day", "2099-12-01"), "--first-day"),
+    (("generate", "--out", "load.jsonl", "--first-day", "9999-12-31"), "--first-day"),
+    (("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=nan"), "change_pct"),
+    (("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=0,change_pct=-5"), "days = 0"),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=-5,region=X"),
+        "reaches no",
+    ),
 ]
 
 BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [

@@ -106,12 +106,15 @@ def test_the_fold_fingerprint_changes_with_what_decides_partials_alone(tmp_path:
 
 
 def test_rates_are_read_and_checked(tmp_path: Path) -> None:
-    (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\nXXQ,2019-01-01,2\nUSD,soon,x\n")
+    (tmp_path / "rates.csv").write_text(
+        "currency,since,rate\nEUR,2019-01-01,1.1\nXXQ,2019-01-01,2\nUSD,soon,x\nEUR,2019-01-01,1.2\n"
+    )
     text = '[[panels]]\nid = "A"\ncountries = ["CH"]\nrates = "rates.csv"\n'
     with pytest.raises(ConfigError) as caught:
         compose(load(write(tmp_path, text), {}))
     assert "rates.csv:3" in str(caught.value)
     assert "rates.csv:4" in str(caught.value)
+    assert "rates.csv:5" in str(caught.value)  # the same currency and day with another rate
     (tmp_path / "rates.csv").write_text("currency,since,rate\nEUR,2019-01-01,1.1\n")
     panel = compose(load(write(tmp_path, text), {})).panels[0].panel
     assert panel.rates.convert(105, "EUR", 737_425) == 116

@@ -210,7 +210,13 @@ def _read_rates(path: Path, problems: list[str]) -> dict[str, list[tuple[date, D
                 if row["currency"] not in CURRENCY_CODES or not (rate.is_finite() and rate > 0):
                     problems.append(f"{path}:{reader.line_num}: {row}: expected an ISO 4217 code and a rate above 0")
                     continue
-                rates.setdefault(row["currency"], []).append((since, rate))
+                dated = rates.setdefault(row["currency"], [])
+                if any(day == since for day, _ in dated):
+                    problems.append(
+                        f"{path}:{reader.line_num}: {row}: a rate of this currency from this day on is above"
+                    )
+                    continue
+                dated.append((since, rate))
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
     return rates

@@ -1,7 +1,8 @@
 """`earlywarn generate`."""
 
 import csv
-from datetime import date
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from earlywarn.cli.progress import counting
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.money import MINOR_UNITS
+from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 from earlywarn.errors import ConfigError, InputError
 from earlywarn.generate import (
     RECORD_BYTES,
@@ -29,6 +31,7 @@ SYNTHETIC_TRANSACTIONS = 1_000_000
 UNASKED_LIMIT = 5_000_000
 """More transactions than this are written only when their number is named: a gigabyte is no surprise to spring."""
 
+_EARLIEST, _END = (datetime.fromtimestamp(ms / 1000, UTC).date() for ms in (EARLIEST_MS, LATEST_MS))
 _DEMO_SHOCKS = (
     Shock(first_day=date(2023, 6, 5), days=28, change_pct=-35.0, region="CH07"),
     Shock(first_day=date(2023, 10, 9), days=28, change_pct=-30.0, sector="Food and beverage services"),
@@ -66,7 +69,7 @@ def generate(
         float | None, typer.Option(min=0, help="Factor on every count, in place of --transactions.")
     ] = None,
     poisson: Annotated[bool, typer.Option(help="Draw counts from a Poisson law; --no-poisson keeps them.")] = True,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
     days: Annotated[int, typer.Option(min=1, help="Days of the synthetic panel.")] = 425,
     first_day: Annotated[str, typer.Option(help="First day of the synthetic panel.")] = "2019-01-01",
     shock: Annotated[
@@ -105,7 +108,7 @@ def generate(
     elif country or currency:
         raise typer.BadParameter("the synthetic panel is Swiss; name cells", param_hint="--country, --currency")
     else:
-        source = list(synthetic_cells(seed=seed, first_day=_day(first_day), days=days))
+        source = list(synthetic_cells(seed=seed, first_day=_first_day(first_day, days), days=days))
     options = GenerateOptions(
         seed=seed,
         scale=1.0 if scale is None else scale,
@@ -121,6 +124,7 @@ def generate(
     )
     try:
         options.check()
+        _reach(options.shocks, source)
     except ConfigError as error:  # every option was given on the command line
         raise typer.BadParameter(str(error)) from error
     expected = expected_transactions(source, options)
@@ -209,8 +213,36 @@ def _shock(text: str) -> Shock:
     raise typer.BadParameter(f"{text!r}: {problem}; the form is {form}", param_hint="--shock")
 
 
-def _day(text: str) -> date:
+def _reach(shocks: Iterable[Shock], cells: Iterable[Cell]) -> None:
+    """Check that every shock reaches some cell.
+
+    Raises:
+        ConfigError: one line for each that does not, with the regions, sectors and days there are.
+    """
+    there = {(cell.day, cell.region, cell.sector) for cell in cells}
+    if not there:
+        return
+    days, regions, sectors = (sorted(set(column)) for column in zip(*there, strict=True))
+    problems = [
+        f"shock from {shock.first_day} for {shock.days} days in region {shock.region or 'any'}, sector "
+        f"{shock.sector or 'any'} reaches no cell; there are days {days[0]} to {days[-1]}, regions "
+        f"{', '.join(regions)}, sectors {', '.join(sectors)}"
+        for shock in shocks
+        if not any(shock.reaches(*cell) for cell in there)
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _first_day(text: str, days: int) -> date:
+    """Return the first day of a synthetic panel, all of whose days payments can have."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no date; the form is 2019-01-01", param_hint="--first-day") from error
+    if day <= _EARLIEST or days >= (_END - day).days:
+        raise typer.BadParameter(
+            f"{days:,} days from {day} on: payments lie between {_EARLIEST} and {_END}",
+            param_hint="--first-day, --days",
+        )
+    return day

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from earlywarn.domain.ranges import MOST_DAYS, SHARE, SOME_DAYS, Range, out_of_range, up_to
 from earlywarn.errors import ConfigError
 
 HOURLY_PROFILE = (
@@ -16,6 +17,19 @@ HOURLY_PROFILE = (
 
 HORIZON_DAYS = 44
 """Longest delay of a late record, in days: below the 45 days after which it would be rejected."""
+
+
+_RANGES = {
+    "seed": Range(0, 2**63 - 1),
+    "scale": up_to(1_000_000),
+    "amount_sigma": up_to(5),
+    "jitter_seconds": Range(0, 86_400, most_in=False),
+    **dict.fromkeys(("ecom_share", "late_share", "duplicate_share", "broken_share"), SHARE),
+    "cards_per_region": Range(1, 1_000_000_000),
+    "late_days_mean": up_to(MOST_DAYS),
+    "late_days_max": Range(1, HORIZON_DAYS),
+}
+_SHOCK_RANGES = {"days": SOME_DAYS, "change_pct": Range(-100, 10_000)}
 
 
 class Shock(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +48,12 @@ class Shock(msgspec.Struct, frozen=True, kw_only=True):
 
     def factor(self, day: date, region: str, sector: str) -> float:
         """Return what the cell is multiplied by, 1 where the shock does not reach."""
-        reached = (
-            0 <= (day - self.first_day).days < self.days
-            and self.region in (None, region)
-            and self.sector in (None, sector)
-        )
-        return 1 + self.change_pct / 100 if reached else 1.0
+        return 1 + self.change_pct / 100 if self.reaches(day, region, sector) else 1.0
+
+    def reaches(self, day: date, region: str, sector: str) -> bool:
+        """Return whether a cell is hit."""
+        in_time = 0 <= (day - self.first_day).days < self.days
+        return in_time and self.region in (None, region) and self.sector in (None, sector)
 
 
 class GenerateOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,28 +88,17 @@ class GenerateOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise ConfigError with every setting that cannot be used."""
-        shares = ("ecom_share", "late_share", "duplicate_share", "broken_share")
-        problems = [
-            f"{name} is {getattr(self, name)}, a share from 0 to 1"
-            for name in shares
-            if not 0 <= getattr(self, name) <= 1
-        ]
-        positive = ("scale", "amount_sigma", "cards_per_region", "late_days_mean")
-        problems += [
-            f"{name} is {getattr(self, name)}, it must be above 0" for name in positive if not getattr(self, name) > 0
-        ]
+        problems = out_of_range(self, _RANGES)
         if self.transactions is not None and self.transactions < 1:
-            problems.append(f"transactions is {self.transactions}, it must be 1 or more")
-        if not 0 <= self.jitter_seconds < 86_400:
-            problems.append(f"jitter_seconds is {self.jitter_seconds}, from 0 to less than a day")
-        if not 1 <= self.late_days_max <= HORIZON_DAYS:
-            problems.append(f"late_days_max is {self.late_days_max}, from 1 to {HORIZON_DAYS} days")
+            problems.append(f"transactions = {self.transactions}: give 1 or more")
         if len(self.hourly_profile) != 24 or min(self.hourly_profile) < 0 or not sum(self.hourly_profile):
             problems.append("hourly_profile needs 24 weights, none negative, not all 0")
         if not self.sources or min(share for _, share in self.sources) < 0 or not sum(s for _, s in self.sources):
             problems.append("sources needs names with shares, none negative, not all 0")
         problems += [
-            f"shock from {shock.first_day}: change_pct below -100" for shock in self.shocks if shock.change_pct < -100
+            f"shock from {shock.first_day}: {problem}"
+            for shock in self.shocks
+            for problem in out_of_range(shock, _SHOCK_RANGES)
         ]
         try:
             ZoneInfo(self.time_zone)

@@ -36,6 +36,7 @@ from earlywarn.domain.reject import Reject
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECEIVED_MS = 4_000_000_000_000
+_NO_PROMISE_SECONDS = 60
 Log = list[bytes | None]
 """Values of a source partition's records, in order."""
 
@@ -266,7 +267,7 @@ class StreamRun:
                 values[key] = message.value()
         return found
 
-    def wait_for(self, expected: Published, seconds: float = 90) -> Published:
+    def wait_for(self, expected: Published, seconds: float = 270) -> Published:
         """Wait until the last of what is expected stands there, and return all that does."""
         deadline = time.monotonic() + seconds
         while True:
@@ -338,8 +339,11 @@ def final_days(published: Published) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
+    """Wait for a condition.
+
+    A wait of a minute or more promises nothing but an end: on a busy machine it lasts up to three times as long.
+    """
+    deadline = time.monotonic() + (seconds if seconds < _NO_PROMISE_SECONDS else 3 * seconds)
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what}")

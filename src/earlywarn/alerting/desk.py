@@ -59,7 +59,7 @@ class AlertDesk:
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
-        return closed.coverage.share < self.parameters.coverage_share
+        return closed.coverage.delivered < self.parameters.coverage_share
 
     def step(self, scores: DayScores, closed: ClosedDay, accept: Accept) -> list[Alert]:
         """Return the day's revisions, parents first; `accept` is told the nodes whose level is the new normal."""

@@ -36,6 +36,8 @@ class Episode(msgspec.Struct):
     Of economic episodes: `baseline` is what they are measured against, `sums` what was seen and expected since
     `opened_on`, `last_days` the same of each of the last days, `told` the estimate published on `last_revised_on`,
     `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published.
+    Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
+    nothing came at all.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Episode(msgspec.Struct):
     told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
     largest_pct: float = 0.0
     has_news: bool = False
+    missing_days: int = 0
+    empty_days: int = 0
 
     @property
     def key(self) -> tuple[str | None, str | None, Direction]:
@@ -96,6 +100,12 @@ class Episode(msgspec.Struct):
             self.quiet_days += 1
             self.alarm_days = 0
         self.score = max(self.score, ratio)
+
+    def miss(self, day: date, *, is_all: bool) -> None:
+        """Take in a day on which something was missing, or all of it."""
+        self.last_alarm_on = day
+        self.missing_days += 1
+        self.empty_days += is_all
 
     def publish(self, day: date, grade: Severity, told: Told) -> None:
         """Note that a revision is published."""

@@ -136,13 +136,13 @@ def _ending(alert: Alert, names: Names) -> str:
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
+    between = f"between {percent(low)} and {percent(high)}"
     if alert.outcome == "faded":
-        between = f"between {percent(low)} and {percent(high)}"
         return (
             f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "
             "may have come back."
         )
-    chance = ", which is within chance" if low <= 0 <= high else ""
+    chance = f", {between}, which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
 

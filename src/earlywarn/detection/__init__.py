@@ -1,4 +1,4 @@
 """From the closed days of a panel to a score per node and direction. No thresholds, no I/O, no clock."""
 
-MODEL_VERSION = "2"
+MODEL_VERSION = "3"
 """Changes whenever the same input would be scored otherwise: part of every fingerprint and alert."""

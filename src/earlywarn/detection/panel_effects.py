@@ -12,7 +12,8 @@ Example:
     ...     values = np.log(seen.observed)
     ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
     ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)
-    ...     effects.learn(bank, innovation.prediction, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool))
+    ...     effects.learn(bank, innovation.prediction, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool),
+    ...                   special=np.zeros(1, dtype=bool))
     >>> found = effects.effects(np.ones(1, dtype=bool))
     >>> (100 * np.expm1(found.effect[1, 0])).round().tolist(), found.today[0, 0].round().tolist()
     ([-29.0, -30.0, -20.0], [99.0, 100.0, 100.0])
@@ -71,9 +72,16 @@ class PanelEffects:
         self._baselines.restart(np.tile(begun[:cells] | begun[cells:] | awake, 2))
 
     def learn(
-        self, bank: RegressionBank, prediction: Prediction, seen: PanelDay, correlation: SymmetricForm, mature: Flags
+        self,
+        bank: RegressionBank,
+        prediction: Prediction,
+        seen: PanelDay,
+        correlation: SymmetricForm,
+        *,
+        mature: Flags,
+        special: Flags,
     ) -> None:
-        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
+        """Add the day to the sums; `mature`, `special` [G] as in `EffectBank.learn`.
 
         Of cells that were not heard nothing is expected either.
         """
@@ -86,6 +94,7 @@ class PanelEffects:
             node_sums(self._tree, medians.T),
             log_variances(self._tree, medians[-1], usual_sd, correlation),
             mature,
+            special,
         )
         self._bank.fading = self._fading(bank)
 

@@ -141,7 +141,7 @@ def main() -> int:
             start = time.process_time()
             scores = detector.step(day.day, day.cells, day.transactions, day.amount_minor, usable=True)
             middle = time.process_time()
-            desk.step(scores, day, detector.accept)
+            desk.step(scores, day, detector)
             models += middle - start
             alerts += time.process_time() - middle
         model_us.append(models / series_days * 1e6)

@@ -114,9 +114,34 @@ def test_a_region_that_falls_silent_is_missing_however_long(run: Run, days: int)
     assert broken_rules(panel.alerts) == []
     assert panel.tops(SHOCK, DAYS) == []
     notices = [alert for alert in panel.alerts if alert.kind == "coverage"]
-    assert [(alert.status, alert.region) for alert in notices] == [("open", "CH02"), ("resolved", "CH02")][
-        : 1 if days == FOR_GOOD else 2
-    ]
+    assert {alert.region for alert in notices} == {"CH02"}
+    weeks = (len({each.scores.day for each in panel.judged if each.scores.day >= SHOCK}) - 1) // 7
+    goes_on = ["open", *["updated"] * (weeks if days == FOR_GOOD else (days - 1) // 7)]
+    assert [alert.status for alert in notices] == goes_on + ([] if days == FOR_GOOD else ["resolved"])
+
+
+@pytest.mark.parametrize("place", ["region", "sector"])
+def test_a_shock_that_begins_on_a_holiday_is_dated_to_it(run: Run, place: str) -> None:
+    """Of a holiday little is heard, but it fell like the days after it: the national day of 2022, a Monday."""
+    holiday = date(2022, 8, 1)
+    where, node = PLACES[place]
+
+    def change(cell: Cell) -> float:
+        return 0.6 if where(cell) and cell.day >= holiday else 1.0
+
+    panel = played(run, calm_cells(), change)
+    assert broken_rules(panel.alerts) == []
+    [alert] = panel.tops(holiday, 7)
+    assert (alert.region, alert.sector, alert.opened_on) == (*node, holiday.isoformat())
+
+
+def test_a_shock_right_after_a_holiday_is_not_dated_to_it(run: Run) -> None:
+    """The holiday itself was as it had to be."""
+    first = date(2022, 8, 3)
+    where, _ = PLACES["region"]
+    panel = played(run, calm_cells(), lambda cell: 0.6 if where(cell) and cell.day >= first else 1.0)
+    [alert] = panel.tops(first, 7)
+    assert alert.opened_on == first.isoformat()
 
 
 def anything(seed: int) -> Change:

@@ -106,19 +106,22 @@ def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run
     assert coverage[1].resolved_on == (SHOCK + timedelta(days=2)).isoformat()
     assert "says nothing about spending" in coverage[0].text
     assert coverage[1].text == (
-        "Testland: too little was reported from 4 Jul 2022 to 6 Jul 2022, nothing at all on the last of these days. "
+        "Testland: nothing was reported from 4 Jul 2022 to 6 Jul 2022 (3 days). "
         "Reporting is complete again after 6 Jul 2022."
     )
     assert found.economic(days=14) == []
 
 
 def test_an_outage_of_two_months_stays_one_and_no_day_of_it_is_judged(run: Run) -> None:
-    """However long nothing comes: one coverage alert, open until it comes again, and no storm after it."""
+    """However long nothing comes: one coverage alert, revised weekly until it comes again, and no storm after it."""
     gone = date(2022, 5, 2)
     found, fold = folded(run, lambda cell, _: 0.0 if within(cell, gone, 60) else 1.0)
     coverage = found.of_kind("coverage")
-    assert [alert.status for alert in coverage] == ["open", "resolved"]
-    assert coverage[1].resolved_on == (gone + timedelta(days=59)).isoformat()
+    assert [alert.status for alert in coverage] == ["open", *["updated"] * 8, "resolved"]
+    assert len({alert.id for alert in coverage}) == 1
+    assert "nothing has been reported since 2 May 2022 (8 days, to 9 May 2022)" in coverage[1].text
+    assert coverage[-1].resolved_on == (gone + timedelta(days=59)).isoformat()
+    assert "nothing was reported from 2 May 2022 to 30 Jun 2022 (60 days)" in coverage[-1].text
     silent = [each for each in found.judged if gone <= each.closed.day < gone + timedelta(days=60)]
     assert len(silent) == 60
     assert {each.closed.coverage.volume for each in silent} == {0.0}
@@ -174,17 +177,28 @@ def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
     coverage = found.of_kind("coverage")
     assert [(alert.status, alert.region, alert.level) for alert in coverage] == [
         ("open", "CH04", "region"),
+        ("updated", "CH04", "region"),
         ("resolved", "CH04", "region"),
     ]
     assert coverage[0].detected_on == SHOCK.isoformat()
     assert "alerts of this region are held back meanwhile, all others are not" in coverage[0].text
-    assert (coverage[1].resolved_on, coverage[1].id) == (
+    assert "nothing has been reported since 4 Jul 2022 (8 days, to 11 Jul 2022)" in coverage[1].text
+    assert (coverage[2].resolved_on, coverage[2].id) == (
         (SHOCK + timedelta(days=9)).isoformat(),
         coverage[0].id,
     )
-    assert "nothing was reported from 4 Jul 2022 to 13 Jul 2022. It is heard again" in coverage[1].text
+    assert "nothing was reported from 4 Jul 2022 to 13 Jul 2022 (10 days). It is heard again" in coverage[2].text
     hinted = [each.closed.day for each in found.judged if each.closed.coverage.quiet == ("region CH04",)]
-    assert hinted == [SHOCK + timedelta(days=at) for at in range(10)]
+    silent_days = [SHOCK + timedelta(days=at) for at in range(10)]
+    assert hinted == silent_days
+    for rows in found.rows:
+        heard = dict(zip(rows.series, rows.heard.tolist(), strict=True))
+        is_silent = date.fromisoformat(rows.start[:10]) in silent_days
+        for series, share in heard.items():
+            if series.region is None:
+                assert (0.3 < share < 0.95) == is_silent, "a fifth to a half of every total is CH04's"
+            else:
+                assert share == (0.0 if is_silent and series.region == "CH04" else 1.0)
     assert all(each.scores.usable for each in found.judged)
     assert "CH02" in {alert.region for alert in found.economic(days=10)}
     assert "CH04" not in {alert.region for alert in found.economic(days=40)}
@@ -199,14 +213,17 @@ def test_a_source_that_stops_is_named_and_in_time_forgotten(run: Run) -> None:
     gone = date(2022, 5, 2)
     found, _ = folded(run, lambda cell, source: 0.0 if source == "small" and cell.day >= gone else 1.0)
     coverage = found.of_kind("coverage")
-    assert [alert.status for alert in coverage] == ["open", "updated", "resolved"]
+    assert [alert.status for alert in coverage] == ["open", *["updated"] * 4, "resolved"]
     assert "(silent: source small)" in coverage[0].text
-    assert coverage[1].as_of == (gone + timedelta(days=27)).isoformat()
+    assert [alert.as_of for alert in coverage[1:5]] == [
+        (gone + timedelta(days=days)).isoformat() for days in (7, 14, 21, 27)
+    ]
     assert "economic alerts are held back meanwhile" in coverage[0].text
-    assert "From now on nothing is expected of source small, silent for so long." in coverage[1].text
-    assert "Nothing is expected any more of source small; economic alerts go by all others." in coverage[2].text
+    assert "too little has been reported since 2 May 2022 (8 days, to 9 May 2022), 37" in coverage[1].text
+    assert "From now on nothing is expected of source small, silent for so long." in coverage[4].text
+    assert "Nothing is expected any more of source small; economic alerts go by all others." in coverage[5].text
     assert not any("complete again" in alert.text for alert in coverage)
-    assert coverage[2].resolved_on == (gone + timedelta(days=27)).isoformat()
+    assert coverage[5].resolved_on == (gone + timedelta(days=27)).isoformat()
     assert {alert.severity for alert in coverage} == {"high"}
     calm, _ = folded(run, lambda *_: 1.0)
     assert len(found.economic(gone)) <= len(calm.economic(gone)) + 1

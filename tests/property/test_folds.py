@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 from fold_oracle import HOUR_MS, Cell, Payment, count_plainly, published_hours, small_panel, two_panels
-from fold_readings import Key, hourly, rows_of
+from fold_readings import Key, coverage_of, hourly, rows_of
 from fold_stream import COVERAGE, SecondFold, disturbed, undisturbed
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -130,6 +130,7 @@ def test_disturbance_changes_nothing(logs: list[list[Payment]], seed: int, resol
     stormy = run(disturbed(panels, PARAMETERS, logs, rng), len(logs), rng, resolution)
     for latest in (False, True):
         assert rows_of(stormy, latest=latest) == rows_of(calm, latest=latest)
+    assert coverage_of(stormy) == coverage_of(calm)
     for panel in panels:
         of_panel = [[plain(day) for day in each.days if day.panel == panel.id] for each in (stormy, calm)]
         assert of_panel[0] == of_panel[1]
@@ -249,6 +250,61 @@ def test_every_vintage_has_its_own_hour_as_window(logs: list[list[Payment]], see
             assert rows.windows["1h"][:, 1].tolist() == rows.amount_minor.tolist()
         elif rows.bucket == "hour":
             assert rows.vintage.min() > 0, "only what lies before the first on-time row has none"
+
+
+@pytest.mark.parametrize("resolution", ["hour", "day"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_silent_region_leaves_unheard_is_that_of_a_plain_count(seed: int, resolution: Resolution) -> None:
+    """Nine weeks, ten days of them without any row of one region: the coverage of every series, whatever disturbs."""
+    rng, panels = Random(seed), [small_panel(resolution, "UTC")]
+    silent, first = range(45, 55), START_MS // DAY_MS + 1
+    log = [
+        Payment(
+            (first + day) * DAY_MS + hour * HOUR_MS,
+            region,
+            sector,
+            100,
+            count=rng.randint(5, 9 if sector == "x" else 30),
+        )
+        for day in range(63)
+        for hour in (1, 7, 13, 19)
+        for region, sector in ("Rx", "Ry", "Sx", "Sy")
+        if not (region == "S" and day in silent) and not (sector == "y" and region == "S" and day >= 58)
+    ]
+    logs = [log[0::2], log[1::2]]
+    stormy = SecondFold(panels, PARAMETERS, 2, rng)
+    stormy.apply(disturbed(panels, PARAMETERS, logs, rng))
+    calm = SecondFold(panels, PARAMETERS, 2)
+    calm.apply(undisturbed(panels, PARAMETERS, logs))
+    assert coverage_of(stormy) == coverage_of(calm)
+    counts: dict[tuple[str, int], int] = defaultdict(int)
+    for payment in log:
+        for series in (payment.region, payment.region + payment.sector):
+            counts[series, payment.event_ms // DAY_MS - first] += payment.count
+
+    def usual(series: str, day: int) -> float:
+        """Return the median of the last four such weekdays on which its region was heard."""
+        past = [each for each in range(day % 7, day, 7) if not (series[0] == "S" and each in silent)]
+        return float(np.median([counts[series, each] for each in past[-4:]]))
+
+    found = coverage_of(calm)
+    for day in range(28, 63):
+        start = (first + day) * 86_400
+        gone = day in silent
+        shares = {
+            Series("P", None, None): usual("R", day) / (usual("R", day) + usual("S", day)),
+            Series("P", None, "x"): usual("Rx", day) / (usual("Rx", day) + usual("Sx", day)),
+            Series("P", None, "y"): usual("Ry", day) / (usual("Ry", day) + usual("Sy", day)),
+            Series("P", "R", None): 1.0,
+            Series("P", "S", None): 0.0,
+            Series("P", "S", "y"): 0.0,
+            Series("P", "R", "y"): 1.0,
+        }
+        for series, share in shares.items():
+            assert found["day", start, series] == pytest.approx(share if gone else 1.0, abs=2e-6), (day, series)
+            if resolution == "hour":
+                hours = [found["hour", start + hour * 3600, series] for hour in (1, 7, 13, 19)]
+                assert [hour < 1 for hour in hours] == [gone and share < 1] * 4
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -27,7 +27,7 @@ def broken_rules(alerts: Iterable[Alert]) -> list[str]:
         histories[alert.id].append(alert)
     for history in histories.values():
         found += [f"{history[0].detected_on} {history[0].series_id}: {rule}" for rule in _history(history)]
-    return [*found, *_families(economic, histories), *_neighbours(economic)]
+    return [*found, *_successions(histories.values()), *_families(economic, histories), *_neighbours(economic)]
 
 
 def _alone(alert: Alert) -> Iterable[str]:
@@ -102,6 +102,11 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
     is_back = math.log1p(max(last, -99.9) / 100) / math.log1p(max(published, -99.9) / 100) < 0.5
     if alert.outcome in {"recovered", "faded"} and is_back != (alert.outcome == "recovered"):
         yield f"has {alert.outcome} at {last} % after {published} %"
+    within = low <= 0 <= high
+    if alert.outcome in {"recovered", "faded"} and within != (
+        f", between {_signed(low)} and {_signed(high)}" in alert.text
+    ):
+        yield f"does not say that its last days lie between {low} and {high} %: {alert.text}"
     words = {"recovered": " is over.", "faded": " can no longer be told from chance.", "accepted": " the new level."}
     if [outcome for outcome, said in words.items() if said in alert.text] != [alert.outcome]:
         yield f"ends as {alert.outcome} and says: {alert.text}"
@@ -114,6 +119,8 @@ def _history(history: Sequence[Alert]) -> Iterable[str]:
         yield "revisions are not numbered"
     if len({(alert.opened_on, alert.measure, alert.direction) for alert in history}) > 1:
         yield "first day, measure or direction differ between revisions"
+    if len({days for alert in history if (days := figure(alert, "days_on_record")) is not None}) > 1:
+        yield "the days on record before its first one differ between revisions"
     last = history[-1]
     if last.status == "resolved":
         names = ("effect", "effect_lower", "effect_upper", "days_of_evidence")
@@ -125,6 +132,25 @@ def _history(history: Sequence[Alert]) -> Iterable[str]:
         largest = max((figure(alert, "effect") or 0.0 for alert in history), key=abs)
         if figure(last, "largest_effect") != largest:
             yield f"ends with a largest effect of {figure(last, 'largest_effect')}, published was {largest}"
+
+
+def _signed(value: float) -> str:
+    digits = 0 if round(abs(value)) or not value else 1
+    sign = "\u2212" if round(value, 1) < 0 else "+" if round(value, 1) > 0 else ""
+    return f"{sign}{abs(value):,.{digits}f}{_THIN}%".replace(",", _THIN)
+
+
+def _successions(histories: Iterable[Sequence[Alert]]) -> Iterable[str]:
+    """Hold each episode against the one before it of the same series and direction: it begins after that one's end."""
+    ended: dict[tuple[str, str], Alert] = {}
+    for history in histories:  # in order of their opening
+        key = (history[0].series_id, history[0].direction)
+        before = ended.get(key)
+        if before is not None and history[0].opened_on <= before.as_of:
+            opened = history[0].opened_on
+            yield f"{history[0].detected_on} {key[0]}: began on {opened}, the last ended on {before.as_of}"
+        if history[-1].status == "resolved":
+            ended[key] = history[-1]
 
 
 def _families(alerts: Sequence[Alert], histories: dict[str, list[Alert]]) -> Iterable[str]:

@@ -31,6 +31,16 @@ def rows_of(second: SecondFold, *, latest: bool) -> dict[Key, Row]:
     return found
 
 
+def coverage_of(second: SecondFold) -> dict[Key, float]:
+    """Return the coverage of every bucket and series, which all its vintages share."""
+    found: dict[Key, float] = {}
+    for rows in second.rows:
+        for series, share in zip(rows.series, rows.heard.tolist(), strict=True):
+            key = (rows.bucket, rows.start_seconds, series)
+            assert found.setdefault(key, share) == share
+    return found
+
+
 def hourly(second: SecondFold, *, latest: bool, panel: str = "P") -> dict[tuple[Cell, int], tuple[int, int]]:
     """Return a panel's cells of base buckets that are not zero."""
     return {

@@ -17,7 +17,14 @@ from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
-from earlywarn.adapters.run_warnings import fold_warnings, input_warnings, leaps, learning_warnings, ways_out
+from earlywarn.adapters.run_warnings import (
+    fold_warnings,
+    input_warnings,
+    leaps,
+    learning_warnings,
+    silence_warnings,
+    ways_out,
+)
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
@@ -146,6 +153,7 @@ def run_files(
             *input_warnings(inputs, sink.records, rejects, sort=sort),
             *fold_warnings(run, fold),
             *learning_warnings(run, sink.judged_days, sink.ready),
+            *silence_warnings(alerts),
         )
         summary: dict[str, object] = {
             "earlywarn": earlywarn.__version__,

@@ -1,11 +1,12 @@
 """What a reader must know before trusting a run's results, as sentences for the terminal and summary.json."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
+from earlywarn.domain.alert import Alert
 from earlywarn.reference.classifications import available
 
 _REJECTED_SHARE = 0.5
@@ -55,6 +56,21 @@ def learning_warnings(run: Run, judged_days: Mapping[str, int], ready: Collectio
             yield (
                 f"panel {panel}: the models are still learning what is usual ({days} {'day' if days == 1 else 'days'} "
                 f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
+            )
+
+
+def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
+    """Yield what is still missing at the end of the input: the coverage alerts (latest revisions) that are open."""
+    for alert in alerts:
+        if alert.kind != "coverage" or alert.status in {"resolved", "superseded"}:
+            continue
+        until = f"from {alert.opened_on} to the end of the input"
+        if alert.region is None:
+            yield f"panel {alert.panel}: too little was reported {until}; these days are not judged"
+        else:
+            yield (
+                f"panel {alert.panel}: nothing was reported of region {alert.region} {until}; totals are without "
+                "it, with a coverage below 1"
             )
 
 

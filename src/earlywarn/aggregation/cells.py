@@ -95,6 +95,10 @@ class CellIndex:
         """Return the numbers of the cells that exist before `until`, in canonical order."""
         return [int(place) for place in self.totals().order if self._births[place] < until]
 
+    def is_born(self, until: int) -> Flags:
+        """Return bool[K], by number: the cells that exist before `until`."""
+        return np.array(self._births, dtype=np.int64) < until
+
     def keys(self) -> tuple[CellKey, ...]:
         """Return the cells in the order of their numbers."""
         return tuple(self._index)

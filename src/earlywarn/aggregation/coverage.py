@@ -1,7 +1,8 @@
 """Coverage: is a fall of spending a fall, or has somebody stopped reporting?
 
 A feed is who delivers: a named source (acquirer), and for what comes without a name its source partition.
-A sector or a region is no feed: nothing paid there is zero, and may be what happened. A feed is silent
+A sector or a region is no feed: nothing paid there is zero, and may be what happened (of a region that is silent as a
+whole see `region_watch`). A feed is silent
 in a bucket when next to nothing came of what was expected of it since it last spoke, and that is sizeable.
 It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
 too young for an expectation bring stands in for what is missing: a source may change its name.
@@ -72,7 +73,7 @@ def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> 
         feed
         for feed in feeds
         if feed.expected > 0
-        and _is_quiet(feed, parameters)
+        and is_quiet(feed, parameters)
         and (nothing or feed.owed + feed.expected >= parameters.sizeable_transactions)
     ]
     newly = sum(max(feed.heard, 0) for feed in feeds if feed.young)
@@ -80,7 +81,8 @@ def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> 
     return round(1 - missing / expected, 6), tuple(feed.name for feed in silent)
 
 
-def _is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
+def is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
+    """Return whether next to nothing came of a feed of what was expected of it in a bucket."""
     return feed.heard <= 0 or feed.heard < parameters.silent_share * feed.expected
 
 
@@ -94,7 +96,6 @@ class CoverageMeter:
         self.parameters = parameters
         self.slots = slots
         self._feeds: dict[_FeedName, Feed] = {}
-        self._regions: dict[_FeedName, Feed] = {}
         self._open: dict[int, dict[_FeedName, int]] = {}
         self._today: dict[_FeedName, int] = {}
         self._base_today: dict[int, dict[_FeedName, int]] = {}
@@ -127,23 +128,22 @@ class CoverageMeter:
                 " ".join(name), feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot)
             )
             readings.append(volume)
-            feed.owed_base = feed.owed_base + volume.expected if _is_quiet(volume, self.parameters) else 0.0
+            feed.owed_base = feed.owed_base + volume.expected if is_quiet(volume, self.parameters) else 0.0
         new = sum(count for name, count in volumes.items() if name not in self._feeds)
         readings.append(FeedVolume("new", 0.0, new, 0.0, young=True))
         return heard_share(readings, self.parameters)
 
     def close_day(
-        self, day: int, *, partitions_heard: float, regions: Mapping[str, int], ended: Collection[str] = ()
+        self, day: int, *, partitions_heard: float, ended: Collection[str] = ()
     ) -> tuple[Coverage, tuple[FeedVolume, ...]]:
         """Judge a local day whose base buckets are closed, and learn it.
 
         Args:
             day: its ordinal.
             partitions_heard: share of partitions that spoke for all of the day.
-            regions: its transactions by region.
             ended: partitions of which no more is expected, today or ever.
 
-        Returns the day's coverage and the volumes that it was read from.
+        Returns the day's coverage, silent regions aside, and the volumes that it was read from.
         """
         for partition in ended:
             self._feeds.pop(("partition", partition), None)
@@ -153,17 +153,17 @@ class CoverageMeter:
         readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
         share, silent = heard_share(list(readings.values()), self.parameters)
         spoke = any(count > 0 for count in volumes.values())
-        quiet = self._quiet_regions(weekday, regions) if spoke else ()
         base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
         for name, reading in readings.items():
             feed = self._feeds[name]
-            if _is_quiet(reading, self.parameters):
+            if is_quiet(reading, self.parameters):
                 feed.learn_quiet(reading.expected, others_spoke=spoke)
             else:
                 feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
         self._today, self._base_today = {}, {}
         forgotten = self._forget(silent)
-        return Coverage(round(partitions_heard, 6), share, silent, quiet, forgotten), tuple(readings.values())
+        coverage = Coverage(round(partitions_heard, 6), share, silent, forgotten=forgotten)
+        return coverage, tuple(readings.values())
 
     def _expected(self, ended: Collection[str]) -> Iterable[tuple[_FeedName, Feed]]:
         """Return the feeds of which something may come, in order."""
@@ -184,20 +184,6 @@ class CoverageMeter:
             self._feeds.setdefault(admitted[name], Feed(self.slots))
         return admitted
 
-    def _quiet_regions(self, weekday: int, regions: Mapping[str, int]) -> tuple[str, ...]:
-        volumes = {("region", code): count for code, count in sorted(regions.items())}
-        for name in volumes:
-            self._regions.setdefault(name, Feed(0))
-        readings = {name: _reading(name, feed, weekday, volumes) for name, feed in sorted(self._regions.items())}
-        _, silent = heard_share(list(readings.values()), self.parameters)
-        for name, reading in readings.items():
-            region = self._regions[name]
-            if _is_quiet(reading, self.parameters):
-                region.learn_quiet(reading.expected, others_spoke=True)
-            else:
-                region.learn(weekday, reading.heard, {})
-        return silent
-
     def _forget(self, silent: Sequence[str]) -> tuple[str, ...]:
         """Forget the feeds that were missed for too long, but never the last; return those that were silent."""
         forgotten = []
@@ -213,7 +199,6 @@ class CoverageMeter:
         """Return the state as plain values."""
         return {
             "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
-            "regions": [[*name, feed.state()] for name, feed in sorted(self._regions.items())],
             "open": [[bucket, _plain(volumes)] for bucket, volumes in self._open.items()],
             "today": _plain(self._today),
             "base_today": [[slot, _plain(volumes)] for slot, volumes in self._base_today.items()],
@@ -222,7 +207,6 @@ class CoverageMeter:
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
-        self._regions = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["regions"]}
         self._open = {bucket: _volumes(plain) for bucket, plain in saved["open"]}
         self._today = _volumes(saved["today"])
         self._base_today = {slot: _volumes(plain) for slot, plain in saved["base_today"]}

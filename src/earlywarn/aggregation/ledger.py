@@ -6,6 +6,7 @@ A panel of which nothing was heard for long rests: its buckets are published aga
 which it speaks.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import date
 
@@ -15,6 +16,7 @@ from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
+from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, FeedVolume, Integers
 from earlywarn.domain.panel import Panel
@@ -40,9 +42,9 @@ class PanelLedger:
         self.horizon_seconds = revision_horizon_days * DAY_SECONDS
         self.fill_days = coverage.fill_days
         self._slots_per_day = DAY_SECONDS // self.base_seconds
-        self.coverage_meter = CoverageMeter(
-            coverage, slots=7 * self._slots_per_day if panel.resolution == "hour" else 0
-        )
+        slots = 7 * self._slots_per_day if panel.resolution == "hour" else 0
+        self.coverage_meter = CoverageMeter(coverage, slots=slots)
+        self.region_watch = RegionWatch(coverage, slots=slots)
         self._cells = CellIndex(panel.id)
         self._published = Publication(panel, self._cells, revision_horizon_days=revision_horizon_days)
         self._open: dict[int, dict[int, list[int]]] = {}
@@ -160,9 +162,11 @@ class PanelLedger:
             values[cell] = pair
         self._open_day = widen(self._open_day, len(values)) + values
         end = start + self.base_seconds
-        volume, silent = self.coverage_meter.close_base(start, self._slot(start), ended=fold.ended_before(end))
-        if self.panel.resolution == "hour":
-            coverage = Coverage(round(fold.heard(end), 6), volume, silent)
+        slot = self._slot(start)
+        volume, silent = self.coverage_meter.close_base(start, slot, ended=fold.ended_before(end))
+        if slot is not None:
+            gap = self.region_watch.close_base(slot, self._cells.keys(), values[:, 0], self._cells.is_born(end))
+            coverage = Coverage(round(fold.heard(end), 6), volume, silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage)
 
     def _note_leap(self, start: int) -> None:
@@ -183,12 +187,13 @@ class PanelLedger:
         _, end = self.panel.calendar.day_bounds(day)
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
-        coverage, feeds = self.coverage_meter.close_day(
-            day.toordinal(),
-            partitions_heard=fold.heard(end),
-            regions=self._by_region(values, end),
-            ended=fold.ended_before(end),
+        delivered, feeds = self.coverage_meter.close_day(
+            day.toordinal(), partitions_heard=fold.heard(end), ended=fold.ended_before(end)
         )
+        quiet, gap = self.region_watch.close_day(
+            day.toordinal(), self._cells.keys(), values[:, 0], self._cells.is_born(end)
+        )
+        coverage = dataclasses.replace(delivered, quiet=tuple(f"region {region}" for region in quiet), gap=gap)
         begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage)
         if self._published.days.first is None:
@@ -197,13 +202,6 @@ class PanelLedger:
         complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
         complete = complete or self.panel.resolution == "day"
         yield self._closed_day(day, values, coverage, feeds, complete=complete)
-
-    def _by_region(self, values: Integers, end: int) -> dict[str, int]:
-        regions: dict[str, int] = {}
-        keys = self._cells.keys()
-        for cell in self._cells.born_cells(end):
-            regions[keys[cell].region] = regions.get(keys[cell].region, 0) + int(values[cell, 0])
-        return regions
 
     def _closed_day(
         self, day: date, values: Integers, coverage: Coverage, feeds: tuple[FeedVolume, ...], *, complete: bool
@@ -234,6 +232,7 @@ class PanelLedger:
             "leaps": [self.leaps, self.longest_leap],
             "published": self._published.state(),
             "coverage": self.coverage_meter.state(),
+            "regions": self.region_watch.state(),
         }
 
     def restore(self, saved: State) -> None:
@@ -245,3 +244,4 @@ class PanelLedger:
         self.longest_leap = None if longest is None else (longest[0], longest[1])
         self._published.restore(saved["published"])
         self.coverage_meter.restore(saved["coverage"])
+        self.region_watch.restore(saved["regions"])

@@ -1,13 +1,14 @@
 """What a panel publishes of its buckets: first vintages, prompt revisions, last vintages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
-from earlywarn.aggregation.rows import AggregateRows, Coverage, Floats, Integers
+from earlywarn.aggregation.rows import AggregateRows, Coverage, Floats, Gap, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.state import State
@@ -217,9 +218,18 @@ class Publication:
         self.days.restore(saved["days"])
         for bucket, kept in self._coverage.items():
             kept.clear()
-            kept.update({at: Coverage(*shares, *map(tuple, names)) for at, shares, names in saved["coverage"][bucket]})
+            kept.update({at: _coverage(*each) for at, *each in saved["coverage"][bucket]})
 
 
-def _plain(coverage: Coverage) -> tuple[list[float], list[list[str]]]:
+def _plain(coverage: Coverage) -> list[list[Any]]:
     names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
-    return [coverage.partitions, coverage.volume], names
+    gap = coverage.gap
+    return [[coverage.partitions, coverage.volume], names, [list(gap.regions), gap.panel, [*map(list, gap.sectors)]]]
+
+
+def _coverage(shares: Sequence[float], names: Sequence[Sequence[str]], gap: Sequence[Any]) -> Coverage:
+    partitions, volume = shares
+    silent, quiet, forgotten = map(tuple, names)
+    regions, panel, sectors = gap
+    left = Gap(tuple(regions), panel, tuple((sector, share) for sector, share in sectors))
+    return Coverage(partitions, volume, silent, quiet, forgotten, left)

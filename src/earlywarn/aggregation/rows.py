@@ -1,6 +1,6 @@
 """What leaves the second fold: rows of aggregates, column-wise, and the closed days that models learn."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -16,7 +16,6 @@ Flags = npt.NDArray[np.bool_]
 
 WINDOWS = ("1h", "24h", "7d", "28d")
 """Rolling windows; a row of a local day has none of the first two."""
-_SECTORS_OF_A_SILENCE = 2
 
 
 class FeedVolume(NamedTuple):
@@ -34,13 +33,42 @@ class FeedVolume(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Regions of which nothing came of any of several sectors, and what that leaves of the totals above them.
+
+    `regions` are their codes. `panel` is the share of the panel's usual volume that lies in other regions, `sectors`
+    the same of each sector of which it is below 1.
+    """
+
+    regions: tuple[str, ...] = ()
+    panel: float = 1.0
+    sectors: tuple[tuple[str, float], ...] = ()
+
+    def heard(self, series: Sequence[Series]) -> Floats:
+        """Return float64[n], the share of the usual volume of each series that does not lie in the silent regions."""
+        if not self.regions:
+            return np.ones(len(series))
+        of_sector: dict[str | None, float] = {None: self.panel, **dict(self.sectors)}
+        return np.array(
+            [
+                of_sector.get(each.sector, 1.0) if each.region is None else float(each.region not in self.regions)
+                for each in series
+            ]
+        )
+
+
+NO_GAP = Gap()
+"""No region is silent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of what was to be expected of a bucket has been heard, each as a share of 0..1.
 
     `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
-    silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke: that
-    lowers no share, see `ClosedDay.silent_regions`. `forgotten` names silent feeds of which nothing is expected from
-    the next day on.
+    silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke, `gap`
+    those of them whose silence is taken for missing data. `forgotten` names silent feeds of which nothing is expected
+    from the next day on.
     """
 
     partitions: float = 1.0
@@ -48,11 +76,17 @@ class Coverage:
     silent: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
+    gap: Gap = NO_GAP
+
+    @property
+    def delivered(self) -> float:
+        """Return the share that feeds delivered: with too little of it nothing of the panel can be judged."""
+        return min(self.partitions, self.volume)
 
     @property
     def share(self) -> float:
-        """Return the smaller of the two shares."""
-        return min(self.partitions, self.volume)
+        """Return the share of the whole panel that was heard, silent regions included."""
+        return min(self.delivered, self.gap.panel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +110,22 @@ class AggregateRows:
     windows: dict[str, Integers]
     year_on_year: Floats
     coverage: Coverage
+
+    @property
+    def volume_heard(self) -> Floats:
+        """Return float64[n], the share of the expected volume of each series that was heard.
+
+        The smaller of that of the panel's feeds and of that of the series' own regions: where both are silent, the one
+        is taken for the other's reason.
+        """
+        heard: Floats = np.minimum(self.coverage.volume, self.coverage.gap.heard(self.series))
+        return heard
+
+    @property
+    def heard(self) -> Floats:
+        """Return float64[n], the coverage of each series: as `volume_heard`, partitions that did not speak included."""
+        heard: Floats = np.minimum(self.coverage.partitions, self.volume_heard)
+        return heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +151,7 @@ class ClosedDay:
         return bool(self.transactions.any() or self.amount_minor.any())
 
     @property
-    def silent_regions(self) -> tuple[str, ...]:
-        """Return the quiet regions whose silence is taken for missing data: all of several sectors at once.
-
-        Of a region with one sector it may be what happened to that sector.
-        """
-        quiet = {name.removeprefix("region ") for name in self.coverage.quiet}
-        sectors = Counter(cell.region for cell in self.cells)
-        return tuple(sorted(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE))
-
-    @property
     def heard_cells(self) -> Flags:
         """Return bool[K], cells of which something may be made of the day: those of the regions that are not silent."""
-        silent = set(self.silent_regions)
+        silent = set(self.coverage.gap.regions)
         return np.array([cell.region not in silent for cell in self.cells], dtype=np.bool_)

@@ -5,7 +5,8 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date
+from datetime import date, timedelta
+from itertools import compress
 from typing import Protocol
 
 import msgspec
@@ -33,11 +34,14 @@ _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
 _EpisodeKey = tuple[str | None, str | None, Direction]
 
 
-class Accept(Protocol):
-    """Is told nodes whose level of the last `days` is the new normal after a shock that began on `since`."""
+class Models(Protocol):
+    """Are told what has been decided of shocks."""
 
-    def __call__(self, nodes: list[Node], since: date | None = None, days: int | None = None) -> None:
-        """Take it as normal; `days` None: as many as the models usually take."""
+    def accept(self, nodes: list[Node], since: date | None = None, days: int | None = None) -> None:
+        """Take the level of the last `days` as normal after a shock since then; None: as many as usually taken."""
+
+    def settle(self, node: Node, direction: Direction) -> None:
+        """Take a shock as over: what spoke for it is no evidence of another one."""
 
 
 class AlertDesk:
@@ -54,20 +58,21 @@ class AlertDesk:
         self.notices = Notices(panel, parameters, letterhead)
         self._episodes: dict[_EpisodeKey, Episode] = {}
         self._records = Records()
-        self._warm_up_days: int | None = None  # usable days of a node on the first day on which it is ready
+        self._ended: dict[_EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
         self._members: tuple[tuple[Node, ...], Flags] | None = None
         self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
+        self._settled: list[tuple[Node, Direction]] = []  # of today: shocks that are over
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
-        return closed.coverage.share < self.parameters.coverage_share
+        return closed.coverage.delivered < self.parameters.coverage_share
 
-    def step(self, scores: DayScores, closed: ClosedDay, accept: Accept) -> list[Alert]:
-        """Return the day's revisions, parents first; `accept` is told the nodes whose level is the new normal."""
+    def step(self, scores: DayScores, closed: ClosedDay, models: Models) -> list[Alert]:
+        """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""
         alerts = self.notices.coverage(closed)
         if scores.usable:
             alerts += self.notices.drift(scores)
-            alerts += self._economic(scores, accept)
+            alerts += self._economic(scores, models)
         else:
             self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
@@ -81,9 +86,10 @@ class AlertDesk:
             if key[:2] in place:
                 episode.baseline.carry(scores, place[key[:2]])
 
-    def _economic(self, scores: DayScores, accept: Accept) -> list[Alert]:
-        if self._warm_up_days is None and scores.ready.any():
-            self._warm_up_days = int(scores.usable_days[scores.ready].min())
+    def _economic(self, scores: DayScores, models: Models) -> list[Alert]:
+        self._records.judge((node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard))
+        in_sight = scores.day - timedelta(days=len(scores.effects.days))
+        self._ended = {key: day for key, day in self._ended.items() if day > in_sight}
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
         self._doubt(weighed, place)
@@ -92,6 +98,7 @@ class AlertDesk:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
         alerts: list[Alert] = []
         self._lasting.clear()
+        self._settled.clear()
         for direction in _DIRECTIONS:
             other = weighed["up" if direction == "down" else "down"]
             alerts += self._direction(weighed[direction], other.ratio, place)
@@ -101,7 +108,9 @@ class AlertDesk:
                 node = scores.nodes[at]
                 self._records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
         for node, (since_day, days) in sorted(self._lasting.items(), key=lambda item: _canonical_node(item[0])):
-            accept([node], since_day, days)
+            models.accept([node], since_day, days)
+        for node, direction in self._settled:
+            models.settle(node, direction)
         return alerts
 
     def _doubt(self, weighed: Mapping[Direction, Weighing], place: Mapping[tuple[str | None, str | None], int]) -> None:
@@ -167,11 +176,17 @@ class AlertDesk:
         alarming |= totals.keys()
         counted = explained(standing.keys() | totals.keys())
         alarms = [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
-        new = [each for each in alarms if not self._is_return(each, scores, weighing.direction)]
+        fresh = [each for each in (self._after_the_last(each, weighing) for each in alarms) if each is not None]
+        new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
-            others = self._episodes.values()
-            episode = opened(candidate, weighing, others, run=self.letterhead.run, panel=self.panel)
+            node = scores.nodes[candidate.node]
+            last = self._ended.get((node.region, node.sector, weighing.direction))
+            episode = opened(
+                candidate, weighing, self._episodes.values(), run=self.letterhead.run, panel=self.panel, last=last
+            )
+            before = self._records.judged_days(node.region, node.sector) - episode.sums.days
+            episode.record_days = max(before, 0)
             mine[candidate.node] = self._episodes[episode.key] = episode
         adopt(mine.values())
         alerts = []
@@ -183,6 +198,15 @@ class AlertDesk:
             if alert is not None:
                 alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
+
+    def _after_the_last(self, candidate: Candidate, weighing: Weighing) -> Candidate | None:
+        """Return an alarm with a first day after its node's last episode of the direction; None if that leaves none."""
+        scores, node = weighing.scores, weighing.scores.nodes[candidate.node]
+        last = self._ended.get((node.region, node.sector, weighing.direction))
+        since = None if last is None else (scores.day - last).days - 1
+        if since is None or candidate.age_days <= since:
+            return candidate
+        return weighing.at(candidate.node, candidate.score, since, [candidate.measure])
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of an open episode of the other direction, at the node or around it.
@@ -220,8 +244,11 @@ class AlertDesk:
             return None
         if verdict.outcome is not None:
             del self._episodes[episode.key]
+            self._ended[episode.key] = scores.day
         if verdict.outcome == "accepted":
             self._lasting[scores.nodes[at]] = (episode.opened_on, None)
+        elif verdict.outcome is not None:
+            self._settled.append((scores.nodes[at], episode.direction))
         return revision(episode, reading, verdict, panel=self.panel, day=scores.day, letterhead=self.letterhead)
 
     def _verdict(
@@ -244,8 +271,7 @@ class AlertDesk:
         last_day = self._records.last_as_extreme(
             episode.region, episode.sector, episode.direction, ratio, episode.opened_on
         )
-        warm_up = self._warm_up_days or 0
-        figures = reading.evidence(told, self.panel, last_as_extreme=last_day, warm_up_days=warm_up)
+        figures = reading.evidence(told, self.panel, last_as_extreme=last_day)
         return Verdict("open" if is_open else "updated", grade, told, ratio, figures)
 
     def _membership(self, nodes: tuple[Node, ...]) -> Flags:
@@ -261,7 +287,7 @@ class AlertDesk:
         return {
             "episodes": [msgspec.to_builtins(episode) for episode in episodes],
             "records": self._records.state(),
-            "warm_up_days": self._warm_up_days,
+            "ended": [[*key, day.isoformat()] for key, day in sorted(self._ended.items(), key=_canonical_end)],
             "notices": self.notices.state(),
         }
 
@@ -269,12 +295,18 @@ class AlertDesk:
         """Take over a state that `state` returned."""
         self._episodes = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self._records.restore(saved["records"])
-        self._warm_up_days = saved.get("warm_up_days")  # a snapshot from before it was kept: counted from now on
+        self._ended = {
+            (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
+        }
         self.notices.restore(saved["notices"])
 
 
 def _canonical_node(node: Node) -> tuple[str, str]:
     return (node.region or "", node.sector or "")
+
+
+def _canonical_end(item: tuple[_EpisodeKey, date]) -> tuple[str, str, str]:
+    return _canonical(item[0])
 
 
 def _canonical(key: tuple[str | None, str | None, Direction]) -> tuple[str, str, str]:

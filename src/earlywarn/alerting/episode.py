@@ -1,7 +1,8 @@
 """An episode: one node, one direction, from its alarm to its resolution. Hysteresis keeps it whole."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from earlywarn.alerting.estimate import NOTHING, Baseline, Sums
 from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
 from earlywarn.domain.series import Level, Measure, Series
+from earlywarn.domain.state import State
 
 NAMESPACE = UUID("6f2b8c1e-0d5a-5f0e-9a7e-2f1c5f4d7b10")
 
@@ -35,7 +37,10 @@ class Episode(msgspec.Struct):
     the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
     Of economic episodes: `baseline` is what they are measured against, `sums` what was seen and expected since
     `opened_on`, `last_days` the same of each of the last days, `told` the estimate published on `last_revised_on`,
-    `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published.
+    `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published,
+    `record_days` on how many days before `opened_on` the node was judged.
+    Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
+    nothing came at all.
     """
 
     id: str
@@ -61,6 +66,9 @@ class Episode(msgspec.Struct):
     told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
     largest_pct: float = 0.0
     has_news: bool = False
+    record_days: int = 0
+    missing_days: int = 0
+    empty_days: int = 0
 
     @property
     def key(self) -> tuple[str | None, str | None, Direction]:
@@ -97,6 +105,12 @@ class Episode(msgspec.Struct):
             self.alarm_days = 0
         self.score = max(self.score, ratio)
 
+    def miss(self, day: date, *, is_all: bool) -> None:
+        """Take in a day on which something was missing, or all of it."""
+        self.last_alarm_on = day
+        self.missing_days += 1
+        self.empty_days += is_all
+
     def publish(self, day: date, grade: Severity, told: Told) -> None:
         """Note that a revision is published."""
         self.revision += 1
@@ -108,13 +122,15 @@ class Episode(msgspec.Struct):
 class Records:
     """Per node and direction: on which day was the score last as high as today?
 
-    A descending staircase of (day ordinal, score); scores below `floor` are not worth remembering.
+    A descending staircase of (day ordinal, score); scores below `floor` are not worth remembering. Per node also on how
+    many days it was judged.
     """
 
     def __init__(self, floor: float = 0.25, length: int = 64) -> None:
         self.floor = floor
         self.length = length
         self._stairs: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
+        self._judged: Counter[tuple[str, str]] = Counter()
 
     @staticmethod
     def _key(region: str | None, sector: str | None, direction: Direction) -> tuple[str, str, str]:
@@ -128,6 +144,14 @@ class Records:
         found = [day for day, score in stairs if score >= ratio and day < before.toordinal()]
         return date.fromordinal(max(found)) if found else None
 
+    def judge(self, nodes: Iterable[tuple[str | None, str | None]]) -> None:
+        """Count a day on which these nodes (region, sector) were judged."""
+        self._judged.update((region or "", sector or "") for region, sector in nodes)
+
+    def judged_days(self, region: str | None, sector: str | None) -> int:
+        """Return on how many days a node was judged."""
+        return self._judged[region or "", sector or ""]
+
     def learn(self, region: str | None, sector: str | None, direction: Direction, day: date, ratio: float) -> None:
         """Remember a day's score."""
         if ratio < self.floor:
@@ -138,13 +162,17 @@ class Records:
         stairs.append((day.toordinal(), round(ratio, 4)))
         del stairs[: -self.length]
 
-    def state(self) -> list[list[Any]]:
-        """Return the staircases as plain values."""
-        return [[*key, [list(step) for step in stairs]] for key, stairs in sorted(self._stairs.items())]
+    def state(self) -> State:
+        """Return the staircases and counts as plain values."""
+        return {
+            "stairs": [[*key, [list(step) for step in stairs]] for key, stairs in sorted(self._stairs.items())],
+            "judged": [[*key, days] for key, days in sorted(self._judged.items())],
+        }
 
-    def restore(self, saved: list[list[Any]]) -> None:
+    def restore(self, saved: State) -> None:
         """Take over what `state` returned."""
         self._stairs = {
             (region, sector, direction): [(day, score) for day, score in stairs]
-            for region, sector, direction, stairs in saved
+            for region, sector, direction, stairs in saved["stairs"]
         }
+        self._judged = Counter({(region, sector): days for region, sector, days in saved["judged"]})

@@ -91,23 +91,16 @@ class Reading:
         low, high = self.estimate.interval_pct(self._interval)
         return Told(self.estimate.effect_pct, low, high, probability, self._episode.sums.days)
 
-    def evidence(
-        self, told: Told, panel: str, *, last_as_extreme: date | None, warm_up_days: int
-    ) -> tuple[Evidence, ...]:
+    def evidence(self, told: Told, panel: str, *, last_as_extreme: date | None) -> tuple[Evidence, ...]:
         """Return the figures of an open episode in the order of their weight."""
         found = effect_evidence(told)
         found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
         if last_as_extreme is None:
-            found.append(Evidence(name="days_on_record", value=float(self._days_before(warm_up_days)), unit="days"))
+            found.append(Evidence(name="days_on_record", value=float(self._episode.record_days), unit="days"))
         else:
             days = (self._scores.day - last_as_extreme).days
             found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
         return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
-
-    def _days_before(self, warm_up_days: int) -> int:
-        """Return the judged days before the episode's first one."""
-        judged = int(self._scores.usable_days[self._node]) - warm_up_days  # before today
-        return max(judged - (self._episode.sums.days - 1), 0)
 
     @property
     def outcome(self) -> Outcome | None:

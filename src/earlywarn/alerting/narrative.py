@@ -136,13 +136,13 @@ def _ending(alert: Alert, names: Names) -> str:
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
+    between = f"between {percent(low)} and {percent(high)}"
     if alert.outcome == "faded":
-        between = f"between {percent(low)} and {percent(high)}"
         return (
             f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "
             "may have come back."
         )
-    chance = ", which is within chance" if low <= 0 <= high else ""
+    chance = f", {between}, which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
 
@@ -209,15 +209,7 @@ def _coverage(alert: Alert, names: Names) -> str:
         return _silent_region(alert, names)
     missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
-    panel = names.panel(alert.panel)
-    if alert.status == "resolved" and alert.as_of != alert.opened_on:
-        last = "nothing at all" if _is_all(missing) else f"{_size(missing)} less than expected"
-        period = f"from {day(alert.opened_on)} to {day(alert.as_of)}"
-        text = f"{panel}: too little was reported {period}, {last} on the last of these days"
-    elif _is_all(missing):
-        text = f"{panel}: nothing was reported of {day(alert.as_of)}"
-    else:
-        text = f"{panel}: {_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+    text = f"{names.panel(alert.panel)}: {_unreported(alert, missing)}"
     if silent and not _is_all(missing):
         text += f" (silent: {', '.join(silent)})"
     if alert.status != "resolved":
@@ -234,16 +226,44 @@ def _coverage(alert: Alert, names: Names) -> str:
     return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
 
 
+def _unreported(alert: Alert, missing: float) -> str:
+    """Say what was not reported of the days that the alert is about: of its last one, and since its first."""
+    days, empty = _missing_days(alert)
+    if days == 1 and _is_all(missing):
+        return f"nothing was reported of {day(alert.as_of)}"
+    if days == 1:
+        return f"{_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+    if empty >= days:
+        return f"nothing {_reported(alert)}"
+    told = [f"nothing at all on {empty} of these days"] if empty else []
+    told += [] if _is_all(missing) else [f"{_size(missing)} less than expected on the last of them"]
+    return f"too little {_reported(alert)}, {' and '.join(told)}"
+
+
 def _silent_region(alert: Alert, names: Names) -> str:
-    about = subject(alert, names)
-    if alert.status == "open":
-        return (
-            f"{about}: nothing was reported of {day(alert.as_of)}, in no sector. All of them at once, this is taken "
-            "for missing data and not for a fall of spending, which it would hide; alerts of this region are held back "
-            "meanwhile, all others are not."
-        )
-    when = f"from {day(alert.opened_on)} to {day(alert.resolved_on)}"
-    return f"{about}: nothing was reported {when}. It is heard again; its alerts are no longer held back."
+    about, days = subject(alert, names), _missing_days(alert)[0]
+    if alert.status == "resolved":
+        when = f"was reported on {day(alert.resolved_on)}" if days == 1 else _reported(alert)
+        return f"{about}: nothing {when}. It is heard again; its alerts are no longer held back."
+    what = f"was reported of {day(alert.as_of)}" if days == 1 else _reported(alert)
+    return (
+        f"{about}: nothing {what}, in no sector. All of them at once, this is taken for missing data and not for a "
+        "fall of spending, which it would hide; alerts of this region are held back meanwhile, all others are not, and "
+        "totals are judged without it."
+    )
+
+
+def _missing_days(alert: Alert) -> tuple[int, int]:
+    """Return on how many days something was missing, and on how many of them all of it."""
+    return round(figure(alert, "days_missing") or 1), round(figure(alert, "days_of_nothing") or 0)
+
+
+def _reported(alert: Alert) -> str:
+    """Return the days of a coverage alert of several, with the verb."""
+    days = _days(_missing_days(alert)[0])
+    if alert.status == "resolved":
+        return f"was reported from {day(alert.opened_on)} to {day(alert.resolved_on)} ({days})"
+    return f"has been reported since {day(alert.opened_on)} ({days}, to {day(alert.as_of)})"
 
 
 def _listed(alert: Alert, kind: str) -> list[str]:

@@ -33,18 +33,18 @@ class Notices:
     def coverage(self, closed: ClosedDay) -> list[Alert]:
         """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it.
 
-        A feed of which nothing is expected any more is told of as well, however small it was. A resolved episode
-        tells the last day of which something was missing. Regions that are silent are told of on days on which the
-        panel is heard.
+        An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
+        is expected any more is told of as well, however small it was. A resolved episode tells the last day of which
+        something was missing. Regions that are silent are told of on days on which the panel is heard.
         """
         notices = self._feeds(closed)
-        if closed.coverage.share >= self.parameters.coverage_share:
+        if closed.coverage.delivered >= self.parameters.coverage_share:
             notices += self._silent_regions(closed)
         return notices
 
     def _feeds(self, closed: ClosedDay) -> list[Alert]:
         news = closed.coverage
-        if news.share >= self.parameters.coverage_share and not news.forgotten:
+        if news.delivered >= self.parameters.coverage_share and not news.forgotten:
             if self._coverage is None or self._missed is None:
                 return []
             episode, missed = self._coverage, self._missed
@@ -56,24 +56,31 @@ class Notices:
         if self._coverage is None:
             self._coverage, self._forgotten = self._episode("coverage", closed.day), ()
             status = "open"
-        self._coverage.last_alarm_on = closed.day
+        self._coverage.miss(closed.day, is_all=_is_all(news))
         self._forgotten = tuple(sorted({*self._forgotten, *news.forgotten}))
-        if before is not None and before.silent == news.silent and not news.forgotten:
+        is_known = before is not None and before.silent == news.silent and not news.forgotten
+        if is_known and not self._is_due(self._coverage, closed.day):
             return []
         return [self._coverage_alert(self._coverage, news, closed.day, status)]
 
     def _silent_regions(self, closed: ClosedDay) -> list[Alert]:
-        silent = closed.silent_regions
+        silent = closed.coverage.gap.regions
         notices = []
         for region in silent:
+            status: Status = "updated"
             if region not in self._regions:
-                self._regions[region] = self._episode("coverage", closed.day, region)
-                notices.append(self._region_alert(self._regions[region], closed.day, "open"))
-            self._regions[region].last_alarm_on = closed.day
+                self._regions[region], status = self._episode("coverage", closed.day, region), "open"
+            episode = self._regions[region]
+            episode.miss(closed.day, is_all=True)
+            if status == "open" or self._is_due(episode, closed.day):
+                notices.append(self._region_alert(episode, closed.day, status))
         # A region that rests on Sundays is not silent then, and not heard either.
         heard = {cell.region for cell, count in zip(closed.cells, closed.transactions, strict=True) if count}
         again = sorted(self._regions.keys() & heard - set(silent))
         return notices + [self._region_alert(self._regions.pop(each), closed.day, "resolved") for each in again]
+
+    def _is_due(self, episode: Episode, day: date) -> bool:
+        return (day - episode.last_revised_on).days >= self.parameters.revise_days
 
     def drift(self, scores: DayScores) -> list[Alert]:
         """Open a model episode when many cells' models have drifted lately; resolve it when few have."""
@@ -110,11 +117,12 @@ class Notices:
     def _coverage_alert(
         self, episode: Episode, coverage: Coverage, day: date, status: Status, more: tuple[Evidence, ...] = ()
     ) -> Alert:
-        missing = 1 - coverage.share
+        missing = 1 - coverage.delivered
         grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
             Evidence(name="alerts_held_back", value=float(missing > self._tolerated), unit="flag"),
+            *_duration(episode),
             *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
             *(Evidence(name=f"expected no more: {feed}", value=1.0, unit="feed") for feed in self._forgotten),
             *(Evidence(name=f"quiet: {region}", value=1.0, unit="region") for region in coverage.quiet),
@@ -126,6 +134,7 @@ class Notices:
         evidence = (
             Evidence(name="missing_volume", value=100.0, unit="pct"),
             Evidence(name="alerts_held_back", value=1.0, unit="flag"),
+            *_duration(episode),
         )
         return self._notice(episode, "coverage", status, day, "high", self._missing_score(1.0), evidence)
 
@@ -154,6 +163,7 @@ class Notices:
         if SEVERITIES.index(grade) > SEVERITIES.index(episode.severity):
             episode.severity = grade
         episode.revision += 1
+        episode.last_revised_on = day
         series = Series(self.panel, episode.region, None)
         return Alert(
             id=episode.id,
@@ -211,3 +221,14 @@ class Notices:
         self._forgotten = tuple(saved["forgotten"])
         self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
+
+
+def _is_all(coverage: Coverage) -> bool:
+    return round(1 - coverage.delivered, 3) >= 1
+
+
+def _duration(episode: Episode) -> tuple[Evidence, Evidence]:
+    return (
+        Evidence(name="days_missing", value=float(episode.missing_days), unit="days"),
+        Evidence(name="days_of_nothing", value=float(episode.empty_days), unit="days"),
+    )

@@ -9,7 +9,9 @@ from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.domain.series import Series
 
 
-def opened(candidate: Candidate, weighing: Weighing, others: Iterable[Episode], *, run: str, panel: str) -> Episode:
+def opened(
+    candidate: Candidate, weighing: Weighing, others: Iterable[Episode], *, run: str, panel: str, last: date | None
+) -> Episode:
     """Return a new episode; its first day is its family's, where its evidence allows that.
 
     Args:
@@ -18,6 +20,7 @@ def opened(candidate: Candidate, weighing: Weighing, others: Iterable[Episode], 
         others: open episodes.
         run: of the alert's id.
         panel: likewise.
+        last: last day of the node's last episode of the direction, which this one does not reach back to.
     """
     scores, at, direction = weighing.scores, candidate.node, weighing.direction
     node = scores.nodes[at]
@@ -36,7 +39,8 @@ def opened(candidate: Candidate, weighing: Weighing, others: Iterable[Episode], 
     )
     family = [each for each in others if each.contains(episode) or episode.contains(each)]
     family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
-    aligned = weighing.aligned(candidate, [each.baseline.first_day for each in family])
+    first_days = [each.baseline.first_day for each in family]
+    aligned = weighing.aligned(candidate, [day for day in first_days if last is None or day > last.toordinal()])
     episode.opened_on = date.fromordinal(scores.day.toordinal() - aligned.age_days)
     episode.baseline = Baseline(episode.opened_on.toordinal())
     episode.sums = since(scores.effects, at, aligned.age_days)

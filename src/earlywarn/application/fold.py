@@ -159,7 +159,7 @@ class RunFold:
         if closed.coverage.forgotten and not usable:
             parts.detector.begin_anew()
         yield JudgedDay(closed, scores)
-        for alert in parts.desk.step(scores, closed, parts.detector.accept):
+        for alert in parts.desk.step(scores, closed, parts.detector):
             published = self.succession.follow(alert)
             if published is not None:
                 self.sequence += 1

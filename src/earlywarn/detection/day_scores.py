@@ -55,6 +55,8 @@ class Effects(msgspec.Struct, frozen=True):
         days: int64[W], days heard since the first day.
         dispersion: float64[3, G, W], over-dispersion of the effect.
         effect, sd: float64[3, G, W], log effect by MEASURES and its standard deviation.
+        alone: float64[3, G, W], log effect of the first day alone; 0 where nothing is known.
+        special: bool[G, W], whether the calendar lets the node say little on the first day.
         today: float64[2, G, W], what each baseline expects of today alone; NaN on a day that is not usable.
         usual_sd: float64[3, G], log standard deviation of an undisturbed day; NaN on a day that is not usable.
         fading: float64[2, G], what the oldest baseline, which is forgotten with this day, expects of a usual day by
@@ -68,6 +70,8 @@ class Effects(msgspec.Struct, frozen=True):
     dispersion: Floats
     effect: Floats
     sd: Floats
+    alone: Floats
+    special: Flags
     today: Floats
     usual_sd: Floats
     fading: Floats

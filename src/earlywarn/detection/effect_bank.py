@@ -21,7 +21,7 @@ Example:
     >>> for seen in [100.0, 100.0, 80.0, 80.0]:
     ...     baseline = np.array([100.0, 100.0, 100.0])
     ...     bank.learn(np.array([[seen], [50 * seen]]), np.stack([baseline, 50 * baseline])[:, None, :],
-    ...                np.full((3, 1), 0.01), mature=np.zeros(1, dtype=bool))
+    ...                np.full((3, 1), 0.01), mature=np.zeros(1, dtype=bool), special=np.zeros(1, dtype=bool))
     >>> effects = bank.effects(np.zeros(1, dtype=bool))
     >>> (100 * np.expm1(effects.effect[0, 0])).round().tolist(), effects.sd[1, 0].round(3).tolist()
     ([-20.0, -20.0, -13.0], [0.1, 0.071, 0.058])
@@ -40,7 +40,7 @@ from earlywarn.domain.ranges import INNER_SHARE, MOST_DAYS, SHARE, UNBOUNDED, ch
 TINY = 1e-12
 LEAST_TICKET = 0.5
 """Minor units: what rounds to a payment of something."""
-_ARRAYS = ("observed", "expected", "spread", "days", "dispersion")
+_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special")
 
 
 class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +115,8 @@ class EffectBank:
         spread: float64[3, G, W], U, of the mean ticket in units of the amount.
         days: int64[W], days heard since.
         dispersion: float64[3, G, W], each node's own phi.
+        alone: float64[3, G, W], log effect of each day alone, against its own baseline; 0 where nothing is known.
+        special: bool[G, W], days on which the calendar lets a node say little.
         fading: float64[2, G], of the day: see `day_scores.Effects`.
     """
 
@@ -130,6 +132,8 @@ class EffectBank:
         self.spread = np.zeros((3, nodes, window))
         self.days = np.zeros(window, dtype=np.int64)
         self.dispersion = np.ones((3, nodes, window))
+        self.alone = np.zeros((3, nodes, window))
+        self.special = np.zeros((nodes, window), dtype=bool)
         self._today = np.full((2, nodes, window), np.nan)
         self._usual_sd = np.full((3, nodes), np.nan)
         self.fading = np.ones((2, nodes))
@@ -137,14 +141,14 @@ class EffectBank:
     def age(self, days: int) -> None:
         """Let `days` days pass of which nothing is known."""
         days = min(days, self.window_days)
-        for sums in (self.observed, self.expected, self.spread, self.days):
-            sums[..., days:] = sums[..., : self.window_days - days].copy()
-            sums[..., :days] = 0
+        for by_age in (self.observed, self.expected, self.spread, self.days, self.alone, self.special):
+            by_age[..., days:] = by_age[..., : self.window_days - days].copy()
+            by_age[..., :days] = 0
         self._today = np.full_like(self._today, np.nan)
         self._usual_sd = np.full_like(self._usual_sd, np.nan)
         self.fading = np.ones_like(self.fading)
 
-    def learn(self, observed: Floats, expected: Floats, variance: Floats, mature: Flags) -> None:
+    def learn(self, observed: Floats, expected: Floats, variance: Floats, mature: Flags, special: Flags) -> None:
         """Let a day pass and add it.
 
         Args:
@@ -152,8 +156,11 @@ class EffectBank:
             expected: float64[2, G, W], the same by the baseline of each first day.
             variance: float64[3, G], of the log of transactions, amount and mean ticket on an undisturbed day.
             mature: bool[G], nodes of which the over-dispersion is learned.
+            special: bool[G], nodes of which the day may say little.
         """
         self.age(1)
+        self.alone[..., 0] = log_effect(observed, expected[..., 0])
+        self.special[:, 0] = special
         self.observed += observed[:, :, None]
         self.expected += expected
         self.spread += expected[[0, 1, 1]] ** 2 * variance[:, :, None]
@@ -193,6 +200,8 @@ class EffectBank:
             spread=self.spread.copy(),
             days=self.days.copy(),
             dispersion=dispersion,
+            alone=self.alone.copy(),
+            special=self.special.copy(),
             effect=log_effect(self.observed, self.expected),
             sd=np.sqrt(dispersion * self._variance()),
             today=self._today,
@@ -206,8 +215,9 @@ class EffectBank:
         self._allocate(tree)
         kept = [place for place, node in enumerate(old_tree.nodes) if node in tree.index]
         nodes = [tree.index[old_tree.nodes[place]] for place in kept]
-        for name in ("observed", "expected", "spread", "dispersion"):
+        for name in ("observed", "expected", "spread", "dispersion", "alone"):
             getattr(self, name)[:, nodes] = old[name][:, kept]
+        self.special[nodes] = old["special"][kept]
         self.days = old["days"]
 
     def state(self) -> dict[str, Any]:

@@ -261,6 +261,15 @@ class OnsetBank:
         self.information[:, nodes] = 0.0
         self.by_cell[:, gone] = 0.0
 
+    def settle(self, node: int, sign: float) -> None:
+        """Drop what speaks at a node, whatever its first day, for a step of a sign (-1: down, 1: up).
+
+        Nodes around it and within it keep theirs: each has its own.
+        """
+        speaks = sign * self.linear[:, node] > 0
+        self.linear[:, node][speaks] = 0.0
+        self.information[:, node][speaks] = 0.0
+
     def embed(self, tree: NodeTree) -> None:
         """Lay the evidence out for a grown `tree`; new nodes have none."""
         old_tree, state = self.tree, self.state()

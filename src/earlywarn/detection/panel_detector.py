@@ -54,6 +54,7 @@ from earlywarn.detection.panel_evidence import PanelEvidence
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import Innovation, Prediction, RegressionBank
 from earlywarn.detection.symmetric_form import SymmetricForm
+from earlywarn.domain.alert import Direction
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
@@ -159,6 +160,14 @@ class PanelDetector:
         self._regression.widen_level(both, self.parameters.accept_level_sd**2)
         self._evidence.forget(inside)
 
+    def settle(self, node: Node, direction: Direction) -> None:
+        """Take a shock of a node as decided: what spoke for it is no evidence of another one.
+
+        Raises:
+            KeyError: a node that the panel does not have.
+        """
+        self._evidence.settle(node, -1.0 if direction == "down" else 1.0)
+
     def begin_anew(self) -> None:
         """Expect nothing of any cell until it is heard again, which starts a new level; forget the evidence.
 
@@ -193,8 +202,10 @@ class PanelDetector:
         if usable:
             innovation = self._learn_levels(seen)
             prediction = innovation.prediction
-            self._effects.learn(self._regression, innovation, seen, correlation, self._mature)
-            drifts = self._evidence.learn(innovation, seen.inflation, self._regression.learned)
+            inflation = self._tree.means(seen.inflation[: len(self._tree.series)])
+            special = inflation >= self.parameters.onset.special_inflation
+            self._effects.learn(self._regression, innovation, seen, correlation, mature=self._mature, special=special)
+            drifts = self._evidence.learn(innovation, special, self._regression.learned)
             self._regression.widen_level(drifts, self.parameters.drift.level_sd**2)
             drifting = self._named(drifts)
             amounts = slice(len(self._tree.series), None)
@@ -218,8 +229,8 @@ class PanelDetector:
             nodes=self._tree.nodes,
             ready=usable_days >= self.parameters.ready_days,
             usable_days=usable_days,
-            down=evidence(down, effects.effect, effects.sd, sign=-1.0),
-            up=evidence(up, effects.effect, effects.sd, sign=1.0),
+            down=evidence(down, effects, sign=-1.0),
+            up=evidence(up, effects, sign=1.0),
             transactions=deviations[0],
             amount=deviations[1],
             mean_ticket=deviations[2],

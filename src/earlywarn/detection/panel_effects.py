@@ -12,7 +12,8 @@ Example:
     ...     values = np.log(seen.observed)
     ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
     ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)
-    ...     effects.learn(bank, innovation, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool))
+    ...     effects.learn(bank, innovation, seen, DenseForm(np.eye(2)), mature=np.ones(1, dtype=bool),
+    ...                   special=np.zeros(1, dtype=bool))
     >>> found = effects.effects(np.ones(1, dtype=bool))
     >>> (100 * np.expm1(found.effect[1, 0])).round().tolist(), found.today[0, 0].round().tolist()
     ([-28.0, -30.0, -20.0], [98.0, 100.0, 100.0])
@@ -83,9 +84,16 @@ class PanelEffects:
         self._baselines.restart(restarting)
 
     def learn(
-        self, bank: RegressionBank, innovation: Innovation, seen: PanelDay, correlation: SymmetricForm, mature: Flags
+        self,
+        bank: RegressionBank,
+        innovation: Innovation,
+        seen: PanelDay,
+        correlation: SymmetricForm,
+        *,
+        mature: Flags,
+        special: Flags,
     ) -> None:
-        """Add the day to the sums; `mature` [G]: nodes whose over-dispersion is learned.
+        """Add the day to the sums; `mature`, `special` [G] as in `EffectBank.learn`.
 
         Of cells that were not heard nothing is expected either.
         """
@@ -99,6 +107,7 @@ class PanelEffects:
             node_sums(self._tree, means.T),
             log_variances(self._tree, means[-1], usual_sd, correlation),
             mature,
+            special,
         )
         usual = bank.observation_variance(self._baselines.variance[0], innovation.prediction.mean)
         self._ratio.learn(

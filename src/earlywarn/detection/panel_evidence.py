@@ -8,7 +8,7 @@ Example:
     >>> for z in [0.5, -0.5, 0.5, -2.0, -2.0, -2.0]:
     ...     found = Innovation(Prediction(np.zeros(2), np.full(2, 0.1), np.zeros((2, 1))), np.full(2, 0.1 * z),
     ...                        np.full(2, z), np.ones(2, dtype=bool), np.ones((2, 21)))
-    ...     drifting = evidence.learn(found, np.ones(2), learned=np.ones(2, dtype=np.int64))
+    ...     drifting = evidence.learn(found, np.zeros(1, dtype=bool), learned=np.ones(2, dtype=np.int64))
     >>> evidence.onset.scores()[0].onset_age_days.tolist(), drifting.tolist()
     ([2], [False, False])
 """
@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from earlywarn.detection.day_scores import Flags, Floats, Integers
+from earlywarn.detection.day_scores import Flags, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.factor_correlation import FactorCorrelation
 from earlywarn.detection.factor_layout import FactorLayout
-from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.onset_bank import OnsetBank
 from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
 from earlywarn.detection.symmetric_form import SymmetricForm
@@ -52,22 +52,21 @@ class PanelEvidence:
         """Return the correlation of the innovations of the 2K log series."""
         return self._correlation.correlation()
 
-    def learn(self, innovation: Innovation, inflation: Floats, learned: Integers) -> Flags:
+    def learn(self, innovation: Innovation, special: Flags, learned: Integers) -> Flags:
         """Whiten, add to the evidence, watch for drift, learn the correlation; return who drifts [2K].
 
         Args:
             innovation: today's.
-            inflation: float64[2K], the day's variance factors.
+            special: bool[G], nodes of which the day may say little.
             learned: int64[2K], observations of each series, today's included.
         """
-        parameters, tree = self.parameters, self._tree
+        parameters = self.parameters
         clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
         mature = innovation.seen & (learned > parameters.evidence_after_days)
         drifting = np.zeros(len(mature), dtype=bool)
         precision = self._correlation.precision(mature)
         whitened = precision.apply(clipped)
         response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
-        special = tree.means(inflation[: len(tree.series)]) >= parameters.onset.special_inflation
         self.onset.learn(whitened, precision, response, special)
         if mature.any():
             residual = whitened / np.sqrt(np.where(mature, precision.diagonal(), 1.0))
@@ -79,6 +78,10 @@ class PanelEvidence:
         """Forget what was said about the flagged cells [K], and about nodes of no others."""
         self._drift.reset(np.tile(cells, 2))
         self.onset.forget(self._tree.sums(np.where(cells, 0.0, 1.0)) == 0)
+
+    def settle(self, node: Node, sign: float) -> None:
+        """Drop what speaks for a step at a node in one direction (-1: falls, 1: rises); see `OnsetBank.settle`."""
+        self.onset.settle(self._tree.index[node], sign)
 
     def embed(self, tree: NodeTree, places: Integers) -> None:
         """Lay everything out for a grown `tree`; the old cell i stands at `places[i]`."""

@@ -29,7 +29,6 @@ class Days:
         self,
         volumes: Volumes,
         *,
-        regions: Mapping[str, int] | None = None,
         ended: Collection[str] = (),
         heard: float = 1.0,
     ) -> Coverage:
@@ -44,7 +43,7 @@ class Days:
                     self.meter.observe(bucket, kind, name, volume // per_day)
             slot = (self.day + 6) % 7 * self.hours + hour if self.hours else None
             self.by_hour.append(self.meter.close_base(bucket, slot, ended=ended)[0])
-        coverage, _ = self.meter.close_day(self.day, partitions_heard=heard, regions=regions or {}, ended=ended)
+        coverage, _ = self.meter.close_day(self.day, partitions_heard=heard, ended=ended)
         self.day += 1
         return coverage
 
@@ -176,17 +175,6 @@ def test_named_sources_beyond_the_limit_count_together() -> None:
     assert coverage.silent == ("source (others)",)
     assert coverage.volume == 0.5
     assert found.by_hour[-1] == 0.5
-
-
-def test_a_region_is_no_feed_but_its_silence_is_named(days: Days) -> None:
-    """It is named for as long as it lasts, and lowers no share."""
-    for _ in range(35):
-        days.close(FEEDS, regions={"north": 600, "south": 400})
-    found = [days.close(FEEDS, regions={"north": 600, "south": 0}) for _ in range(40)]
-    assert {each.share for each in found} == {1.0}
-    assert [each.quiet for each in found] == [("region south",)] * 40
-    assert days.close(FEEDS, regions={"north": 600, "south": 400}).quiet == ()
-    assert days.close({}, regions={"north": 0, "south": 0}).quiet == (), "of a day without anything there is no hint"
 
 
 def test_hours_know_who_is_missing() -> None:

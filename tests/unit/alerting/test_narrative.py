@@ -66,16 +66,46 @@ def test_contributions_of_nothing_are_left_out() -> None:
     assert text.endswith("Most of the change: x in A (100 %).")
 
 
-def test_an_outage_is_told_with_its_first_and_last_day() -> None:
-    """Twenty days are no single one; input without a source is called that."""
+def test_an_outage_is_told_with_its_days() -> None:
+    """Twenty days without anything are said to be that; input without a source is called that."""
     notice: dict[str, object] = {"kind": "coverage", "region": None, "status": "resolved", "resolved_on": "2023-09-24"}
-    assert told(notice, missing_volume=100.0, **{"silent: partition 0": 1.0}) == (
-        "Testland: too little was reported from 5 Sep 2023 to 24 Sep 2023, nothing at all on the last of these days. "
+    silent = {"silent: partition 0": 1.0}
+    assert told(notice, missing_volume=100.0, days_missing=20.0, days_of_nothing=20.0, **silent) == (
+        "Testland: nothing was reported from 5 Sep 2023 to 24 Sep 2023 (20 days). "
         "Reporting is complete again after 24 Sep 2023."
     )
-    part = told(notice, missing_volume=40.0, **{"silent: partition 0": 1.0})
+    some = told(notice, missing_volume=100.0, days_missing=20.0, days_of_nothing=3.0, **silent)
     assert (
-        "40 % less than expected on the last of these days (silent: input without a source name, partition 0)" in part
+        "too little was reported from 5 Sep 2023 to 24 Sep 2023 (20 days), nothing at all on 3 of these days." in some
     )
-    first = told({**notice, "status": "open", "as_of": "2023-09-05"}, missing_volume=100.0, alerts_held_back=1.0)
+    part = told(notice, missing_volume=40.0, days_missing=20.0, days_of_nothing=1.0, **silent)
+    assert (
+        "nothing at all on 1 of these days and 40 % less than expected on the last of them "
+        "(silent: input without a source name, partition 0)" in part
+    )
+
+
+def test_an_outage_that_goes_on_says_for_how_long() -> None:
+    notice: dict[str, object] = {"kind": "coverage", "region": None}
+    first = told({**notice, "as_of": "2023-09-05"}, missing_volume=100.0, days_missing=1.0, alerts_held_back=1.0)
     assert first.startswith("Testland: nothing was reported of 5 Sep 2023. This says nothing about spending;")
+    later = told(notice, missing_volume=100.0, days_missing=20.0, days_of_nothing=20.0, alerts_held_back=1.0)
+    assert later.startswith("Testland: nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023). This says")
+    part = told(notice, missing_volume=40.0, days_missing=20.0, alerts_held_back=1.0)
+    assert (
+        "too little has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023), 40 % less than expected on the last"
+        in part
+    )
+
+
+def test_a_silent_region_says_for_how_long() -> None:
+    """One day is a day and no period; several are counted, as long as it lasts and when it is over."""
+    one, more = ({"missing_volume": 100.0, "days_missing": days, "days_of_nothing": days} for days in (1.0, 20.0))
+    kind: dict[str, object] = {"kind": "coverage"}
+    over = {**kind, "status": "resolved"}
+    assert "nothing was reported of 5 Sep 2023, in no sector" in told({**kind, "as_of": "2023-09-05"}, **one)
+    assert "nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023), in no sector" in told(kind, **more)
+    assert "nothing was reported on 5 Sep 2023. It is heard" in told({**over, "resolved_on": "2023-09-05"}, **one)
+    assert "nothing was reported from 5 Sep 2023 to 24 Sep 2023 (20 days). It is heard again" in told(
+        {**over, "resolved_on": "2023-09-24", "as_of": "2023-09-25"}, **more
+    )

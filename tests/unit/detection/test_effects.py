@@ -114,7 +114,7 @@ def test_a_day_unheard_is_no_day() -> None:
     bank = EffectBank(EffectParameters(), NodeTree([("A", "x")]), window_days=4)
     usual = np.full((2, 1, 4), 100.0)
     mature = np.zeros(1, dtype=bool)
-    bank.learn(np.array([[80.0], [80.0]]), usual, np.full((3, 1), 0.01), mature)
+    bank.learn(np.array([[80.0], [80.0]]), usual, np.full((3, 1), 0.01), mature, special=mature)
     bank.age(2)
     effects = bank.effects(mature)
     assert effects.days.tolist() == [0, 0, 1, 1]

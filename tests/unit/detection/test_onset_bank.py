@@ -49,6 +49,20 @@ def test_the_evidence_of_a_day_is_its_definition() -> None:
                 assert bank.linear[shape, node, age] == pytest.approx(weight * linear)
 
 
+def test_what_is_settled_is_no_evidence_any_more() -> None:
+    """Of one node and one direction; what lies within it, around it, or speaks for the other side stays."""
+    bank, untouched = (fed(step=-0.5, cells=slice(0, 3)) for _ in range(2))
+    node = [(each.region, each.sector) for each in TREE.nodes].index(("A", None))
+    others = [place for place in range(len(TREE.nodes)) if place != node]
+    up = bank.scores()[1].score.copy()
+    bank.settle(node, -1.0)
+    down, after = bank.scores()
+    assert (untouched.scores()[0].score[node] > 9, down.score[node]) == (True, 0.0)
+    assert after.score.tolist() == up.tolist()
+    assert (bank.linear[:, others] == untouched.linear[:, others]).all()
+    assert (bank.by_cell == untouched.by_cell).all()
+
+
 def test_a_step_many_times_the_clip_keeps_its_size() -> None:
     """A day says at most c^2 / 2 nats, yet a precise node sees a large step as large, and two days of it as a shock."""
     bank = OnsetBank(PARAMETERS, TREE)

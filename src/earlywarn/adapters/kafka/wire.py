@@ -83,6 +83,8 @@ def encode_rows(rows: AggregateRows) -> Iterator[Message]:
         "vintage": rows.vintage.tolist(),
         "transactions": rows.transactions.tolist(),
         "amount_minor": rows.amount_minor.tolist(),
+        "coverage": rows.heard.tolist(),
+        "coverage_volume": rows.volume_heard.tolist(),
     }
     for window, sums in rows.windows.items():
         for at, measure in enumerate(_MEASURES):
@@ -97,9 +99,7 @@ def encode_rows(rows: AggregateRows) -> Iterator[Message]:
     constant = {
         "bucket": rows.bucket,
         "start": rows.start,
-        "coverage": rows.coverage.share,
         "coverage_partitions": rows.coverage.partitions,
-        "coverage_volume": rows.coverage.volume,
     }
     names = tuple(columns)
     suffix = f"|{rows.bucket}|{rows.start}|"

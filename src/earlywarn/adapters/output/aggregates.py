@@ -136,15 +136,15 @@ def _record_batch(rows: AggregateRows, texts: _SeriesTexts) -> pa.RecordBatch:
         "bucket": rows.bucket,
         "start": rows.start,
         "latest": True,
-        "coverage": rows.coverage.share,
         "coverage_partitions": rows.coverage.partitions,
-        "coverage_volume": rows.coverage.volume,
     }
     columns = texts.of(rows.series)
     columns |= {name: pa.repeat(pa.scalar(value, SCHEMA.field(name).type), count) for name, value in constant.items()}
     columns["vintage"] = pa.array(rows.vintage, pa.int32())
     columns["transactions"] = pa.array(rows.transactions)
     columns["amount_minor"] = pa.array(rows.amount_minor)
+    columns["coverage"] = pa.array(rows.heard)
+    columns["coverage_volume"] = pa.array(rows.volume_heard)
     for window in WINDOWS:
         sums = rows.windows.get(window)
         for at, measure in enumerate(_MEASURES):

@@ -74,7 +74,7 @@ class Judge:
         )
         if closed.coverage.forgotten and not usable:
             self._detector.begin_anew()
-        alerts = self._desk.step(scores, closed, self._detector.accept)
+        alerts = self._desk.step(scores, closed, self._detector)
         ready = scores.ready & usable
         return Judged(
             nodes=scores.nodes,

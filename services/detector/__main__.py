@@ -8,11 +8,13 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
 from earlywarn.adapters.redis.server import choose_redis
 from earlywarn.adapters.snapshots.choice import snapshot_store
+from earlywarn.adapters.stream.detector_partition import DetectorParts
 from earlywarn.adapters.stream.detector_service import DetectorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
@@ -40,14 +42,21 @@ async def main() -> None:
             client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
         )
         projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
-        worker = DetectorService(
+        parts = DetectorParts(
             new_fold=lambda q: compose_fold(
                 ready, manifest.transactions_partitions, manifest.panels_of[q], change=manifest.change
             ),
-            new_publisher=lambda q: Publisher(confluent_connection(kafka), f"{group}.published", topics.partials, q),
-            store=snapshot_store(settings.snapshots, topics.run, redis.settings),
+            new_publisher=lambda q, log: Publisher(
+                confluent_connection(kafka), f"{group}.published", topics.partials, q, log
+            ),
+            published_before=lambda q: manifest.published.get(q, 0),
             topics=topics,
             snapshots=settings.snapshots,
+        )
+        worker = DetectorService(
+            parts,
+            identity=lambda: topic_identity(kafka, topics.partials),
+            new_store=lambda log: snapshot_store(settings.snapshots, topics.run, redis.settings, log),
             on_assigned=projector.own,
         )
         app = faust_app(group, kafka, service, worker)

@@ -14,7 +14,7 @@ from earlywarn.adapters.kafka.recount import verify_run
 from earlywarn.adapters.kafka.wire import decode_change, decode_partial, encode_alert, is_change
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.detector import LogFold
+from earlywarn.application.detector import LogFold, Progress
 from earlywarn.application.settings import load
 from earlywarn.domain.alert import Alert
 
@@ -76,14 +76,14 @@ def refolded(run: StreamRun, new: Run) -> dict[str, bytes]:
     """Return the alerts that a fold of the log under the new configuration publishes from its control record on."""
     log = list(run.read(run.topics.partials))
     changed_at = next(message.offset() for message in log if is_change(message.headers()))
-    fold = LogFold(compose_fold(new, PARTITIONS, change=1), position=0, published=changed_at)
+    fold = LogFold(compose_fold(new, PARTITIONS, change=1), position=0, published=Progress(changed_at))
     found: dict[str, bytes] = {}
     for message in log:
         if is_change(message.headers()):
             outputs = fold.change(message.offset(), decode_change(message.value(), ""))
         else:
             outputs = fold.take(message.offset(), decode_partial(message.value(), ""))
-        for each in outputs.outputs if outputs else ():
+        for each in outputs:
             if isinstance(each, Alert):
                 key, value = encode_alert(each)
                 found[key.decode()] = value

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.detector import LogFold, Outputs
+from earlywarn.application.detector import LogFold, Progress, Published
 from earlywarn.application.settings import load
 from earlywarn.application.succession import Change, open_alerts
 from earlywarn.domain.alert import Alert
@@ -27,6 +28,13 @@ BATCH = 49 * 4
 GAP = 5
 """Partials that the old detector had not folded when it was stopped."""
 Log = Sequence[Partial | Change]
+
+
+class Outputs(NamedTuple):
+    """What one entry of the log made publishable."""
+
+    offset: int
+    outputs: tuple[Published, ...]
 
 
 def run_with(**alerts: float) -> Run:
@@ -62,9 +70,9 @@ def partials(old: Run) -> list[Partial]:
 def fold(log: LogFold, entries: Log, start: int = 0) -> Iterator[Outputs]:
     """Fold a log from an offset on, and yield what is published of it."""
     for offset, entry in enumerate(entries[start:], start):
-        outputs = log.change(offset, entry) if isinstance(entry, Change) else log.take(offset, entry)
-        if outputs is not None:
-            yield outputs
+        given = tuple(log.change(offset, entry) if isinstance(entry, Change) else log.take(offset, entry))
+        if given:
+            yield Outputs(offset, given)
 
 
 def alerts_of(published: Sequence[Outputs]) -> list[Alert]:
@@ -88,7 +96,7 @@ def subjects(alerts: Sequence[Alert]) -> set[tuple[str, str, str]]:
 
 def changed(old: Run, new: Run, partials: Sequence[Partial], at: int) -> tuple[list[Outputs], list[Partial | Change]]:
     """Return what the old detector published, and the log with the change at offset `at`."""
-    published = list(fold(LogFold(compose_fold(old, 1), position=0, published=0), partials[: at - GAP]))
+    published = list(fold(LogFold(compose_fold(old, 1), position=0, published=Progress(0)), partials[: at - GAP]))
     alerts = alerts_of(published)
     change = Change(
         number=1,
@@ -108,11 +116,12 @@ def test_the_new_configuration_takes_over_at_the_control_record(
 ) -> None:
     at = int(share * len(partials))
     before, log = changed(old, new, partials, at)
-    fresh = LogFold(compose_fold(new, 1, change=1), position=0, published=at - GAP)
+    fresh = LogFold(compose_fold(new, 1, change=1), position=0, published=Progress(at - GAP))
     after = list(fold(fresh, log))
-    assert all(outputs.offset >= at for outputs in after)
+    assert {outputs.offset >= at for outputs in after if alerts_of([outputs])} == {True}
+    assert at - GAP <= after[0].offset < at  # closed buckets that the old one had not come to, as they come
 
-    undisturbed = list(fold(LogFold(compose_fold(old, 1), position=0, published=0), partials))
+    undisturbed = list(fold(LogFold(compose_fold(old, 1), position=0, published=Progress(0)), partials))
     assert rows_of([*before, *after]) == rows_of(undisturbed)
 
     alerts = alerts_of([*before, *after])
@@ -124,7 +133,7 @@ def test_the_new_configuration_takes_over_at_the_control_record(
         assert "superseded" not in [alert.status for alert in each[:-1]]
     assert all(one.sequence < other.sequence for one, other in pairwise(alerts))
 
-    pure = list(fold(LogFold(compose_fold(new, 1), position=0, published=0), partials))
+    pure = list(fold(LogFold(compose_fold(new, 1), position=0, published=Progress(0)), partials))
     assert subjects(open_alerts(alerts)) == subjects(open_alerts(alerts_of(pure)))
     seen = subjects(open_alerts(alerts_of([each for each in pure if each.offset < at])))
     left = open_alerts(alerts_of(before))
@@ -141,9 +150,9 @@ def test_the_sample_shows_every_case(old: Run, partials: list[Partial]) -> None:
         new = run_with(alarm_evidence=old.settings.alerts.alarm_evidence * factor)
         at = len(partials) // 2
         before, log = changed(old, new, partials, at)
-        first = next(fold(LogFold(compose_fold(new, 1, change=1), position=0, published=at - GAP), log))
+        fresh = LogFold(compose_fold(new, 1, change=1), position=0, published=Progress(at - GAP))
         ids = {alert.id for alert in alerts_of(before)}
-        taken = alerts_of([first])
+        taken = alerts_of([outputs for outputs in fold(fresh, log) if outputs.offset == at])
         found |= {(alert.status, alert.id in ids) for alert in taken}
     assert {("updated", True), ("superseded", True), ("open", False)} <= found
 
@@ -152,18 +161,18 @@ def test_a_restart_anywhere_changes_nothing(old: Run, new: Run, partials: list[P
     """From the start of the log before the change; from a snapshot, or the start, behind it."""
     at = int(0.5 * len(partials))
     _, log = changed(old, new, partials, at)
-    undisturbed = LogFold(compose_fold(new, 1, change=1), position=0, published=at - GAP)
+    undisturbed = LogFold(compose_fold(new, 1, change=1), position=0, published=Progress(at - GAP))
     whole = list(fold(undisturbed, log))
     end = undisturbed.fold.snapshot()
     for stop in (at - 2, at + 1):
-        first = LogFold(compose_fold(new, 1, change=1), position=0, published=at - GAP)
+        first = LogFold(compose_fold(new, 1, change=1), position=0, published=Progress(at - GAP))
         until = list(fold(first, log[:stop]))
         restored, start = compose_fold(new, 1, change=1), 0
         if first.fold.succession.in_force:
             restored.restore(first.fold.snapshot())
             start = stop
         for again, begins in ((restored, start), (compose_fold(new, 1, change=1), 0)):
-            resumed = LogFold(again, position=begins, published=max(at - GAP, stop if until else 0))
+            resumed = LogFold(again, position=begins, published=Progress(max(at - GAP, stop if until else 0)))
             rest = list(fold(resumed, log, begins))
             assert rows_of([*until, *rest]) == rows_of(whole)
             assert alerts_of([*until, *rest]) == alerts_of(whole)
@@ -175,7 +184,7 @@ def test_a_detector_of_the_configuration_before_stops_and_its_snapshots_are_pass
 ) -> None:
     at = len(partials) // 2
     _, log = changed(old, new, partials, at)
-    stale = LogFold(compose_fold(old, 1), position=0, published=0)
+    stale = LogFold(compose_fold(old, 1), position=0, published=Progress(0))
     with pytest.raises(LogError, match=f"changed to configuration {new.fingerprint}"):
         list(fold(stale, log))
     with pytest.raises(SnapshotError, match="change 0 of the run"):
@@ -186,7 +195,7 @@ def test_back_to_the_first_configuration_is_a_change_like_any_other(old: Run, pa
     new = run_with(alarm_evidence=old.settings.alerts.alarm_evidence * 1.6)
     at, back = int(0.8 * len(partials)), int(0.93 * len(partials))
     before, log = changed(old, new, partials, at)
-    middle = list(fold(LogFold(compose_fold(new, 1, change=1), position=0, published=at - GAP), log[:back]))
+    middle = list(fold(LogFold(compose_fold(new, 1, change=1), position=0, published=Progress(at - GAP)), log[:back]))
     alerts = alerts_of([*before, *middle])
     again = Change(
         number=2,
@@ -196,10 +205,9 @@ def test_back_to_the_first_configuration_is_a_change_like_any_other(old: Run, pa
         open=open_alerts(alerts),
         revisions={alert.id: alert.revision for alert in alerts},
     )
-    last = list(
-        fold(LogFold(compose_fold(old, 1, change=2), position=0, published=back), [*log[:back], again, *log[back:]])
-    )
-    undisturbed = list(fold(LogFold(compose_fold(old, 1), position=0, published=0), partials))
+    fresh = LogFold(compose_fold(old, 1, change=2), position=0, published=Progress(back))
+    last = list(fold(fresh, [*log[:back], again, *log[back:]]))
+    undisturbed = list(fold(LogFold(compose_fold(old, 1), position=0, published=Progress(0)), partials))
     assert rows_of([*before, *middle, *last]) == rows_of(undisturbed)
     alerts += alerts_of(last)
     assert subjects(open_alerts(alerts)) == subjects(open_alerts(alerts_of(undisturbed)))

@@ -44,8 +44,10 @@ from earlywarn.adapters.kafka.connection import (
 from earlywarn.adapters.kafka.manifest import check_manifest, write_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
 from earlywarn.application.compose import compose
+from earlywarn.application.detector import Progress
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
@@ -164,15 +166,16 @@ def test_the_detector_publishes_in_transactions_of_its_own_and_nobody_elses(
     kafka = settings_of(broker, CONNECTION, tmp_path, user="detector").kafka
     names = RunTopics(run_with_rights)
     group = f"earlywarn.{run_with_rights}.detector.published"
-    publisher = Publisher(confluent_connection(kafka), group, names.partials, 0)
-    position = publisher.open() + 1
-    publisher.publish([(names.alerts, (b"key", b"value")), (names.aggregates, (b"key", b"value"))], position)
+    log = topic_identity(kafka, names.partials)
+    publisher = Publisher(confluent_connection(kafka), group, names.partials, 0, log)
+    reached = Progress(publisher.open().offset + 1, 3)
+    publisher.publish([(names.alerts, (b"key", b"value")), (names.aggregates, (b"key", b"value"))], reached)
     publisher.close()
-    successor = Publisher(confluent_connection(kafka), group, names.partials, 0)
-    assert successor.open() == position
+    successor = Publisher(confluent_connection(kafka), group, names.partials, 0, log)
+    assert successor.open() == reached
     successor.close()
     aggregator = settings_of(broker, CONNECTION, tmp_path, user="aggregator").kafka
-    other = Publisher(confluent_connection(aggregator), group, names.partials, 0)
+    other = Publisher(confluent_connection(aggregator), group, names.partials, 0, log)
     with pytest.raises(LogError, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
         other.open()
     other.close()

@@ -2,3 +2,6 @@
 
 Both are functions of their logs alone: no clock, no randomness, no I/O. See docs/architecture.md.
 """
+
+STATE_VERSION = 1
+"""Changes whenever what the second fold keeps in a snapshot is laid out or meant otherwise."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from earlywarn import aggregation, alerting, detection
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import PartialsFold
@@ -23,6 +24,18 @@ from earlywarn.domain.alert import Alert
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.state import State, decode_state, encode_state
 from earlywarn.errors import LogError, SnapshotError
+
+STATE_VERSION = 1
+"""Changes whenever what is kept here of a run and its succession is laid out or meant otherwise."""
+
+_LAYOUT = {
+    "aggregation": aggregation.STATE_VERSION,
+    "alerting": alerting.STATE_VERSION,
+    "application": STATE_VERSION,
+    "detection": detection.STATE_VERSION,
+}
+_MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What a state raises that is laid out otherwise than its reader thinks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,7 @@ class RunFold:
         return encode_state(
             {
                 "models": MODEL_VERSION,
+                "layout": _LAYOUT,
                 "fingerprint": self.fingerprint,
                 "sequence": self.sequence,
                 "succession": self.succession.state(),
@@ -192,16 +206,30 @@ class RunFold:
         )
 
     def restore(self, snapshot: bytes) -> None:
-        """Take over a snapshot; it must come from the same models and configuration.
+        """Take over a snapshot; it must come from the same models, layout of state and configuration.
 
         Raises:
-            SnapshotError: it does not, or it is none.
+            SnapshotError: it does not, or it is none. The fold is then of no use any more.
         """
         saved: State = decode_state(snapshot)
+        try:
+            self._restore(saved)
+        except _MISFITS as error:
+            raise SnapshotError(
+                f"the snapshot does not hold what this program keeps ({type(error).__name__}: {error}), though it "
+                f"names the same layout {saved.get('layout')}; fold the log from its start instead"
+            ) from error
+
+    def _restore(self, saved: State) -> None:
         if saved.get("models") != MODEL_VERSION:
             raise SnapshotError(
                 f"the snapshot holds models of version {saved.get('models', 'before 2')}, this program has version "
                 f"{MODEL_VERSION} and would misread it; fold the log from its start instead"
+            )
+        if saved.get("layout") != _LAYOUT:
+            raise SnapshotError(
+                f"the snapshot lays its state out by {saved.get('layout', 'no version')}, this program by {_LAYOUT}, "
+                "and would misread it; fold the log from its start instead"
             )
         if saved["fingerprint"] != self.fingerprint:
             raise SnapshotError(

@@ -2,3 +2,6 @@
 
 MODEL_VERSION = "3"
 """Changes whenever the same input would be scored otherwise: part of every fingerprint and alert."""
+
+STATE_VERSION = 1
+"""Changes whenever what the models keep in a snapshot is laid out or meant otherwise."""

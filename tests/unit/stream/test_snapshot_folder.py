@@ -1,5 +1,6 @@
 """Snapshots in a folder: whole or not at all, readable by whom the umask lets, and only so many."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +24,13 @@ def umask(mask: int) -> Iterator[None]:
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
 def test_a_detector_of_another_user_may_read_what_the_umask_lets(tmp_path: Path, mask: int, mode: int) -> None:
     with umask(mask):
-        FolderSnapshots(tmp_path / "live", kept=2).save(0, 7, b"state")
-    [path] = (tmp_path / "live").iterdir()
+        FolderSnapshots(tmp_path / "live", "log", kept=2).save(0, 7, b"state")
+    [path] = (tmp_path / "live" / "log").iterdir()
     assert path.stat().st_mode & 0o777 == mode
 
 
 def test_the_newest_are_kept_and_others_partitions_left_alone(tmp_path: Path) -> None:
-    store = FolderSnapshots(tmp_path, kept=2)
+    store = FolderSnapshots(tmp_path, "log", kept=2)
     for partition, offset in ((0, 5), (1, 5), (0, 30), (0, 200)):
         store.save(partition, offset, b"%d/%d" % (partition, offset))
     assert (store.offsets(0), store.offsets(1)) == ([200, 30], [5])
@@ -37,8 +38,22 @@ def test_the_newest_are_kept_and_others_partitions_left_alone(tmp_path: Path) ->
 
 
 def test_what_cannot_be_named_leaves_no_draft(tmp_path: Path) -> None:
-    store = FolderSnapshots(tmp_path, kept=2)
-    (tmp_path / f"0-{7:020d}.snapshot").mkdir()
-    with pytest.raises(SnapshotError, match="cannot be written: Is a directory"):
+    store = FolderSnapshots(tmp_path, "log", kept=2)
+    (tmp_path / "log" / f"0-{7:020d}.snapshot").mkdir(parents=True)
+    with pytest.raises(SnapshotError, match="cannot be written: File exists"):
         store.save(0, 7, b"state")
-    assert [path.name for path in tmp_path.iterdir()] == [f"0-{7:020d}.snapshot"]
+    assert [path.name for path in (tmp_path / "log").iterdir()] == [f"0-{7:020d}.snapshot"]
+
+
+def test_without_links_a_name_is_given_once_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a share over SMB: there is no linking, and no file is replaced either."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    store = FolderSnapshots(tmp_path, "log", kept=2)
+    for state in (b"first", b"second"):
+        store.save(0, 7, state)
+    assert store.load(0, 7) == b"first"
+    assert [path.name for path in (tmp_path / "log").iterdir()] == [f"0-{7:020d}.snapshot"]

@@ -11,9 +11,11 @@ from earlywarn.adapters.kafka.manifest import KEY, Manifest, differences, manife
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.adapters.kafka.wire import CHANGE_HEADERS, encode_change
 from earlywarn.application.compose import Run
+from earlywarn.application.detector import Progress
 from earlywarn.application.succession import Change, open_alerts
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import ConfigError, LogError
@@ -33,7 +35,8 @@ def change_configuration(run: Run) -> Manifest:
     anew refuse the old settings. Should one have published in between, a further control record says so.
 
     Raises:
-        LogError: the run has no manifest; what aggregators count would change; or it is not known what is published.
+        LogError: the run has no manifest; what aggregators count would change; it is not known what is published, or
+            what one partial makes publishable is published in part.
         ConfigError: no broker answers, or it refuses.
     """
     settings = run.settings
@@ -52,7 +55,12 @@ def change_configuration(run: Run) -> Manifest:
         return manifest
     standing = _standing(run, topics)
     for _ in range(_ATTEMPTS):
-        manifest = msgspec.structs.replace(manifest, fingerprint=own.fingerprint, change=manifest.change + 1)
+        manifest = msgspec.structs.replace(
+            manifest,
+            fingerprint=own.fingerprint,
+            change=manifest.change + 1,
+            published={q: offset for q, (offset, _) in standing.items()},
+        )
         _write(run, topics, manifest, standing)
         before, standing = standing, _standing(run, topics)
         if standing == before:
@@ -63,11 +71,13 @@ def change_configuration(run: Run) -> Manifest:
 def _standing(run: Run, topics: RunTopics) -> _Standing:
     """Fence off whoever publishes, and read what stands there."""
     connection = confluent_connection(run.settings.kafka)
+    group, log = f"{topics.prefix}{topics.run}.detector.published", topic_identity(run.settings.kafka, topics.partials)
     published = {}
     for q in range(run.settings.topics.partials_partitions):
-        publisher = Publisher(connection, f"{topics.prefix}{topics.run}.detector.published", topics.partials, q)
+        publisher = Publisher(connection, group, topics.partials, q, log)
         try:
-            published[q] = publisher.open()
+            _whole(publisher.published(), topics, q)  # before a detector is fenced off that could bring it to its end
+            published[q] = _whole(publisher.open(), topics, q)
         finally:
             publisher.close()
     alerts: dict[int, list[Alert]] = defaultdict(list)
@@ -84,6 +94,21 @@ def _standing(run: Run, topics: RunTopics) -> _Standing:
                 "longer than offsets.retention.minutes); let the detectors publish once more under the old settings"
             )
     return {q: (offset, alerts[q]) for q, offset in published.items()}
+
+
+def _whole(progress: Progress, topics: RunTopics, q: int) -> int:
+    """Return the offset up to which all is published.
+
+    Raises:
+        LogError: of the partial there some outputs are published, and others are not: those of two configurations
+            would be mixed.
+    """
+    if progress.outputs:
+        raise LogError(
+            f"{topics.partials}-{q}: what offset {progress.offset} makes publishable is published in part (the first "
+            f"{progress.outputs} outputs); let the detectors bring it to its end under the old settings, then try again"
+        )
+    return progress.offset
 
 
 def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing) -> None:

@@ -41,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
     fold_fingerprint: of these what decides the partials (`application.panels.fold_fingerprint`); it never changes.
     change: number of the last control record that brought another fingerprint; 0 if there was none.
+    published: by partition q, the offset of partials up to which all was published before that control record.
     replay: it replays a history, so its transactions are kept until it is deleted.
     created_version: the version of earlywarn that made the run.
     """
@@ -57,6 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     replay: bool
     created_version: str
     change: int = 0
+    published: dict[int, int] = {}
 
     @property
     def panels_of(self) -> tuple[frozenset[str], ...]:

@@ -3,18 +3,31 @@
 One transactional id belongs to each partition q of a run. Whoever opens it last is the publisher; an earlier one,
 stopped and come back, is fenced off by the broker. Readers with `isolation_level=read_committed` see each message
 once; to others a repeat has the same key and the same bytes.
+
+What one partial makes publishable may take several transactions: the offset's metadata then says how many of its
+outputs are published, and of which log it is.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
 from earlywarn.adapters.kafka.transactions import TakenBackError, Transactions
 from earlywarn.adapters.kafka.wire import Message
+from earlywarn.application.detector import Progress
+from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10.0
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    """What stands in the metadata of the offset published up to: the log, and outputs of the partial at the offset."""
+
+    log: str
+    outputs: int
 
 
 class Publisher:
@@ -25,10 +38,12 @@ class Publisher:
         group: names the offsets published up to; it has no members.
         source: topic of the partials.
         partition: q.
+        log: identity of the source (`topic_identity`); what was published of another log of its name is nothing.
     """
 
-    def __init__(self, connection: Mapping[str, object], group: str, source: str, partition: int) -> None:
+    def __init__(self, connection: Mapping[str, object], group: str, source: str, partition: int, log: str) -> None:
         self._place = TopicPartition(source, partition)
+        self._log = log
         self._offsets = Consumer({**connection, "group.id": group}, logger=_log)
         self._transactions = Transactions(
             connection,
@@ -37,24 +52,49 @@ class Publisher:
             fenced=f"{source}-{partition}: another detector publishes now",
         )
 
-    def open(self) -> int:
-        """Become the publisher, and return the offset of the partials up to which all is published.
+    def open(self) -> Progress:
+        """Become the publisher, and return up to where all is published.
 
         Raises:
-            LogError: the broker will not have it.
+            LogError: the broker will not have it, or something else has committed there.
         """
         self._transactions.open()
-        found = self._transactions.patiently(lambda: self._offsets.committed([self._place], timeout=_ANSWER_SECONDS))
-        return max(int(found[0].offset), 0)
+        return self.published()
 
-    def publish(self, messages: Sequence[tuple[str, Message]], position: int) -> None:
-        """Publish messages (topic, key and value) and say that all before `position` is published, as one step.
+    def published(self) -> Progress:
+        """Return up to where all is published by now, without becoming the publisher.
+
+        Raises:
+            LogError: something else has committed there.
+        """
+        [found] = self._transactions.patiently(lambda: self._offsets.committed([self._place], timeout=_ANSWER_SECONDS))
+        if found.offset < 0:
+            return Progress(0)
+        try:
+            metadata = msgspec.json.decode(found.metadata or "", type=_Metadata)
+        except msgspec.MsgspecError as error:
+            raise LogError(
+                f"{found.topic}-{found.partition}: offset {found.offset} of what is published stands there with "
+                f"{found.metadata!r}, which this version does not write; only detectors may commit for this group. "
+                "Delete the group's offsets: the newest snapshot then says what is published"
+            ) from error
+        if metadata.log != self._log:
+            _log.warning(
+                "%s-%d: offset %d is of what was published of another log of this name (%s); nothing of this one is",
+                found.topic, found.partition, found.offset, metadata.log,
+            )  # fmt: skip
+            return Progress(0)
+        return Progress(found.offset, metadata.outputs)
+
+    def publish(self, messages: Sequence[tuple[str, Message]], reached: Progress) -> None:
+        """Publish messages (topic, key and value) and say that all up to `reached` is published, as one step.
 
         Raises:
             FencedError: another publisher has taken over.
             LogError: the broker refuses a message.
         """
-        offsets = [TopicPartition(self._place.topic, self._place.partition, position)]
+        metadata = msgspec.json.encode(_Metadata(self._log, reached.outputs)).decode()
+        offsets = [TopicPartition(self._place.topic, self._place.partition, reached.offset, metadata)]
         while True:
             try:
                 for topic, (key, value) in messages:

@@ -18,7 +18,6 @@ from earlywarn.adapters.replay.projected import wait_until_projected
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Source, Tell
 from earlywarn.adapters.replay.workers import Workers
-from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.application.compose import Run
 from earlywarn.errors import ConfigError, LogError
 
@@ -100,24 +99,8 @@ def _prepare(run: Run, topics: RunTopics) -> Manifest:
             "replay into another run (--run)"
         )
     with kafka_admin(settings.kafka) as admin:
-        made = ensure_topics(admin, settings)
-    if topics.partials in made.created:
-        _refuse_old_snapshots(run)
+        ensure_topics(admin, settings)
     return write_manifest(run)
-
-
-def _refuse_old_snapshots(run: Run) -> None:
-    """A deleted run of the same name left them: a detector would go on from there, behind the new log's end."""
-    settings = run.settings
-    url = settings.snapshots.url
-    if url.startswith("redis://") and not settings.redis.url:
-        return  # a Redis of the detector's own, which begins empty
-    store = snapshot_store(settings.snapshots, settings.run, settings.redis)
-    if any(store.offsets(q) for q in range(settings.topics.partials_partitions)):
-        raise ConfigError(
-            f"{url}: holds snapshots of an earlier run {settings.run!r}, whose topics were deleted; "
-            f"delete them (those of {settings.run!r} alone), or choose another run (--run)"
-        )
 
 
 def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics) -> ReplayPosition:

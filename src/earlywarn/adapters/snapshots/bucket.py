@@ -1,21 +1,27 @@
 """Snapshots in S3, or what speaks its protocol: one object each, which is there whole or not at all.
 
-Credentials, region and endpoint are those of the standard environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL), of ~/.aws, or of the machine's role.
+Credentials and endpoint are those of the standard environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL), of ~/.aws, or of the machine's role. An object is
+written under the condition that none has its key (`If-None-Match: *`), so that none is ever replaced.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from pyarrow import fs
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
 
-from earlywarn.adapters.snapshots.names import offset_of, snapshot_name
+from earlywarn.adapters.snapshots.names import offset_of, other_folders, snapshot_name, too_old
 from earlywarn.errors import SnapshotError
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 20.0
 _ATTEMPTS = 3
+_IS_THERE = {"PreconditionFailed", "ConditionalRequestConflict"}
+"""What a condition says that is not met: an object has the key, or is being written under it."""
 _WAY_OUT = (
     "see that the bucket exists, that AWS_REGION and AWS_ENDPOINT_URL lead to it, and that the credentials of the "
     "environment may list, read, write and delete there"
@@ -23,25 +29,30 @@ _WAY_OUT = (
 
 
 class BucketSnapshots:
-    """Keeps the newest `kept` snapshots of each partition under a prefix of the run.
+    """Keeps the newest `kept` snapshots of each partition of a log, under a prefix of its own below that of the run.
 
     Args:
         url: s3://bucket, or s3://bucket/prefix.
         run: id of the run.
+        log: identity of the log.
         kept: snapshots of each partition.
     """
 
-    def __init__(self, url: str, run: str, *, kept: int) -> None:
-        self._place = f"{url.removeprefix('s3://').rstrip('/')}/{run}"
-        self._bucket = self._place.partition("/")[0]
+    def __init__(self, url: str, run: str, log: str, *, kept: int) -> None:
+        self._bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
+        self._run = f"{prefix}/{run}/" if prefix else f"{run}/"
+        self._log = log
         self._kept = kept
-        self._files = fs.S3FileSystem(
-            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
-            endpoint_override=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
-            connect_timeout=_CONNECT_SECONDS,
-            request_timeout=_ANSWER_SECONDS,
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
-            background_writes=False,
+        self._client: Any = get_session().create_client(
+            "s3",
+            region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_ANSWER_SECONDS,
+                retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+                request_checksum_calculation="when_required",  # not everything that speaks S3 knows the newer ones
+                response_checksum_validation="when_required",
+            ),
         )
 
     def offsets(self, partition: int) -> Sequence[int]:
@@ -50,11 +61,8 @@ class BucketSnapshots:
         Raises:
             SnapshotError: the store cannot be listed.
         """
-        with self._explained(self._place, "listed"):
-            found = self._files.get_file_info(fs.FileSelector(self._place, allow_not_found=True))
-            if not found and self._files.get_file_info(self._bucket).type is fs.FileType.NotFound:
-                raise FileNotFoundError(f"there is no bucket {self._bucket}")
-        offsets = [offset_of(each.base_name, partition) for each in found]
+        keys = self._keys(f"{self._run}{self._log}/{partition}-")
+        offsets = [offset_of(key.rpartition("/")[2], partition) for key in keys]
         return sorted((offset for offset in offsets if offset is not None), reverse=True)
 
     def load(self, partition: int, offset: int) -> bytes:
@@ -63,31 +71,47 @@ class BucketSnapshots:
         Raises:
             SnapshotError: it cannot be read.
         """
-        path = self._path(partition, offset)
-        with self._explained(path, "read"), self._files.open_input_file(path) as file:
-            snapshot: bytes = file.read()
+        key = self._key(partition, offset)
+        with self._explained(key, "read"):
+            snapshot: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return snapshot
 
     def save(self, partition: int, offset: int, snapshot: bytes) -> None:
-        """Keep a snapshot, and remove those that are too old.
+        """Keep a snapshot if none has its key, and remove those that are too old.
 
         Raises:
-            SnapshotError: it cannot be written. What is cut short is passed over when it is read.
+            SnapshotError: it cannot be written.
         """
-        path = self._path(partition, offset)
-        with self._explained(path, "written"):
-            with self._files.open_output_stream(path) as file:
-                file.write(snapshot)
-            for old in self.offsets(partition)[self._kept :]:
-                self._files.delete_file(self._path(partition, old))
+        key = self._key(partition, offset)
+        with self._explained(key, "written"):
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=snapshot, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _IS_THERE:
+                    raise
+            for old in too_old(self.offsets(partition), self._kept, offset):
+                self._client.delete_object(Bucket=self._bucket, Key=self._key(partition, old))
 
-    def _path(self, partition: int, offset: int) -> str:
-        return f"{self._place}/{snapshot_name(partition, offset)}"
+    def strangers(self) -> Sequence[str]:
+        """Return the prefixes of the run with snapshots of other logs.
+
+        Raises:
+            SnapshotError: the store cannot be listed.
+        """
+        paths = (key.removeprefix(self._run) for key in self._keys(self._run))
+        return [f"s3://{self._bucket}/{self._run}{folder}" for folder in other_folders(paths, self._log)]
+
+    def _keys(self, prefix: str) -> list[str]:
+        with self._explained(prefix, "listed"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+    def _key(self, partition: int, offset: int) -> str:
+        return f"{self._run}{self._log}/{snapshot_name(partition, offset)}"
 
     @contextmanager
-    def _explained(self, path: str, done: str) -> Iterator[None]:
+    def _explained(self, key: str, done: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            first_line = str(error).split("\n", maxsplit=1)[0]
-            raise SnapshotError(f"s3://{path}: cannot be {done}: {first_line}; {_WAY_OUT}") from error
+        except (BotoCoreError, ClientError) as error:
+            raise SnapshotError(f"s3://{self._bucket}/{key}: cannot be {done}: {error}; {_WAY_OUT}") from error

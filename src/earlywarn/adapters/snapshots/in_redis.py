@@ -1,4 +1,4 @@
-"""Snapshots in Redis: a hash for each partition, in which a snapshot appears and old ones go in one step.
+"""Snapshots in Redis: a hash for each partition of a log, in which a snapshot appears and old ones go in one step.
 
 What Redis has lost the log still has: without a snapshot a detector folds it from its start.
 """
@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from earlywarn.adapters.redis.layout import RunLayout
 from earlywarn.adapters.redis.outage import explained
+from earlywarn.adapters.snapshots.names import too_old
 from earlywarn.errors import ConfigError, SnapshotError
 
 
@@ -21,13 +22,15 @@ class RedisSnapshots:
         client: of `connection.connect_blocking`.
         server: its address, for people.
         run: id of the run.
+        log: identity of the log.
         kept: snapshots of each partition.
     """
 
-    def __init__(self, client: redis.Redis, server: str, run: str, *, kept: int) -> None:
+    def __init__(self, client: redis.Redis, server: str, run: str, log: str, *, kept: int) -> None:
         self._client = client
         self._server = server
         self._layout = RunLayout(run)
+        self._log = log
         self._kept = kept
 
     def offsets(self, partition: int) -> Sequence[int]:
@@ -52,21 +55,31 @@ class RedisSnapshots:
         return found
 
     def save(self, partition: int, offset: int, snapshot: bytes) -> None:
-        """Keep a snapshot, and remove those that are too old.
+        """Keep a snapshot if there is none of its offset, and remove those that are too old.
 
         Raises:
             SnapshotError: it cannot be written.
         """
         key = self._key(partition)
-        kept = sorted({offset, *self.offsets(partition)}, reverse=True)
+        old = too_old({offset, *self.offsets(partition)}, self._kept, offset)
         with self._explained(partition), self._client.pipeline(transaction=True) as step:
-            step.hset(key, str(offset), snapshot)
-            if old := kept[self._kept :]:
+            step.hsetnx(key, str(offset), snapshot)  # type: ignore[arg-type]  # its stubs know texts alone
+            if old:
                 step.hdel(key, *map(str, old))
             step.execute()
 
+    def strangers(self) -> Sequence[str]:
+        """Return the keys of snapshots of the run that are of other logs.
+
+        Raises:
+            SnapshotError: Redis does not answer.
+        """
+        with self._explained(0):
+            keys = [key.decode() for key in self._client.scan_iter(match=f"{self._layout.snapshots}*")]
+        return sorted(key for key in keys if not key.startswith(f"{self._layout.snapshots}{self._log}:"))
+
     def _key(self, partition: int) -> str:
-        return f"{self._layout.snapshots}{partition}"
+        return f"{self._layout.snapshots}{self._log}:{partition}"
 
     @contextmanager
     def _explained(self, partition: int) -> Iterator[None]:

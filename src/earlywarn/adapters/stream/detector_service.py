@@ -1,94 +1,60 @@
 """The detector: a Faust agent that folds partials, and publishes aggregates and alerts, each once.
 
 Reading starts at the newest snapshot's own offset. What was published before is folded again and not published
-again: the transaction that publishes also moves the offset published up to. A snapshot is written only of what is
-published. The fold runs in a thread of its own, so that probes answer while a large panel is judged.
+again: the transaction that publishes also moves the progress. The fold runs in a thread of its own
+(`detector_partition`), so that probes answer while a large panel is judged.
+
+State is of one log, so which one it is is asked at every assignment, and whenever the log looks shorter than it was.
 """
 
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import faust
 from faust.types import TP
 
 from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
-from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
-from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import FencedError
-from earlywarn.adapters.kafka.wire import (
-    Message,
-    decode_change,
-    decode_partial,
-    encode_alert,
-    encode_rows,
-    is_change,
-)
 from earlywarn.adapters.stream import metrics
+from earlywarn.adapters.stream.detector_partition import DetectorParts, DetectorPartition
 from earlywarn.adapters.stream.failure import Failure
-from earlywarn.adapters.stream.fold_metrics import show_fold
-from earlywarn.aggregation.rows import AggregateRows
-from earlywarn.application.detector import LogFold, Outputs, SnapshotRhythm, SnapshotStore, recover
-from earlywarn.application.fold import RunFold
-from earlywarn.application.service_settings import SnapshotSettings
-from earlywarn.errors import LogError, SnapshotError
+from earlywarn.application.snapshots import LogExtent, SnapshotStore, lost_beginning
+from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
-_MESSAGES_PER_TRANSACTION = 20_000
 _TICK_SECONDS = 0.5
 _LOST_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class _Partition:
-    """One owned partition q of the partials."""
-
-    log: LogFold
-    publisher: Publisher
-    rhythm: SnapshotRhythm
-    target: int
-    """The end of the log when it was assigned; before it is reached the fold is catching up."""
-
-    @property
-    def caught_up(self) -> bool:
-        """Return whether it has folded all that was there when it began."""
-        return self.log.position >= self.target
 
 
 class DetectorService:
     """One worker.
 
     Args:
-        new_fold: makes the empty second fold of a partition q.
-        new_publisher: makes the publisher of a partition q.
-        store: of snapshots.
-        topics: the run's topics.
-        snapshots: how often they are written.
+        parts: what its partitions are made of.
+        identity: asks which log the partials are (`topic_identity`).
+        new_store: makes the store of a log's snapshots.
+        on_assigned: is told of the partitions whenever they are dealt anew.
     """
 
     def __init__(
         self,
+        parts: DetectorParts,
         *,
-        new_fold: Callable[[int], RunFold],
-        new_publisher: Callable[[int], Publisher],
-        store: SnapshotStore,
-        topics: RunTopics,
-        snapshots: SnapshotSettings,
+        identity: Callable[[], str],
+        new_store: Callable[[str], SnapshotStore],
         on_assigned: Callable[[list[int]], None] = lambda _: None,
     ) -> None:
-        self.topics = topics
         self.assigned = False
-        self._new_fold = new_fold
-        self._new_publisher = new_publisher
-        self._store = store
-        self._snapshots = snapshots
+        self._parts = parts
+        self._identity = identity
+        self._new_store = new_store
         self._on_assigned = on_assigned
-        self._partitions: dict[int, _Partition] = {}
+        self._log = ""
+        self._partitions: dict[int, DetectorPartition] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._app: faust.App | None = None
         self._stopping = False
@@ -122,128 +88,89 @@ class DetectorService:
 
     async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         """Restore what is owned now (`Positions`); what the group has committed plays no part."""
+        with self._failure.noted():
+            return await self._start(committed)
+
+    async def _start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
+        begins = await self._consumer.earliest_offsets(*committed) if committed else {}
         ends = await self._consumer.highwaters(*committed) if committed else {}
         loop = asyncio.get_running_loop()
         given_up, self._partitions = self._partitions, {}
-        # In the thread, behind what it is still folding of them.
         for each in given_up.values():
-            await loop.run_in_executor(self._thread, each.publisher.close)
+            each.give_up()
+            await loop.run_in_executor(self._thread, each.close)  # behind what it is still folding
+        if committed:
+            store = await loop.run_in_executor(self._thread, self._open_store)
         for tp in sorted(committed):
-            opened = await loop.run_in_executor(self._thread, self._open, tp.partition, ends.get(tp, 0))
+            extent = LogExtent(self._log, tp.partition, begins.get(tp, 0), ends.get(tp, 0))
+            opened = await loop.run_in_executor(self._thread, DetectorPartition, self._parts, store, extent)
             self._partitions[tp.partition] = opened
         self._lost_seconds = None
         self.assigned = True
         metrics.ASSIGNED.set(len(self._partitions))
         self._on_assigned(sorted(self._partitions))
-        return {tp: self._partitions[tp.partition].log.position for tp in committed}
+        return {tp: self._partitions[tp.partition].position for tp in committed}
 
-    def _open(self, partition: int, end: int) -> _Partition:
-        publisher = self._new_publisher(partition)
-        published = publisher.open()
-        recovered = recover(partition, self._store, lambda: self._new_fold(partition))
-        for problem in recovered.problems:
-            _log.warning("%s", problem)
-        _log.info(
-            "partition %d of the partials: reading from %d, published up to %d, the log ends at %d",
-            partition, recovered.position, published, end,
-        )  # fmt: skip
-        # A snapshot holds only what is published, and the broker forgets offsets of a run that rests for long.
-        published = max(published, recovered.position)
-        show_fold(partition, recovered.fold)
-        return _Partition(
-            LogFold(recovered.fold, position=recovered.position, published=published),
-            publisher,
-            SnapshotRhythm(
-                every_bytes=self._snapshots.every_bytes,
-                least_seconds=self._snapshots.least_seconds,
-                now_seconds=time.monotonic(),
-            ),
-            end,
-        )
+    def _open_store(self) -> SnapshotStore:
+        """Ask which log it is, and return the store of its snapshots; say if there are some of other logs."""
+        self._log = self._identity()
+        store = self._new_store(self._log)
+        for place in store.strangers():
+            metrics.SNAPSHOTS.labels("refused").inc()
+            _log.warning(
+                "%s: snapshots of another log than this one (%s): its topics were deleted and made anew, or are of "
+                "another cluster. They are not used; delete them if nobody else does",
+                place, self._log,
+            )  # fmt: skip
+        return store
 
     # --- folding
 
     async def _take(self, batch: RecordBatch) -> None:
         partition = self._partitions.get(batch.partition)
-        if partition is None or self._stopping or batch.next <= partition.log.position:
+        if partition is None or self._stopping:
             return
-        position = partition.log.position
+        position = partition.position
         if batch.start > position:
-            await self._consumer.seek(TP(batch.topic, batch.partition), position)
+            await self._go_back(batch, position)
             return
         if batch.start < position:
+            await self._check_identity(batch.topic)
+            if batch.next <= position:
+                return
             batch = sliced(batch, position)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._fold, partition, batch)
+            await asyncio.get_running_loop().run_in_executor(self._thread, partition.fold, batch)
         except FencedError as error:
-            self._lose(batch.partition, partition, error)
+            self._lose(partition, error)
 
-    def _lose(self, q: int, partition: _Partition, error: FencedError) -> None:
+    async def _go_back(self, batch: RecordBatch, position: int) -> None:
+        """Read from where the fold stands, unless the log has lost it."""
+        tp = TP(batch.topic, batch.partition)
+        begin = (await self._consumer.earliest_offsets(tp))[tp]
+        if begin > position:
+            raise LogError(lost_beginning(LogExtent(self._log, batch.partition, begin, begin), position))
+        await self._consumer.seek(tp, position)
+
+    async def _check_identity(self, topic: str) -> None:
+        """See that what is read again is the log that was folded: one that is made anew begins at 0 as well.
+
+        Raises:
+            LogError: it is another one.
+        """
+        found = await asyncio.to_thread(self._identity)
+        if found != self._log:
+            raise LogError(
+                f"{topic}: is another log ({found}) than the one that was folded ({self._log}): it was deleted and "
+                "made anew under a detector at work. Start it again; what it has folded is of no use for the new one"
+            )
+
+    def _lose(self, partition: DetectorPartition, error: FencedError) -> None:
         """Fold a partition no more that another detector has; the group will say which are ours."""
-        if self._partitions.get(q) is partition:
+        if self._partitions.get(partition.q) is partition:
             _log.warning("%s; waiting to be assigned anew", error)
-            self._partitions.pop(q).publisher.close()
+            self._partitions.pop(partition.q).close()
             self._lost_seconds = time.monotonic()
-
-    def _fold(self, partition: _Partition, batch: RecordBatch) -> None:
-        """Fold a batch, publish what comes of it, and keep a snapshot if one is due. Runs in the thread."""
-        log = partition.log
-        buckets, uncounted = log.closed_buckets, log.fold.uncounted_transactions
-        waiting: list[tuple[str, Message]] = []
-        headers = batch.headers or [()] * len(batch)
-        for offset, value, named in zip(batch.offsets, batch.values, headers, strict=True):
-            place = f"{batch.topic}-{batch.partition}-{offset}"
-            if named and is_change(named):
-                outputs = log.change(offset, decode_change(value, place))
-            else:
-                outputs = log.take(offset, decode_partial(value, place))
-            if outputs is not None:
-                waiting += self._messages(outputs)
-            if len(waiting) >= _MESSAGES_PER_TRANSACTION:
-                self._publish(partition, waiting)
-                waiting = []
-        if waiting:
-            self._publish(partition, waiting)
-        log.position = batch.next
-        metrics.PARTIALS_FOLDED.inc(len(batch))
-        show_fold(batch.partition, log.fold)
-        if log.fold.uncounted_transactions > uncounted:
-            _log.warning(
-                "%d accepted transactions stand in no aggregate, %d so far: a partition was idle for longer than "
-                "fold.revision_horizon_days and came back with older ones; see docs/delivery.md, Uncounted",
-                log.fold.uncounted_transactions - uncounted, log.fold.uncounted_transactions,
-            )  # fmt: skip
-        partition.rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
-        if log.fold.succession.in_force and partition.rhythm.is_due(time.monotonic()):
-            self._save(batch.partition, partition)
-
-    @staticmethod
-    def _publish(partition: _Partition, messages: list[tuple[str, Message]]) -> None:
-        partition.publisher.publish(messages, partition.log.position)
-        for topic, count in Counter(topic for topic, _ in messages).items():
-            metrics.PUBLISHED.labels(topic).inc(count)
-
-    def _messages(self, outputs: Outputs) -> list[tuple[str, Message]]:
-        messages: list[tuple[str, Message]] = []
-        for output in outputs.outputs:
-            if isinstance(output, AggregateRows):
-                messages += [(self.topics.aggregates, message) for message in encode_rows(output)]
-            else:
-                messages.append((self.topics.alerts, encode_alert(output)))
-        return messages
-
-    def _save(self, q: int, partition: _Partition) -> None:
-        """Keep a snapshot; if that fails the old ones stand, and the log is longer to read again."""
-        snapshot = partition.log.fold.snapshot()
-        try:
-            self._store.save(q, partition.log.position, snapshot)
-        except SnapshotError as error:
-            metrics.SNAPSHOTS.labels("failed").inc()
-            _log.error("no snapshot now: %s", error)
-        else:
-            metrics.SNAPSHOTS.labels("kept").inc()
-            metrics.SNAPSHOT_BYTES.labels(q).set(len(snapshot))
-        partition.rhythm.done(time.monotonic())
 
     # --- life
 
@@ -259,21 +186,25 @@ class DetectorService:
                 await asyncio.wait([failing], timeout=_TICK_SECONDS)
                 if self._lost_seconds is not None and time.monotonic() - self._lost_seconds > _LOST_SECONDS:
                     raise LogError(
-                        f"{self.topics.partials}: another detector publishes for a partition that the group gave to "
-                        "this one; is a detector of the same run running in another group or cluster?"
+                        f"{self._parts.topics.partials}: another detector publishes for a partition that the group "
+                        "gave to this one; is a detector of the same run running in another group or cluster?"
                     )
             failing.result()
         finally:
             failing.cancel()
 
     async def finish(self, deadline_seconds: float) -> None:
-        """Fold nothing more; keep a last snapshot of what is published."""
+        """Fold nothing more; keep a last snapshot of what is published.
+
+        A fold that is under way has half of the time to come to its end, and is broken off then: whoever goes on
+        begins at the last snapshot, and publishes behind what was published.
+        """
         self._stopping = True
         loop = asyncio.get_running_loop()
-        saves = [
-            loop.run_in_executor(self._thread, self._save, q, partition)
-            for q, partition in self._partitions.items()
-            if partition.rhythm.is_news and partition.log.fold.succession.in_force
-        ]
+        saves = [loop.run_in_executor(self._thread, each.save_last) for each in self._partitions.values()]
         if saves:
-            await asyncio.wait(saves, timeout=deadline_seconds)
+            _, left = await asyncio.wait(saves, timeout=deadline_seconds / 2)
+            for each in self._partitions.values() if left else ():
+                each.give_up()
+            if left:
+                await asyncio.wait(left, timeout=deadline_seconds / 2)

@@ -1,0 +1,154 @@
+"""State is of one log: detectors whose log was made anew under its name, was cut short, or is shorter than they knew."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from kafka import TopicPartition
+from kafka_broker import KafkaBroker
+from redis_server import RedisServer
+from stream_run import Log, StreamRun, Worker, expected, wait_until
+
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.manifest import write_manifest
+from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+
+PARTITIONS = 2
+DAY_MS = 86_400_000
+START_MS = 1_551_702_896_000
+SETTINGS = f"""
+[topics]
+transactions_partitions = {PARTITIONS}
+[service]
+flush_seconds = 0.1
+idle_seconds = 600.0
+[[panels]]
+id = "CH"
+countries = ["CH"]
+"""
+
+
+@pytest.fixture
+def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
+    name = f"run-{uuid4().hex[:12]}"
+    with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=name) as found:
+        yield found
+
+
+def payments(days: int) -> list[Log]:
+    """Return logs of one region, a record for each quarter of a day."""
+    return [
+        [
+            json.dumps(
+                {
+                    "id": f"{partition}-{quarter}", "ts": START_MS + partition * 1_000 + quarter * DAY_MS // 4,
+                    "amount_minor": 100 + quarter, "currency": "CHF", "mcc": "5411", "region": "CH04", "country": "CH",
+                }
+            ).encode()
+            for quarter in range(4 * days)
+        ]
+        for partition in range(PARTITIONS)
+    ]  # fmt: skip
+
+
+def produce_in_steps(run: StreamRun, logs: list[Log], steps: int) -> None:
+    """Produce logs in steps, each folded before the next, so that there is a partial of each."""
+    length = len(logs[0])
+    for step in range(steps):
+        before = partials(run)
+        run.produce(logs, start=step * length // steps, stop=(step + 1) * length // steps)
+        wait_until(lambda: partials(run) >= before + PARTITIONS, 30, "partials of a step")  # noqa: B023  # at once
+
+
+def partials(run: StreamRun) -> int:
+    return sum(1 for _ in run.read(run.topics.partials))
+
+
+def folded(run: StreamRun, detector: Worker) -> bool:
+    return detector.metrics().get("earlywarn_partials_folded_total", 0) >= partials(run) > 0
+
+
+def lines(worker: Worker, text: str) -> list[str]:
+    return [line for line in worker.text.splitlines() if text in line]
+
+
+def test_topics_made_anew_with_the_old_snapshots_left(run: StreamRun, fresh_redis: RedisServer) -> None:
+    """They are told and not used, wherever they end: everything of the new log counts, and nothing of the old one."""
+    first = [run.start_ready("aggregator"), run.start_ready("detector")]
+    produce_in_steps(run, payments(40), 6)
+    wait_until(lambda: folded(run, first[1]), 60, "all is folded")
+    for worker in first:
+        worker.terminate()
+    left = sorted((run.folder / "snapshots").rglob("*.snapshot"))
+    assert left
+
+    with kafka_admin(run.settings.kafka) as admin:
+        assert delete_topics(admin, run.run.settings.run, run.settings.topics.prefix)
+        wait_until(lambda: not set(run.topics.all) & set(admin.list_topics()), 60, "the topics are gone")
+        ensure_topics(admin, run.settings)
+    write_manifest(run.run)
+    fresh_redis.wipe()
+    detector = run.start_ready("detector")
+    run.start_ready("aggregator")
+    logs = payments(60)
+    produce_in_steps(run, logs, 9)
+    run.end(PARTITIONS)
+    published, rejected = expected(run.run, logs)
+    assert len(published.essence) > 1_000
+    assert not rejected
+    found = run.wait_for(published)
+    assert found.essence == published.essence
+    assert found.repeated == []
+    assert lines(detector, "snapshots of another log than this one")
+    assert lines(detector, "reading from 0, published up to 0, the log ends at 0")
+    assert detector.metrics()['earlywarn_snapshots_total{outcome="refused"}'] == 1
+    assert all(path.exists() for path in left)
+
+
+def test_partials_that_have_lost_their_beginning(run: StreamRun) -> None:
+    """With a snapshot behind the hole nothing is missing; without one the detector stops, and says why."""
+    aggregator, first = run.start_ready("aggregator"), run.start_ready("detector")
+    logs = payments(40)
+    half = [log[: len(log) // 2] for log in logs]
+    produce_in_steps(run, half, 5)
+    wait_until(lambda: folded(run, first), 60, "all is folded")
+    first.terminate()
+    cut(run, 4)
+    second = run.start_ready("detector")
+    run.produce(logs, start=len(half[0]))
+    run.end(PARTITIONS)
+    published, _ = expected(run.run, logs)
+    assert run.wait_for(published).essence == published.essence
+    second.terminate()
+    aggregator.terminate()
+
+    shutil.rmtree(run.folder / "snapshots")
+    third = run.start("detector")
+    assert third.process.wait(60) == 1
+    [line] = lines(third, "ERROR earlywarn.adapters.stream.lifecycle")
+    assert "partition 0 of the partials begins at offset 4, and 0 is needed" in line
+
+
+def cut(run: StreamRun, offset: int) -> None:
+    """Delete the partials before an offset."""
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.delete_records({TopicPartition(run.topics.partials, 0): offset})
+
+
+def test_a_log_that_is_made_anew_under_a_detector_at_work(run: StreamRun) -> None:
+    """It ends with an error; else it would pass the new log over up to where it had read the old one."""
+    aggregator, detector = run.start_ready("aggregator"), run.start_ready("detector")
+    produce_in_steps(run, payments(40), 6)
+    wait_until(lambda: folded(run, detector), 60, "all is folded")
+    aggregator.terminate()
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.delete_topics([run.topics.partials])
+        wait_until(lambda: run.topics.partials not in admin.list_topics(), 60, "the topic is gone")
+        ensure_topics(admin, run.settings)
+    run.start("aggregator")
+    run.produce(payments(1))
+    assert detector.process.wait(60) == 1
+    assert lines(detector, "made anew under a detector at work")

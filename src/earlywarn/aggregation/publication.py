@@ -228,6 +228,8 @@ def _plain(coverage: Coverage) -> list[list[Any]]:
 
 
 def _coverage(shares: Sequence[float], names: Sequence[Sequence[str]], gap: Sequence[Any]) -> Coverage:
+    partitions, volume = shares
     silent, quiet, forgotten = map(tuple, names)
     regions, panel, sectors = gap
-    return Coverage(*shares, silent, quiet, forgotten, Gap(tuple(regions), panel, tuple(map(tuple, sectors))))
+    left = Gap(tuple(regions), panel, tuple((sector, share) for sector, share in sectors))
+    return Coverage(partitions, volume, silent, quiet, forgotten, left)

@@ -1,7 +1,7 @@
 """What the report tells of shocks after their last revision: levels that last, levels that went, alerts that stand."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from html import unescape
 
@@ -46,13 +46,21 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     collector, words = reported(1000)
     words = words.replace("\u202f", " ")
     told = words[words.index("1 shock lasts as a new level, ") :]
-    said = re.search(r": Retail: fuel stations, all regions .*? \(\u2212(\d+) % against before 4 Jul 2022\)", told)
+    said = re.search(
+        r": Retail: fuel stations, all regions .*? \((card spending|number of card payments) "
+        r"\u2212(?P<size>\d+) % against before 4 Jul 2022\)",
+        told,
+    )
     assert said is not None
-    assert int(said[1]) == pytest.approx(40, abs=4)
+    assert int(said["size"]) == pytest.approx(40, abs=4)
     assert "Lasting as a new level 1" in words
-    assert f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said[1]} % below the level from before it." in words
-    assert f"new level \u2212{said[1]} %" in words
+    assert (
+        f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said['size']} % below the level from before it."
+        in words
+    )
+    assert f"new level \u2212{said['size']} %" in words
     card = words[words.index("Lasting as a new level 1") :]
+    assert re.search(r"Last alarm \d+ Jul 2022 Accepted as new level \d+ Jul 2022 Against before", card)
     assert "Ended" not in card[: card.index("Figures of")]
     shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following.now)
     top = next(each for each in shown.values() if each.alert.series_id == Series("CH", None, "retail-fuel").series_id)
@@ -67,6 +75,16 @@ def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
     assert "accepted" in outcomes
     assert "as a new level," not in words
     assert "Lasting as a new level" not in words
+    # The fall was accepted and has come back since: the card says both, each with its day.
+    fall = words[words.index("was a new level Retail: fuel stations, all regions of Testland The fall") :]
+    fall = fall[: fall.index("Figures of")]
+    accepted = re.search(r"Accepted as new level (\d+ \w+ 2022) Level back (\d+ \w+ 2022)", fall)
+    assert accepted is not None
+    became, back = (datetime.strptime(day, "%d %b %Y").date() for day in accepted.groups())  # noqa: DTZ007  # a day
+    assert SHOCK + timedelta(10) <= became <= SHOCK + timedelta(21)
+    assert SHOCK + timedelta(21) < back <= SHOCK + timedelta(28)
+    assert f"It did not last: from {accepted[2]} on, a week was nearer to the level from before it." in fall
+    assert "Ended" not in fall
 
 
 def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:

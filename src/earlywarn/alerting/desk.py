@@ -176,12 +176,11 @@ class AlertDesk:
         alarming |= totals.keys()
         counted = explained(standing.keys() | totals.keys())
         alarms = [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
-        fresh = [each for each in (self._after_the_last(each, weighing) for each in alarms) if each is not None]
+        fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in alarms) if each]
         new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
-            node = scores.nodes[candidate.node]
-            last = self._ended.get((node.region, node.sector, weighing.direction))
+            node, last = scores.nodes[candidate.node], self._last(candidate.node, weighing)
             episode = opened(
                 candidate, weighing, self._episodes.values(), run=self.letterhead.run, panel=self.panel, last=last
             )
@@ -199,14 +198,10 @@ class AlertDesk:
                 alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
 
-    def _after_the_last(self, candidate: Candidate, weighing: Weighing) -> Candidate | None:
-        """Return an alarm with a first day after its node's last episode of the direction; None if that leaves none."""
-        scores, node = weighing.scores, weighing.scores.nodes[candidate.node]
-        last = self._ended.get((node.region, node.sector, weighing.direction))
-        since = None if last is None else (scores.day - last).days - 1
-        if since is None or candidate.age_days <= since:
-            return candidate
-        return weighing.at(candidate.node, candidate.score, since, [candidate.measure])
+    def _last(self, at: int, weighing: Weighing) -> date | None:
+        """Return the last day of a node's last episode of the direction, while it is in sight of the models."""
+        node = weighing.scores.nodes[at]
+        return self._ended.get((node.region, node.sector, weighing.direction))
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of an open episode of the other direction, at the node or around it.
@@ -287,7 +282,10 @@ class AlertDesk:
         return {
             "episodes": [msgspec.to_builtins(episode) for episode in episodes],
             "records": self._records.state(),
-            "ended": [[*key, day.isoformat()] for key, day in sorted(self._ended.items(), key=_canonical_end)],
+            "ended": [
+                [*key, day.isoformat()]
+                for key, day in sorted(self._ended.items(), key=lambda item: _canonical(item[0]))
+            ],
             "notices": self.notices.state(),
         }
 
@@ -303,10 +301,6 @@ class AlertDesk:
 
 def _canonical_node(node: Node) -> tuple[str, str]:
     return (node.region or "", node.sector or "")
-
-
-def _canonical_end(item: tuple[_EpisodeKey, date]) -> tuple[str, str, str]:
-    return _canonical(item[0])
 
 
 def _canonical(key: tuple[str | None, str | None, Direction]) -> tuple[str, str, str]:

@@ -8,13 +8,12 @@ import numpy as np
 from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats
+from earlywarn.alerting.weighing import NEARER
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.domain.alert import Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
 
 _TOP_CONTRIBUTORS = 3
-_NEARER = 0.5
-"""Share of a log effect from which a day is nearer to the effect than to nothing."""
 
 
 class DayReading:
@@ -112,11 +111,11 @@ class Reading:
         """
         last = self.last_days
         if last.distance(self._episode.direction) > interval_reach(self._interval):
-            return "accepted" if self.today.effect / last.effect >= _NEARER else None
+            return "accepted" if self.today.effect / last.effect >= NEARER else None
         if self.today.is_outside(self._episode.direction):
             return None
         published = math.log1p(max(self._episode.told.effect_pct / 100, -0.999))
-        return "faded" if last.effect / published >= _NEARER else "recovered"
+        return "faded" if last.effect / published >= NEARER else "recovered"
 
     def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
         """Return the figures of an episode that is over: as published last, its largest, and its last days."""

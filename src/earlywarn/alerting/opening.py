@@ -39,8 +39,9 @@ def opened(
     )
     family = [each for each in others if each.contains(episode) or episode.contains(each)]
     family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
-    first_days = [each.baseline.first_day for each in family]
-    aligned = weighing.aligned(candidate, [day for day in first_days if last is None or day > last.toordinal()])
+    not_before = 0 if last is None else last.toordinal() + 1
+    first_days = [each.baseline.first_day for each in family if each.baseline.first_day >= not_before]
+    aligned = weighing.aligned(weighing.over_holidays(candidate, not_before=not_before), first_days)
     episode.opened_on = date.fromordinal(scores.day.toordinal() - aligned.age_days)
     episode.baseline = Baseline(episode.opened_on.toordinal())
     episode.sums = since(scores.effects, at, aligned.age_days)

@@ -11,6 +11,7 @@ direction more is asked (`Weighing.doubt`).
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 import msgspec
 import numpy as np
@@ -24,6 +25,8 @@ from earlywarn.domain.series import Measure
 
 SAME_ONSET_DAYS = 3
 """First days within a family that are no further apart are one: an onset is seldom known better."""
+NEARER = 0.5
+"""Share of a log effect from which a day is nearer to the effect than to nothing."""
 _AMOUNT = 1
 
 
@@ -97,6 +100,35 @@ class Weighing:
             if score > 1:
                 return Candidate(node, score, age_days, measure)
         return None
+
+    def after(self, candidate: Candidate, last: date | None) -> Candidate | None:
+        """Return an alarm with a first day after `last`, the end of an episode before it; None if that leaves none."""
+        age = self.scores.day.toordinal() - (0 if last is None else last.toordinal()) - 1
+        if candidate.age_days <= age:
+            return candidate
+        return self.at(candidate.node, candidate.score, age, [candidate.measure])
+
+    def over_holidays(self, candidate: Candidate, *, not_before: int) -> Candidate:
+        """Return the candidate with its first day moved back over special days that fell (or rose) alike.
+
+        Of holidays and their neighbours the evidence hears little, and their noise dilutes an effect, so it begins
+        after them. Such a day right before the first one belongs to the shock if it alone is nearer to the effect than
+        to nothing: the likelier of the two, however noisy it is. The alarm must bear the earlier day.
+
+        Args:
+            candidate: what alarms.
+            not_before: the earliest first day (ordinal).
+        """
+        effects, place, node = self.scores.effects, MEASURES.index(candidate.measure), candidate.node
+        age = candidate.age_days
+        oldest = min(len(effects.days) - 1, self.scores.day.toordinal() - not_before)
+        while age < oldest and effects.special[node, age + 1]:
+            whole, day = effects.effect[place, node, age], effects.alone[place, node, age + 1]
+            if day * whole <= NEARER * whole**2:
+                break
+            age += 1
+        found = None if age == candidate.age_days else self.at(node, candidate.score, age, [candidate.measure])
+        return found or candidate
 
     def aligned(self, candidate: Candidate, first_days: Iterable[int]) -> Candidate:
         """Return the candidate with the first of `first_days` (ordinals) that is about its own and bears an alarm."""

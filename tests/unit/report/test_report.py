@@ -17,8 +17,9 @@ from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.report.charts import packed
 from earlywarn.adapters.report.collector import ALERTS_KEPT, DAYS_KEPT, REVISIONS_KEPT
 from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.adapters.report.labels import frame, place_labels
 from earlywarn.adapters.report.territory import territory
-from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, Gap
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.fold import JudgedDay
 from earlywarn.application.settings import PanelSettings, Settings
@@ -414,6 +415,122 @@ def test_missing_data_are_loud(tmp_path: Path) -> None:
     assert "On 1 of 161 days less than 95" in page.words
     assert "source B" in page.words
     assert "9 published figures on 1 day were revised" in page.words
+
+
+def test_a_silent_region_is_missing_wherever_a_total_is_shown(tmp_path: Path) -> None:
+    """Headline, figures, map, table, list of alerts and data quality agree: it is missing, and one alert is open."""
+    collector = collect(SWISS, 200)
+    gap = Gap(("CH07",), 0.6, (("food", 0.5), ("fuel", 0.75)))
+    first = FIRST + timedelta(185)
+    for offset in range(15):
+        day = first + timedelta(offset)
+        collector.panels["P"].coverage.remove((day, Coverage()))
+        collector.panels["P"].coverage.append((day, Coverage(gap=gap)))
+        kept = collector.panels["P"].days[-15 + offset]
+        silent = [node.region == "CH07" for node in kept.nodes]
+        kept.values[:, :, silent] = np.nan
+    collector.observe(alert("CH07", None, first, kind="coverage", severity="high", text="Ticino: nothing came."))
+    warning = (
+        "panel P: nothing was reported of region CH07 from 2019-07-05 to the end of the input; totals are without it"
+    )
+    page = page_of(collector, tmp_path, {**SUMMARY, "warnings": [f"{warning}, with a coverage below 1", "other"]})
+    assert "card spending in Testland without Ticino was as expected" in page.words
+    assert page.words.count("without Ticino") == 3  # the headline and two key figures
+    assert "One alert is open, of missing data." in page.words
+    assert "Alerts 1 1 open; 1 of missing data" in page.words
+    assert "Open now 1" in page.words
+    assert "No alert is open" not in page.words
+    assert "Coverage 97 % least: 60 % on" in page.words
+    assert "every day complete" not in page.words
+    since = "Nothing has been reported of Ticino since 5 Jul 2019"
+    assert f"{since}: totals of that time are without it" in page.words
+    assert "On 15 of 200 days nothing came of one region or more" in page.words
+    assert "19 Jul 2019 60 % Ticino" in page.words
+    assert warning not in page.words, "its own lines say so already"
+    assert [attrs["title"] for _, attrs in page.with_class("unknown") if "title" in attrs] == [since] * 6
+    labels = re.findall(r"Ticino</tspan><tspan[^>]*>([^<]*)", page.text)
+    assert labels == ["no data", "no data"]
+
+
+def test_a_region_silent_for_a_part_of_the_week_is_named_with_its_days(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    for offset in (196, 197):
+        day = FIRST + timedelta(offset)
+        collector.panels["P"].coverage.remove((day, Coverage()))
+        collector.panels["P"].coverage.append((day, Coverage(gap=Gap(("CH07",), 0.6))))
+    page = page_of(collector, tmp_path)
+    assert "card spending in Testland without Ticino (2 days) was" in page.words
+    assert "Nothing was reported of Ticino on 2 days of the last week: totals of that time are without it" in page.words
+
+
+@pytest.mark.parametrize(("measure", "beside"), [("transactions", "payments"), ("mean_ticket", "mean payment")])
+def test_a_sign_or_level_of_another_measure_names_it(tmp_path: Path, measure: str, beside: str) -> None:
+    """Under the switch of the measure nothing stands unnamed that is another's: signs, new levels, the headline."""
+    collector = collect(SWISS, 200)
+    collector.observe(alert("CH07", None, FIRST + timedelta(195), measure=measure))
+    figures = (EFFECT, Evidence(name="last_days_effect", value=-15.0, unit="pct"))
+    ended: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2019-07-10"}
+    collector.observe(alert("CH04", "fuel", FIRST + timedelta(180), measure=measure, evidence=figures, **ended))
+    page = page_of(collector, tmp_path)
+    spending, payments = re.findall(r'<table class="heat">.*?</table>', page.text, flags=re.DOTALL)
+    map_of_spending, map_of_payments = re.findall(r'<svg class="map .*?</svg>\n', page.text, flags=re.DOTALL)
+    is_other = measure != "transactions"
+    named = f'aria-hidden="true">!</span> {beside}</span>'
+    assert (spending.count(named), payments.count(named)) == (1, int(is_other))
+    level = f"new level \u221215\u202f%<br>of {beside}"
+    assert (level in spending, level in payments) == (True, is_other)
+    assert "new level \u221215\u202f%" in payments
+    assert (f"! {beside}</tspan>" in map_of_spending, f"! {beside}</tspan>" in map_of_payments) == (True, is_other)
+    words = {"transactions": "number of card payments", "mean_ticket": "mean card payment"}[measure]
+    assert f"fuel in Z\u00fcrich ({words} \u221215 % against before" in page.words
+
+
+def test_an_end_says_which_it_is_and_when(tmp_path: Path) -> None:
+    """A last alarm is no end: recovered or given up on its own day; the severity is that of the gravest revision."""
+    collector = collect(SWISS, 200)
+    ended: dict[str, object] = {"status": "resolved", "resolved_on": "2019-05-20", "as_of": "2019-05-29"}
+    collector.observe(alert("CH04", "food", FIRST + timedelta(130), outcome="recovered", **ended))
+    collector.observe(alert("CH04", "fuel", FIRST + timedelta(130), outcome="faded", **ended))
+    words = page_of(collector, tmp_path).words
+    assert "was severe Fall recovered food in Z\u00fcrich" in words
+    assert "Last alarm 20 May 2019 Recovered 29 May 2019 Figures of 29 May 2019" in words
+    assert "was severe Fall no longer told from chance fuel in Z\u00fcrich" in words
+    assert "Last alarm 20 May 2019 No longer told from chance 29 May 2019" in words
+    assert "Ended" not in words
+    assert "An alert that has ended keeps the gravest severity that it ever had" in words
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["AT11", "AT12", "AT13", "AT31"],
+        ["DE3", "DE4", "DE5", "DE6", "DE7", "DE8", "DE9", "DEB", "DEC", "DEF"],
+        ["CH01", "CH02", "CH03", "CH04", "CH05", "CH06", "CH07"],
+        ["BE10", "BE21", "BE22", "BE23", "BE24", "BE25", "BE31", "BE32", "BE33", "BE34", "BE35"],
+    ],
+)
+def test_every_region_of_the_map_has_its_label(codes: list[str]) -> None:
+    """Large ones inside, small ones (Wien, Berlin, Brussels) beside with a line, over no other, in the frame."""
+    drawn = territory(codes, load_regions())
+    labels = place_labels(drawn, lambda code: f"Region of {code}")
+    assert set(labels) == set(codes)
+    small = {shape.code for shape in drawn.shapes if shape.room <= 34}
+    assert {code for code, label in labels.items() if label.line} == small
+    assert small.issuperset({"AT13", "DE3", "DE5", "BE10"} & set(codes))
+    boxes = [(each.x - each.width / 2 if each.line else each.x - 20, each.y, each.line) for each in labels.values()]
+    assert len({(round(x), round(y)) for x, y, _ in boxes}) == len(codes)
+    box = frame(drawn, labels.values())
+    for label in labels.values():
+        assert box.x <= label.x - label.width / 2
+        assert label.x + label.width / 2 <= box.x + box.width
+        assert box.y <= label.y - 20
+        assert label.y + 20 <= box.y + box.height
+    outside = [label for label in labels.values() if label.line]
+    for one in outside:
+        for other in labels.values():
+            if one is not other:
+                apart_x = abs(one.x - other.x) >= (one.width + max(other.width, 40)) / 2 - 0.2
+                assert apart_x or abs(one.y - other.y) >= 22, (one, other)
 
 
 @pytest.mark.parametrize(("factor", "usual"), [(1.0, True), (0.8, False)])

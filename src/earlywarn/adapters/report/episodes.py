@@ -1,23 +1,27 @@
 """The alerts as the page tells them: cards, newest first, children inside their parents."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
-from earlywarn.adapters.report.following import Level, Now
+from earlywarn.adapters.report.following import Following, Level
 from earlywarn.adapters.report.history import MEASURES
 from earlywarn.adapters.report.wording import against_expected, short_day, signed
 from earlywarn.alerting.narrative import MEASURE_WORDS, Names, quantity, subject
-from earlywarn.domain.alert import SEVERITIES, Alert
+from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
 CARDS_SHOWN = 200
 SKETCHES_SHOWN = 120
 _BEFORE_DAYS, _AFTER_DAYS, _LONGEST_DAYS = 42, 14, 130
 _STATUS = {"open": "raised", "updated": "updated", "resolved": "resolved", "superseded": "superseded"}
-_ENDED: Mapping[str | None, str] = {"recovered": "over", "faded": "no longer told from chance", "accepted": "over"}
+_OUTCOMES: Mapping[Outcome, str] = {
+    "recovered": "Recovered",
+    "faded": "No longer told from chance",
+    "accepted": "Accepted as new level",
+}
 _KIND = {"coverage": "Missing data", "model": "Model notice"}
 _MEASURE = {"transactions": "number of card payments", "amount": "card spending", "mean_ticket": "mean card payment"}
 
@@ -26,8 +30,8 @@ _MEASURE = {"transactions": "number of card payments", "amount": "card spending"
 class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
-    `change` is what a lasting level is against before, empty of others; `now` what became of the alert after its last
-    revision, in words.
+    `change` is what a lasting level is against before, empty of others; `dates` what happened when, as label and day;
+    `now` what became of the alert after its last revision, in words.
     """
 
     anchor: str
@@ -44,8 +48,8 @@ class Card:
     status: str
     opened: str
     detected: str
-    resolved: str | None
-    as_of: str
+    until: str
+    dates: tuple[tuple[str, str], ...]
     text: str
     now: str
     revisions: tuple[tuple[str, str, str], ...]
@@ -71,7 +75,7 @@ class CardMaker:
         book: the charts.
         names: what codes are called.
         levels: the new levels that last, by alert.
-        now: where an alert stands on the last day heard.
+        following: where alerts stand on the last day heard.
     """
 
     def __init__(
@@ -81,10 +85,10 @@ class CardMaker:
         book: ChartBook,
         names: Names,
         levels: Mapping[str, Level],
-        now: Callable[[Alert], Now | None],
+        following: Following,
     ) -> None:
         self._panel = panel
-        self._levels, self._now = levels, now
+        self._levels, self._following = levels, following
         self._prefix = prefix
         self._book = book
         self._names = names
@@ -130,16 +134,12 @@ class CardMaker:
             is_open=record.is_open,
             is_lasting=level is not None,
             is_faded=alert.outcome == "faded",
-            change="" if level is None else signed(level.change_pct / 100),
-            status="open"
-            if record.is_open
-            else "new level"
-            if level is not None
-            else _ENDED.get(alert.outcome, alert.status),
+            change="" if level is None else f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}",
+            status="open" if record.is_open else "new level" if level is not None else _ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
-            resolved=None if alert.resolved_on is None else _day(alert.resolved_on),
-            as_of=_day(alert.as_of),
+            until="now" if record.is_open or alert.resolved_on is None else _day(alert.resolved_on),
+            dates=self._dates(alert, is_open=record.is_open, level=level),
             text=_sentence(alert, title),
             now=self._words_now(alert, is_open=record.is_open, level=level),
             revisions=tuple(
@@ -158,15 +158,38 @@ class CardMaker:
             children=tuple(self._card(child, []) for child in children),
         )
 
+    def _dates(self, alert: Alert, *, is_open: bool, level: Level | None) -> tuple[tuple[str, str], ...]:
+        """Return what happened when: a last alarm is no end, and an end says which one it is."""
+        last = _day(alert.resolved_on or alert.as_of)
+        found = [("Began" if alert.kind == "coverage" else "Began (estimated)", _day(alert.opened_on))]
+        found.append(("Detected", _day(alert.detected_on)))
+        if is_open:
+            found.append(("Ended", "still open"))
+        elif alert.kind == "coverage":
+            found.append(("Last day missing", last))
+        elif alert.outcome is None:
+            found.append(("Ended", last))
+        else:
+            found += [("Last alarm", last), (_OUTCOMES[alert.outcome], _day(alert.as_of))]
+        if level is not None:
+            found.append(("Against before", f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}"))
+        elif alert.outcome == "accepted":
+            back = self._following.back_on(alert)
+            found.append(("Level back", "unknown" if back is None else short_day(back)))
+        return (*found, ("Figures of", _day(alert.as_of)))
+
     def _words_now(self, alert: Alert, *, is_open: bool, level: Level | None) -> str:
         """Say what the alert's figures are on the last day heard, where that is a later day than the revision's."""
-        now = self._now(alert)
+        now = self._following.now(alert)
         if level is not None:
             if level.day.isoformat() == alert.as_of:
                 return ""
             side = "below" if level.change_pct < 0 else "above"
             size = signed(abs(level.change_pct) / 100).removeprefix("+")
             return f"It lasts: the 7 days to {short_day(level.day)} were {size} {side} the level from before it."
+        back = self._following.back_on(alert)
+        if alert.outcome == "accepted" and back is not None:
+            return f"It did not last: from {short_day(back)} on, a week was nearer to the level from before it."
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
         today, when = now.reading, short_day(now.day)
@@ -203,6 +226,13 @@ def _sentence(alert: Alert, title: str) -> str:
     """Return the alert's text without the subject that its heading already gives."""
     text = alert.text.removeprefix(f"{title}: ")
     return text[:1].upper() + text[1:]
+
+
+def _ended(alert: Alert) -> str:
+    """Return how an alert that neither is open nor lasts has ended."""
+    if alert.outcome == "accepted":
+        return "was a new level"
+    return alert.status if alert.outcome is None else _OUTCOMES[alert.outcome].lower()
 
 
 def _day(iso: str) -> str:

@@ -34,13 +34,26 @@ class Now(msgspec.Struct, frozen=True):
 
 
 class _Course(msgspec.Struct):
-    """An alert that is followed; `latest` is its last revision, `week` the sums of each of the last days heard."""
+    """An alert that is followed.
+
+    `latest` is its last revision, `week` the sums of each of the last days heard. Of an accepted one `back_on` is the
+    day from which on the level has been nearer to that of before; None as long as the new one lasts.
+    """
 
     latest: Alert
     baseline: Baseline
     sums: Sums
     week: list[Sums]
     now: Now | None = None
+    back_on: date | None = None
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`."""
+
+    alert: Alert
+    change_pct: float
+    day: date
 
 
 class Following:
@@ -62,6 +75,7 @@ class Following:
                 course.week = [*course.week, today][-_WEEK_DAYS:]
                 _read(course, scores, at)
             course.baseline.carry(scores, at)
+        self._note_returns(scores.day)
 
     def tell(self, alert: Alert, scores: DayScores | None) -> None:
         """Take in a revision of the day of `scores`, the last judged one."""
@@ -74,6 +88,16 @@ class Following:
             self._begin(alert, scores)
         if alert.status == "superseded" or (alert.status == "resolved" and alert.outcome != "accepted"):
             self.forget(alert.id)
+        elif alert.outcome == "accepted" and scores is not None:
+            self._note_returns(scores.day)
+
+    def _note_returns(self, day: date) -> None:
+        """Note of each accepted level whether it is gone by a day."""
+        accepted = [course for course in self._courses.values() if course.latest.outcome == "accepted"]
+        alerts = [course.latest for course in accepted]
+        for course in accepted:
+            is_back = _level(course.latest, alerts, self.now) is None
+            course.back_on = (course.back_on or day) if is_back else None
 
     def forget(self, name: str) -> None:
         """Follow an alert (by its id) no more."""
@@ -83,6 +107,11 @@ class Following:
         """Return an alert as of the last day heard; None where it is not followed."""
         course = self._courses.get(alert.id)
         return None if course is None else course.now
+
+    def back_on(self, alert: Alert) -> date | None:
+        """Return the day on which the level from before an accepted alert was back; None if that is not known."""
+        course = self._courses.get(alert.id)
+        return None if course is None else course.back_on
 
     def _begin(self, alert: Alert, scores: DayScores) -> None:
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
@@ -109,34 +138,27 @@ def _read(course: _Course, scores: DayScores, at: int) -> None:
     )
 
 
-class Level(msgspec.Struct, frozen=True):
-    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`."""
-
-    alert: Alert
-    change_pct: float
-    day: date
-
-
 def levels(alerts: Sequence[Alert], now: Callable[[Alert], Now | None]) -> dict[str, Level]:
-    """Return the levels that last, by the id of the alert that ended as one.
-
-    One is no more when what is left of its change is nearer to nothing. An alert that led back from an earlier level of
-    the other direction is a return: what is left is measured from before that level.
-    """
+    """Return the levels that last, by the id of the alert that ended as one."""
     accepted = [alert for alert in alerts if alert.outcome == "accepted" and alert.status == "resolved"]
-    found = {}
-    for alert in accepted:
-        change = (figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0) / 100
-        root = _root(alert, accepted)
-        current = now(root)
-        left, day = (
-            (change, date.fromisoformat(alert.as_of)) if current is None else (current.week_pct / 100, current.day)
-        )
-        if current is None and root is not alert:
-            continue
-        if change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER:
-            found[alert.id] = Level(alert, 100 * left, day)
-    return found
+    found = ((alert.id, _level(alert, accepted, now)) for alert in accepted)
+    return {name: level for name, level in found if level is not None}
+
+
+def _level(alert: Alert, accepted: Sequence[Alert], now: Callable[[Alert], Now | None]) -> Level | None:
+    """Return the level that an accepted alert ended as, if it lasts: it is no more when it is nearer to that of before.
+
+    An alert that led back from an earlier level of the other direction is a return: what is left is measured from
+    before that level.
+    """
+    change = (figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0) / 100
+    root = _root(alert, accepted)
+    current = now(root)
+    if current is None and root is not alert:
+        return None
+    left, day = (change, date.fromisoformat(alert.as_of)) if current is None else (current.week_pct / 100, current.day)
+    lasts = change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER
+    return Level(alert, 100 * left, day) if lasts else None
 
 
 def _root(alert: Alert, accepted: Sequence[Alert]) -> Alert:

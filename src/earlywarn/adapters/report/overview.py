@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from earlywarn.adapters.report.absence import Absence, without
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
@@ -13,6 +14,7 @@ from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 _LEVELS_NAMED = 3
+_NOTICES = {"Missing data": "of missing data", "Model notice": "of the models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +37,29 @@ class Figure:
 
 
 def state(
-    name: str, history: PanelHistory, cards: Sequence[Card], alerts: Sequence[AlertRecord], ready_days: int
+    name: str,
+    history: PanelHistory,
+    cards: Sequence[Card],
+    alerts: Sequence[AlertRecord],
+    absent: Sequence[Absence],
+    ready_days: int,
 ) -> State:
-    """Return what a reader must know first. `tone` is calm, watch or alarm."""
+    """Return what a reader must know first. `tone` is calm, watch or alarm; `absent` are regions silent last week."""
     last = history.last_day
     if last is None:
         return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
-    standing = [card for card in cards if card.is_open and card.direction != "none"]
+    standing = [card for card in cards if card.is_open]
     caveat = " ".join(record.latest.text for record in alerts if record.is_open and record.latest.kind != "economic")
     if not history.is_ready:
         learnt = f"The models are still learning what is usual in {name} ({counted(history.days, 'day')} seen)."
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
-    grades = Counter(card.severity for card in standing)
     lasting = any(card.is_lasting for card in cards)
-    tone = "alarm" if grades["severe"] else "watch" if standing or lasting or caveat else "calm"
-    return State(tone, _week(name, week, last), _alerts(standing, grades, cards), caveat)
+    is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
+    tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
+    return State(
+        tone, _week(" ".join(filter(None, (name, without(absent)))), week, last), _alerts(standing, cards), caveat
+    )
 
 
 def key_figures(
@@ -58,23 +67,22 @@ def key_figures(
     record: PanelRecord,
     cards: Sequence[Card],
     currency: str,
+    absent: Sequence[Absence],
     summary: Mapping[str, object],
 ) -> list[Figure]:
-    """Return the strip of figures: period, transactions, amount, alerts, rejected, coverage."""
+    """Return the strip of figures: period, transactions, amount, alerts, rejected, coverage; `absent` as of `state`."""
     transactions = sum(count for count, _ in record.totals.values())
     amount = sum(minor for _, minor in record.totals.values())
     days = sorted(start[:10] for start in record.totals)
     week = history.week((None, None), 1)
     counts = history.week((None, None), 0)
-    economic = [card for card in cards if card.direction != "none"]
-    standing, lasting = sum(card.is_open for card in economic), sum(card.is_lasting for card in economic)
+    standing, lasting = sum(card.is_open for card in cards), sum(card.is_lasting for card in cards)
     stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
-    grades = Counter(card.severity for card in economic)
-    told = ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
+    parts = f", {without(absent)}" if absent else ""
     figures = [
-        Figure("Transactions", compact(transactions), _against(counts)),
-        Figure("Amount", money(amount, currency), _against(week)),
-        Figure("Alerts", f"{len(economic)}", f"{stand}; {told}" if told else "no shock found"),
+        Figure("Transactions", compact(transactions), _against(counts) + parts),
+        Figure("Amount", money(amount, currency), _against(week) + parts),
+        Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else "no shock found"),
     ]
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
@@ -109,15 +117,26 @@ def _week(name: str, week: WeekDeviation | None, last: date) -> str:
     return f"{when}, card spending in {name} was {against_expected(week.share)}, {verdict} its usual range ({usual})."
 
 
-def _alerts(standing: Sequence[Card], grades: Counter[str], cards: Sequence[Card]) -> str:
+def _by_grade(cards: Sequence[Card]) -> list[str]:
+    """Return how many alerts of shocks there are of each severity, and how many notices of each kind."""
+    grades = Counter(card.severity for card in cards if card.direction != "none")
+    notices = Counter(card.label for card in cards if card.direction == "none")
+    told = [f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade]]
+    return told + [f"{count} {_NOTICES.get(label, label)}" for label, count in sorted(notices.items())]
+
+
+def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
     lasting = [card for card in cards if card.is_lasting]
     if not standing:
         told = "; ".join(["No alert is open", *_past(cards)]) + "."
     else:
-        by_grade = ": " + ", ".join(f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade])
-        count = len(standing)
-        if len(grades) == 1:
-            by_grade = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}of {standing[0].severity} severity"
+        count, told_by_grade = len(standing), _by_grade(standing)
+        by_grade = ": " + ", ".join(told_by_grade)
+        if len(told_by_grade) == 1:
+            what = f"of {standing[0].severity} severity"
+            if standing[0].direction == "none":
+                what = _NOTICES.get(standing[0].label, standing[0].label)
+            by_grade = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
         spoken = _WORDS[count] if count < len(_WORDS) else str(count)
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}."
     if not lasting:

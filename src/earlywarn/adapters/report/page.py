@@ -16,6 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from earlywarn.adapters.inference import Assumption
+from earlywarn.adapters.report.absence import absences
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
 from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
@@ -27,6 +28,7 @@ from earlywarn.adapters.report.quality import Quality, intake, quality, reject_r
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import long_day, percent, short_day
+from earlywarn.adapters.run_warnings import silence_warnings
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.reference.nuts import ATTRIBUTION
 
@@ -88,7 +90,7 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
         panels=views,
         summary=summary,
         inputs=_texts(summary.get("inputs")),
-        remarks=[*_texts(summary.get("warnings")), *_assumed(summary)],
+        remarks=[*_warnings(summary, records), *_assumed(summary)],
         intake=intake(summary),
         rejects=reject_rows(summary),
         exercise=run.settings.exercise,
@@ -135,9 +137,9 @@ def _panel(
     history = PanelHistory(record, run.settings.detection.interval_probability)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
-    now = record.following.now
-    lasting = levels([each.latest for each in alerts], now)
-    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, now)
+    lasting = levels([each.latest for each in alerts], record.following.now)
+    absent = absences(record, alerts, history.last_day, run.names)
+    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
     standing = Standing(alerts, record.last_scores, run.settings, run.names, list(lasting.values()))
@@ -152,9 +154,9 @@ def _panel(
         days=history.days,
         first_day="" if last is None else short_day(first),
         last_day="" if last is None else short_day(last),
-        state=state(name, history, cards, newest, run.settings.detection.ready_days),
-        figures=key_figures(history, record, cards, panel.currency, summary),
-        geography=geography(history, book, equipped.tree, run.names, panel.currency, standing),
+        state=state(name, history, cards, newest, absent, run.settings.detection.ready_days),
+        figures=key_figures(history, record, cards, panel.currency, absent, summary),
+        geography=geography(history, book, equipped.tree, run.names, panel.currency, standing, absent),
         open_cards=[card for card in shown if card.is_open],
         lasting_cards=[card for card in shown if card.is_lasting],
         past_cards=[card for card in shown if not card.is_open and not card.is_lasting],
@@ -162,7 +164,7 @@ def _panel(
         lanes=timeline(shown, history.days, [run.names.region(region or "") for region, _ in book.regions]),
         months=months(first, history.days),
         book=book,
-        quality=quality(record, run.settings.alerts.coverage_share),
+        quality=quality(record, run.settings.alerts.coverage_share, run.names),
         is_ready=history.is_ready,
     )
     data: dict[str, object] = {
@@ -190,6 +192,12 @@ def _panel(
 
 def _texts(found: object) -> list[str]:
     return [str(each) for each in found] if isinstance(found, list | tuple) else []
+
+
+def _warnings(summary: Mapping[str, object], records: list[AlertRecord]) -> list[str]:
+    """Return the warnings of the run, but for those of missing data, of which the panels' own lines tell."""
+    told = set(silence_warnings(each.latest for each in records))
+    return [warning for warning in _texts(summary.get("warnings")) if warning not in told]
 
 
 def _assumed(summary: Mapping[str, object]) -> list[str]:

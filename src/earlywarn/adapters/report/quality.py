@@ -9,7 +9,8 @@ from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.overview import number, rejects
 from earlywarn.adapters.report.wording import counted, grouped, percent, short_day
-from earlywarn.alerting.narrative import feed_name
+from earlywarn.aggregation.rows import Coverage
+from earlywarn.alerting.narrative import Names, feed_name
 
 _DAYS_LISTED = 12
 
@@ -27,20 +28,13 @@ class Quality:
     revised: str
 
 
-def quality(record: PanelRecord, least_share: float) -> Quality:
+def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     """Return the coverage over time and the revisions; `least_share` mutes alerts below it."""
     days = [day for day, _ in record.coverage]
     shares = np.array([coverage.share for _, coverage in record.coverage])
-    broken = [(day, coverage) for day, coverage in record.coverage if coverage.share < least_share]
-    if not days:
-        sentence = "No closed day is on record."
-    elif not broken:
-        sentence = f"On all {grouped(len(days))} days at least {percent(least_share)} of the expected volume was heard."
-    else:
-        sentence = (
-            f"On {grouped(len(broken))} of {grouped(len(days))} days less than {percent(least_share)} of the expected "
-            "volume was heard. Those days are not judged, so that an outage never looks like a fall of spending."
-        )
+    muted = sum(coverage.delivered < least_share for _, coverage in record.coverage)
+    gaps = sum(bool(coverage.gap.regions) and coverage.delivered >= least_share for _, coverage in record.coverage)
+    broken = [each for each in record.coverage if each[1].share < least_share or each[1].gap.regions]
     strip = None
     if days:
         nothing = np.full(len(days), np.nan)
@@ -48,12 +42,12 @@ def quality(record: PanelRecord, least_share: float) -> Quality:
         strip = sketch(shares, level, nothing, nothing, width=720, height=56)
     revised_days = len(record.revised_days)
     return Quality(
-        sentence=sentence,
+        sentence=_sentence(len(days), muted, gaps, least_share),
         strip=strip,
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
         breaks=tuple(
-            (short_day(day), percent(coverage.share), ", ".join(map(feed_name, coverage.silent)) or "some sources")
+            (short_day(day), percent(coverage.share), _silent(coverage, names))
             for day, coverage in broken[: -_DAYS_LISTED - 1 : -1]
         ),
         breaks_left_out=max(len(broken) - _DAYS_LISTED, 0),
@@ -64,6 +58,29 @@ def quality(record: PanelRecord, least_share: float) -> Quality:
             else "No published figure had to be revised."
         ),
     )
+
+
+def _sentence(days: int, muted: int, gaps: int, least_share: float) -> str:
+    if not days:
+        return "No closed day is on record."
+    told = []
+    if muted:
+        told.append(
+            f"On {grouped(muted)} of {grouped(days)} days less than {percent(least_share)} of the expected volume was "
+            "delivered. Those days are not judged, so that an outage never looks like a fall of spending."
+        )
+    if gaps:
+        told.append(
+            f"On {grouped(gaps)} of {grouped(days)} days nothing came of one region or more, in no sector. Their cells "
+            "are missing and not zero, and totals are judged without them."
+        )
+    whole = f"On all {grouped(days)} days at least {percent(least_share)} of the expected volume was heard."
+    return " ".join(told) or whole
+
+
+def _silent(coverage: Coverage, names: Names) -> str:
+    """Return who was silent, in words."""
+    return ", ".join([*map(feed_name, coverage.silent), *map(names.region, coverage.gap.regions)]) or "some sources"
 
 
 def intake(summary: Mapping[str, object]) -> list[tuple[str, str]]:

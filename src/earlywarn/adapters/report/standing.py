@@ -7,7 +7,7 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import Key
 from earlywarn.adapters.report.wording import short_day, signed
-from earlywarn.alerting.narrative import Names, claim, subject
+from earlywarn.alerting.narrative import MEASURE_WORDS, Names, claim, subject
 from earlywarn.alerting.silence import Silence
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
@@ -48,9 +48,9 @@ class Standing:
             if not record.is_open and date.fromisoformat(record.latest.as_of) >= since
         ]
 
-    def is_open(self, key: Key) -> bool:
-        """Return whether an alert of this very series is open."""
-        return any((alert.region, alert.sector) == key for alert in self._open)
+    def measures(self, key: Key) -> tuple[Measure, ...]:
+        """Return the measures of the open alerts of this very series."""
+        return tuple(dict.fromkeys(each.measure for each in self._open if (each.region, each.sector) == key))
 
     def alert(self, key: Key) -> str:
         """Return the open alerts of a series, around it or within it, in words; empty if there are none."""
@@ -62,10 +62,10 @@ class Standing:
         told += [f"alert within it, of {self._about(alert)}" for alert in within]
         return "; ".join(told)
 
-    def level(self, key: Key) -> str:
-        """Return the change of the newest new level that lasts of this very series; empty if there is none."""
+    def level(self, key: Key) -> Level | None:
+        """Return the newest new level that lasts of this very series."""
         own = [level for level in self._levels if (level.alert.region, level.alert.sector) == key]
-        return signed(own[-1].change_pct / 100) if own else ""
+        return own[-1] if own else None
 
     def levels(self, key: Key) -> str:
         """Return the new levels that last, of a series or around it, in words; empty if there are none."""
@@ -76,7 +76,8 @@ class Standing:
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
                 since = short_day(date.fromisoformat(alert.opened_on))
-                told.append(f"new level{whose}: {signed(level.change_pct / 100)} against before {since}")
+                change = f"{MEASURE_WORDS[alert.measure]} {signed(level.change_pct / 100)}"
+                told.append(f"new level{whose}: {change} against before {since}")
         return "; ".join(told)
 
     def no_alert(self, key: Key, measure: Measure, change: float) -> str:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,14 @@ Ring = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One region: its SVG path, a point well inside of it, and the room for a label there (pixels)."""
+    """One region: its SVG path and outer rings, a point well inside of it, and the room for a label there (pixels)."""
 
     code: str
     path: str
     x: float
     y: float
     room: float
+    outlines: tuple[Ring, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
         placed = [[on_page(ring) for ring in polygon] for polygon in found]
         x, y, room = _label_place(max(placed, key=lambda polygon: abs(_area(polygon[0]))))
         path = "".join(_path(ring) for polygon in placed for ring in polygon)
-        shapes.append(Shape(code, path, round(x, 1), round(y, 1), round(room, 1)))
+        outlines = tuple(polygon[0] for polygon in placed)
+        shapes.append(Shape(code, path, round(x, 1), round(y, 1), round(room, 1), outlines))
     return Territory(round(float(size[0]), 1), round(float(size[1]), 1), tuple(shapes), missing)
 
 
@@ -132,7 +134,7 @@ def _label_place(polygon: list[Ring]) -> tuple[float, float, float]:
     outer = polygon[0]
     low, high = outer.min(axis=0), outer.max(axis=0)
     grid = np.stack(np.meshgrid(*(np.linspace(low[d], high[d], _GRID + 2)[1:-1] for d in (0, 1))), -1).reshape(-1, 2)
-    within = np.logical_xor.reduce([_contains(ring, grid) for ring in polygon])
+    within = np.logical_xor.reduce([contains(ring, grid) for ring in polygon])
     if not within.any():
         x, y = outer.mean(axis=0)
         return float(x), float(y), 0.0
@@ -142,7 +144,7 @@ def _label_place(polygon: list[Ring]) -> tuple[float, float, float]:
     return float(inner[best, 0]), float(inner[best, 1]), 2 * float(depth[best])
 
 
-def _contains(ring: Ring, points: Ring) -> npt.NDArray[np.bool_]:
+def contains(ring: Ring, points: Ring) -> npt.NDArray[np.bool_]:
     """Return which points lie inside a ring, by counting crossings."""
     x1, y1 = ring[:, 0], ring[:, 1]
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)

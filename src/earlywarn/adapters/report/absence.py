@@ -1,0 +1,67 @@
+"""Regions of which nothing came in the last week: what the page says wherever a figure is without them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
+from earlywarn.adapters.report.wording import counted, short_day
+from earlywarn.alerting.narrative import Names
+
+_WEEK_DAYS = 7
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A silent region: on how many days of the last week, whether on all of them, and since when it still is."""
+
+    code: str
+    name: str
+    days: int
+    is_whole: bool
+    since: date | None
+
+    @property
+    def words(self) -> str:
+        """Return it as a sentence without its full stop."""
+        if self.since is not None:
+            return f"Nothing has been reported of {self.name} since {short_day(self.since)}"
+        return f"Nothing was reported of {self.name} on {counted(self.days, 'day')} of the last week"
+
+
+def absences(
+    record: PanelRecord, alerts: Iterable[AlertRecord], last_day: date | None, names: Names
+) -> tuple[Absence, ...]:
+    """Return the regions that were silent on days of the week to `last_day`, those of most days first."""
+    if last_day is None:
+        return ()
+    week = [coverage for day, coverage in record.coverage if timedelta() <= last_day - day < timedelta(_WEEK_DAYS)]
+    days: dict[str, int] = {}
+    for coverage in week:
+        for region in coverage.gap.regions:
+            days[region] = days.get(region, 0) + 1
+    since = {
+        each.latest.region: date.fromisoformat(each.latest.opened_on)
+        for each in alerts
+        if each.is_open and each.latest.kind == "coverage"
+    }
+    return tuple(
+        Absence(region, names.region(region), count, count == len(week), since.get(region))
+        for region, count in sorted(days.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def without(absent: Sequence[Absence]) -> str:
+    """Return what a total of the last week is without; empty if it is whole.
+
+    >>> oberland, tal = Absence("1", "Oberland", 7, True, None), Absence("2", "Tal", 3, False, None)
+    >>> without([oberland]), without([oberland, tal])
+    ('without Oberland', 'without Oberland and Tal (3 days)')
+    """
+    if not absent:
+        return ""
+    if len(absent) > _NAMED:
+        return f"without {counted(len(absent), 'region')}"
+    told = [each.name if each.is_whole else f"{each.name} ({counted(each.days, 'day')})" for each in absent]
+    return f"without {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"

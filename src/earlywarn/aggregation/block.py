@@ -51,7 +51,7 @@ class BlockFold:
         self.partitions = partitions
         self.position = position
         self.event_time_ms = event_time_ms
-        self._records = AttributeRows(router, parameters.base_bucket_seconds)
+        self._records = AttributeRows(router, parameters)
         self._columns = ColumnFold(router, parameters)
         blocks = parameters.deduplicate_blocks
         self._copies = CopyWindow(blocks, self._refusal) if blocks else None
@@ -136,7 +136,7 @@ class BlockFold:
 
     # --- the hot loop
 
-    def _fold(  # noqa: C901, PLR0915  # one loop without calls: each costs 50 ns a transaction
+    def _fold(  # noqa: C901, PLR0912, PLR0915  # one loop without calls: each costs 50 ns a transaction
         self,
         offsets: Sequence[int],
         outcomes: Sequence[Outcome],
@@ -157,6 +157,7 @@ class BlockFold:
         rows: dict[Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes, on_time = self._records.plain, self._records.on_time
+        sources, sources_limit = self._records.sums.sources, self._records.sums.sources_limit
         for at, item in self._numbered(outcomes[start:stop], start, received_ms, rejected):
             if receipts:
                 latest = receipts[at] + tolerance_ms
@@ -184,15 +185,18 @@ class BlockFold:
                 item.sector, item.kind, item.source,
             )  # fmt: skip
             row, count, amount = find_row(key), item.count, item.amount_minor
-            if row is None and amount >= 0 and key in plain_routes:
-                row = rows[key] = [0, 0]
-            elif row is None or amount < 0:
-                entry = self._records.enter(item, key, on_time, bucket)
-                bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
-                if isinstance(entry, Reject):
-                    self._reject(offsets[at], entry, rejected)
-                    continue
-                row, count, amount = entry
+            if row is None or amount < 0:
+                if row is None and amount >= 0 and key in plain_routes:
+                    row = rows[key] = [0, 0]
+                else:
+                    entry = self._records.enter(item, key, on_time, bucket)
+                    bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
+                    if isinstance(entry, Reject):
+                        self._reject(offsets[at], entry, rejected)
+                        continue
+                    row, count, amount = entry
+                if item.source and len(sources) < sources_limit:
+                    sources[item.source] = None  # as `admit` does
             if event_ms > newest:
                 newest = event_ms
                 if newest >= late_edge:  # the open bucket may have become late: look it up anew

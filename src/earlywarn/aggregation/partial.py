@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
+OTHER_SOURCES = "(others)"
+"""Stands for the named sources beyond a limit."""
+
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     """Cumulative block value of one cell and base bucket; late rows are rows of their own.

@@ -8,6 +8,7 @@ the fold. What is left is each accepted transaction exactly once.
 from typing import NamedTuple
 
 from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.parts import Parts
 from earlywarn.domain.state import State
 from earlywarn.errors import LogError
 
@@ -47,13 +48,14 @@ class Applied(NamedTuple):
 class _Partition:
     """What is applied of one source partition."""
 
-    __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sources")
+    __slots__ = ("end", "event_time_ms", "idle", "order", "parts", "rejected", "rows", "sources")
 
     def __init__(self) -> None:
         self.order: tuple[int, int, bool, int] | None = None
         self.event_time_ms: int | None = None
         self.idle = False
         self.end = False
+        self.parts = Parts()
         self.rows: dict[tuple[str, str, str, int, bool], tuple[int, int]] = {}
         self.sources: dict[tuple[str, str, int], int] = {}
         self.rejected: dict[str, int] = {}
@@ -73,18 +75,23 @@ class PartialsFold:
         return len(self._partitions)
 
     def apply(self, partial: Partial) -> Applied:
-        """Apply one partial; a duplicate, stale or already covered one changes nothing."""
+        """Apply one partial; a duplicate, stale or already covered one changes nothing, nor does a part of several."""
         self._grow(partial)
         state = self._partitions[partial.partition]
         if state.order is not None and partial.order <= state.order:
             return Applied([], [], {})
         self._check_gap(partial, state)
+        whole = state.parts.whole(partial)
+        return Applied([], [], {}) if whole is None else self._apply(whole, state)
+
+    def _apply(self, partial: Partial, state: _Partition) -> Applied:
         if state.order is None or partial.block != state.order[0]:
             state.rows, state.sources, state.rejected = {}, {}, {}
         outcome = Applied(
             self._differences(partial, state), self._delivered(partial, state), self._rejected(partial, state)
         )
         state.order = partial.order
+        state.parts.forget(partial.order)
         state.idle = partial.idle
         state.end = state.end or partial.end
         if partial.event_time_ms is not None:
@@ -197,6 +204,7 @@ class PartialsFold:
                     "event_time_ms": state.event_time_ms,
                     "idle": state.idle,
                     "end": state.end,
+                    "parts": state.parts.state(),
                     "rows": [[*key, *value] for key, value in state.rows.items()],
                     "sources": [[*key, value] for key, value in state.sources.items()],
                     "rejected": dict(state.rejected),
@@ -213,6 +221,7 @@ class PartialsFold:
             state = _Partition()
             state.order = None if each["order"] is None else tuple(each["order"])
             state.idle, state.end = each["idle"], each["end"]
+            state.parts = Parts.restored(each["parts"])
             state.event_time_ms = each["event_time_ms"]
             state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
             state.sources = {tuple(row[:3]): row[3] for row in each["sources"]}

@@ -44,6 +44,7 @@ class Partial(
     block, or the offset before the block's first); `last` the last offset folded in, -1 for an empty
     partition. `event_time_ms` is the running maximum of accepted event times, None before the first.
     `rejected` counts the block's dead letters by reason, cumulatively.
+    A partial that does not fit into a record travels in several: `part` of `parts`, see `aggregation.parts`.
     """
 
     partition: int
@@ -58,6 +59,8 @@ class Partial(
     rows: tuple[Row, ...] = ()
     sources: tuple[SourceRow, ...] = ()
     rejected: dict[str, int] = {}
+    part: int = 0
+    parts: int = 1
 
     @property
     def order(self) -> tuple[int, int, bool, int]:

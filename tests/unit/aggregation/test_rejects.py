@@ -76,9 +76,9 @@ FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
     (R.PANEL_UNKNOWN, {"country": "DE", "region": "DE1"}),
 ]
 
-ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE}
-"""Given only by readers of files (tests/unit/files) and of batched records (test_arrow_batch.py), and by request
-(tests/property/test_copies.py)."""
+ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CONTROL_MARK}
+"""Given only by readers of files (tests/unit/files), of batched records (test_arrow_batch.py) and of a log's headers
+(tests/unit/stream/test_aggregator.py), and by request (tests/property/test_copies.py)."""
 
 
 def swiss_fold() -> BlockFold:

@@ -43,8 +43,8 @@ def payment(number: int, hours: float = 0.0) -> bytes:
     )
 
 
-def aggregator(start: BlockStart | None = None) -> Aggregator:
-    found = Aggregator(RUN, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0)
+def aggregator(start: BlockStart | None = None, *, finite: bool = False) -> Aggregator:
+    found = Aggregator(RUN, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0, finite=finite)
     found.assign({0: start or BlockStart()}, 1, now_seconds=0.0)
     return found
 
@@ -69,13 +69,26 @@ def test_a_block_is_emitted_when_it_is_full_and_its_start_moves() -> None:
     assert worker.partitions[0].block_start == BlockStart(4, START_MS + 3 * HOUR_MS)
 
 
-def test_an_end_mark_ends_the_partition_where_it_stands() -> None:
-    worker = aggregator()
+def test_an_end_mark_ends_a_replays_partition_where_it_stands() -> None:
+    worker = aggregator(finite=True)
     headers: list[Pairs] = [[], [(CONTROL_HEADER, END)]]
     emission = worker.partitions[0].take(Batch(0, [payment(0), None], headers), 0.0)
     assert [partial.end for partial in emission.partials] == [True]
     assert counted(emission) == 1
     assert emission.dead_letters == []
+
+
+@pytest.mark.parametrize(("mark", "finite"), [(END, False), (b"stop", False), (b"stop", True), (None, True)])
+def test_a_mark_that_is_not_obeyed_is_a_dead_letter(mark: bytes | None, finite: bool) -> None:  # noqa: FBT001
+    """A stray end mark in a run that goes on, or a mark nobody knows: kept and counted, and nothing ends."""
+    worker = aggregator(finite=finite)
+    headers: list[Pairs] = [[], [(CONTROL_HEADER, mark)], []]
+    emission = worker.partitions[0].take(Batch(0, [payment(0), payment(9), payment(1)], headers), 0.0)
+    [letter] = emission.dead_letters
+    assert (letter.offset, letter.value, letter.reject.reason) == (1, payment(9), "control_mark")
+    [partial] = worker.partitions[0].flush().partials
+    assert (partial.last, partial.end, partial.rejected) == (2, False, {"control_mark": 1})
+    assert partial.rows[0].transactions == 2
 
 
 def test_the_first_receipt_decides_what_is_in_the_future() -> None:
@@ -151,3 +164,4 @@ def test_a_worker_that_takes_over_looks_back_for_copies_as_far_as_the_log_goes()
     assert counted(each.flush()) == 1
     assert each.skip(14)
     assert not each.skip(15)
+

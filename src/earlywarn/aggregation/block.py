@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from earlywarn.aggregation.attribute_rows import DAY_MS, AttributeRows, Attributes
 from earlywarn.aggregation.column_fold import ColumnFold
 from earlywarn.aggregation.columns import TransactionColumns
@@ -133,6 +135,12 @@ class BlockFold:
         if self.position - 1 == self._sent and not idle and not end:
             return None
         return self._emit(sealed=False, idle=idle, end=end)
+
+    def lose(self, begins: int) -> list[Partial]:
+        """Say that the log begins at `begins` now, behind the position: what is folded, and that no more comes."""
+        news = self.flush()
+        lost = msgspec.structs.replace(self._emit(sealed=False), rejected={}, lost=begins)
+        return [lost] if news is None else [news, lost]
 
     # --- the hot loop
 

@@ -45,6 +45,8 @@ class Partial(
     partition. `event_time_ms` is the running maximum of accepted event times, None before the first.
     `rejected` counts the block's dead letters by reason, cumulatively.
     A partial that does not fit into a record travels in several: `part` of `parts`, see `aggregation.parts`.
+    `lost` says that the log begins at that offset now, behind what would have to be read next: nothing more comes of
+    this partition. Such a record has no rows.
     """
 
     partition: int
@@ -61,6 +63,7 @@ class Partial(
     rejected: dict[str, int] = {}
     part: int = 0
     parts: int = 1
+    lost: int | None = None
 
     @property
     def order(self) -> tuple[int, int, bool, int]:

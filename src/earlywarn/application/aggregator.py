@@ -106,6 +106,7 @@ class SourcePartition:
     ) -> None:
         self.fold = fold
         self.finite = finite
+        self.lost = False
         self._decode_columns = decode_columns
         self.position = fold.remembers_from
         self._begins = fold.position
@@ -123,6 +124,12 @@ class SourcePartition:
         if earliest <= self._begins:
             self.position = max(self.position, earliest)
         return earliest <= self.position
+
+    def lose(self, earliest: int) -> Emission:
+        """Fold nothing more: the log begins at `earliest`, and what would have to be read next is before that."""
+        self.lost = True
+        self.news_seconds = None
+        return Emission(partials=self.fold.lose(earliest))
 
     def take(self, batch: Batch, now_seconds: float) -> Emission:
         """Fold a batch that starts at `position`; what lies before the open block is only remembered."""
@@ -265,15 +272,14 @@ class Aggregator:
         return [
             partition
             for partition, each in self.partitions.items()
-            if not each.idle and now_seconds - each.heard_seconds >= self._idle_seconds
+            if not (each.idle or each.lost) and now_seconds - each.heard_seconds >= self._idle_seconds
         ]
 
-    def confirm_idle(self, partition: int, end_offset: int) -> Emission:
-        """Say that a partition is idle, if `end_offset`, asked for just now, is where it stands."""
-        each = self.partitions.get(partition)
-        if each is None or each.idle or each.position != end_offset:
+    def confirm_idle(self, partition: int, end_offset: int, now_seconds: float) -> Emission:
+        """Say that a partition is idle, if it still is silent and stands at `end_offset`, asked for just now."""
+        if partition not in self.silent(now_seconds) or self.partitions[partition].position != end_offset:
             return Emission()
-        return each.flush(idle=True)
+        return self.partitions[partition].flush(idle=True)
 
 
 def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:

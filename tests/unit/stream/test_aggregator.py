@@ -128,9 +128,12 @@ def test_idleness_is_said_once_and_only_at_the_end_of_the_log() -> None:
     worker.partitions[0].take(Batch(0, [payment(0)]), 0.0)
     assert worker.silent(29.0) == []
     assert worker.silent(30.0) == [0]
-    assert worker.confirm_idle(0, end_offset=2).partials == []
-    assert [partial.idle for partial in worker.confirm_idle(0, end_offset=1).partials] == [True]
+    assert worker.confirm_idle(0, end_offset=2, now_seconds=30.0).partials == []
+    assert worker.confirm_idle(0, end_offset=1, now_seconds=29.0).partials == []
+    assert [partial.idle for partial in worker.confirm_idle(0, 1, 30.0).partials] == [True]
     assert worker.silent(99.0) == []
+    assert worker.confirm_idle(0, end_offset=1, now_seconds=99.0).partials == []
+    assert worker.confirm_idle(7, end_offset=1, now_seconds=99.0).partials == []
     worker.partitions[0].take(Batch(1, [payment(1)]), 100.0)
     assert worker.silent(130.0) == [0]
 
@@ -165,3 +168,15 @@ def test_a_worker_that_takes_over_looks_back_for_copies_as_far_as_the_log_goes()
     assert each.skip(14)
     assert not each.skip(15)
 
+
+def test_a_partition_whose_log_has_lost_what_comes_next_says_so_and_nothing_more() -> None:
+    """What was folded of the open block is sent first; it is neither idle nor has it news afterwards."""
+    worker = aggregator()
+    each = worker.partitions[0]
+    each.take(Batch(0, [payment(number, number) for number in range(6)]), 0.0)
+    assert not each.skip(9)
+    news, lost = each.lose(9).partials
+    assert (news.last, news.lost, counted(Emission(partials=[news]))) == (5, None, 2)
+    assert (lost.since, lost.last, lost.lost, lost.rows, lost.rejected) == (5, 5, 9, (), {})
+    assert lost.event_time_ms == START_MS + 5 * HOUR_MS
+    assert (worker.due(99.0), worker.silent(99.0)) == ([], [])

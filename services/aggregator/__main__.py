@@ -31,7 +31,11 @@ async def main() -> None:
         manifest = await asyncio.to_thread(check_manifest, ready, only_fold=True)
         worker = AggregatorService(
             Aggregator(
-                ready, arrow_batch.decode, flush_seconds=service.flush_seconds, idle_seconds=service.idle_seconds
+                ready,
+                arrow_batch.decode,
+                flush_seconds=service.flush_seconds,
+                idle_seconds=service.idle_seconds,
+                finite=manifest.replay,
             ),
             Outbox(confluent_connection(kafka)),
             topics,

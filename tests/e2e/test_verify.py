@@ -40,6 +40,7 @@ SETTINGS = f"""
 block_size = 100
 [topics]
 transactions_partitions = {PARTITIONS}
+replay = true
 [service]
 flush_seconds = 0.1
 idle_seconds = 600.0

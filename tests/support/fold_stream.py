@@ -1,4 +1,7 @@
-"""A stream as it may be in production, made from logs: chopping, flushes, crashes, zombies, repeats, interleaving."""
+"""A stream as it may be in production, made from logs: chopping, flushes, crashes, zombies, repeats, interleaving.
+
+Partials of a worker that chops may travel in parts, between which it may die.
+"""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -10,6 +13,7 @@ from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import Difference, PartialsFold
 from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.parts import cut
 from earlywarn.aggregation.route import Router
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay
 from earlywarn.domain.panel import Panel
@@ -97,20 +101,26 @@ def _worker(
         event_time_ms=newest,
     )
     log = logs[partition]
+    rows_at_most = 1_000 if batch else rng.choice([1, 2, 1_000])
+
+    def parts(partial: Partial) -> list[Partial]:
+        return cut(partial, lambda piece: len(piece.rows) <= rows_at_most)
+
     while position < len(log):
         size = batch or rng.randint(1, 7)
         part = [each.transaction() for each in log[position : position + size]]
         sealed, _ = fold.add(range(position, position + len(part)), part, RECEIVED_MS)
-        yield from sealed
+        for partial in sealed:
+            yield from parts(partial)
         position += len(part)
         if rng.random() < 0.5:
             news = fold.flush(idle=idle and rng.random() < 0.3)
             if news is not None:
-                yield news
+                yield from parts(news)
     if end:
         last = fold.flush(end=True)
         assert last is not None
-        yield last
+        yield from parts(last)
 
 
 def _interleave(streams: Sequence[Sequence[Partial]], rng: Random) -> list[Partial]:

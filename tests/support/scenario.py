@@ -12,6 +12,7 @@ SETTINGS = f"""
 block_size = 100
 [topics]
 transactions_partitions = {PARTITIONS}
+replay = true
 [service]
 flush_seconds = 0.2
 commit_seconds = 0.3

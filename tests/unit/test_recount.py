@@ -85,7 +85,7 @@ class Pipeline:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.recount = Recount(run, unpacked)
+        self.recount = Recount(run, unpacked, finite=True)
         self.publication = Publication()
         self.letters: Counter[str] = Counter()
         self.rows: list[PublishedRow] = []
@@ -211,7 +211,7 @@ def test_what_begins_before_the_log_is_left_out(ended: Pipeline) -> None:
 def test_batched_records_count_as_single_ones(run: Run) -> None:
     """Arrow batches, one of them damaged, with rows that are rejected."""
     outcomes = [each for each in decode(random_log(Random(3))) if isinstance(each, Transaction)]
-    single, batched = Recount(run, unpacked), Recount(run, unpacked)
+    single, batched = Recount(run, unpacked, finite=True), Recount(run, unpacked, finite=True)
     header: Headers = [*RECEIVED, (CONTENT_TYPE_HEADER, ARROW_STREAM)]
     for start in range(0, len(outcomes), 50):
         some = outcomes[start : start + 50]
@@ -227,10 +227,20 @@ def test_batched_records_count_as_single_ones(run: Run) -> None:
 
 
 def test_a_header_that_is_no_number_leaves_the_time_of_the_log(run: Run) -> None:
-    recount = Recount(run, unpacked)
+    recount = Recount(run, unpacked, finite=True)
     value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
     recount.take(0, 0, value, [(RECEIVED_HEADER, b"noon")], START_MS - 24 * HOUR_MS)
     assert recount.rejected == {"time_in_future": 1}
+
+
+def test_an_end_mark_ends_a_replay_alone(run: Run) -> None:
+    """In a run that goes on it is a dead letter, and so is a mark that nobody knows in either."""
+    for finite, expected in ((True, {}), (False, {"control_mark": 1})):
+        recount = Recount(run, unpacked, finite=finite)
+        for partition in range(PARTITIONS):
+            recount.take(partition, 0, None, [(CONTROL_HEADER, END if partition == 0 else b"ended")], RECEIVED_MS)
+        assert recount.rejected == Counter({"control_mark": PARTITIONS - 1}) + Counter(expected)
+        assert recount.watermark_seconds(1) == (float("inf") if finite else None)
 
 
 def publication_of(rows: Sequence[PublishedRow]) -> Publication:

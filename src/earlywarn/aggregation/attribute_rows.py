@@ -7,6 +7,7 @@ the sums move on into the block's.
 from typing import Any
 
 from earlywarn.aggregation.block_sums import BlockSums
+from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.refusals import negative_purchase, without_rate
 from earlywarn.aggregation.route import Route, Router
 from earlywarn.domain.reject import Reject
@@ -31,20 +32,21 @@ class AttributeRows:
         plain: routes of purchases in the panel's currency, which are added as they stand.
     """
 
-    def __init__(self, router: Router, base_bucket_seconds: int) -> None:
+    def __init__(self, router: Router, parameters: FoldParameters) -> None:
         self.on_time: Rows = {}
         self.late: Rows = {}
         self.plain: dict[Attributes, Route] = {}
         self._others: dict[Attributes, Route | Reject] = {}
         self._router = router
-        self._base_bucket_seconds = base_bucket_seconds
-        self.sums = BlockSums()
+        self._base_bucket_seconds = parameters.base_bucket_seconds
+        self._sources_limit = parameters.sources_limit
+        self.sums = BlockSums(self._sources_limit)
 
     def open_block(self) -> None:
         """Begin anew; the routes stay."""
         self.on_time.clear()
         self.late.clear()
-        self.sums = BlockSums()
+        self.sums = BlockSums(self._sources_limit)
 
     def collect(self) -> BlockSums:
         """Move all rows into the sums of the block, and return these."""

@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from earlywarn.aggregation.attribute_rows import DAY_MS, AttributeRows, Attributes
 from earlywarn.aggregation.column_fold import ColumnFold
 from earlywarn.aggregation.columns import TransactionColumns
@@ -51,7 +53,7 @@ class BlockFold:
         self.partitions = partitions
         self.position = position
         self.event_time_ms = event_time_ms
-        self._records = AttributeRows(router, parameters.base_bucket_seconds)
+        self._records = AttributeRows(router, parameters)
         self._columns = ColumnFold(router, parameters)
         blocks = parameters.deduplicate_blocks
         self._copies = CopyWindow(blocks, self._refusal) if blocks else None
@@ -134,9 +136,15 @@ class BlockFold:
             return None
         return self._emit(sealed=False, idle=idle, end=end)
 
+    def lose(self, begins: int) -> list[Partial]:
+        """Say that the log begins at `begins` now, behind the position: what is folded, and that no more comes."""
+        news = self.flush()
+        lost = msgspec.structs.replace(self._emit(sealed=False), rejected={}, lost=begins)
+        return [lost] if news is None else [news, lost]
+
     # --- the hot loop
 
-    def _fold(  # noqa: C901, PLR0915  # one loop without calls: each costs 50 ns a transaction
+    def _fold(  # noqa: C901, PLR0912, PLR0915  # one loop without calls: each costs 50 ns a transaction
         self,
         offsets: Sequence[int],
         outcomes: Sequence[Outcome],
@@ -157,6 +165,7 @@ class BlockFold:
         rows: dict[Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes, on_time = self._records.plain, self._records.on_time
+        sources, sources_limit = self._records.sums.sources, self._records.sums.sources_limit
         for at, item in self._numbered(outcomes[start:stop], start, received_ms, rejected):
             if receipts:
                 latest = receipts[at] + tolerance_ms
@@ -184,15 +193,18 @@ class BlockFold:
                 item.sector, item.kind, item.source,
             )  # fmt: skip
             row, count, amount = find_row(key), item.count, item.amount_minor
-            if row is None and amount >= 0 and key in plain_routes:
-                row = rows[key] = [0, 0]
-            elif row is None or amount < 0:
-                entry = self._records.enter(item, key, on_time, bucket)
-                bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
-                if isinstance(entry, Reject):
-                    self._reject(offsets[at], entry, rejected)
-                    continue
-                row, count, amount = entry
+            if row is None or amount < 0:
+                if row is None and amount >= 0 and key in plain_routes:
+                    row = rows[key] = [0, 0]
+                else:
+                    entry = self._records.enter(item, key, on_time, bucket)
+                    bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
+                    if isinstance(entry, Reject):
+                        self._reject(offsets[at], entry, rejected)
+                        continue
+                    row, count, amount = entry
+                if item.source and len(sources) < sources_limit:
+                    sources[item.source] = None  # as `admit` does
             if event_ms > newest:
                 newest = event_ms
                 if newest >= late_edge:  # the open bucket may have become late: look it up anew

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from earlywarn.aggregation.partial import Row, SourceRow
+from earlywarn.aggregation.partial import OTHER_SOURCES, Row, SourceRow
 from earlywarn.aggregation.route import Route
 
 _Target = tuple[str, str, str]
@@ -12,14 +12,23 @@ _Target = tuple[str, str, str]
 class BlockSums:
     """Cumulative values by target, base bucket (epoch seconds) and lateness; on-time volumes by named source.
 
-    Rows stand in the order of their first appearance, which is a function of the log.
+    Attributes:
+        sources: the named sources that are told apart: the first `sources_limit` in the log's order of which something
+            came on time. Whoever folds notes them record by record (`admit`), before what they brought is added.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sources_limit: int) -> None:
+        self.sources: dict[str, None] = {}
+        self.sources_limit = sources_limit
         self._rows: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
         self._changed: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
         self._sources: dict[tuple[str, str, int], int] = {}
         self._changed_sources: dict[tuple[str, str, int], None] = {}
+
+    def admit(self, source: str) -> None:
+        """Note that a named source has brought something on time."""
+        if len(self.sources) < self.sources_limit:
+            self.sources[source] = None
 
     def add(self, bucket: int, added: Iterable[tuple[Route, list[int]]], *, late: bool) -> None:
         """Add to one bucket what came by each route: [transactions, amount in minor units]."""
@@ -35,7 +44,8 @@ class BlockSums:
                 row[1] += amount_minor
             changed[target] = row
             if route.source is not None and not late:
-                source = (target[0], route.source, bucket)
+                name = route.source if route.source in self.sources else OTHER_SOURCES
+                source = (target[0], name, bucket)
                 self._sources[source] = self._sources.get(source, 0) + transactions
                 self._changed_sources[source] = None
 

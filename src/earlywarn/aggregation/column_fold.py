@@ -82,6 +82,7 @@ class ColumnFold:
             counted[list(refused)] = False
             rows, buckets, late = rows.keep(counted), buckets.keep(counted), None if late is None else late[counted]
         if len(rows.ts):
+            _admit(rows.courses, late, sums)
             _add(rows, buckets, late, sums)
         return None if newest == _NEVER else newest, sorted(rejects.items())
 
@@ -245,6 +246,16 @@ def _copied(columns: TransactionColumns, rows: _Rows, refused: _Rejects, copies:
     copied = copies.find(columns.identities(places))
     ids = columns.ids([places[at] for at in copied])
     return {acceptable[at]: duplicate(each) for at, each in zip(copied, ids, strict=True)}
+
+
+def _admit(courses: Coded, late: Mask | None, sums: BlockSums) -> None:
+    """Admit the named sources of the rows that are on time, in the order of the rows."""
+    cells = [course.cell for course in courses.values]
+    if sums.sources.keys() >= {cell[1] for cell in cells if cell is not None and cell[1]}:
+        return
+    for cell in Coded(cells, courses.codes).in_order(None if late is None else ~late):
+        if cell[1]:
+            sums.admit(cell[1])
 
 
 def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> None:

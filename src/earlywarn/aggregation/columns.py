@@ -62,6 +62,20 @@ class Coded(NamedTuple):
         """Return which rows have a value that is flagged."""
         return np.full(size, flags[0]) if self.codes is None else np.array(flags, bool).take(self.codes)
 
+    def in_order(self, chosen: Mask | None = None) -> list[Any]:
+        """Return the values of the chosen rows, all by default, each once, in the order of its first row.
+
+        >>> Coded("abc", np.array([2, 0, 2])).in_order()
+        ['c', 'a']
+        """
+        if self.codes is None:
+            return [self.values[0]] if chosen is None or chosen.any() else []
+        codes = self.codes if chosen is None else self.codes[chosen]
+        first = np.full(len(self.values), len(codes))
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of a place that is written twice the last value stays
+        occurring = np.flatnonzero(first < len(codes))
+        return [self.values[code] for code in occurring[np.argsort(first[occurring])].tolist()]
+
     def where(self, wanted: Mask) -> "Coded":
         """Return the column with None in the rows that are not wanted."""
         codes = np.zeros(len(wanted), np.int64) if self.codes is None else self.codes.astype(np.int64)

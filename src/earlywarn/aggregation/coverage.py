@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from earlywarn.aggregation.feed import Feed
+from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import Coverage, FeedVolume
 from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
 from earlywarn.domain.state import State
 
-_OTHERS = ("source", "(others)")
-"""Stands for the named sources beyond the limit."""
+_OTHERS = ("source", OTHER_SOURCES)
 
 _FeedName = tuple[str, str]
 """Kind (partition, source) and name."""

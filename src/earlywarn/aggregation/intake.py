@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from earlywarn.aggregation.excerpt import shown, without_long_numbers
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import EARLIEST_MS, ID_LENGTH, LATEST_MS, TEXT_LENGTH, Transaction
 
@@ -30,9 +31,7 @@ _MISSING = re.compile(r"missing required field `(\w+)`")
 _OUT_OF_RANGE = re.compile(r"^Expected `int` [<>]|out of range")
 _TYPES = re.compile(r"^Expected `([^`]+)`, got `(\w+)`")
 _LISTED = re.compile(r"""^Invalid enum value ['"]?(.*?)['"]? - at""", re.DOTALL)
-_DATE_OR_LONG_NUMBER = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?![ -]?\d{3})|\d(?:[ -]?\d){8,}")
 _DETAIL_LENGTH = 160
-_SHOWN = 40
 
 _CLOSED_LISTS = {
     "currency": (RejectReason.CURRENCY_UNKNOWN, "no currency of ISO 4217, such as CHF"),
@@ -47,6 +46,8 @@ _RANGES = {
     "amount_minor": (RejectReason.AMOUNT_OUT_OF_RANGE, "beyond 10^15 minor units"),
     "count": (RejectReason.COUNT_OUT_OF_RANGE, "lies outside 0 to 10^9"),
 }
+_LONGEST_SHOWN = {"currency": 4, "country": 4, "mcc": 4, "kind": 10, "channel": 10, "v": 4}
+"""Characters of a wrong value that are quoted: hardly more than the right ones have."""
 _TYPE_NAMES = {
     "str": "text", "int": "a whole number", "float": "a number with a fraction", "bool": "true or false",
     "array": "a list", "object": "an object", "null": "null", "datetime": "RFC 3339 text",
@@ -125,7 +126,7 @@ def _reason(field: str, message: str) -> tuple[RejectReason, str]:
     listed = _LISTED.search(message)
     if listed and field in _CLOSED_LISTS:
         reason, wanted = _CLOSED_LISTS[field]
-        return reason, f"{shown(listed[1])} is {wanted}"
+        return reason, f"{shown(listed[1], longest=_LONGEST_SHOWN[field])} is {wanted}"
     if "of length" in message:
         if field == "id":
             return RejectReason.ID_INVALID, "empty" if ">=" in message else f"more than {ID_LENGTH} characters"
@@ -154,17 +155,3 @@ def _not_json(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "bytes that are not UTF-8"
     return without_long_numbers(str(error).replace("Input data was truncated", "ends in the middle"))[:_DETAIL_LENGTH]
-
-
-def shown(text: str) -> str:
-    """Return a short excerpt for a message, long numbers hidden: a value in the wrong field may be a card number."""
-    return repr(without_long_numbers(text)[:_SHOWN] + ("…" if len(text) > _SHOWN else ""))
-
-
-def without_long_numbers(text: str) -> str:
-    """Return `text` with every number of nine or more digits (single spaces and dashes among them) as #, dates kept.
-
-    >>> without_long_numbers("4929 1234 1234 1234 on 2020-13-01 12:00")
-    '# on 2020-13-01 12:00'
-    """
-    return _DATE_OR_LONG_NUMBER.sub(lambda found: found[1] or "#", text)

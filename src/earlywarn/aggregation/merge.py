@@ -3,11 +3,15 @@
 Order within a partition is (block, last offset, open before sealed, active before idle before end). A partial that is
 not newer than what is applied is ignored; one that leaves a gap is a defect of the log and stops
 the fold. What is left is each accepted transaction exactly once.
+
+A partition that is lost (retention has removed what would have to be read next) is left out of the watermark like an
+idle one, and brings nothing any more.
 """
 
 from typing import NamedTuple
 
 from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.parts import Parts
 from earlywarn.domain.state import State
 from earlywarn.errors import LogError
 
@@ -36,24 +40,39 @@ class Delivered(NamedTuple):
     transactions: int
 
 
+class Loss(NamedTuple):
+    """A partition of which nothing more is counted: its log begins at `begins`, and `needed` is before that.
+
+    `event_time_ms` is the newest event that was accepted of it, None if none was.
+    """
+
+    partition: int
+    needed: int
+    begins: int
+    event_time_ms: int | None
+
+
 class Applied(NamedTuple):
     """The outcome of one partial: all empty if it was not newer."""
 
     differences: list[Difference]
     delivered: list[Delivered]
     rejected: dict[str, int]
+    loss: Loss | None = None
 
 
 class _Partition:
     """What is applied of one source partition."""
 
-    __slots__ = ("end", "event_time_ms", "idle", "order", "rejected", "rows", "sources")
+    __slots__ = ("end", "event_time_ms", "idle", "lost", "order", "parts", "rejected", "rows", "sources")
 
     def __init__(self) -> None:
         self.order: tuple[int, int, bool, int] | None = None
         self.event_time_ms: int | None = None
         self.idle = False
         self.end = False
+        self.lost = False
+        self.parts = Parts()
         self.rows: dict[tuple[str, str, str, int, bool], tuple[int, int]] = {}
         self.sources: dict[tuple[str, str, int], int] = {}
         self.rejected: dict[str, int] = {}
@@ -73,18 +92,25 @@ class PartialsFold:
         return len(self._partitions)
 
     def apply(self, partial: Partial) -> Applied:
-        """Apply one partial; a duplicate, stale or already covered one changes nothing."""
+        """Apply one partial; a duplicate, stale or already covered one changes nothing, nor does a part of several."""
         self._grow(partial)
         state = self._partitions[partial.partition]
+        if partial.lost is not None:
+            return self._lose(partial, partial.lost, state)
         if state.order is not None and partial.order <= state.order:
             return Applied([], [], {})
         self._check_gap(partial, state)
+        whole = state.parts.whole(partial)
+        return Applied([], [], {}) if whole is None else self._apply(whole, state)
+
+    def _apply(self, partial: Partial, state: _Partition) -> Applied:
         if state.order is None or partial.block != state.order[0]:
             state.rows, state.sources, state.rejected = {}, {}, {}
         outcome = Applied(
             self._differences(partial, state), self._delivered(partial, state), self._rejected(partial, state)
         )
         state.order = partial.order
+        state.parts.forget(partial.order)
         state.idle = partial.idle
         state.end = state.end or partial.end
         if partial.event_time_ms is not None:
@@ -96,15 +122,17 @@ class PartialsFold:
 
         It never goes back: a partition that was idle and returns is late by its own log or fills open buckets.
         """
-        if any(state.order is None for state in self._partitions):
+        if any(state.order is None and not state.lost for state in self._partitions):
             return None
-        active = [state for state in self._partitions if not state.idle and not state.end]
+        active = [state for state in self._partitions if not (state.idle or state.end or state.lost)]
         if active:
             if any(state.event_time_ms is None for state in active):
                 return None
             lowest = min(state.event_time_ms for state in active if state.event_time_ms is not None)
             self._watermark_ms = max(self._watermark_ms, lowest - self.lateness_seconds * 1000)
-        elif all(state.end for state in self._partitions):
+        elif all(state.end or state.lost for state in self._partitions) and any(
+            state.end for state in self._partitions
+        ):
             self._watermark_ms = AFTER_ALL
         return None if self._watermark_ms == BEFORE_ALL else self._watermark_ms // 1000
 
@@ -144,6 +172,16 @@ class PartialsFold:
             raise LogError(f"partial of partition {partial.partition} claims there are only {partial.partitions}")
         while len(self._partitions) < partial.partitions:
             self._partitions.append(_Partition())
+
+    @staticmethod
+    def _lose(partial: Partial, begins: int, state: _Partition) -> Applied:
+        """Count a partition as lost; every owner that comes to it says so anew."""
+        if state.lost:
+            return Applied([], [], {})
+        state.lost = True
+        if state.event_time_ms is None:
+            state.event_time_ms = partial.event_time_ms
+        return Applied([], [], {}, Loss(partial.partition, partial.last + 1, begins, state.event_time_ms))
 
     @staticmethod
     def _check_gap(partial: Partial, state: _Partition) -> None:
@@ -197,6 +235,8 @@ class PartialsFold:
                     "event_time_ms": state.event_time_ms,
                     "idle": state.idle,
                     "end": state.end,
+                    "lost": state.lost,
+                    "parts": state.parts.state(),
                     "rows": [[*key, *value] for key, value in state.rows.items()],
                     "sources": [[*key, value] for key, value in state.sources.items()],
                     "rejected": dict(state.rejected),
@@ -212,7 +252,8 @@ class PartialsFold:
         for each in saved["partitions"]:
             state = _Partition()
             state.order = None if each["order"] is None else tuple(each["order"])
-            state.idle, state.end = each["idle"], each["end"]
+            state.idle, state.end, state.lost = each["idle"], each["end"], each["lost"]
+            state.parts = Parts.restored(each["parts"])
             state.event_time_ms = each["event_time_ms"]
             state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
             state.sources = {tuple(row[:3]): row[3] for row in each["sources"]}

@@ -18,6 +18,8 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     revision_horizon_days: what is later than so many days is rejected (`too_late`).
     future_tolerance_seconds: what is further ahead of its receipt is rejected.
     base_bucket_seconds: finest bucket; that of the panels holds.
+    sources_limit: named sources that a block tells apart, the first in its order; what further ones deliver counts
+        together, under the name (others).
     deduplicate_blocks: a transaction (id, kind, source) counts once within so many blocks of its partition, its own
         and those before; 1 is its own block alone, 0 counts every record. See docs/operations/delivery-in-practice.md.
     """
@@ -27,6 +29,7 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     revision_horizon_days: int = 45
     future_tolerance_seconds: int = 300
     base_bucket_seconds: int = 3600
+    sources_limit: int = 128
     deduplicate_blocks: int = 0
 
     def __post_init__(self) -> None:
@@ -43,6 +46,7 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "revision_horizon_days": Range(0, _MOST_HORIZON_DAYS),
                 "future_tolerance_seconds": Range(0, _MOST_SECONDS),
                 "base_bucket_seconds": Range(1, _HOUR),
+                "sources_limit": Range(1, 10_000),
                 "deduplicate_blocks": Range(
                     0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks"
                 ),

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
+OTHER_SOURCES = "(others)"
+"""Stands for the named sources beyond a limit."""
+
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     """Cumulative block value of one cell and base bucket; late rows are rows of their own.
@@ -41,6 +44,9 @@ class Partial(
     block, or the offset before the block's first); `last` the last offset folded in, -1 for an empty
     partition. `event_time_ms` is the running maximum of accepted event times, None before the first.
     `rejected` counts the block's dead letters by reason, cumulatively.
+    A partial that does not fit into a record travels in several: `part` of `parts`, see `aggregation.parts`.
+    `lost` says that the log begins at that offset now, behind what would have to be read next: nothing more comes of
+    this partition. Such a record has no rows.
     """
 
     partition: int
@@ -55,6 +61,9 @@ class Partial(
     rows: tuple[Row, ...] = ()
     sources: tuple[SourceRow, ...] = ()
     rejected: dict[str, int] = {}
+    part: int = 0
+    parts: int = 1
+    lost: int | None = None
 
     @property
     def order(self) -> tuple[int, int, bool, int]:

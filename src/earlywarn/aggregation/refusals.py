@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earlywarn.aggregation.intake import shown
+from earlywarn.aggregation.excerpt import shown
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.route import Route
 from earlywarn.domain.reject import Reject, RejectReason

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from earlywarn.aggregation.intake import shown
+from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.reject import Reject, RejectReason
@@ -11,6 +11,8 @@ from earlywarn.domain.transaction import Transaction
 
 _SIGNS = {"purchase": (1, 1), "refund": (0, -1), "reversal": (-1, -1)}
 """By kind: the sign of the count and of the amount."""
+_POSTAL_CODE = 8
+"""Characters of the longest in Europe: SW1A 1AA, 1000-001."""
 
 
 class Route(NamedTuple):
@@ -45,7 +47,7 @@ class Router:
             return Reject(
                 reason=RejectReason.PANEL_UNKNOWN,
                 field="country" if transaction.country else "region",
-                detail=f"no panel takes {where[:16]!r}",
+                detail=f"no panel takes {_shown_region(where)}",
             )
         region = panel.regions.resolve(
             transaction.region or None, transaction.country or None, transaction.channel or None
@@ -76,10 +78,14 @@ class Router:
         return self._by_country.get((transaction.region or "")[:2], self._rest)
 
 
+def _shown_region(region: str) -> str:
+    return shown(region, with_digits=_POSTAL_CODE)
+
+
 def _without_region(reason: RejectReason, transaction: Transaction) -> Reject:
     if reason is RejectReason.REGION_MISSING:
         return Reject(reason=reason, field="region", detail="the field is missing, and the channel is not ecom")
-    region = shown(transaction.region) if transaction.region else "none"
+    region = _shown_region(transaction.region) if transaction.region else "none"
     if reason is RejectReason.REGION_UNKNOWN:
         return Reject(reason=reason, field="region", detail=f"{region} is no region of the panel")
     detail = f"region {region}, country {transaction.country or 'not stated'}: not of the panel"

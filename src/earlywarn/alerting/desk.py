@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
+from earlywarn.aggregation.merge import Loss
 from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.episode import Episode, Records, Told
 from earlywarn.alerting.estimate import Baseline, dispersion, total
@@ -76,6 +77,11 @@ class AlertDesk:
         else:
             self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
+
+    def lose(self, loss: Loss, *, since: date, day: date) -> Alert:
+        """Return the alert of a source partition that is lost to the run since a day; it never ends."""
+        alert = self.notices.loss(loss, since=since, day=day)
+        return msgspec.structs.replace(alert, text=narrate(alert, self.names))
 
     # --- economic alerts
 

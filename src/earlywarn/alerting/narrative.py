@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Protocol
 from urllib.parse import unquote
 
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import LOST, Alert
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.series import ALL
 
@@ -205,6 +205,9 @@ def _cell(series_id: str, names: Names) -> str:
 
 def _coverage(alert: Alert, names: Names) -> str:
     """Say what was not reported, whether that holds economic alerts back, and how it ended."""
+    lost = [item.name.removeprefix(LOST) for item in alert.evidence if item.name.startswith(LOST)]
+    if lost:
+        return _loss(alert, lost[0], names)
     if alert.region is not None:
         return _silent_region(alert, names)
     missing = figure(alert, "missing_volume") or 0.0
@@ -238,6 +241,16 @@ def _unreported(alert: Alert, missing: float) -> str:
     told = [f"nothing at all on {empty} of these days"] if empty else []
     told += [] if _is_all(missing) else [f"{_size(missing)} less than expected on the last of them"]
     return f"too little {_reported(alert)}, {' and '.join(told)}"
+
+
+def _loss(alert: Alert, lost: str, names: Names) -> str:
+    needed, begins = figure(alert, "needed") or 0.0, figure(alert, "log_begins") or 0.0
+    return (
+        f"{names.panel(alert.panel)}: nothing is counted any more of source {lost}. Retention removed transactions "
+        f"before they were folded: offset {needed:.0f} is needed, the log begins at {begins:.0f}. What is published of "
+        f"{day(alert.opened_on)} and later lacks them. This does not mend itself: go on in another run "
+        "(docs/delivery.md, A lost partition)."
+    )
 
 
 def _silent_region(alert: Alert, names: Names) -> str:

@@ -4,12 +4,13 @@ from datetime import date, timedelta
 
 import msgspec
 
+from earlywarn.aggregation.merge import Loss
 from earlywarn.aggregation.rows import ClosedDay, Coverage
 from earlywarn.alerting.episode import Episode, alert_id
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.domain.alert import SEVERITIES, Alert, Evidence, Kind, Severity, Status
+from earlywarn.domain.alert import LOST, SEVERITIES, Alert, Evidence, Kind, Severity, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
@@ -100,10 +101,22 @@ class Notices:
             self._model.last_alarm_on = scores.day
         return []
 
-    def _episode(self, kind: Kind, day: date, region: str | None = None) -> Episode:
+    def loss(self, loss: Loss, *, since: date, day: date) -> Alert:
+        """Tell that nothing more is counted of a source partition; that does not end in this run."""
+        episode = self._episode("coverage", since, what=f"partition {loss.partition}")
+        episode.detected_on = day
+        evidence = (
+            Evidence(name=f"{LOST}partition {loss.partition}", value=1.0, unit="feed"),
+            Evidence(name="needed", value=float(loss.needed), unit="offset"),
+            Evidence(name="log_begins", value=float(loss.begins), unit="offset"),
+        )
+        return self._notice(episode, "coverage", "open", day, "severe", self._missing_score(1.0), evidence)
+
+    def _episode(self, kind: Kind, day: date, region: str | None = None, *, what: str = "") -> Episode:
         series = Series(self.panel, region, None)
+        opening = f"{day.isoformat()} {what}".rstrip()
         return Episode(
-            id=alert_id(self.letterhead.run, series.series_id, kind, "down", day.isoformat()),
+            id=alert_id(self.letterhead.run, series.series_id, kind, "down", opening),
             region=region,
             sector=None,
             direction="down",

@@ -15,7 +15,7 @@ from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER, Tra
 from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.compose import Run
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, RejectReason
 
 CONTROL_HEADER = "earlywarn-control"
 END = b"end"
@@ -96,10 +96,17 @@ class BlockStart:
 
 
 class SourcePartition:
-    """One source partition: position in the log, open block, news not yet sent."""
+    """One source partition: position in the log, open block, news not yet sent.
 
-    def __init__(self, fold: BlockFold, decode_columns: ColumnsDecoder, now_seconds: float) -> None:
+    A `finite` one is a replay's: a mark ends it. In any other such a mark is a record that cannot be used.
+    """
+
+    def __init__(
+        self, fold: BlockFold, decode_columns: ColumnsDecoder, now_seconds: float, *, finite: bool = False
+    ) -> None:
         self.fold = fold
+        self.finite = finite
+        self.lost = False
         self._decode_columns = decode_columns
         self.position = fold.remembers_from
         self._begins = fold.position
@@ -117,6 +124,12 @@ class SourcePartition:
         if earliest <= self._begins:
             self.position = max(self.position, earliest)
         return earliest <= self.position
+
+    def lose(self, earliest: int) -> Emission:
+        """Fold nothing more: the log begins at `earliest`, and what would have to be read next is before that."""
+        self.lost = True
+        self.news_seconds = None
+        return Emission(partials=self.fold.lose(earliest))
 
     def take(self, batch: Batch, now_seconds: float) -> Emission:
         """Fold a batch that starts at `position`; what lies before the open block is only remembered."""
@@ -150,13 +163,13 @@ class SourcePartition:
                 continue
             named = dict(pairs)
             received[at] = _time_of(named.get(RECEIVED_HEADER), received[at])
-            is_end, holds_many = named.get(CONTROL_HEADER) == END, named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
-            if not (is_end or holds_many):
+            controls, holds_many = CONTROL_HEADER in named, named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
+            if not (controls or holds_many):
                 continue
             self._add(batch, start, at, received, emission)
             start = at + 1
-            if is_end:
-                emission.partials += self.fold.end(batch.offsets[at]) if batch.offsets[at] >= self._begins else []
+            if controls:
+                self._obey(batch.offsets[at], named[CONTROL_HEADER], batch.values[at], received[at], emission)
             else:
                 self._add_columns(batch.offsets[at], batch.values[at], received[at], emission)
         self._add(batch, start, len(headers), received, emission)
@@ -175,6 +188,18 @@ class SourcePartition:
         sealed, rejected = self.fold.add(offsets, decode(values), times)
         emission.partials += sealed
         emission.dead_letters += [self._dead_letter(each, offsets, values, times) for each in rejected]
+
+    def _obey(self, offset: int, mark: bytes | None, value: bytes | None, received_ms: int, emission: Emission) -> None:
+        """Take a control record: the mark that ends a replay, or one that has no place here."""
+        if offset < self._begins:
+            return
+        reject = refused_mark(mark, finite=self.finite)
+        if reject is None:
+            emission.partials += self.fold.end(offset)
+            return
+        sealed, [rejected] = self.fold.add([offset], [reject], received_ms)
+        emission.partials += sealed
+        emission.dead_letters.append(DeadLetter(self.fold.partition, offset, value, received_ms, rejected.reject))
 
     def _add_columns(self, offset: int, value: bytes | None, received_ms: int, emission: Emission) -> None:
         """Fold a record that holds many transactions."""
@@ -204,10 +229,19 @@ class SourcePartition:
 
 
 class Aggregator:
-    """The assigned partitions of one worker."""
+    """The assigned partitions of one worker; those of a replay are `finite`."""
 
-    def __init__(self, run: Run, decode_columns: ColumnsDecoder, *, flush_seconds: float, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        run: Run,
+        decode_columns: ColumnsDecoder,
+        *,
+        flush_seconds: float,
+        idle_seconds: float,
+        finite: bool = False,
+    ) -> None:
         self._run = run
+        self._finite = finite
         self._decode_columns = decode_columns
         self._flush_seconds = flush_seconds
         self._idle_seconds = idle_seconds
@@ -220,6 +254,7 @@ class Aggregator:
                 self._run.block_fold(partition, partitions, position=start.offset, event_time_ms=start.event_time_ms),
                 self._decode_columns,
                 now_seconds,
+                finite=self._finite,
             )
             for partition, start in starts.items()
         }
@@ -237,15 +272,22 @@ class Aggregator:
         return [
             partition
             for partition, each in self.partitions.items()
-            if not each.idle and now_seconds - each.heard_seconds >= self._idle_seconds
+            if not (each.idle or each.lost) and now_seconds - each.heard_seconds >= self._idle_seconds
         ]
 
-    def confirm_idle(self, partition: int, end_offset: int) -> Emission:
-        """Say that a partition is idle, if `end_offset`, asked for just now, is where it stands."""
-        each = self.partitions.get(partition)
-        if each is None or each.idle or each.position != end_offset:
+    def confirm_idle(self, partition: int, end_offset: int, now_seconds: float) -> Emission:
+        """Say that a partition is idle, if it still is silent and stands at `end_offset`, asked for just now."""
+        if partition not in self.silent(now_seconds) or self.partitions[partition].position != end_offset:
             return Emission()
-        return each.flush(idle=True)
+        return self.partitions[partition].flush(idle=True)
+
+
+def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:
+    """Say why a control mark is not obeyed; None for the one that ends a finite log."""
+    if mark == END and finite:
+        return None
+    detail = "it ends a replay, and this run is none" if mark == END else "an unknown mark"
+    return Reject(reason=RejectReason.CONTROL_MARK, field=CONTROL_HEADER, detail=detail)
 
 
 def _time_of(value: bytes | None, otherwise: int) -> int:

@@ -4,7 +4,7 @@ For each of its panels: ledger (buckets), detector (scores), desk (alerts). Its 
 the log alone, so a snapshot is valid whoever wrote it, and what it publishes is numbered by itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from earlywarn import aggregation, alerting, detection
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
-from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.merge import Loss, PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay
 from earlywarn.alerting.desk import AlertDesk
@@ -98,6 +98,7 @@ class RunFold:
         self.succession = Succession(change)
         self.sequence = 0
         self.rejected: dict[str, int] = {}
+        self._losses: list[Loss] = []
         self.transactions = 0
         self.late_transactions = 0
         self.uncounted_transactions = 0
@@ -114,6 +115,8 @@ class RunFold:
     def apply(self, partial: Partial) -> Iterator[Output]:
         """Apply one partial and give what it makes publishable, in order. Exhaust it before the next."""
         applied = self.fold.apply(partial)
+        if applied.loss is not None:
+            self._losses.append(applied.loss)
         for reason, count in applied.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for difference in applied.differences:
@@ -124,6 +127,7 @@ class RunFold:
         for delivered in applied.delivered:
             ledger = self._parts[delivered.panel].ledger
             ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions, partial.partition)
+        yield from self._tell_losses()
         for parts in self._parts.values():
             for closed in parts.ledger.close(self.fold):
                 if isinstance(closed, AggregateRows):
@@ -172,7 +176,22 @@ class RunFold:
         if closed.coverage.forgotten and not usable:
             parts.detector.begin_anew()
         yield JudgedDay(closed, scores)
-        for alert in parts.desk.step(scores, closed, parts.detector):
+        yield from self._numbered(parts.desk.step(scores, closed, parts.detector))
+
+    def _tell_losses(self) -> Iterator[Alert]:
+        """Tell every panel of partitions that are lost, as soon as an event says what day it is."""
+        newest = self.fold.newest_event_seconds
+        if newest is None or not self._losses:
+            return
+        losses, self._losses = self._losses, []
+        for loss in losses:
+            for parts in self._parts.values():
+                day_of = parts.panel.calendar.day_of
+                last = newest if loss.event_time_ms is None else loss.event_time_ms // 1000
+                yield from self._numbered([parts.desk.lose(loss, since=day_of(last), day=day_of(newest))])
+
+    def _numbered(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
+        for alert in alerts:
             published = self.succession.follow(alert)
             if published is not None:
                 self.sequence += 1
@@ -193,6 +212,7 @@ class RunFold:
                 "late_transactions": self.late_transactions,
                 "uncounted_transactions": self.uncounted_transactions,
                 "rejected": dict(sorted(self.rejected.items())),
+                "losses": [list(loss) for loss in self._losses],
                 "fold": self.fold.state(),
                 "panels": {
                     name: {
@@ -245,6 +265,7 @@ class RunFold:
         self.sequence, self.rejected = saved["sequence"], dict(saved["rejected"])
         self.transactions, self.late_transactions = saved["transactions"], saved["late_transactions"]
         self.uncounted_transactions = saved["uncounted_transactions"]
+        self._losses = [Loss(*each) for each in saved["losses"]]
         self.fold.restore(saved["fold"])
         for name, parts in self._parts.items():
             parts.ledger.restore(saved["panels"][name]["ledger"])

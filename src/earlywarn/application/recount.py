@@ -11,7 +11,7 @@ from typing import NamedTuple
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.aggregation.route import Route
-from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER, refused_mark
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
@@ -65,6 +65,7 @@ class Recount:
     Args:
         run: for its router, panels and constants.
         unpack: reads records that hold many transactions.
+        finite: the run is a replay, which marks end.
 
     Attributes:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
@@ -73,13 +74,14 @@ class Recount:
         records, accepted: records read; transactions counted.
     """
 
-    def __init__(self, run: Run, unpack: Unpack) -> None:
+    def __init__(self, run: Run, unpack: Unpack, *, finite: bool) -> None:
         self.buckets: dict[Bucket, Counted] = {}
         self.rejected: Counter[str] = Counter()
         self.records = 0
         self.accepted = 0
         self._run = run
         self._unpack = unpack
+        self._finite = finite
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
         self._ids: dict[int, dict[int, set[tuple[str, str, str]]]] = {}
@@ -95,8 +97,12 @@ class Recount:
         """Count one record of the log."""
         self.records += 1
         named = dict(headers)
-        if named.get(CONTROL_HEADER) == END:
-            self._ended.add(partition)
+        if CONTROL_HEADER in named:
+            refused = refused_mark(named[CONTROL_HEADER], finite=self._finite)
+            if refused is None:
+                self._ended.add(partition)
+            else:
+                self.rejected[refused.reason.value] += 1
             return
         received_ms = _received(named, appended_ms)
         values: Sequence[bytes | None] | Reject = [value]

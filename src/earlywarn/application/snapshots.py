@@ -114,9 +114,7 @@ def recover(extent: LogExtent, store: SnapshotStore, new_fold: Callable[[], RunF
         fold = new_fold()
         try:
             _check_extent(offset, extent)
-            restore_snapshot(
-                fold, store.load(extent.partition, offset), LogPlace(extent.log, extent.partition, offset)
-            )
+            restore_snapshot(fold, store.load(extent.partition, offset), LogPlace(extent.log, extent.partition, offset))
         except SnapshotError as error:
             problems.append(f"snapshot {offset} of partition {extent.partition} is refused: {error}")
             continue

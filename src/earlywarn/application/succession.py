@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import LOST, Alert
 from earlywarn.domain.state import State
 
 _CLOSED = frozenset({"resolved", "superseded"})
@@ -127,5 +127,7 @@ def open_alerts(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     return tuple(alert for _, alert in sorted(last.items()) if alert.status not in _CLOSED)
 
 
-def _subject(alert: Alert) -> tuple[str, str, str]:
-    return (alert.series_id, alert.kind, alert.direction)
+def _subject(alert: Alert) -> tuple[str, str, str, str]:
+    """Return what an alert is about; that a partition is lost is no break of coverage that ends."""
+    lost = next((each.name for each in alert.evidence if each.name.startswith(LOST)), "")
+    return (alert.series_id, alert.kind, alert.direction, lost)

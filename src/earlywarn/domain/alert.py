@@ -13,6 +13,8 @@ Severity = Literal["medium", "high", "severe"]
 Outcome = Literal["recovered", "faded", "accepted"]
 
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
+LOST = "lost: "
+"""Begins the name of the evidence that a source partition is lost."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

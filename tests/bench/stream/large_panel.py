@@ -80,8 +80,8 @@ def produce(run: StreamRun, made: Iterator[Partial]) -> int:
     producer = Producer({**confluent_connection(run.settings.kafka), "linger.ms": 5, "message.max.bytes": 16 << 20})
     count = 0
     for partial in made:
-        key, value = encode_partial(partial)
-        producer.produce(run.topics.partials, value, key, 0)
+        for key, value in encode_partial(partial):
+            producer.produce(run.topics.partials, value, key, 0)
         while len(producer) > 50:
             producer.poll(0.1)
         count += 1

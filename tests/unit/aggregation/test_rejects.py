@@ -7,7 +7,8 @@ import pytest
 from fold_oracle import small_panel
 
 from earlywarn.aggregation.block import BlockFold, FoldParameters
-from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one, without_long_numbers
+from earlywarn.aggregation.excerpt import without_long_numbers
+from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.money import RateTable
@@ -75,9 +76,9 @@ FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
     (R.PANEL_UNKNOWN, {"country": "DE", "region": "DE1"}),
 ]
 
-ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE}
-"""Given only by readers of files (tests/unit/files) and of batched records (test_arrow_batch.py), and by request
-(tests/property/test_copies.py)."""
+ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CONTROL_MARK}
+"""Given only by readers of files (tests/unit/files), of batched records (test_arrow_batch.py) and of a log's headers
+(tests/unit/stream/test_aggregator.py), and by request (tests/property/test_copies.py)."""
 
 
 def swiss_fold() -> BlockFold:
@@ -140,11 +141,14 @@ IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"ts": 1_551_702_896}, "ts", "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"),
     ({"id": "x" * 129}, "id", "more than 128 characters"),
     ({"currency": "XXQ"}, "currency", "'XXQ' is no currency of ISO 4217, such as CHF"),
-    ({"mcc": CARD}, "mcc", "'#' is no merchant category code of four digits, as text"),
+    ({"mcc": "54"}, "mcc", "'54' is no merchant category code of four digits, as text"),
+    ({"kind": "gift"}, "kind", "'gift' is none of purchase, refund, reversal"),
+    ({"mcc": CARD}, "mcc", "a text of 16 characters (digits) is no merchant category code of four digits, as text"),
     ({"region": None}, "region", "the field is missing, and the channel is not ecom"),
-    ({"region": f"CH {CARD}"}, "region", "'CH #' is no region of the panel"),
+    ({"region": f"CH {CARD}"}, "region", "a text of 19 characters (letters, digits, spaces) is no region of the panel"),
+    ({"region": "SW1A 1AA"}, "region", "'SW1A 1AA' is no region of the panel"),
     ({"mcc": None}, "sector", "none of sector, mcc and merchant is there"),
-    ({"sector": CARD}, "sector", "'#' is not in the classification mcc"),
+    ({"sector": CARD}, "sector", "a text of 16 characters (digits) is not in the classification mcc"),
     ({"mcc": None, "merchant": "Bakery"}, "merchant", "'Bakery' is not in the classification mcc"),
     ({"country": "DE", "region": "DE1"}, "country", "no panel takes 'DE'"),
 ]
@@ -155,6 +159,39 @@ def test_what_is_wrong_is_said_in_plain_words(changes: dict[str, Any], field: st
     """The detail names the value and what is wanted, in no library's jargon, and never a card number."""
     [reject], _ = fold(changed(changes))
     assert (reject.field, reject.detail) == (field, detail)
+
+
+TOKENS = [
+    "tok_Zk8qPfR2LmXw",
+    "tok_ZkqPfRwLmXw",
+    "zkqpfrwlmxwsnqpt",
+    "tok_ab12_cd34_ef56",
+    "00a1b2c3d4e5f607",
+    "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+    "4929 1234 1234 1234",
+    "4929-1234-1234-1234",
+    CARD,
+]
+FIELDS_SHOWN = ["mcc", "channel", "currency", "kind", "country", "region", "sector", "merchant"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("field", FIELDS_SHOWN)
+def test_a_card_token_in_any_field_stands_in_no_reason(field: str, token: str) -> None:
+    """The detail says what it is made of; no four characters in a row are quoted. By itself, and in another panel."""
+    record = {field: token} if field != "merchant" else {field: token, "mcc": None}
+    for changes in (record, record | {"country": None}):
+        for reject in fold(changed(changes))[0]:
+            quoted = [token[at : at + 4] for at in range(len(token) - 3) if token[at : at + 4] in reject.detail]
+            assert quoted == [], reject.detail
+
+
+def test_a_token_as_id_of_a_copy_stands_in_no_reason() -> None:
+    panel = BlockFold(Router([small_panel()]), FoldParameters(deduplicate_blocks=1))
+    record = changed({"id": TOKENS[0]})
+    _, [rejected] = panel.add(range(2), decode([record, record]), RECEIVED_MS)
+    assert rejected.reject.reason is R.DUPLICATE
+    assert "Zk8q" not in rejected.reject.detail
 
 
 @pytest.mark.parametrize(

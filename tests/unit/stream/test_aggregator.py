@@ -43,8 +43,8 @@ def payment(number: int, hours: float = 0.0) -> bytes:
     )
 
 
-def aggregator(start: BlockStart | None = None) -> Aggregator:
-    found = Aggregator(RUN, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0)
+def aggregator(start: BlockStart | None = None, *, finite: bool = False) -> Aggregator:
+    found = Aggregator(RUN, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0, finite=finite)
     found.assign({0: start or BlockStart()}, 1, now_seconds=0.0)
     return found
 
@@ -69,13 +69,26 @@ def test_a_block_is_emitted_when_it_is_full_and_its_start_moves() -> None:
     assert worker.partitions[0].block_start == BlockStart(4, START_MS + 3 * HOUR_MS)
 
 
-def test_an_end_mark_ends_the_partition_where_it_stands() -> None:
-    worker = aggregator()
+def test_an_end_mark_ends_a_replays_partition_where_it_stands() -> None:
+    worker = aggregator(finite=True)
     headers: list[Pairs] = [[], [(CONTROL_HEADER, END)]]
     emission = worker.partitions[0].take(Batch(0, [payment(0), None], headers), 0.0)
     assert [partial.end for partial in emission.partials] == [True]
     assert counted(emission) == 1
     assert emission.dead_letters == []
+
+
+@pytest.mark.parametrize(("mark", "finite"), [(END, False), (b"stop", False), (b"stop", True), (None, True)])
+def test_a_mark_that_is_not_obeyed_is_a_dead_letter(mark: bytes | None, finite: bool) -> None:  # noqa: FBT001
+    """A stray end mark in a run that goes on, or a mark nobody knows: kept and counted, and nothing ends."""
+    worker = aggregator(finite=finite)
+    headers: list[Pairs] = [[], [(CONTROL_HEADER, mark)], []]
+    emission = worker.partitions[0].take(Batch(0, [payment(0), payment(9), payment(1)], headers), 0.0)
+    [letter] = emission.dead_letters
+    assert (letter.offset, letter.value, letter.reject.reason) == (1, payment(9), "control_mark")
+    [partial] = worker.partitions[0].flush().partials
+    assert (partial.last, partial.end, partial.rejected) == (2, False, {"control_mark": 1})
+    assert partial.rows[0].transactions == 2
 
 
 def test_the_first_receipt_decides_what_is_in_the_future() -> None:
@@ -115,9 +128,12 @@ def test_idleness_is_said_once_and_only_at_the_end_of_the_log() -> None:
     worker.partitions[0].take(Batch(0, [payment(0)]), 0.0)
     assert worker.silent(29.0) == []
     assert worker.silent(30.0) == [0]
-    assert worker.confirm_idle(0, end_offset=2).partials == []
-    assert [partial.idle for partial in worker.confirm_idle(0, end_offset=1).partials] == [True]
+    assert worker.confirm_idle(0, end_offset=2, now_seconds=30.0).partials == []
+    assert worker.confirm_idle(0, end_offset=1, now_seconds=29.0).partials == []
+    assert [partial.idle for partial in worker.confirm_idle(0, 1, 30.0).partials] == [True]
     assert worker.silent(99.0) == []
+    assert worker.confirm_idle(0, end_offset=1, now_seconds=99.0).partials == []
+    assert worker.confirm_idle(7, end_offset=1, now_seconds=99.0).partials == []
     worker.partitions[0].take(Batch(1, [payment(1)]), 100.0)
     assert worker.silent(130.0) == [0]
 
@@ -151,3 +167,16 @@ def test_a_worker_that_takes_over_looks_back_for_copies_as_far_as_the_log_goes()
     assert counted(each.flush()) == 1
     assert each.skip(14)
     assert not each.skip(15)
+
+
+def test_a_partition_whose_log_has_lost_what_comes_next_says_so_and_nothing_more() -> None:
+    """What was folded of the open block is sent first; it is neither idle nor has it news afterwards."""
+    worker = aggregator()
+    each = worker.partitions[0]
+    each.take(Batch(0, [payment(number, number) for number in range(6)]), 0.0)
+    assert not each.skip(9)
+    news, lost = each.lose(9).partials
+    assert (news.last, news.lost, counted(Emission(partials=[news]))) == (5, None, 2)
+    assert (lost.since, lost.last, lost.lost, lost.rows, lost.rejected) == (5, 5, 9, (), {})
+    assert lost.event_time_ms == START_MS + 5 * HOUR_MS
+    assert (worker.due(99.0), worker.silent(99.0)) == ([], [])

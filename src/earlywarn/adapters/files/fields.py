@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
 from earlywarn.adapters.files.values import RowError, as_text, number
-from earlywarn.aggregation.intake import shown
+from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.reject import RejectReason
 
 Row = Sequence[object]

@@ -18,7 +18,8 @@ from earlywarn.adapters.files.values import (
     time_parser,
     whole,
 )
-from earlywarn.aggregation.intake import explain, shown
+from earlywarn.aggregation.excerpt import shown
+from earlywarn.aggregation.intake import explain
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import MINOR_UNITS

@@ -16,6 +16,7 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
 from earlywarn.application.compose import Run
+from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError, LogError
 
@@ -140,12 +141,21 @@ def read_manifest(settings: Settings) -> Manifest | None:
         ConfigError: no broker answers, or it refuses.
         LogError: what stands there is no manifest, or cannot be read to its end.
     """
-    topic = RunTopics(settings.run, settings.topics.prefix).meta
-    found = newest_value(settings.kafka, topic, KEY)
+    return manifest_in(settings.kafka, RunTopics(settings.run, settings.topics.prefix))
+
+
+def manifest_in(kafka: KafkaSettings, topics: RunTopics) -> Manifest | None:
+    """Return the manifest that stands in the topics of a run, which may be another than that of the settings.
+
+    Raises:
+        ConfigError, LogError: as `read_manifest`.
+    """
+    found = newest_value(kafka, topics.meta, KEY)
     try:
         return None if found is None else msgspec.json.decode(found, type=Manifest)
     except msgspec.DecodeError as error:
-        raise LogError(f"{topic}: holds no manifest that version {earlywarn.__version__} can read: {error}") from error
+        version = earlywarn.__version__
+        raise LogError(f"{topics.meta}: holds no manifest that version {version} can read: {error}") from error
 
 
 def write_manifest(run: Run) -> Manifest:

@@ -8,6 +8,7 @@ import msgspec
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.dead_letters import read_letters
+from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import Extent, TopicScan
 from earlywarn.application.compose import Run
@@ -71,7 +72,8 @@ def _read_publication(scan: TopicScan, tell: Progress) -> Publication:
 
 def _count(run: Run, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[int, int]]:
     """Return the count, and by partition when its first record came in."""
-    recount = Recount(run, unpacked)
+    manifest = read_manifest(run.settings)
+    recount = Recount(run, unpacked, finite=run.settings.topics.replay if manifest is None else manifest.replay)
     first_ms: dict[int, int] = {}
     for record in scan:
         first_ms.setdefault(record.partition, record.timestamp_ms)

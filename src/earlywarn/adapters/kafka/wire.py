@@ -2,7 +2,7 @@ r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs
 
 | topic | key | value |
 |---|---|---|
-| partials | source partition | a partial; with a header, a change of configuration |
+| partials | source partition | a partial, or a part of a large one; with a header, a change of configuration |
 | aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
 | alerts | id/revision | the alert as in alerts.jsonl |
 | transactions.dlq | partition/offset/index | the record's own bytes; headers say why |
@@ -15,12 +15,15 @@ import msgspec
 import numpy as np
 
 from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.parts import cut
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, DeadLetter, Headers
 from earlywarn.application.succession import Change
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import LogError
 
+PART_BYTES = 4 << 20
+"""A partial that takes more is cut into parts. A row and a source of the longest names take 5 kB, see delivery.md."""
 _MEANS = {"24h": (24, "hour"), "7d": (7, "day"), "28d": (28, "day")}
 _MEASURES = ("transactions", "amount_minor")
 _encode = msgspec.json.Encoder().encode
@@ -33,9 +36,12 @@ Message = tuple[bytes, bytes]
 """Key and value."""
 
 
-def encode_partial(partial: Partial) -> Message:
-    """Return key and value of a partial."""
-    return str(partial.partition).encode(), _encode(partial)
+def encode_partial(partial: Partial, *, part_bytes: int = PART_BYTES) -> list[Message]:
+    """Return key and value of a partial: of one record, or of each of its parts if it takes more than `part_bytes`."""
+    key, value = str(partial.partition).encode(), _encode(partial)
+    if len(value) <= part_bytes:
+        return [(key, value)]
+    return [(key, _encode(part)) for part in cut(partial, lambda piece: len(_encode(piece)) <= part_bytes)]
 
 
 def decode_partial(value: bytes | None, place: str) -> Partial:

@@ -11,6 +11,7 @@ still open. Where the committed offset stays before it, because all of q was clo
 others do) or nothing ever counted there, the buckets are folded here, without models, to see which one it is.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from earlywarn.adapters.kafka.wire import decode_partial, is_change
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.parts import Parts
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.errors import LogError
@@ -37,13 +39,17 @@ class _Ends:
 
     ended: set[int] = field(default_factory=set)
     folded: dict[int, int] = field(default_factory=dict)
+    parts: defaultdict[int, Parts] = field(default_factory=lambda: defaultdict(Parts))
     complete_at: int | None = None
     rejected: dict[tuple[int, int], dict[str, int]] = field(default_factory=dict)
     last_output: int | None = None
 
     def take(self, partial: Partial, offset: int, marks: Mapping[int, int]) -> None:
-        """Note one partial."""
+        """Note one partial; of one in several parts the last."""
         p = partial.partition
+        if self.parts[p].whole(partial) is None:
+            return
+        self.parts[p].forget(partial.order)
         self.folded[p] = max(partial.last, self.folded.get(p, -1))
         self.rejected[p, partial.block] = partial.rejected
         if partial.end and partial.last >= marks.get(p, 0):

@@ -7,13 +7,14 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.manifest import manifest_in
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
-from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
@@ -21,15 +22,22 @@ _RECORDS_AT_ONCE = 5_000
 _COMMIT_RECORDS = 50_000
 _ANSWER_SECONDS = 1.0
 _SILENT_POLLS = 30
+_END: Header = (CONTROL_HEADER, END)
+_NOT_OBEYED: Header = (CONTROL_HEADER, b"end, not obeyed")
 
 
 class RunSource:
-    """The transactions that stand in another run's topic when the replay begins; end marks are among them."""
+    """The transactions that stand in another run's topic when the replay begins; a replay's end marks are among them.
+
+    An end mark that the recorded run did not obey, since it is no replay, is copied as a mark that no run obeys.
+    """
 
     def __init__(self, kafka: KafkaSettings, recorded: RunTopics) -> None:
         self.topic = recorded.transactions
+        self._recorded = recorded
         self._run = recorded.run
         self._kafka = kafka
+        self._finite = False
 
     def partition_count(self) -> int:
         """Return how many partitions the recorded topic has.
@@ -58,6 +66,8 @@ class RunSource:
         Raises:
             LogError: the recorded topic cannot be read, or has lost its beginning.
         """
+        manifest = manifest_in(self._kafka, self._recorded)
+        self._finite = manifest is not None and manifest.replay
         consumer = self._consumer()
         try:
             ends = self._assign(consumer, position)
@@ -114,7 +124,7 @@ class RunSource:
         if partition not in ends or message.offset() >= ends[partition]:
             ends.pop(partition, None)
             return 0
-        log.send(partition, message.value(), key=message.key(), headers=_with_receipt(message))
+        log.send(partition, message.value(), key=message.key(), headers=self._headers(message))
         offsets[partition] = message.offset() + 1
         if message.offset() + 1 >= ends[partition]:
             del ends[partition]
@@ -140,8 +150,12 @@ class RunSource:
             }
         )
 
+    def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
+        headers = _with_receipt(message)
+        return headers if self._finite else [_NOT_OBEYED if each == _END else each for each in headers]
 
-def _with_receipt(message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
+
+def _with_receipt(message: Any) -> Sequence[Header]:  # noqa: ANN401  # likewise
     """Return the headers of a record, with the time at which it was first received."""
     headers: list[Header] = list(message.headers() or ())
     if all(name != RECEIVED_HEADER for name, _ in headers):

@@ -141,9 +141,9 @@ class AggregatorService:
             metrics.REJECTED.labels(letter.reject.reason.value).inc()
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
-                part = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
-                key, body = encode_partial(part)
-                self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
+                own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
+                for key, body in encode_partial(own):
+                    self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
                 metrics.PARTIALS_SENT.inc()
         metrics.UNACKNOWLEDGED.set(self.outbox.unacknowledged_bytes)
         if sealed := sum(partial.sealed for partial in emission.partials):

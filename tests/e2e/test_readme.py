@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 from command_line import REPOSITORY, Command, read_alerts
@@ -27,7 +28,7 @@ def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
 
 
 def test_the_alert_that_it_quotes_is_one_that_the_demo_prints(earlywarn: Command, tmp_path: Path) -> None:
-    """Word by word, up to the dash and the remark in italics."""
+    """Word by word, up to the dash; the remark says when it was raised, how surely, and which revision it is."""
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     quote = " ".join(line.removeprefix("> ") for line in readme.splitlines() if line.startswith("> "))
     quoted, _, remark = quote.partition(" \u2014 *")
@@ -36,4 +37,10 @@ def test_the_alert_that_it_quotes_is_one_that_the_demo_prints(earlywarn: Command
     assert finished.returncode == 0, finished.stderr
     printed, words = (" ".join(text.split()) for text in (finished.stdout, quoted))
     assert words in printed
-    assert words in {" ".join(str(alert["text"]).split()) for alert in read_alerts(tmp_path / "demo")}
+    alerts = read_alerts(tmp_path / "demo")
+    [told] = [alert for alert in alerts if " ".join(str(alert["text"]).split()) == words]
+    first = next(alert for alert in alerts if alert["id"] == told["id"])
+    raised, revised = (date.fromisoformat(str(each["as_of"])) for each in (first, told))
+    surely = f"{100 * float(str(first['probability'])):.0f} %"
+    assert f"raised on {raised.day} {raised:%B %Y} with a probability of {surely}," in remark
+    assert f"in its revision of {revised.day} {revised:%B};" in remark

@@ -16,13 +16,13 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     resolve_ratio: an open episode is quiet on a day whose score stays below this.
     quiet_days: quiet days in a row after which an episode is resolved (and may open anew).
     hold_days: alarm days in a row after which the new level is accepted as normal.
-    revise_days: an open episode without other news is revised this often.
+    revise_days: an open episode, or coverage notice, without other news is revised this often.
     parent_share: a total takes over when the alarms inside it hold this share of its spending.
     explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
     severity_probabilities: least probability for medium, high, severe.
     severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached.
     probability_at_alarm: probability of a shock that a score of exactly 1 stands for.
-    coverage_share: with less of the expected volume heard, economic alerts of the day are muted.
+    coverage_share: with less of the expected volume delivered by feeds, economic alerts of the day are muted.
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
     """
 

@@ -215,7 +215,6 @@ def open_and_infer(
     known = country_defaults(country) if country else None
     first = InputDefaults(
         currency=currency or (known.currency if known else FALLBACK_CURRENCY),
-        country=country,
         time_zone=time_zone or (known.time_zone if known else FALLBACK_TIME_ZONE),
     )
     inputs = open_inputs(patterns, mapping, first)

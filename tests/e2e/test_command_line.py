@@ -46,16 +46,19 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
         "assumed: currency EUR",
         "assumed: classification fable",
         "assumed: name cells.csv",
+        "assumed: exercise true",
     ]
     summary = json.loads(finished.stdout)
-    assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "classification", "name"]
+    settings = [each["setting"] for each in summary["assumed"]]
+    assert settings == ["country", "currency", "classification", "name", "exercise"]
     assert summary["warnings"] == [learning]
     assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
     report = html.unescape((tmp_path / "out/report.html").read_text())
     for line in told:
         assert line in report
     assert "spending in panel" not in report
-    stated = earlywarn("run", cells, "--out", tmp_path / "out", "--country", "AT", "--currency", "EUR", "--no-report")
+    options = ("--country", "AT", "--currency", "EUR", "--no-exercise", "--no-report")
+    stated = earlywarn("run", cells, "--out", tmp_path / "out", *options)
     assert [line.split(";")[0] for line in problems(stated)] == [
         "assumed: classification fable",
         learning.split(";")[0].replace("panel panel", "panel AT"),
@@ -74,8 +77,9 @@ def test_the_demo_elsewhere_says_that_its_data_are_generated(earlywarn: Command,
 
 
 def test_a_mapping_that_was_guessed_is_told(earlywarn: Command, tmp_path: Path) -> None:
-    finished = earlywarn("run", SAMPLE, "--out", tmp_path, "--no-report")
-    assert problems(finished) == [f"assumed: mapping swiss-cards; its columns are all in {SAMPLE} (--mapping)"]
+    finished = earlywarn("run", SAMPLE, "--out", tmp_path, "--no-report", "--exercise")
+    told, *_ = problems(finished)
+    assert told == f"assumed: mapping swiss-cards; its columns are all in {SAMPLE} (--mapping)"
 
 
 def test_what_a_run_prints_fits_what_it_did(earlywarn: Command, tmp_path: Path) -> None:

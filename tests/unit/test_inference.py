@@ -12,6 +12,7 @@ from earlywarn.adapters.inference import Assumption, guessed_mappings, infer_pan
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.cli.preparing import prepare
+from earlywarn.cli.replay import _prepared as prepared_replay
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
@@ -146,6 +147,19 @@ def test_texts_are_english_and_so_are_the_names_of_countries(tmp_path: Path, cou
     code = nuts_country(country)
     assert names.region(code) == (name if code in load_regions() else code)
     assert names.region("AT13") == "Wien"
+
+
+@pytest.mark.parametrize(("stated", "exercise"), [(None, True), (True, True), (False, False)])
+def test_a_replay_without_settings_is_an_exercise_unless_it_is_said_to_be_none(
+    tmp_path: Path, *, stated: bool | None, exercise: bool
+) -> None:
+    (tmp_path / "cells.csv").write_text(CELLS)
+    ready = prepared_replay(
+        [str(tmp_path / "cells.csv")], None, mapping=None, country="CH", currency=None, time_zone=None, run_id=None,
+        exercise=stated,
+    )  # fmt: skip
+    assert ready.run.settings.exercise is exercise
+    assert ("exercise" in settings_assumed(ready.assumed)) is (stated is None)
 
 
 def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> None:

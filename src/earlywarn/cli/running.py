@@ -19,6 +19,7 @@ from earlywarn.cli.preparing import (
     Config,
     Country,
     Currency,
+    Exercise,
     Inputs,
     Json,
     Mapping,
@@ -57,6 +58,7 @@ def run(
     sort: Annotated[
         bool, typer.Option("--sort", help="Put transactions in time order first (for files that are not).")
     ] = False,
+    exercise: Exercise = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     json: Json = False,
 ) -> None:
@@ -84,6 +86,7 @@ def run(
         region_level=region_level,
         name=name,
         run_id=run_id,
+        exercise=exercise,
     )
     with reading(ready.inputs) as progress:
         result = run_files(
@@ -94,9 +97,10 @@ def run(
             sort=sort,
             report=report,
             assumed=ready.assumed,
+            past_days=ready.past_days,
             progress=progress,
         )
-    _show(ready, result, json=json)
+    _show(result, json=json)
 
 
 def demo(
@@ -129,9 +133,11 @@ def demo(
     else:
         with TemporaryDirectory() as folder:
             cells = str(_generated(Path(folder)))
-            ready = prepare([cells], config=None, name=GENERATED_NAME, run_id="demo", environ=NO_SETTINGS)
+            ready = prepare(
+                [cells], config=None, name=GENERATED_NAME, run_id="demo", exercise=True, environ=NO_SETTINGS
+            )
             result = _run_demo(ready, out)
-    _show(ready, result, json=json)
+    _show(result, json=json)
     if not SAMPLE.is_dir():
         remark("these data are generated and not real; in earlywarn's repository the demo runs real card payments")
     page = (out / "report.html").resolve()
@@ -164,8 +170,8 @@ def _serve(folder: Path, port: int, address: str) -> None:
             return
 
 
-def _show(ready: Prepared, result: RunResult, *, json: bool) -> None:
-    for line in (*(each.in_words() for each in ready.assumed), *result.warnings):
+def _show(result: RunResult, *, json: bool) -> None:
+    for line in (*(each.in_words() for each in result.assumed), *result.warnings):
         remark(line)
     with results():
         if json:

@@ -34,6 +34,8 @@ def quality(record: PanelRecord, least_share: float) -> Quality:
     broken = [(day, coverage) for day, coverage in record.coverage if coverage.share < least_share]
     if not days:
         sentence = "No closed day is on record."
+    elif record.seen.is_sparse:
+        sentence = f"The input has {record.seen.what_is_sparse()}."
     elif not broken:
         sentence = f"On all {grouped(len(days))} days at least {percent(least_share)} of the expected volume was heard."
     else:

@@ -51,6 +51,8 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("backtest", "cells.csv", "--level", "village"), "levels"),
     (("backtest", "cells.csv", "--change", "-20", "--change", "0"), "--change"),
     (("score", "series.csv", "--out", "series.csv"), "--out"),
+    (("demo", "--port", "99999", "--no-browser"), "--port"),
+    (("demo", "--port", "-1", "--no-browser"), "--port"),
     (("replay", "cells.csv", "--no-workers", "--config", "panel.toml", "--exercise"), "workers"),
     (("generate", "--out", "load.txt"), ".jsonl.zst"),
     (("generate", "--out", "load.jsonl", "--shock", "when=never"), "--shock"),

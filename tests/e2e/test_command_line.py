@@ -1,11 +1,16 @@
 """The command line as a contract: exit codes, one clear line per problem, and what is said where."""
 
+import fcntl
 import html
 import json
 import os
+import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -46,16 +51,19 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
         "assumed: currency EUR",
         "assumed: classification fable",
         "assumed: name cells.csv",
+        "assumed: exercise true",
     ]
     summary = json.loads(finished.stdout)
-    assert [each["setting"] for each in summary["assumed"]] == ["country", "currency", "classification", "name"]
+    settings = [each["setting"] for each in summary["assumed"]]
+    assert settings == ["country", "currency", "classification", "name", "exercise"]
     assert summary["warnings"] == [learning]
     assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
     report = html.unescape((tmp_path / "out/report.html").read_text())
     for line in told:
         assert line in report
     assert "spending in panel" not in report
-    stated = earlywarn("run", cells, "--out", tmp_path / "out", "--country", "AT", "--currency", "EUR", "--no-report")
+    options = ("--country", "AT", "--currency", "EUR", "--no-exercise", "--no-report")
+    stated = earlywarn("run", cells, "--out", tmp_path / "out", *options)
     assert [line.split(";")[0] for line in problems(stated)] == [
         "assumed: classification fable",
         learning.split(";")[0].replace("panel panel", "panel AT"),
@@ -74,8 +82,9 @@ def test_the_demo_elsewhere_says_that_its_data_are_generated(earlywarn: Command,
 
 
 def test_a_mapping_that_was_guessed_is_told(earlywarn: Command, tmp_path: Path) -> None:
-    finished = earlywarn("run", SAMPLE, "--out", tmp_path, "--no-report")
-    assert problems(finished) == [f"assumed: mapping swiss-cards; its columns are all in {SAMPLE} (--mapping)"]
+    finished = earlywarn("run", SAMPLE, "--out", tmp_path, "--no-report", "--exercise")
+    told, *_ = problems(finished)
+    assert told == f"assumed: mapping swiss-cards; its columns are all in {SAMPLE} (--mapping)"
 
 
 def test_what_a_run_prints_fits_what_it_did(earlywarn: Command, tmp_path: Path) -> None:
@@ -113,6 +122,89 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("arguments", [("run", "cells.csv", "--out", "out", "--no-report"), ("config", "check")])
+def test_nobody_reads_what_is_printed_and_that_is_no_error(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """What Rich prints, and what Typer prints: the pipe is closed before anything stands in it."""
+    (tmp_path / "cells.csv").write_text(FEW)
+    environment = {**os.environ, "EARLYWARN_CONFIG": str(SAMPLE.parent / "panel.toml")}
+    command = [sys.executable, "-m", "earlywarn", *arguments]
+    with subprocess.Popen(  # noqa: S603  # our own program
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+        env=environment if arguments[0] == "config" else None,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read().decode()
+        assert all(line.startswith("earlywarn: ") for line in told.splitlines()), told
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_on_a_terminal_no_number_and_no_word_is_cut(swiss_run: Path, tmp_path: Path, columns: int) -> None:
+    """Thousands stand apart by narrow spaces, at which no line may break, however narrow the terminal."""
+    reader, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    options = ["--config", SAMPLE.parent / "panel.toml", "--mapping", "swiss-cards", "--out", tmp_path, "--no-report"]
+    plain = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    with subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-m", "earlywarn", "run", SAMPLE, *options], stdout=terminal, stderr=subprocess.DEVNULL,
+        cwd=REPOSITORY, env=plain | {"TERM": "xterm"},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        shown = b""
+        while chunk := read(reader):
+            shown += chunk
+        assert process.wait(60) == 0
+    os.close(reader)
+    lines = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()).replace("\r", "").split("\n")
+    told = [line for line in lines if not line.startswith(("Results", "/"))]
+    assert max(map(len, told)) <= columns
+    words = {word for line in told for word in line.split(" ")}
+    alerts = [json.loads(line) for line in (swiss_run / "alerts.jsonl").read_text().splitlines()]
+    latest = {alert["id"]: alert for alert in alerts}
+    texts = [alert["text"] for alert in latest.values() if alert["parent"] is None]
+    assert any("\u202f" in text for text in texts)
+    assert [word for text in texts for word in text.split(" ") if word not in words] == []
+
+
+def read(terminal: int) -> bytes:
+    """Return what comes of a terminal, nothing at its end, which Linux calls an error."""
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        return b""
+
+
+def test_a_demo_whose_port_is_taken_says_so_before_it_begins(earlywarn: Command, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finished = earlywarn("demo", "--port", str(port), "--no-browser", "--out", tmp_path / "out")
+    assert finished.returncode == 1
+    [problem] = problems(finished)
+    assert problem.startswith(f"port {port} of localhost cannot be used: ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("module", ["earlywarn.cli.app", "typer", "numpy", "river", "pyarrow", "earlywarn.cli.verify"])
+def test_an_interrupt_while_modules_are_loaded_ends_the_program_without_a_word(module: str) -> None:
+    """Loading takes a second or two: an interrupt in it is as clean as later, and is never lost."""
+    loaded = f"""
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["earlywarn", "--version"]
+from earlywarn.cli import main
+main()
+"""
+    finished = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603  # our own program
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
 
 
 def test_score_lists_what_it_could_not_use_and_scores_the_rest(earlywarn: Command, tmp_path: Path) -> None:

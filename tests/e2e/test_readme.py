@@ -7,11 +7,13 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import duckdb
+import pytest
 from command_line import REPOSITORY, Command, read_alerts
 
 
-def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
-    """Line by line in a shell, with the installed program on the path; every output named is there."""
+def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line by line in a shell, with the installed program on the path; outputs are there, and the query finds them."""
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     block = next(text for text in re.findall(r"```sh\n(.+?)```", readme, re.DOTALL) if "data/swiss_cards" in text)
     commands = {line.split()[1] for line in block.splitlines() if line.startswith("earlywarn ")}
@@ -25,6 +27,9 @@ def test_the_commands_on_the_sample_run_as_shown(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     for name in re.findall(r"(?:--out|>) (\S+)", block):
         assert (tmp_path / name).exists(), name
+    [query] = re.findall(r"```sql\n(.+?)```", readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    assert len(duckdb.sql(query).fetchall()) == 8, "seven regions and Liechtenstein"
 
 
 def test_the_alert_that_it_quotes_is_one_that_the_demo_prints(earlywarn: Command, tmp_path: Path) -> None:

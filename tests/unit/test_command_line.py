@@ -18,6 +18,10 @@ COMMA = (
     "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
     "format: { decimal: ',' } (wrong_type)"
 )
+AMBIGUOUS = (
+    "commas.csv:1: value: transactions and amount could be it; the header is 'date,region,sector,transactions,amount'; "
+    "name the two columns timestamp and value"
+)
 SECTOR_HINT = (
     "sector_unknown: give the panel the classification of these codes (fable, mcc, sparkov, swiss-mcs, or a folder), "
     'or classification = "open" to take codes as they are'
@@ -47,6 +51,9 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("backtest", "cells.csv", "--level", "village"), "levels"),
     (("backtest", "cells.csv", "--change", "-20", "--change", "0"), "--change"),
     (("score", "series.csv", "--out", "series.csv"), "--out"),
+    (("demo", "--port", "99999", "--no-browser"), "--port"),
+    (("demo", "--port", "-1", "--no-browser"), "--port"),
+    (("replay", "cells.csv", "--no-workers", "--config", "panel.toml", "--exercise"), "workers"),
     (("generate", "--out", "load.txt"), ".jsonl.zst"),
     (("generate", "--out", "load.jsonl", "--shock", "when=never"), "--shock"),
     (("generate", "--out", "load.jsonl", "--first-day", "soon"), "--first-day"),
@@ -110,7 +117,9 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
     (("backtest", "none.csv"), ["none.csv: no such file"]),
     (("score", "none.csv"), ["none.csv: no such file"]),
     (("score", "empty.csv"), ["empty.csv: no row is there; it needs rows of timestamp,value"]),
-    (("score", "commas.csv"), ["commas.csv:2: value: '12,50' is no finite number"]),
+    (("score", "commas.csv"), [
+        AMBIGUOUS,
+    ]),
     (("score", "series.csv", "--out", "folder"), [
         "folder: cannot be written: Is a directory; choose another place for the scores",
     ]),

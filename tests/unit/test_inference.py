@@ -6,13 +6,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.files import InputDefaults, InputFile, RowBatch, open_inputs
 from earlywarn.adapters.inference import Assumption, guessed_mappings, infer_panel
 from earlywarn.application.compose import compose
-from earlywarn.application.settings import Settings
+from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.cli.preparing import prepare
+from earlywarn.cli.replay import _prepared as prepared_replay
+from earlywarn.domain.country import nuts_country
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
+from earlywarn.reference.nuts import load_regions
 
 CELLS = "date,region,sector,transactions,amount\n2019-01-01,North,own food,10,100.5\n"
 RECORD = '{{"id":"{id}","ts":1551702896000,"amount_minor":100,"currency":"CHF","mcc":"5411","region":"{region}"}}\n'
@@ -50,7 +54,7 @@ def test_what_is_given_is_not_assumed(tmp_path: Path) -> None:
     panel, assumed = infer_panel(inputs, country="CH", currency="CHF")
     assert assumed == ()
     assert panel.holiday_countries == ("CH",)
-    assert panel.name.startswith("Schweiz")
+    assert (panel.name, panel.countries) == ("Switzerland", ("CH",))
 
 
 def test_the_currency_is_the_countrys_where_the_file_names_only_the_country(tmp_path: Path) -> None:
@@ -86,6 +90,76 @@ def test_codes_that_look_like_nuts_of_another_country_are_none(tmp_path: Path) -
     ]
     panel = infer_panel(opened(tmp_path / "tx.jsonl", "".join(lines))).panel
     assert (panel.id, panel.any_region) == ("US", True)
+
+
+def folded(path: Path, text: str, country: str) -> tuple[dict[str, int], list[str]]:
+    """Return what a file counts by region in the panel of a country, and the fields and reasons of the rest."""
+    path.write_text(text)
+    ready = prepare([str(path)], config=None, country=country)
+    block = ready.run.block_fold(0, 1)
+    rejects = []
+    for feed in feeds_of(ready.inputs, ready.run.panels[0].panel.calendar):
+        for batch in feed.batches():
+            start = block.position
+            _, rejected = block.add(range(start, start + len(batch.outcomes)), batch.outcomes, 1_800_000_000_000)
+            rejects += [f"{each.reject.field}: {each.reject.reason}" for each in rejected]
+    partial = block.flush()
+    return {row.region: row.transactions for row in partial.rows} if partial else {}, rejects
+
+
+HEADER = CELLS.splitlines()[0] + "\n"
+AUSTRIAN, GERMAN = (
+    "".join(f"2021-01-01,{code},own food,10,100.5\n" for code in codes)
+    for codes in (("AT11", "AT12", "AT13"), ("DE30", "DE21"))
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "country", "regions", "rejected"),
+    [
+        ("a.csv", HEADER + AUSTRIAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, 0),
+        ("a.csv", HEADER + AUSTRIAN + GERMAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, 2),
+        ("a.csv", HEADER + AUSTRIAN, "DE", {}, 3),
+        ("a.csv", HEADER.strip() + ",country\n2021-01-01,North,own food,10,1,DE\n", "AT", {}, 1),
+        ("a.csv", HEADER + "2021-01-01,FR,own food,10,1\n2021-01-01,BE,own food,5,1\n", "CH", {"FR": 10, "BE": 5}, 0),
+        ("a.jsonl", RECORD.format(id=1, region="DE1").replace('"mcc"', '"country":"DE","mcc"'), "AT", {}, 1),
+        ("a.jsonl", RECORD.format(id=1, region="DE1"), "AT", {}, 1),
+        ("a.jsonl", RECORD.format(id=1, region="AT13").replace("CHF", "EUR"), "AT", {"AT13": 1}, 0),
+    ],
+)
+def test_a_country_that_is_given_rejects_what_is_of_others(
+    tmp_path: Path, name: str, text: str, country: str, regions: dict[str, int], rejected: int
+) -> None:
+    """By the country that a record states, else by its NUTS code; two letters may be a canton (Fribourg, Bern)."""
+    assert folded(tmp_path / name, text, country) == (regions, ["country: panel_unknown"] * rejected)
+
+
+@pytest.mark.parametrize(
+    ("country", "name"),
+    [("CH", "Switzerland"), ("AT", "Austria"), ("DE", "Germany"), ("GR", "Greece"), ("US", "United States")],
+)
+def test_texts_are_english_and_so_are_the_names_of_countries(tmp_path: Path, country: str, name: str) -> None:
+    """Of the panel that is inferred, of one whose settings give no name, and of countries as regions."""
+    text = f"date,region,sector,transactions,amount,country\n2019-01-01,X,own food,10,100.5,{country}\n"
+    assert infer_panel(opened(tmp_path / "cells.csv", text)).panel.name == name
+    names = compose(Settings(panels=(PanelSettings(id="P", countries=(country,)),))).names
+    assert names.panel("P") == name
+    code = nuts_country(country)
+    assert names.region(code) == (name if code in load_regions() else code)
+    assert names.region("AT13") == "Wien"
+
+
+@pytest.mark.parametrize(("stated", "exercise"), [(None, True), (True, True), (False, False)])
+def test_a_replay_without_settings_is_an_exercise_unless_it_is_said_to_be_none(
+    tmp_path: Path, *, stated: bool | None, exercise: bool
+) -> None:
+    (tmp_path / "cells.csv").write_text(CELLS)
+    ready = prepared_replay(
+        [str(tmp_path / "cells.csv")], None, mapping=None, country="CH", currency=None, time_zone=None, run_id=None,
+        exercise=stated,
+    )  # fmt: skip
+    assert ready.run.settings.exercise is exercise
+    assert ("exercise" in settings_assumed(ready.assumed)) is (stated is None)
 
 
 def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> None:

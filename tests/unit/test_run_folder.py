@@ -1,6 +1,7 @@
 """The folder of results: one finished run's files, whatever was there and however a run ends."""
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,21 @@ from earlywarn.errors import InputError
 HEADER = "date,region,sector,transactions,amount,currency,country\n"
 DAYS = "".join(f"2021-01-{day:02},AT13,food,100,{day}00.50,EUR,AT\n" for day in range(1, 29))
 RECEIVED_MS = 1_700_000_000_000
+SHOCKED = HEADER + "".join(
+    f"{date(2021, 1, 1) + timedelta(at)},{region},food,{count},{count * 20 + 7 * at % 11}.00,EUR,AT\n"
+    for at in range(130)
+    for place, region in enumerate(("AT11", "AT12", "AT13"))
+    for count in [round((1000 + 13 * at * (place + 2) % 29) * (0.5 if at >= 120 and region == "AT13" else 1))]
+)
+"""130 days to 10 May 2021; from the 121st on half of Vienna's payments are missing."""
 LEARNING = (
     "panel AT: the models are still learning what is usual (28 days seen); alerts are raised from about day 90 on, "
     "none can be before"
 )
 
 
-def ran(path: Path, out: Path, *, report: bool = True) -> RunResult:
-    ready = prepare([str(path)], config=None)
+def ran(path: Path, out: Path, *, report: bool = True, country: str | None = None) -> RunResult:
+    ready = prepare([str(path)], config=None, country=country)
     return run_files(ready.run, ready.inputs, out, received_ms=RECEIVED_MS, report=report, assumed=ready.assumed)
 
 
@@ -117,7 +125,123 @@ def test_mostly_rejected_input_is_a_warning_with_examples(tmp_path: Path) -> Non
     assert first in (tmp_path / "out/report.html").read_text()
 
 
-def test_few_rejects_are_no_warning(cells: Path, tmp_path: Path) -> None:
-    with cells.open("a") as stream:
-        stream.write("2021-02-01,AT13,food,-1,1,EUR,AT\n" * 20)
-    assert ran(cells, tmp_path / "out", report=False).warnings == (LEARNING,)
+def test_a_share_of_rejects_that_may_hide_a_region_is_a_warning_with_its_commonest_reason(tmp_path: Path) -> None:
+    """One region of four is mistyped, and one row has no count."""
+    path = tmp_path / "cells.csv"
+    regions = "".join(DAYS.replace("AT13", region) for region in ("AT11", "AT12", "AT13", "AT3l"))
+    path.write_text(HEADER + regions + "2021-02-01,AT13,food,-1,1,EUR,AT\n")
+    first, *examples, learning = ran(path, tmp_path / "out", report=False, country="AT").warnings
+    told = "29 of 113 records were rejected (25.6 %), 28 of them as region_unknown; the first of each reason:"
+    assert (first, learning) == (told, LEARNING)
+    assert [line.rpartition(" ")[2] for line in examples] == ["(region_unknown)", "(count_out_of_range)"]
+
+
+def test_few_rejects_are_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_text(SHOCKED + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 3)
+    result = ran(path, tmp_path / "out", report=False)
+    assert (result.summary["rejected"], result.warnings) == ({"count_out_of_range": 3}, ())
+
+
+@pytest.mark.parametrize(
+    ("received", "stated", "exercise"),
+    [
+        ("2021-05-11", None, False),
+        ("2021-07-09", None, False),
+        ("2021-07-10", None, True),
+        ("2021-07-10", False, False),
+        ("2021-05-11", True, True),
+    ],
+)
+def test_an_inferred_panel_is_an_exercise_if_its_history_is_past(
+    tmp_path: Path, received: str, *, stated: bool | None, exercise: bool
+) -> None:
+    """60 days after its end it is live data still; what is stated holds. Alerts, summary and report say the same."""
+    path, out = tmp_path / "cells.csv", tmp_path / "out"
+    path.write_text(SHOCKED)
+    ready = prepare([str(path)], config=None, exercise=stated)
+    result = run_files(
+        ready.run, ready.inputs, out, assumed=ready.assumed, past_days=ready.past_days,
+        received_ms=int(datetime.fromisoformat(f"{received}T12:00").replace(tzinfo=UTC).timestamp() * 1000),
+    )  # fmt: skip
+    written = [json.loads(line)["exercise"] for line in (out / "alerts.jsonl").read_text().splitlines()]
+    assert written
+    assert {*written, *(alert.exercise for alert in result.alerts), result.summary["exercise"]} == {exercise}
+    assert ("Exercise." in (out / "report.html").read_text()) is exercise
+    told = {each.setting: each for each in result.assumed}
+    assert [each["setting"] for each in json.loads((out / "summary.json").read_bytes())["assumed"]] == [*told]
+    if stated is None:
+        assert told["exercise"].value == str(exercise).lower()
+        assert "the input ends on 2021-05-10" in told["exercise"].reason
+    else:
+        assert "exercise" not in told
+
+
+@pytest.mark.parametrize("step", [7, 30])
+def test_sums_of_weeks_or_months_are_no_days(tmp_path: Path, step: int) -> None:
+    """They are told for what they are: nothing is said of a history too short, or of days that are complete."""
+    path, out = tmp_path / "cells.csv", tmp_path / "out"
+    days = [date(2021, 1, 1) + timedelta(at) for at in range(0, 300, step)]
+    path.write_text(HEADER + "".join(f"{day},AT13,food,7000,70000.50,EUR,AT\n" for day in days))
+    result = ran(path, out)
+    closed = (days[-1] - days[0]).days + 1
+    [warning] = result.warnings
+    assert warning.startswith(f"panel AT: values on {len(days)} of {closed} days; one row per local day is needed")
+    assert result.summary["least_coverage"] == len(days) / closed
+    report = (out / "report.html").read_text()
+    assert f"Austria: values on {len(days)} of {closed} days" in report
+    assert f"The input has values on {len(days)} of {closed} days" in report
+    for wrong in ("still learning what is usual", "every day complete", "of the expected volume was heard."):
+        assert wrong not in report
+
+
+def test_days_on_which_nothing_comes_are_not_called_complete(tmp_path: Path) -> None:
+    """A panel that rests on Sundays is one of days, and its Sundays are told."""
+    path, out = tmp_path / "cells.csv", tmp_path / "out"
+    days = [day for day in (date(2021, 1, 1) + timedelta(at) for at in range(100)) if day.weekday() < 6]
+    path.write_text(HEADER + "".join(f"{day},AT13,food,7000,70000.50,EUR,AT\n" for day in days))
+    assert not any("one row per local day" in each for each in ran(path, out).warnings)
+    report = (out / "report.html").read_text()
+    assert "all that was expected; no value on 14 days" in report
+    assert "every day complete" not in report
+
+
+def test_cells_that_contradict_themselves_are_counted_and_told(tmp_path: Path) -> None:
+    path, out = tmp_path / "cells.csv", tmp_path / "out"
+    odd = DAYS.splitlines(keepends=True)
+    odd[3] = odd[3].replace(",100,", ",0,")
+    odd[9] = odd[9].replace("1000.50", "0.00")
+    odd[11] = "2021-01-12,AT13,food,0,0.00,EUR,AT\n"
+    path.write_text(HEADER + "".join(odd))
+    result = ran(path, out, report=False)
+    assert (result.summary["one_sided_cells"], result.summary["rejected"]) == (2, {})
+    told = "cells with transactions and no amount, or an amount and no transactions: 2; they count as they stand, "
+    assert result.warnings == (f"{told}the first is {path}:5", LEARNING)
+
+
+def test_a_day_in_the_future_is_told_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    """A cell has a date, no epoch milliseconds; a transaction's time is told as it stands and as people read it."""
+    path = tmp_path / "cells.csv"
+    path.write_text(HEADER + DAYS + "2099-01-01,AT13,food,100,1.00,EUR,AT\n")
+    ran(path, tmp_path / "out", report=False)
+    [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
+    detail = "2099-01-01: after the time of receipt and its tolerance, 2023-11-14T22:18:20Z"
+    assert (reject["line"], reject["field"], reject["detail"]) == (30, "date", detail)
+    record = '{"id":"1","ts":%d,"amount_minor":100,"currency":"EUR","mcc":"5411","region":"AT13"}\n'
+    lines = tmp_path / "days.jsonl"
+    lines.write_text(record % 1_613_000_000_000 + record % 4_070_948_400_000)
+    ran(lines, tmp_path / "out", report=False)
+    [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
+    assert reject["field"] == "ts"
+    assert reject["detail"].startswith("4070948400000 (2099-01-01T11:00:00Z): after the time of receipt and its toler")
+
+
+def test_the_days_of_a_history_are_those_from_its_first_to_its_last(tmp_path: Path) -> None:
+    """Also of transactions, whose first day may have begun before the input and is not judged."""
+    path = tmp_path / "days.jsonl"
+    record = '{"id":"1","ts":"2021-03-%02dT11:00:00Z","amount_minor":1,"currency":"EUR","mcc":"5411","region":"AT13"}\n'
+    path.write_text("".join(record % day for day in range(1, 31)))
+    result = ran(path, tmp_path / "out")
+    [warning] = result.warnings
+    assert "(30 days seen)" in warning
+    assert "(30 days seen)" in (tmp_path / "out/report.html").read_text()

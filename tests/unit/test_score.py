@@ -81,9 +81,10 @@ def test_a_bad_row_is_reported_keeps_its_place_and_touches_no_other_score(tmp_pa
         ("", "no row is there"),
         ("timestamp,value\n", "no row is there"),
         ("timestamp,value\n2020-01-01,x\n", ":2: value: 'x' is no finite number"),
-        ("a,b\n2020-01-01,1\n", ":1: timestamp and value: no such column in the header 'a,b'"),
-        ("date;wert\n2020-01-01;1\n", ":1: value: no such column in the header 'date;wert'"),
+        ("a,b,c\n2020-01-01,1,2\n", ":1: timestamp: no such column; value: no such column; the header is 'a,b,c'"),
         ("when,timestamp,what\n1,2,3\n", ":1: value: no such column"),
+        ("date,transactions,amount\n2020-01-01,1,2\n", ":1: value: transactions and amount could be it; the header"),
+        ("day,date,y\n1,2020-01-01,2\n", ":1: timestamp: day and date could be it; the header"),
     ],
 )
 def test_nothing_to_score_is_an_input_error_and_writes_nothing(tmp_path: Path, text: str, reason: str) -> None:
@@ -91,6 +92,28 @@ def test_nothing_to_score_is_an_input_error_and_writes_nothing(tmp_path: Path, t
     with pytest.raises(InputError, match=reason):
         score_file(write(tmp_path, text), out)
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "timestamp", "told"),
+    [
+        ("ts;val\n2020-01-01;1,5\n", "2020-01-01", ""),
+        ("a,b\n2020-01-01,1.5\n", "2020-01-01", ""),
+        ("Datum\tUmsatz\n2020-01-01\t1.5\n", "2020-01-01", ""),
+        ("count|day\n1.5|2020-01-01\n", "2020-01-01", ""),
+        ("other,timestamp,day,value,amount\n9,2020-01-01,2,1.5,3\n", "2020-01-01", ""),
+        ("ds,holiday,y\n2020-01-01,0,1.5\n", "2020-01-01", "the columns 'ds' and 'y' of 3 are taken"),
+        ("2020-01-01,1.5,9\n", "2020-01-01", "the first two of 3 columns are taken"),
+    ],
+)
+def test_of_two_columns_any_names_do_and_of_more_what_is_taken_is_told(
+    tmp_path: Path, text: str, timestamp: str, told: str
+) -> None:
+    lines: list[str] = []
+    path = write(tmp_path, text)
+    [row] = read_series(path, lines.append)
+    assert (row.timestamp, row.number, row.problem) == (timestamp, 1.5, "")
+    assert lines == ([f"{path}: {told}"] if told else [])
 
 
 def test_a_file_of_rubbish_is_given_up_with_bounded_memory(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_config_check_shows_what_holds_and_hides_secrets(tmp_path: Path) -> None
     lines = (
         CliRunner().invoke(app, ["config", "check"], env=environ | {"EARLYWARN_CONFIG": str(path)}).output.splitlines()
     )
-    assert lines[0].startswith("CH: Schweiz/Suisse/Svizzera, CHF, Europe/Zurich, classification mcc ")
+    assert lines[0].startswith("CH: Switzerland, CHF, Europe/Zurich, classification mcc ")
     assert "EARLYWARN_SERVICE__FLUSH_SECONDS sets service.flush_seconds" in lines
     assert any(line.startswith("note: kafka.password_file: ") and "chmod o-r" in line for line in lines)
     assert lines[-1] == f"{path}: no problems; fingerprint {plain['fingerprint']}"

@@ -77,5 +77,7 @@ def test_a_layer_that_lays_its_state_out_otherwise_has_another_version() -> None
         "detection": detection.STATE_VERSION,
     }
     places = {layer: sorted(set(shape(part))) for layer, part in by_layer(state()).items()}
-    found = {layer: (versions[layer], sha256(msgspec.json.encode(each)).hexdigest()[:12]) for layer, each in places.items()}
+    found = {
+        layer: (versions[layer], sha256(msgspec.json.encode(each)).hexdigest()[:12]) for layer, each in places.items()
+    }
     assert found == KNOWN, "raise STATE_VERSION of the layer, and note its shape here"

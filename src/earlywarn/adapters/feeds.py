@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import msgspec
+
 from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch, Place, merge_cells, sorted_transactions
 from earlywarn.aggregation.intake import Outcome, decode
 from earlywarn.domain.calendar import LocalCalendar
@@ -15,21 +17,37 @@ from earlywarn.domain.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch:
-    """Outcomes, and where each record stands."""
+    """Outcomes, and where each record stands; `cells` are what the outcomes were made of, where a file holds cells."""
 
     outcomes: Sequence[Outcome]
     place: Callable[[int], Place]
     rounded: int = 0
+    cells: Sequence[Cell | Reject] = ()
+
+    def told(self, index: int, reject: Reject) -> Reject:
+        """Return why the folds refuse a record in the words of its file: a cell has a date, and no time."""
+        cell = self.cells[index] if self.cells else None
+        if not isinstance(cell, Cell) or reject.field != "ts":
+            return reject
+        return msgspec.structs.replace(reject, field="date", detail=f"{cell.day}: {reject.detail.rpartition(': ')[2]}")
 
 
 class FileFeed:
-    """The batches of one reading, decoded. Cells count at noon of their local day."""
+    """The batches of one reading, decoded. Cells count at noon of their local day.
+
+    Attributes:
+        rounded: amounts that were rounded to minor units.
+        one_sided: cells with transactions and no amount, or an amount and no transactions, which count as they stand.
+        first_one_sided: where the first of these stands.
+    """
 
     def __init__(self, read: Callable[[], Iterator[Batch]], calendar: LocalCalendar) -> None:
         self._read = read
         self._calendar = calendar
         self._noons: dict[date, int] = {}
         self.rounded = 0
+        self.one_sided = 0
+        self.first_one_sided: Place | None = None
 
     def batches(self) -> Iterator[DecodedBatch]:
         """Yield the records in the order of the file."""
@@ -39,7 +57,7 @@ class FileFeed:
             elif isinstance(batch, CellBatch):
                 self.rounded += batch.rounded
                 outcomes = [self._transaction(cell, batch.place(at)) for at, cell in enumerate(batch.cells)]
-                yield DecodedBatch(outcomes, batch.place, batch.rounded)
+                yield DecodedBatch(outcomes, batch.place, batch.rounded, batch.cells)
             else:
                 self.rounded += batch.rounded
                 yield DecodedBatch(batch.records, batch.place, batch.rounded)
@@ -48,6 +66,9 @@ class FileFeed:
         """Return the record that stands for all payments of a cell."""
         if isinstance(cell, Reject):
             return cell
+        if (cell.transactions == 0) != (cell.amount_minor == 0):
+            self.one_sided += 1
+            self.first_one_sided = self.first_one_sided or place
         noon = self._noons.get(cell.day)
         if noon is None:
             start, _ = self._calendar.day_bounds(cell.day)

@@ -19,6 +19,7 @@ from earlywarn.domain.region import ONLINE, RegionTree
 from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.reference.classifications import available, load_classification
+from earlywarn.reference.country_names import country_name
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.zones import country_defaults
 
@@ -75,9 +76,11 @@ def infer_panel(
     region_level: int | None = None,
     name: str | None = None,
 ) -> Inferred:
-    """Return the settings of one panel that takes everything in `inputs`; what is given is not guessed.
+    """Return the settings of one panel for `inputs`; what is given is not guessed.
 
+    A country that is given has a panel of its own, which rejects what is of others; else the panel takes everything.
     Inputs without a readable record give a panel that takes anything, so that the run can say why it took nothing.
+    They are opened without a default country, so that it is known what their records themselves state.
     """
     look = _look(inputs)
     if not look.records:
@@ -99,13 +102,13 @@ def infer_panel(
     defaults = country_defaults(first) if first else None
     level = region_level
     if nuts and level is None:
-        level = _level_of_cells(look, tree) if cells else min(*_levels(look, tree), 2)
+        level = _level_of_cells(look, tree, country) if cells else min([*_levels(look, tree, country), 2])
     classification = _classification(look)
     known = [nuts_country(code) for code in countries]
     panel = PanelSettings(
         id=known[0] if len(known) == 1 else "panel",
-        countries=(),
-        name=name or _name_of_countries(known, tree) or _name_of(inputs),
+        countries=(country,) if country else (),
+        name=name or _name_of_countries(known) or _name_of(inputs),
         currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),
         time_zone=time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE),
         holiday_countries=tuple(countries),
@@ -174,17 +177,24 @@ def _records(batch: Batch) -> list[Transaction | Cell]:
 def _are_nuts(look: _Look, tree: RegionTree, country: str | None) -> bool:
     """Return whether the regions are NUTS codes, of the countries that the records state.
 
-    Nearly all must be; of a country that is given half is enough: the rest are errors, and rejected as such.
+    Nearly all must be; with a country that is given half is enough: the rest are errors, and rejected as such.
     """
     if not look.places:
         return False
-    codes = sum(_is_nuts(tree, code, stated) for code, stated in look.places)
+    codes = sum(_is_nuts(tree, code, stated, country) for code, stated in look.places)
     return codes / len(look.places) >= (_HALF if country else _MOST)
 
 
-def _is_nuts(tree: RegionTree, code: str, stated: str) -> bool:
+def _is_nuts(tree: RegionTree, code: str, stated: str, given: str | None) -> bool:
+    """Return whether a code is one of NUTS, for all that the record states and the caller gives of its country.
+
+    Two letters may be a state or a canton of the country given (FR is Fribourg), and outside NUTS so may be anything.
+    """
     country = tree.country(tree.recode(code))
-    return country is not None and (not stated or nuts_country(stated) == country)
+    if country is None or stated:
+        return country is not None and nuts_country(stated) == country
+    home = nuts_country(given) if given else country
+    return country == home or (home in tree and len(code) > len(country))
 
 
 def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
@@ -194,20 +204,23 @@ def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
     return sorted(found)
 
 
-def _levels(look: _Look, tree: RegionTree) -> list[int]:
-    levels = (tree.level_of(tree.recode(code)) for code, _ in look.places)
+def _levels(look: _Look, tree: RegionTree, country: str | None) -> list[int]:
+    """Return the levels of the NUTS codes: of those of the country that is given, if there are any."""
+    codes = [tree.recode(code) for code, _ in look.places]
+    at_home = [code for code in codes if country and tree.country(code) == nuts_country(country)]
+    levels = map(tree.level_of, at_home or codes)
     return [level for level in levels if level is not None]
 
 
-def _level_of_cells(look: _Look, tree: RegionTree) -> int | None:
+def _level_of_cells(look: _Look, tree: RegionTree, country: str | None) -> int | None:
     """Return the level of nearly all NUTS codes; None if they are of several, so that each is a region as it is."""
-    levels = _levels(look, tree)
+    levels = _levels(look, tree, country)
     level = max(sorted(set(levels)), key=levels.count)
     return level if levels.count(level) / len(levels) >= _MOST else None
 
 
-def _name_of_countries(codes: Sequence[str], tree: RegionTree) -> str:
-    return ", ".join(map(tree.name, codes)) if len(codes) <= _COUNTRIES_NAMED else f"{len(codes)} countries"
+def _name_of_countries(codes: Sequence[str]) -> str:
+    return ", ".join(map(country_name, codes)) if len(codes) <= _COUNTRIES_NAMED else f"{len(codes)} countries"
 
 
 def _name_of(inputs: Sequence[InputFile]) -> str:

@@ -4,12 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
 
 import earlywarn
+from earlywarn.adapters.exercise import assume_exercise, mark_exercise
 from earlywarn.adapters.feeds import DecodedBatch, feeds_of
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.inference import Assumption
@@ -18,10 +19,11 @@ from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
+    cell_warnings,
     fold_warnings,
+    history_warnings,
     input_warnings,
     leaps,
-    learning_warnings,
     silence_warnings,
     ways_out,
 )
@@ -39,11 +41,13 @@ from earlywarn.errors import InputError
 class RunResult:
     """What a run gave: the alerts' latest revisions in order of detection, and the summary as written.
 
-    `warnings` are for people: what makes the results doubtful. `report` is None if none was wanted.
+    `assumed` is what the run took for granted, before it and at its end; `warnings` are for people: what makes the
+    results doubtful. `report` is None if none was wanted.
     """
 
     alerts: tuple[Alert, ...]
     summary: dict[str, object]
+    assumed: tuple[Assumption, ...]
     warnings: tuple[str, ...]
     out: Path
     report: Path | None
@@ -66,8 +70,6 @@ class _FileSink:
         self.records = 0
         self.revised_rows = 0
         self.least_coverage = 1.0
-        self.judged_days: Counter[str] = Counter()
-        self.ready: set[str] = set()
         self.first_day, self.last_day = "", ""
         self._aggregates = aggregates
         self._divisions = divisions
@@ -87,18 +89,14 @@ class _FileSink:
                 self.first_day = min(self.first_day or output.start, output.start)
                 self.last_day = max(self.last_day, output.start)
         elif isinstance(output, JudgedDay):
-            panel = output.closed.panel
             self.least_coverage = min(self.least_coverage, output.closed.coverage.share)
-            self.judged_days[panel] += 1
-            if output.scores.ready.any():
-                self.ready.add(panel)
         else:
             self.alerts[output.id] = output
             self._lines.write(self._encode(output) + b"\n")
 
     def reject(self, batch: DecodedBatch, index: int, reject: Reject) -> None:
         """Keep a rejected record's place and reason."""
-        self._rejects.add(batch.place(index), reject)
+        self._rejects.add(batch.place(index), batch.told(index, reject))
 
     def advance(self, records: int) -> None:
         """Note progress."""
@@ -119,14 +117,16 @@ def run_files(
     sort: bool = False,
     report: bool = True,
     assumed: Sequence[Assumption] = (),
+    past_days: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RunResult:
     """Run `inputs` to their end and write alerts, aggregates, divisions, rejects, summary and report to `out`.
 
     `received_ms` is the time against which "in the future" is judged (default: now; it stands in the
     summary, so that a run can be repeated exactly). `sort` puts transactions in time order first. `assumed` is
-    what the run takes for granted, for the summary and the report. Results of an earlier run are replaced when
-    the input has been read to the end, and left alone if the run breaks off.
+    what the run takes for granted, for the summary and the report. With `past_days` nobody has said whether the run
+    is an exercise: it is one if its last day lies more than so many days before that of receipt. Results of an
+    earlier run are replaced when the input has been read to the end, and left alone if the run breaks off.
 
     Raises:
         InputError: not one record was accepted (summary and rejects are there, and nothing else), an input is
@@ -148,16 +148,27 @@ def run_files(
                 fold = run_embedded(run, feeds, sink, received_ms=received_ms)
             finally:
                 sink.close()
+        exercise = run.settings.exercise
+        if past_days is not None and sink.last_day:
+            today = run.panels[0].panel.calendar.day_of(received_ms // 1000)
+            exercise, why = assume_exercise(date.fromisoformat(sink.last_day[:10]), today, past_days)
+            assumed = (*assumed, why)
+        if exercise and not run.settings.exercise:
+            mark_exercise(draft / "alerts.jsonl")
+            sink.alerts = {name: msgspec.structs.replace(each, exercise=True) for name, each in sink.alerts.items()}
         alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
+        seen = {panel: record.seen for panel, record in sink.report.panels.items()}
         warnings = (
             *input_warnings(inputs, sink.records, rejects, sort=sort),
             *fold_warnings(run, fold),
-            *learning_warnings(run, sink.judged_days, sink.ready),
+            *cell_warnings(feeds),
+            *history_warnings(run, seen),
             *silence_warnings(alerts),
         )
         summary: dict[str, object] = {
             "earlywarn": earlywarn.__version__,
             "run": run.settings.run,
+            "exercise": exercise,
             "model_version": MODEL_VERSION,
             "config_hash": run.fingerprint,
             "inputs": [each.name for each in inputs],
@@ -178,7 +189,10 @@ def run_files(
             "amounts_rounded": sum(feed.rounded for feed in feeds),
             "aggregate_rows": aggregates.rows,
             "revised_rows": sink.revised_rows,
-            "least_coverage": sink.least_coverage,
+            "one_sided_cells": sum(feed.one_sided for feed in feeds),
+            "least_coverage": min(
+                [sink.least_coverage, *(each.heard / each.closed for each in seen.values() if each.is_sparse)]
+            ),
             "alerts": alert_counts(alerts),
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -192,7 +206,7 @@ def run_files(
         folder.publish()
     if not usable:
         raise InputError(_nothing(inputs, rejects, out))
-    return RunResult(alerts, summary, warnings, out, out / "report.html" if report else None)
+    return RunResult(alerts, summary, tuple(assumed), warnings, out, out / "report.html" if report else None)
 
 
 def alert_counts(alerts: Sequence[Alert]) -> dict[str, object]:

@@ -1,24 +1,29 @@
 """What a reader must know before trusting a run's results, as sentences for the terminal and summary.json."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from earlywarn.adapters.feeds import FileFeed
 from earlywarn.adapters.files import InputFile, RejectsWriter
+from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
 from earlywarn.domain.alert import Alert
 from earlywarn.reference.classifications import available
 
-_REJECTED_SHARE = 0.5
-"""From which share of rejected records on a run says so: its results stand on less than half of the input."""
+REJECTED_SHARE = 0.01
+"""Beyond which share of rejected records a run says so: a region or a sector may be missing by a mistake."""
 _DISORDER_SHARE = 0.01
 
 
 def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, *, sort: bool) -> Iterator[str]:
     """Yield what is doubtful about the input."""
-    if rejects.total > _REJECTED_SHARE * records:
+    if rejects.total > REJECTED_SHARE * records:
         per_cent = math.floor(1000 * rejects.total / records) / 10  # rounded down: 100 % means all
-        yield f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %); the first of each reason:"
+        reason, count = max(rejects.by_reason.items(), key=lambda each: each[1])
+        most = f", {count:,} of them as {reason}" if len(rejects.by_reason) > 1 else ""
+        share = f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %)"
+        yield f"{share}{most}; the first of each reason:"
         yield from rejects.examples.values()
         yield from ways_out(rejects)
         if len({each.kind for each in inputs}) > 1:
@@ -49,10 +54,24 @@ def fold_warnings(run: Run, fold: RunFold) -> Iterator[str]:
         )
 
 
-def learning_warnings(run: Run, judged_days: Mapping[str, int], ready: Collection[str]) -> Iterator[str]:
-    """Yield the panels whose history is too short for any alert: those with days, and none that was ready."""
-    for panel, days in sorted(judged_days.items()):
-        if panel not in ready:
+def cell_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
+    """Yield how many cells contradict themselves."""
+    for feed in feeds:
+        if feed.first_one_sided is not None:
+            first = feed.first_one_sided
+            yield (
+                f"cells with transactions and no amount, or an amount and no transactions: {feed.one_sided:,}; they "
+                f"count as they stand, the first is {first.file}:{first.line}"
+            )
+
+
+def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]:
+    """Yield the panels whose history is none of days, or too short for any alert."""
+    for panel, history in sorted(seen.items()):
+        days = history.closed
+        if history.is_sparse:
+            yield f"panel {panel}: {history.what_is_sparse()}"
+        elif days and not history.ready:
             yield (
                 f"panel {panel}: the models are still learning what is usual ({days} {'day' if days == 1 else 'days'} "
                 f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
@@ -81,6 +100,8 @@ def ways_out(rejects: RejectsWriter) -> Iterator[str]:
             "sector_unknown: give the panel the classification of these codes "
             f'({", ".join(available())}, or a folder), or classification = "open" to take codes as they are'
         )
+    if rejects.by_reason.get("panel_unknown"):
+        yield "panel_unknown: no panel takes these countries; name theirs (--country, or countries in the settings)"
 
 
 def leaps(run: Run, fold: RunFold) -> list[dict[str, object]]:

@@ -1,7 +1,9 @@
 """One univariate series as CSV: `timestamp,value` in, `timestamp,value,score` out, row by row.
 
-A header is optional; without one the first two columns are taken, with one those of known names. The file may be
-compressed (gzip, zstd) and separated by comma, semicolon, tab or bar; with semicolons a decimal comma is understood.
+A header is optional. Of two columns the first is the time, whatever they are called; of more, `timestamp` and `value`
+are taken, else the one column of a known name for each, without a header the first two: which these are is told. The
+file may be compressed (gzip, zstd) and separated by comma, semicolon, tab or bar; with semicolons a decimal comma is
+understood.
 Timestamps: ISO 8601 (with or without time, `T` or a space, offset or `Z`), `2019-01`, `2019/01/31`, or epoch
 seconds, milliseconds, microseconds or nanoseconds. Of a timestamp with an offset the local time counts.
 Rows stand in the order of time, each time once; the one exception is the hour that local clocks show twice.
@@ -52,19 +54,25 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Where a file holds its series: delimiter, places of the two columns, and whether the first row names them."""
+    """Where a file holds its series: delimiter, places of the two columns, and whether the first row names them.
+
+    `chosen` says in words which columns were taken where others are beside them, empty where nobody could wonder.
+    """
 
     delimiter: str
     timestamp: int
     value: int
     header: bool
+    chosen: str = ""
 
 
-def read_series(path: Path) -> Iterator[SeriesRow]:
+def read_series(path: Path, tell: Callable[[str], None] = lambda _: None) -> Iterator[SeriesRow]:
     """Yield the rows of a series in order; one that cannot be used says why in `problem`. Blank lines are none.
 
+    `tell` is told which columns are taken where a file has others beside them.
+
     Raises:
-        InputError: the file cannot be read, or its header has no column for the time or the value.
+        InputError: the file cannot be read, or its header has no one column for the time or the value.
     """
     columns: Columns | None = None
     order = _Order()
@@ -73,6 +81,8 @@ def read_series(path: Path) -> Iterator[SeriesRow]:
             continue
         if columns is None:
             columns = _columns(path, number, line)
+            if columns.chosen:
+                tell(f"{path}: {columns.chosen}")
             if columns.header:
                 continue
         yield _row(number, _fields(line, columns.delimiter), columns, order)
@@ -83,6 +93,7 @@ def score_file(
     out: TextIO,
     parameters: UnivariateParameters | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ScoreSummary:
     """Score the series in `path` and write `timestamp,value,score` to `out`, each row as soon as it is read.
 
@@ -94,6 +105,7 @@ def score_file(
         out: text, opened with newline="" by the caller.
         parameters: of the score; None for the defaults.
         progress: told how many rows were scored since its last call.
+        tell: told which columns are taken where the file has others beside them.
 
     Raises:
         InputError: not one row can be used, one line for each of the first problems.
@@ -101,7 +113,7 @@ def score_file(
     counter, since = ProblemCounter(str(path)), 0
     writer = csv.writer(out, lineterminator="\n")
     held: list[tuple[str, str, str]] | None = [("timestamp", "value", "score")]
-    for row, score in score_rows(read_series(path), UnivariateAnomaly(parameters)):
+    for row, score in score_rows(read_series(path, tell), UnivariateAnomaly(parameters)):
         counter.add(row)
         fields = (row.timestamp, row.value, "" if score is None else f"{score:.6f}")
         if held is None:
@@ -147,24 +159,40 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 
 def _columns(path: Path, number: int, line: str) -> Columns:
-    """Return what the first row says: names, if neither of its first two fields is of the series."""
+    """Return what the first row says: names, if neither of its first two fields is of the series.
+
+    Raises:
+        InputError: it names more than two columns, and not one for the time and one for the value.
+    """
     delimiter = max(DELIMITERS, key=lambda sign: len(_fields(line, sign)))
     fields = _fields(line, delimiter)
-    plain = Columns(delimiter, 0, 1, header=False)
     if len(fields) > 1 and (_moment(fields[0]) is not None or _number(fields[1], delimiter) is not None):
-        return plain
+        chosen = f"the first two of {len(fields)} columns are taken" if len(fields) > 2 else ""
+        return Columns(delimiter, 0, 1, header=False, chosen=chosen)
     names = [field.lower() for field in fields]
-    timestamp = next((names.index(name) for name in TIMESTAMP_NAMES if name in names), None)
-    value = next((names.index(name) for name in VALUE_NAMES if name in names), None)
-    if timestamp is None or value is None:
-        missing = " and ".join(
-            wanted for wanted, found in (("timestamp", timestamp), ("value", value)) if found is None
-        )
-        raise InputError(
-            f"{path}:{number}: {missing}: no such column in the header {_shown(line.strip())}; "
-            "name the columns timestamp and value"
-        )
-    return Columns(delimiter, timestamp, value, header=True)
+    places = [_places(names, known) for known in (TIMESTAMP_NAMES, VALUE_NAMES)]
+    if [len(found) for found in places] == [1, 1]:
+        (timestamp,), (value,) = places
+        taken = f"the columns {_shown(fields[timestamp])} and {_shown(fields[value])} of {len(fields)} are taken"
+        usual = (names[timestamp], names[value]) == (TIMESTAMP_NAMES[0], VALUE_NAMES[0])
+        return Columns(delimiter, timestamp, value, header=True, chosen="" if usual or len(fields) == 2 else taken)
+    if len(fields) == 2:
+        return Columns(delimiter, 0, 1, header=True)
+    wrong = "; ".join(
+        f"{wanted}: " + ("no such column" if not found else f"{' and '.join(fields[at] for at in found)} could be it")
+        for wanted, found in zip(("timestamp", "value"), places, strict=True)
+        if len(found) != 1
+    )
+    raise InputError(
+        f"{path}:{number}: {wrong}; the header is {_shown(line.strip())}; name the two columns timestamp and value"
+    )
+
+
+def _places(names: list[str], known: tuple[str, ...]) -> list[int]:
+    """Return where columns of known names stand: that of the first, usual name alone, else all."""
+    found = [at for at, name in enumerate(names) if name in known]
+    usual = [at for at in found if names[at] == known[0]]
+    return usual or found
 
 
 class _Order:

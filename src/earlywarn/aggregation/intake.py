@@ -132,7 +132,10 @@ def _reason(field: str, message: str) -> tuple[RejectReason, str]:
             return RejectReason.ID_INVALID, "empty" if ">=" in message else f"more than {ID_LENGTH} characters"
         return RejectReason.TEXT_TOO_LONG, f"more than {TEXT_LENGTH} characters"
     if "RFC3339" in message:
-        return RejectReason.TIME_INVALID, "neither epoch milliseconds nor RFC 3339 text, 2019-03-04T13:34:56+01:00"
+        return (
+            RejectReason.TIME_INVALID,
+            "neither epoch milliseconds nor RFC 3339 text, such as 2019-03-04T13:34:56+01:00",
+        )
     if field in _RANGES and _OUT_OF_RANGE.search(message):
         return _RANGES[field]
     is_null = "got `null`" in message

@@ -1,4 +1,9 @@
-"""Why a decoded transaction is not accepted: said once, for records and for columns."""
+"""Why a decoded transaction is not accepted: said once, for records and for columns.
+
+A detail that quotes the value begins with it and a colon, so that a reader of files can put there what stands in them.
+"""
+
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -18,7 +23,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 def in_future(event_ms: int, latest_ms: int) -> Reject:
     """Refuse a transaction that lies after its receipt and the tolerance."""
-    detail = f"{event_ms} ms is after the receipt and its tolerance, {latest_ms} ms"
+    detail = f"{event_ms} ({_utc(event_ms)}): after the time of receipt and its tolerance, {_utc(latest_ms)}"
     return Reject(reason=RejectReason.TIME_IN_FUTURE, field="ts", detail=detail)
 
 
@@ -44,3 +49,7 @@ def without_rate(route: Route) -> Reject:
     """Refuse a currency that cannot be converted on the transaction's day."""
     detail = f"no rate from {route.currency} to {route.panel.currency} on that day"
     return Reject(reason=RejectReason.CURRENCY_NO_RATE, field="currency", detail=detail)
+
+
+def _utc(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -71,8 +71,8 @@ class Router:
         )
 
     def _panel(self, transaction: Transaction) -> Panel | None:
-        if len(self.panels) == 1 and self._rest is not None:
-            return self._rest
+        if len(self.panels) == 1:
+            return self.panels[0]  # its regions say whose the record is, also where it states no country
         if transaction.country:
             return self._by_country.get(nuts_country(transaction.country), self._rest)
         return self._by_country.get((transaction.region or "")[:2], self._rest)

@@ -21,6 +21,7 @@ from earlywarn.domain.region import ONLINE, RegionResolver, RegionTree
 from earlywarn.domain.sector import Classification
 from earlywarn.errors import ConfigError
 from earlywarn.reference.classifications import load_classification
+from earlywarn.reference.country_names import country_name
 from earlywarn.reference.holiday import HolidayShares, SchoolHolidays, easter_of
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.nuts.postal import postal_lookup
@@ -49,25 +50,22 @@ class PanelNames:
 
     def panel(self, panel: str) -> str:
         """Return the name of a panel."""
-        settings = self._panels[panel].settings
-        if settings.name:
-            return settings.name
-        tree = self._panels[panel].tree
-        return ", ".join(tree.name(code) for code in self._panels[panel].panel.countries if code in tree) or panel
+        named = self._panels[panel].settings.name
+        return named or ", ".join(map(country_name, self._panels[panel].panel.countries)) or panel
 
     def currency(self, panel: str) -> str:
         """Return the currency of a panel."""
         return self._panels[panel].panel.currency
 
     def region(self, code: str) -> str:
-        """Return the name of a region; its code where it has none."""
+        """Return the name of a region, a country's in English; its code where it has none."""
         if code == ONLINE:
             return "Online"
         for each in self._panels.values():
             if code in each.settings.regions:
                 return each.settings.regions[code] or code
         tree = next(iter(self._panels.values())).tree
-        return tree.name(code) if code in tree else code
+        return country_name(code) if tree.level_of(code) == 0 else tree.name(code)
 
     def sector(self, code: str) -> str:
         """Return the title of a sector; its code where it has none."""

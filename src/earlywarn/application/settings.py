@@ -90,7 +90,11 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a run. `exercise` marks every alert as one that asks for no action."""
+    """The settings of a run. `exercise` marks every alert as one that asks for no action.
+
+    `--exercise` and `--no-exercise` go over it. Without `panels` here the input decides unless it is true: a run of a
+    history that ended more than 60 days ago is an exercise, and so is a replay.
+    """
 
     run: str = "live"
     exercise: bool = False

@@ -13,6 +13,7 @@ from earlywarn.cli.making import generate
 from earlywarn.cli.redis import rebuild_redis
 from earlywarn.cli.replay import replay
 from earlywarn.cli.running import demo, run
+from earlywarn.cli.terminal import end_without_reader, remark
 from earlywarn.cli.topics import topics_app
 from earlywarn.cli.verify import verify
 from earlywarn.errors import EarlywarnError
@@ -61,11 +62,13 @@ def run_app() -> None:
         app()
     except EarlywarnError as error:
         for line in str(error).split("\n"):
-            print(f"earlywarn: {line}", file=sys.stderr)  # noqa: T201  # this is the command line
+            remark(line)
         sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(0)
+    except SystemExit as ended:  # Typer and Rich turn a broken pipe into an exit with 1
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        end_without_reader()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"earlywarn: {where}{error.strerror or error}", file=sys.stderr)  # noqa: T201  # likewise
+        remark(f"{where}{error.strerror or error}")
         sys.exit(1)

@@ -100,7 +100,12 @@ def _day(text: str) -> date:
 
 
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV of one series: timestamp,value.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV of one series: two columns of any name, or more of which two are called timestamp and value."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; without: standard output.")] = None,
 ) -> None:
     """Score one univariate series, online: timestamp,value in, timestamp,value,score out.
@@ -114,7 +119,7 @@ def score(
     """
     if out is None:
         with results():
-            summary = score_file(file, sys.stdout)
+            summary = score_file(file, sys.stdout, tell=remark)
     else:
         summary = _score_to(out, file)
     for problem in summary.problems:
@@ -134,7 +139,7 @@ def _score_to(out: Path, file: Path) -> ScoreSummary:
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                summary = score_file(file, stream)
+                summary = score_file(file, stream, tell=remark)
             draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)

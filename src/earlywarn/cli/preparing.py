@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import typer
 
+from earlywarn.adapters.exercise import PAST_DAYS
 from earlywarn.adapters.files import (
     ColumnMapping,
     InputDefaults,
@@ -106,15 +107,28 @@ Currency = Annotated[
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).", callback=_time_zone)]
 RegionLevel = Annotated[int | None, typer.Option(min=0, max=3, help="NUTS level of the panel's regions.")]
+Exercise = Annotated[
+    bool | None,
+    typer.Option(
+        "--exercise/--no-exercise",
+        help="Mark every alert as one that asks for no action. Default: the settings'; where they name no panel, a "
+        f"replay is an exercise, and a run if the input ends more than {PAST_DAYS} days ago.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 class Prepared(NamedTuple):
-    """A run and its inputs, and what was assumed of them."""
+    """A run and its inputs, and what was assumed of them.
+
+    `past_days`: nobody has said whether it is an exercise, so it is one if it ends more than so many days ago.
+    """
 
     run: Run
     inputs: list[InputFile]
     assumed: tuple[Assumption, ...]
+    past_days: int | None = None
 
 
 def mapping_of(name: str | None) -> ColumnMapping | None:
@@ -135,6 +149,7 @@ def prepare(
     region_level: int | None = None,
     name: str | None = None,
     run_id: str | None = None,
+    exercise: bool | None = None,
     environ: Variables[str, str] = os.environ,
 ) -> Prepared:
     """Open inputs and compose their run: by the settings, else by an inferred panel.
@@ -146,6 +161,9 @@ def prepare(
     settings = load(config, environ, secrets=False)
     chosen = mapping_of(mapping)
     assumed: tuple[Assumption, ...] = ()
+    past_days = None
+    if exercise is not None:
+        settings = msgspec.structs.replace(settings, exercise=exercise)
     if settings.panels:
         refuse_panel_options(
             country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
@@ -162,9 +180,8 @@ def prepare(
             name=name,
         )
         given = settings.run != Settings().run  # else it would pass for the live run of an office
-        settings = msgspec.structs.replace(
-            settings, run=settings.run if given else "run", exercise=True, panels=(inferred.panel,)
-        )
+        settings = msgspec.structs.replace(settings, run=settings.run if given else "run", panels=(inferred.panel,))
+        past_days = None if exercise is not None or settings.exercise else PAST_DAYS
         assumed = inferred.assumed
     # How a log is cut decides nothing but speed, unless copies are looked for in blocks.
     if settings.fold.block_size == FoldParameters().block_size and not settings.fold.deduplicate_blocks:
@@ -174,7 +191,7 @@ def prepare(
     if run_id is not None:
         settings = msgspec.structs.replace(settings, run=run_id)
     guessed = () if mapping is not None else guessed_mappings(inputs)
-    return Prepared(compose(settings), inputs, (*assumed, *guessed))
+    return Prepared(compose(settings), inputs, (*assumed, *guessed), past_days)
 
 
 def defaults_of(settings: Settings, source: str) -> InputDefaults:
@@ -215,7 +232,6 @@ def open_and_infer(
     known = country_defaults(country) if country else None
     first = InputDefaults(
         currency=currency or (known.currency if known else FALLBACK_CURRENCY),
-        country=country,
         time_zone=time_zone or (known.time_zone if known else FALLBACK_TIME_ZONE),
     )
     inputs = open_inputs(patterns, mapping, first)

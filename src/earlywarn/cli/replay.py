@@ -29,6 +29,7 @@ from earlywarn.cli.preparing import (
     Config,
     Country,
     Currency,
+    Exercise,
     Json,
     Mapping,
     TimeZone,
@@ -86,6 +87,7 @@ def replay(
     batched: Annotated[
         bool, typer.Option("--batched", help="Thousands of transactions in one message (Arrow), for long histories.")
     ] = False,
+    exercise: Exercise = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for rejects and logs. Default: out/RUN.")
     ] = None,
@@ -110,9 +112,16 @@ def replay(
     window = (_day(first_day), _day(last_day))
     _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort)
     ready = _prepared(
-        inputs or [], config, mapping=mapping, country=country, currency=currency, time_zone=time_zone, run_id=run_id
+        inputs or [],
+        config,
+        mapping=mapping,
+        country=country,
+        currency=currency,
+        time_zone=time_zone,
+        run_id=run_id,
+        exercise=exercise,
     )
-    if no_workers and ready.inferred:
+    if no_workers and (ready.inferred or exercise is not None):
         raise typer.BadParameter("workers that run elsewhere have settings of their own; give them as --config too")
     pace = Pace(None if speed == "max" else float(speed), clock=time.monotonic, sleep=time.sleep)
     folder = out or Path("out") / ready.run.settings.run
@@ -194,6 +203,7 @@ def _prepared(
     currency: str | None,
     time_zone: str | None,
     run_id: str | None,
+    exercise: bool | None,
 ) -> _Prepared:
     """Open the inputs and compose the run: by settings with panels, else by a panel inferred from the inputs."""
     if config is None and os.environ.get(CONFIG_NAME):
@@ -208,8 +218,13 @@ def _prepared(
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config))) if patterns else []
     else:
         inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
-        settings = msgspec.structs.replace(settings, panels=(inferred.panel,), exercise=True)
         assumed = inferred.assumed
+        if exercise is None and not settings.exercise:
+            exercise = True
+            assumed += (Assumption("exercise", "true", "a replay of files without settings (--no-exercise)"),)
+        settings = msgspec.structs.replace(settings, panels=(inferred.panel,))
+    if exercise is not None:
+        settings = msgspec.structs.replace(settings, exercise=exercise)
     guessed = () if mapping is not None else tuple(guessed_mappings(inputs))
     return _Prepared(compose(settings, source_of(config)), inputs, config, not has_panels, (*assumed, *guessed))
 

@@ -1,24 +1,20 @@
 """`earlywarn run` and `earlywarn demo`."""
 
-import http.server
 import sys
 import webbrowser
-from collections.abc import Sequence
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from earlywarn.adapters.run_files import RunResult, run_files
 from earlywarn.cli.preparing import (
     Config,
     Country,
     Currency,
+    Exercise,
     Inputs,
     Json,
     Mapping,
@@ -28,8 +24,9 @@ from earlywarn.cli.preparing import (
     prepare,
 )
 from earlywarn.cli.progress import reading
-from earlywarn.cli.terminal import end_in_order_when_terminated, print_table, remark, result_console, results
-from earlywarn.domain.alert import Alert
+from earlywarn.cli.report_server import REPORT, listening
+from earlywarn.cli.run_view import show_run
+from earlywarn.cli.terminal import end_in_order_when_terminated, remark
 
 SAMPLE = Path("data/swiss_cards")
 GENERATED_NAME = "Generated panel (not real data)"
@@ -57,6 +54,7 @@ def run(
     sort: Annotated[
         bool, typer.Option("--sort", help="Put transactions in time order first (for files that are not).")
     ] = False,
+    exercise: Exercise = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     json: Json = False,
 ) -> None:
@@ -84,6 +82,7 @@ def run(
         region_level=region_level,
         name=name,
         run_id=run_id,
+        exercise=exercise,
     )
     with reading(ready.inputs) as progress:
         result = run_files(
@@ -94,15 +93,17 @@ def run(
             sort=sort,
             report=report,
             assumed=ready.assumed,
+            past_days=ready.past_days,
             progress=progress,
         )
-    _show(ready, result, json=json)
+    show_run(result, json=json)
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out/demo"),
     port: Annotated[
-        int | None, typer.Option(help="Serve the report on this port of localhost until interrupted.")
+        int | None,
+        typer.Option(min=1, max=65_535, help="Serve the report on this port of localhost until interrupted."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the report in a browser.")] = True,
     json: Json = False,
@@ -118,6 +119,23 @@ def demo(
         earlywarn demo --port 8000 --no-browser
     """
     end_in_order_when_terminated()
+    with nullcontext() if port is None else listening(out, port) as server:
+        show_run(_demonstrated(out), json=json)
+        if not SAMPLE.is_dir():
+            remark("these data are generated and not real; in earlywarn's repository the demo runs real card payments")
+        address = (out / "report.html").resolve().as_uri() if port is None else f"http://localhost:{port}{REPORT}"
+        if browser and sys.stdout.isatty():
+            webbrowser.open(address)
+        if server is not None:
+            remark(f"serving {address} until interrupted (Ctrl-C)")
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                return
+
+
+def _demonstrated(out: Path) -> RunResult:
+    """Run the sample, or a generated panel where there is none."""
     if SAMPLE.is_dir():
         ready = prepare(
             [str(SAMPLE / "region_sector_daily.csv.gz")],
@@ -125,21 +143,11 @@ def demo(
             mapping="swiss-cards",
             environ=NO_SETTINGS,
         )
-        result = _run_demo(ready, out)
-    else:
-        with TemporaryDirectory() as folder:
-            cells = str(_generated(Path(folder)))
-            ready = prepare([cells], config=None, name=GENERATED_NAME, run_id="demo", environ=NO_SETTINGS)
-            result = _run_demo(ready, out)
-    _show(ready, result, json=json)
-    if not SAMPLE.is_dir():
-        remark("these data are generated and not real; in earlywarn's repository the demo runs real card payments")
-    page = (out / "report.html").resolve()
-    address = page.as_uri() if port is None else f"http://localhost:{port}/report.html"
-    if browser and sys.stdout.isatty():
-        webbrowser.open(address)
-    if port is not None:
-        _serve(out, port, address)
+        return _run_demo(ready, out)
+    with TemporaryDirectory() as folder:
+        cells = str(_generated(Path(folder)))
+        ready = prepare([cells], config=None, name=GENERATED_NAME, run_id="demo", exercise=True, environ=NO_SETTINGS)
+        return _run_demo(ready, out)
 
 
 def _run_demo(ready: Prepared, out: Path) -> RunResult:
@@ -152,63 +160,3 @@ def _generated(folder: Path) -> Path:
     from earlywarn.cli.making import demo_cells  # noqa: PLC0415  # only outside the repository
 
     return demo_cells(folder / "generated.csv")
-
-
-def _serve(folder: Path, port: int, address: str) -> None:
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        remark(f"serving {address} until interrupted (Ctrl-C)")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return
-
-
-def _show(ready: Prepared, result: RunResult, *, json: bool) -> None:
-    for line in (*(each.in_words() for each in ready.assumed), *result.warnings):
-        remark(line)
-    with results():
-        if json:
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(result.summary), indent=2).decode() + "\n")
-        else:
-            _print(result)
-
-
-def _print(result: RunResult) -> None:
-    console = result_console()
-    if result.alerts:
-        print_table(console, _table(result.alerts))
-    else:
-        console.print("No alert was raised.", highlight=False)
-    summary = result.summary
-    within = sum(alert.parent is not None for alert in result.alerts)
-    console.print(
-        f"{summary['records']:,} records, {summary['transactions']:,} transactions, "
-        f"{summary['first_day']} to {summary['last_day']}; {len(result.alerts)} alerts"
-        f"{f', {within} of them within wider ones' if within else ''}; rejected: {_rejected(result)}; "
-        f"{summary['seconds']} s",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    where = f"Results: {result.out.resolve()}" if result.report is None else f"Report: {result.report.resolve()}"
-    console.print(where, highlight=False, markup=False, soft_wrap=True)
-
-
-def _rejected(result: RunResult) -> str:
-    counts = result.summary["rejected"]
-    if not isinstance(counts, dict) or not counts:
-        return "none"
-    told = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-    return f"{told} (see {result.out / 'rejects.jsonl'})"
-
-
-def _table(alerts: Sequence[Alert]) -> Table:
-    table = Table(title="Alerts, newest last", title_justify="left", box=None, pad_edge=False)
-    for name in ("Detected", "Severity", "Status", "What happened"):
-        table.add_column(name, no_wrap=name != "What happened", vertical="top")
-    for alert in alerts:
-        if alert.parent is None:
-            children = f" [{len(alert.children)} more within]" if alert.children else ""
-            table.add_row(alert.detected_on, alert.severity, alert.status, Text(alert.text + children))
-    return table

@@ -3,11 +3,12 @@
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,17 @@ def result_console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    r"""Return a text in lines of at most so many columns, broken at plain spaces alone: numbers and dates stay whole.
+
+    Rich breaks at the narrow spaces between thousands too. A word that is longer than a line stays whole as well.
+
+    >>> wrapped("EUR 1\u202f112\u202f737 to 2020-02-29", 14)
+    ['EUR', '1\u202f112\u202f737 to', '2020-02-29']
+    """
+    return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False)
+
+
 def print_table(console: Console, table: Table) -> None:
     """Print a table without the blanks that fill its last column."""
     with console.capture() as captured:
@@ -29,18 +41,22 @@ def print_table(console: Console, table: Table) -> None:
 
 def remark(line: str) -> None:
     """Tell people something beside the results."""
-    print(f"earlywarn: {line}", file=sys.stderr)  # noqa: T201  # this is the command line
+    text = f"earlywarn: {line}"
+    lines = wrapped(text, Console(stderr=True).width) if sys.stderr.isatty() else [text]
+    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201  # this is the command line
 
 
 @contextmanager
 def results() -> Iterator[None]:
-    """Print results within; a reader of the pipe that leaves early, as `head` does, ends the command without error."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it flushes at exit
-        raise typer.Exit(0) from error
+    """Print results within, so that a reader of the pipe that has left is noticed now and not when Python ends."""
+    yield
+    sys.stdout.flush()
+
+
+def end_without_reader() -> NoReturn:
+    """End without error, and without a complaint of Python's when it flushes what nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def end_in_order_when_terminated() -> None:

@@ -81,7 +81,7 @@ ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CON
 (tests/unit/stream/test_aggregator.py), and by request (tests/property/test_copies.py)."""
 
 
-def swiss_fold() -> BlockFold:
+def swiss_fold(declared: tuple[str, ...] = ()) -> BlockFold:
     """Return a fold for Switzerland by NUTS 2 and MCC."""
     tree = load_regions()
     panel = Panel(
@@ -89,7 +89,7 @@ def swiss_fold() -> BlockFold:
         currency="CHF",
         countries=("CH",),
         calendar=LocalCalendar("Europe/Zurich"),
-        regions=RegionResolver(tree, level=2, countries=("CH",)),
+        regions=RegionResolver(tree, level=2, countries=("CH",), declared=declared),
         classification=load_classification("mcc"),
         rates=RateTable("CHF", {}),
     )
@@ -150,7 +150,8 @@ IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"mcc": None}, "sector", "none of sector, mcc and merchant is there"),
     ({"sector": CARD}, "sector", "a text of 16 characters (digits) is not in the classification mcc"),
     ({"mcc": None, "merchant": "Bakery"}, "merchant", "'Bakery' is not in the classification mcc"),
-    ({"country": "DE", "region": "DE1"}, "country", "no panel takes 'DE'"),
+    ({"country": "DE", "region": "DE1"}, "country", "region 'DE1', country DE: not of the panel"),
+    ({"ts": "4 March 2019"}, "ts", "neither epoch milliseconds nor RFC 3339 text, such as 2019-03-04T13:34:56+01:00"),
 ]
 
 
@@ -227,6 +228,26 @@ def test_too_late_is_judged_by_the_partitions_own_newest_event() -> None:
     values = [changed({}), changed({"ts": GOOD["ts"] - 44 * day_ms}), changed({"ts": GOOD["ts"] - 46 * day_ms})]
     _, rejected = block.add(range(3), decode(values), RECEIVED_MS)
     assert [(each.offset, each.reject.reason) for each in rejected] == [(2, R.TOO_LATE)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "region"),
+    [
+        ({"country": ..., "region": "9999"}, "9999"),
+        ({"country": ..., "region": ..., "channel": "ecom"}, "online"),
+        ({"country": ..., "region": "DE1"}, None),
+    ],
+)
+def test_a_record_that_states_no_country_is_judged_by_the_one_panels_regions(
+    changes: dict[str, Any], region: str | None
+) -> None:
+    """docs/calendars.md: a declared code, and what was bought online, need no country; a foreign NUTS code has one."""
+    block = swiss_fold(declared=("9999",))
+    _, rejected = block.add([0], decode([changed(changes)]), RECEIVED_MS)
+    partial = block.flush()
+    assert partial is not None
+    assert [row.region for row in partial.rows] == ([region] if region else [])
+    assert [each.reject.reason for each in rejected] == ([] if region else [R.PANEL_UNKNOWN])
 
 
 def test_every_reason_has_an_example() -> None:

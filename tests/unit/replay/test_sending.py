@@ -139,9 +139,11 @@ def test_workers_compose_the_run_that_was_inferred(tmp_path: Path) -> None:
     told = worker_environment({}, None, settings, inferred=True, paced=False)
     assert compose(load(None, told)).fingerprint == compose(settings).fingerprint
     assert load(None, told).panels == (panel,)
+    assert load(None, told).exercise
     assert load(None, told).service.idle_seconds > 1e8
     paced = worker_environment({}, tmp_path / "a.toml", settings, inferred=False, paced=True)
     assert paced["EARLYWARN_CONFIG"] == str(tmp_path / "a.toml")
+    assert paced["EARLYWARN_EXERCISE"] == "true"
     assert not {"EARLYWARN_PANELS", "EARLYWARN_SERVICE__IDLE_SECONDS"} & paced.keys()
 
 

@@ -48,9 +48,7 @@ def given(fold: LogFold, log: list[Partial]) -> list[tuple[Progress, Published]]
 
 
 def encoded(outputs: list[tuple[Progress, Published]]) -> list[object]:
-    return [
-        list(encode_rows(each)) if isinstance(each, AggregateRows) else encode_alert(each) for _, each in outputs
-    ]
+    return [list(encode_rows(each)) if isinstance(each, AggregateRows) else encode_alert(each) for _, each in outputs]
 
 
 def test_a_successor_gives_exactly_the_rest(run: Run, log: list[Partial]) -> None:

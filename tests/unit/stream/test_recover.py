@@ -71,7 +71,9 @@ def test_a_state_of_another_program_is_refused_and_the_one_before_taken(
 
 
 @pytest.mark.parametrize(
-    "place", [LogPlace("another-log", 0, 9), LogPlace(LOG, 1, 9), LogPlace(LOG, 0, 8)], ids=["log", "partition", "offset"]
+    "place",
+    [LogPlace("another-log", 0, 9), LogPlace(LOG, 1, 9), LogPlace(LOG, 0, 8)],
+    ids=["log", "partition", "offset"],
 )
 def test_a_snapshot_of_another_place_is_refused(run: Run, store: FolderSnapshots, place: LogPlace) -> None:
     """Whatever it is called: copied from another run or cluster, or renamed."""

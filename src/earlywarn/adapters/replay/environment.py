@@ -28,6 +28,7 @@ def worker_environment(
     topics = settings.topics
     told = {
         "EARLYWARN_RUN": settings.run,
+        "EARLYWARN_EXERCISE": as_toml(settings.exercise),
         "EARLYWARN_FOLD__BLOCK_SIZE": str(settings.fold.block_size),
         "EARLYWARN_TOPICS__REPLAY": "true",
         "EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS": str(topics.transactions_partitions),
@@ -40,10 +41,8 @@ def worker_environment(
     if config is not None:
         told[CONFIG_NAME] = str(config.absolute())
     if inferred:
-        told |= {
-            "EARLYWARN_PANELS": as_toml([_without_nothing(msgspec.to_builtins(each)) for each in settings.panels]),
-            "EARLYWARN_EXERCISE": as_toml(settings.exercise),
-        }
+        panels = [_without_nothing(msgspec.to_builtins(each)) for each in settings.panels]
+        told["EARLYWARN_PANELS"] = as_toml(panels)
     return {**environ, **told}
 
 

@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.following import Following
 from earlywarn.aggregation.rows import AggregateRows, Coverage
 from earlywarn.application.compose import Run
@@ -46,6 +47,7 @@ class PanelRecord:
     revised_rows: int = 0
     last_scores: DayScores | None = None
     following: Following = field(default_factory=Following)
+    seen: HistoryDays = field(default_factory=HistoryDays)
 
 
 @dataclass(slots=True)
@@ -93,6 +95,8 @@ class ReportCollector:
             record.revised_days.add(rows.start)
         else:
             record.coverage.append((date.fromisoformat(rows.start[:10]), rows.coverage))
+            record.seen.closed += 1
+            record.seen.heard += bool(rows.transactions.any() or rows.amount_minor.any())
         for at in range(len(rows.series) - 1, -1, -1):  # the panel's own row is the last
             if rows.series[at].level == "panel":
                 record.totals[rows.start] = (int(rows.transactions[at]), int(rows.amount_minor[at]))
@@ -111,6 +115,7 @@ class ReportCollector:
         panel = self.panels[judged.closed.panel]
         panel.days.append(record)
         panel.last_scores = scores
+        panel.seen.ready |= bool(scores.ready.any())
         panel.following.step(scores)
 
     def _alert(self, alert: Alert) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.absence import Absence, without
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.episodes import Card
@@ -39,6 +40,7 @@ class Figure:
 def state(
     name: str,
     history: PanelHistory,
+    seen: HistoryDays,
     cards: Sequence[Card],
     alerts: Sequence[AlertRecord],
     absent: Sequence[Absence],
@@ -50,8 +52,10 @@ def state(
         return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
     standing = [card for card in cards if card.is_open]
     caveat = " ".join(record.latest.text for record in alerts if record.is_open and record.latest.kind != "economic")
+    if not history.is_ready and seen.is_sparse:
+        return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
     if not history.is_ready:
-        learnt = f"The models are still learning what is usual in {name} ({counted(history.days, 'day')} seen)."
+        learnt = f"The models are still learning what is usual in {name} ({counted(seen.closed, 'day')} seen)."
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
@@ -176,6 +180,13 @@ def _coverage(record: PanelRecord) -> Figure:
     if not shares:
         return Figure("Coverage", "unknown", "")
     mean = sum(share for share, _ in shares) / len(shares)
-    least, day = min(shares)
-    note = "every day complete" if least >= 1 else f"least: {percent(least)} on {long_day(day)}"
+    seen, (least, day) = record.seen, min(shares)
+    if seen.is_sparse:
+        return Figure("Coverage", percent(seen.heard / seen.closed), f"values on {seen.heard} of {seen.closed} days")
+    if least < 1:
+        note = f"least: {percent(least)} on {long_day(day)}"
+    elif seen.heard < seen.closed:
+        note = f"all that was expected; no value on {counted(seen.closed - seen.heard, 'day')}"
+    else:
+        note = "every day complete"
     return Figure("Coverage", percent(mean), note)

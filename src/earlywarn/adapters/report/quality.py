@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.overview import number, rejects
@@ -42,7 +43,7 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
         strip = sketch(shares, level, nothing, nothing, width=720, height=56)
     revised_days = len(record.revised_days)
     return Quality(
-        sentence=_sentence(len(days), muted, gaps, least_share),
+        sentence=_sentence(record.seen, len(days), muted, gaps, least_share),
         strip=strip,
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
@@ -60,9 +61,11 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     )
 
 
-def _sentence(days: int, muted: int, gaps: int, least_share: float) -> str:
+def _sentence(seen: HistoryDays, days: int, muted: int, gaps: int, least_share: float) -> str:
     if not days:
         return "No closed day is on record."
+    if seen.is_sparse:
+        return f"The input has {seen.what_is_sparse()}."
     told = []
     if muted:
         told.append(

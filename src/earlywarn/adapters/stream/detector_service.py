@@ -20,7 +20,7 @@ from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.stream import metrics
-from earlywarn.adapters.stream.detector_partition import DetectorParts, DetectorPartition
+from earlywarn.adapters.stream.detector_partition import DetectorPartition, DetectorParts
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.application.snapshots import LogExtent, SnapshotStore, lost_beginning
 from earlywarn.errors import LogError

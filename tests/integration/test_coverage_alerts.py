@@ -165,6 +165,14 @@ def test_a_closed_sector_is_news_and_no_outage(run: Run) -> None:
     assert all(each.scores.usable for each in found.judged)
 
 
+def test_next_to_nothing_is_not_called_nothing(run: Run) -> None:
+    """A hundredth of a region's payments is too little to be judged, and stands in the aggregates all the same."""
+    found, _ = folded(run, lambda cell, _: 0.01 if cell.region == "CH04" and within(cell, SHOCK, 3) else 1.0)
+    coverage = found.of_kind("coverage")
+    assert "next to nothing was reported of 4 Jul 2022, in any sector" in coverage[0].text
+    assert "next to nothing was reported from 4 Jul 2022 to 6 Jul 2022 (3 days)" in coverage[-1].text
+
+
 def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
     """Its silence is told as missing data of that region; nothing is made of it, and what happens elsewhere is told."""
 

@@ -233,7 +233,7 @@ def _unreported(alert: Alert, missing: float) -> str:
     """Say what was not reported of the days that the alert is about: of its last one, and since its first."""
     days, empty = _missing_days(alert)
     if days == 1 and _is_all(missing):
-        return f"nothing was reported of {day(alert.as_of)}"
+        return f"{_nothing(alert)} was reported of {day(alert.as_of)}"
     if days == 1:
         return f"{_size(missing)} of the expected volume of {day(alert.as_of)} was not reported"
     if empty >= days:
@@ -254,16 +254,22 @@ def _loss(alert: Alert, lost: str, names: Names) -> str:
 
 
 def _silent_region(alert: Alert, names: Names) -> str:
-    about, days = subject(alert, names), _missing_days(alert)[0]
+    about, days, none = subject(alert, names), _missing_days(alert)[0], _nothing(alert)
     if alert.status == "resolved":
         when = f"was reported on {day(alert.resolved_on)}" if days == 1 else _reported(alert)
-        return f"{about}: nothing {when}. It is heard again; its alerts are no longer held back."
+        return f"{about}: {none} {when}. It is heard again; its alerts are no longer held back."
     what = f"was reported of {day(alert.as_of)}" if days == 1 else _reported(alert)
     return (
-        f"{about}: nothing {what}, in no sector. All of them at once, this is taken for missing data and not for a "
+        f"{about}: {none} {what}, in any sector. All of them at once, this is taken for missing data and not for a "
         "fall of spending, which it would hide; alerts of this region are held back meanwhile, all others are not, and "
         "totals are judged without it."
     )
+
+
+def _nothing(alert: Alert) -> str:
+    """Return whether nothing at all came on all the days, or next to nothing on some (below what counts as heard)."""
+    days, empty = _missing_days(alert)
+    return "nothing" if empty >= days else "next to nothing"
 
 
 def _missing_days(alert: Alert) -> tuple[int, int]:

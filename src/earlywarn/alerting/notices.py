@@ -57,7 +57,7 @@ class Notices:
         if self._coverage is None:
             self._coverage, self._forgotten = self._episode("coverage", closed.day), ()
             status = "open"
-        self._coverage.miss(closed.day, is_all=_is_all(news))
+        self._coverage.miss(closed.day, is_all=not closed.transactions.any())
         self._forgotten = tuple(sorted({*self._forgotten, *news.forgotten}))
         is_known = before is not None and before.silent == news.silent and not news.forgotten
         if is_known and not self._is_due(self._coverage, closed.day):
@@ -66,17 +66,17 @@ class Notices:
 
     def _silent_regions(self, closed: ClosedDay) -> list[Alert]:
         silent = closed.coverage.gap.regions
+        # A region that rests on Sundays is not silent then, and not heard either.
+        heard = {cell.region for cell, count in zip(closed.cells, closed.transactions, strict=True) if count}
         notices = []
         for region in silent:
             status: Status = "updated"
             if region not in self._regions:
                 self._regions[region], status = self._episode("coverage", closed.day, region), "open"
             episode = self._regions[region]
-            episode.miss(closed.day, is_all=True)
+            episode.miss(closed.day, is_all=region not in heard)
             if status == "open" or self._is_due(episode, closed.day):
                 notices.append(self._region_alert(episode, closed.day, status))
-        # A region that rests on Sundays is not silent then, and not heard either.
-        heard = {cell.region for cell, count in zip(closed.cells, closed.transactions, strict=True) if count}
         again = sorted(self._regions.keys() & heard - set(silent))
         return notices + [self._region_alert(self._regions.pop(each), closed.day, "resolved") for each in again]
 
@@ -234,10 +234,6 @@ class Notices:
         self._forgotten = tuple(saved["forgotten"])
         self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
-
-
-def _is_all(coverage: Coverage) -> bool:
-    return round(1 - coverage.delivered, 3) >= 1
 
 
 def _duration(episode: Episode) -> tuple[Evidence, Evidence]:

@@ -87,7 +87,13 @@ def test_an_outage_is_told_with_its_days() -> None:
 
 def test_an_outage_that_goes_on_says_for_how_long() -> None:
     notice: dict[str, object] = {"kind": "coverage", "region": None}
-    first = told({**notice, "as_of": "2023-09-05"}, missing_volume=100.0, days_missing=1.0, alerts_held_back=1.0)
+    first = told(
+        {**notice, "as_of": "2023-09-05"},
+        missing_volume=100.0,
+        days_missing=1.0,
+        days_of_nothing=1.0,
+        alerts_held_back=1.0,
+    )
     assert first.startswith("Testland: nothing was reported of 5 Sep 2023. This says nothing about spending;")
     later = told(notice, missing_volume=100.0, days_missing=20.0, days_of_nothing=20.0, alerts_held_back=1.0)
     assert later.startswith("Testland: nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023). This says")
@@ -103,8 +109,10 @@ def test_a_silent_region_says_for_how_long() -> None:
     one, more = ({"missing_volume": 100.0, "days_missing": days, "days_of_nothing": days} for days in (1.0, 20.0))
     kind: dict[str, object] = {"kind": "coverage"}
     over = {**kind, "status": "resolved"}
-    assert "nothing was reported of 5 Sep 2023, in no sector" in told({**kind, "as_of": "2023-09-05"}, **one)
-    assert "nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023), in no sector" in told(kind, **more)
+    assert "nothing was reported of 5 Sep 2023, in any sector" in told({**kind, "as_of": "2023-09-05"}, **one)
+    assert "nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023), in any sector" in told(kind, **more)
+    few = one | {"days_of_nothing": 0.0}
+    assert ": next to nothing was reported of 5 Sep 2023, in any sector" in told({**kind, "as_of": "2023-09-05"}, **few)
     assert "nothing was reported on 5 Sep 2023. It is heard" in told({**over, "resolved_on": "2023-09-05"}, **one)
     assert "nothing was reported from 5 Sep 2023 to 24 Sep 2023 (20 days). It is heard again" in told(
         {**over, "resolved_on": "2023-09-24", "as_of": "2023-09-25"}, **more

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from scenario import PARTITIONS, SETTINGS, Scenario
+from scenario import SETTINGS, Scenario
 from stream_run import StreamRun, wait_until
 
 from earlywarn.adapters.kafka.recount import verify_run
@@ -74,12 +74,8 @@ def test_copies_told_by_their_ids(kafka: KafkaBroker, redis_server: RedisServer,
 
 
 def test_a_worker_that_may_have_almost_nothing_under_way(run: StreamRun) -> None:
-    """Back-pressure: it folds no faster than it is acknowledged, and loses nothing by it; memory stays bounded."""
+    """Back-pressure: it folds no faster than it is acknowledged, and loses nothing by it (memory: test_stream_memory)."""
     scenario = Scenario(run)
-    worker = run.start("aggregator", EARLYWARN_SERVICE__UNACKNOWLEDGED_BYTES="1")
+    run.start("aggregator", EARLYWARN_SERVICE__UNACKNOWLEDGED_BYTES="1")
     run.start("detector")
     scenario.check(scenario.play())
-    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="ascii")
-    peak_kilobytes = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-    assert peak_kilobytes < 400_000
-    assert scenario.input.logs[PARTITIONS - 1]

@@ -12,6 +12,9 @@ from earlywarn.application.service_settings import KafkaSettings, ServiceSetting
 TRANSPORT = "earlywarn-batch"
 _BUFFERED_POLLS = 4
 _METADATA_AGE_MS = 10_000  # after which a topic that has grown is noticed
+_LONGEST_FOLD_SECONDS = 86_400.0
+"""A batch may take long: one partial may close years of a large panel. By Faust's 1,000 s the worker would leave its
+group then, and whoever came next as well, for ever. Whether a worker lives is told by its heartbeats and probes."""
 
 
 def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positions: Positions) -> faust.App:
@@ -36,6 +39,7 @@ def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positi
         consumer_metadata_max_age_ms=_METADATA_AGE_MS,
         broker_commit_interval=service.commit_seconds,
         broker_heartbeat_interval=kafka.session_timeout_seconds / 6,
+        broker_max_poll_interval=_LONGEST_FOLD_SECONDS,
         broker_rebalance_timeout=float(kafka.session_timeout_seconds),
     )
     transport = app.transport

@@ -74,7 +74,7 @@ def test_copies_told_by_their_ids(kafka: KafkaBroker, redis_server: RedisServer,
 
 
 def test_a_worker_that_may_have_almost_nothing_under_way(run: StreamRun) -> None:
-    """Back-pressure: it folds no faster than it is acknowledged, and loses nothing by it (memory: test_stream_memory)."""
+    """Back-pressure: it folds no faster than it is acknowledged, and loses nothing by it."""
     scenario = Scenario(run)
     run.start("aggregator", EARLYWARN_SERVICE__UNACKNOWLEDGED_BYTES="1")
     run.start("detector")

@@ -1,4 +1,4 @@
-"""State is of one log: detectors whose log was made anew under its name, was cut short, or is shorter than they knew."""
+"""State is of one log: detectors whose log was made anew, was cut short, or is shorter than they knew."""
 
 import json
 import shutil

@@ -54,7 +54,7 @@ def memory_mib(worker: Worker, figure: str) -> float:
 
 
 def held_back(run: Run) -> list[Partial]:
-    """Return the partials of a partition of two that has three months to tell; none closes while the other is silent."""
+    """Return the partials of a partition of two with three months to tell; none closes while the other is silent."""
     block, partials = run.block_fold(0, 2), []
     for hour in range(HOURS):
         records = [
@@ -101,7 +101,7 @@ def run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterat
 
 
 def test_a_partial_that_closes_three_months_at_once(run: StreamRun) -> None:
-    """It is published in pieces: bounded memory, an end in good time, and whoever goes on repeats and misses nothing."""
+    """It is published in pieces: bounded memory, an end in good time, and nothing repeated or missed."""
     partials = held_back(run.run)
     last = run.run.block_fold(1, 2).end(0)
     append(run, partials)
@@ -148,7 +148,9 @@ def test_a_broker_that_takes_little(fresh_kafka: KafkaBroker, tmp_path: Path) ->
             wait_until(lambda: worker.metrics()["earlywarn_records_total"] == 2 * records, 10, "it has read on")
         assert worker.ready()
         throttle(run, bytes_per_second=None)
-        wait_until(lambda: sum(1 for _ in run.read(run.topics.dead_letters)) == 2 * records, 60, "all letters are there")
+        wait_until(
+            lambda: sum(1 for _ in run.read(run.topics.dead_letters)) == 2 * records, 60, "all letters are there"
+        )
         assert memory_mib(worker, "VmHWM") < AGGREGATOR_MIB
 
 
@@ -160,6 +162,6 @@ def throttle(run: StreamRun, *, bytes_per_second: float | None) -> None:
         ops=[change.OpData(key="producer_byte_rate", value=bytes_per_second or 0.0, remove=bytes_per_second is None)],
     )
     with kafka_admin(run.settings.kafka) as admin:
-        manager = admin._manager  # noqa: SLF001  # it has the request, and no call for it yet
+        manager = admin._manager  # it has the request, and no call for it yet
         answer = manager.run(manager.send, AlterClientQuotasRequest(entries=[quota], validate_only=False))
     assert [each.error_code for each in answer.entries] == [0]

@@ -24,7 +24,7 @@ KNOWN = {
     "application": (1, "87782b11fe40"),
     "detection": (1, "37dee3a2dd8a"),
 }
-"""By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, in the middle of a shock."""
+"""By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 
 
 def state() -> dict[str, Any]:
@@ -53,7 +53,7 @@ def by_layer(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def shape(value: object, place: str = "") -> Iterator[str]:
-    """Yield every place of a state with the kinds of values that stand there; what is told apart by data is one place."""
+    """Yield every place of a state with the kinds of values there; what is told apart by data is one place."""
     if isinstance(value, dict):
         for key, item in value.items():
             name = key if isinstance(key, str) and key.isidentifier() else "*"

@@ -26,7 +26,7 @@ def topic_identity(kafka: KafkaSettings, topic: str) -> str:
         LogError: there is no such topic.
         ConfigError: no broker answers, or it refuses.
     """
-    admin = AdminClient(confluent_connection(kafka), logger=_log)
+    admin = AdminClient(dict(confluent_connection(kafka)), logger=_log)
     timeout_seconds = float(kafka.request_timeout_seconds)
     asked = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
     try:
@@ -44,5 +44,6 @@ def _shown(topic_id: Uuid) -> str:
     >>> _shown(Uuid(-1, -1)), str(Uuid(-1, -1))
     ('_____________________w', '/////////////////////w')
     """
-    halves = (topic_id.get_most_significant_bits(), topic_id.get_least_significant_bits())
+    # Its type stubs lack them.
+    halves = (topic_id.get_most_significant_bits(), topic_id.get_least_significant_bits())  # type: ignore[attr-defined]
     return urlsafe_b64encode(b"".join(half.to_bytes(8, "big", signed=True) for half in halves)).decode().rstrip("=")

@@ -72,7 +72,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
     """
     settings = replay.run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
-    manifest = _prepare(replay.run, topics)
+    manifest = _prepare(replay.run)
     log = ReplayLog(settings.kafka, topics)
     position = _agreed(log.open(), replay.source.beginning(settings.topics.transactions_partitions), topics)
     resumed = position.sent
@@ -89,7 +89,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
         return Played(position, resumed, completion.rejected, projected)
 
 
-def _prepare(run: Run, topics: RunTopics) -> Manifest:
+def _prepare(run: Run) -> Manifest:
     """Make topics and manifest, or see that those that are there fit."""
     settings = run.settings
     known = read_manifest(settings)

@@ -63,7 +63,7 @@ class RedisSnapshots:
         key = self._key(partition)
         old = too_old({offset, *self.offsets(partition)}, self._kept, offset)
         with self._explained(partition), self._client.pipeline(transaction=True) as step:
-            step.hsetnx(key, str(offset), snapshot)  # type: ignore[arg-type]  # its stubs know texts alone
+            step.hsetnx(key, str(offset), snapshot)
             if old:
                 step.hdel(key, *map(str, old))
             step.execute()

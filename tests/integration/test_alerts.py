@@ -1,11 +1,12 @@
 """Shocks in a generated panel, and the alerts that come of them: one shock, one alert, told apart and explained."""
 
+import random
 from datetime import date, timedelta
 from functools import cache
 
 import msgspec
 import pytest
-from shocked_panel import SHOCK, Change, cells, composed, played
+from shocked_panel import FIRST, SHOCK, Change, cells, composed, played
 
 from earlywarn.application.compose import Run, compose
 from earlywarn.domain.alert import Alert
@@ -94,6 +95,28 @@ def test_a_cell_that_carries_its_totals_is_an_alert_of_that_cell(run: Run) -> No
 
     found = tops(played(run, panel, change).alerts)
     assert [(alert.level, alert.series_id) for alert in found] == [("cell", "CH/CH03/retail-food")]
+
+
+def test_a_fall_that_goes_on_for_weeks_is_told_to_its_end(run: Run) -> None:
+    """Two sectors of a region fall further each week; their region takes over when they have long been open."""
+    chance, few = random.Random(2), ("Retail: Food, beverage, tobacco", "Retail: Fuel stations", "Accommodation")
+    left = {120: 0.75, 127: 0.5, 134: 0.3, 141: 0.18, 148: 0.1}
+
+    def count(age: int, region: str, sector: str) -> int:
+        usual = 3000 * chance.gauss(1, 0.03) * (0.5 if (FIRST + timedelta(age)).weekday() == 6 else 1.0)
+        hit = region == "CH01" and sector != few[2]
+        return round(usual * (min((by for day, by in left.items() if age >= day), default=1.0) if hit else 1.0))
+
+    panel = [
+        Cell(FIRST + timedelta(age), region, sector, (payments := count(age, region, sector)), 5_000 * payments, "CHF")
+        for age in range(200)
+        for region in ("CH01", "CH02", "CH03", "CH04")
+        for sector in few
+    ]
+    shock = played(run, panel, lambda _: 1.0)
+    assert shock.judged[-1].scores.day == FIRST + timedelta(days=199)
+    last = {alert.id: alert for alert in shock.alerts if alert.direction == "down"}
+    assert [alert.series_id for alert in last.values() if alert.parent is None] == ["CH/CH01/*"]
 
 
 def test_an_episode_opens_resolves_and_opens_anew(run: Run) -> None:

@@ -19,10 +19,10 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (1, "d4bd9b3eece0"),
-    "alerting": (1, "10c87fa4c015"),
-    "application": (1, "87782b11fe40"),
-    "detection": (1, "37dee3a2dd8a"),
+    "aggregation": (1, "6f7abc31e05a"),
+    "alerting": (1, "6aadff560bb5"),
+    "application": (1, "fb7ed83173bc"),
+    "detection": (1, "23c11cb2e481"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

@@ -169,9 +169,12 @@ class AlertDesk:
             )
 
         # A total that one cell carries holds no more than that cell, and makes no wider total take over.
-        today = scores.day.toordinal()
+        # Baselines of other nodes are kept for so many days: a total that takes over later is told from the oldest on.
+        today, oldest = scores.day.toordinal(), len(scores.effects.days) - 1
         ages = {
-            at: today - standing[at].baseline.first_day if at in standing else int(weighing.side.onset_age_days[at])
+            at: min(today - standing[at].baseline.first_day, oldest)
+            if at in standing
+            else int(weighing.side.onset_age_days[at])
             for at in explained(standing.keys())
         }
         found = weighing.totals(members, ages)

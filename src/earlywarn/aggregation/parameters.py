@@ -18,8 +18,8 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     revision_horizon_days: what is later than so many days is rejected (`too_late`).
     future_tolerance_seconds: what is further ahead of its receipt is rejected.
     base_bucket_seconds: finest bucket; that of the panels holds.
-    deduplicate_blocks: a transaction (id, kind, source) counts once within so many blocks of its partition, its own
-        and those before; 1 is its own block alone, 0 counts every record. See docs/operations/delivery-in-practice.md.
+    deduplicate_blocks: a transaction (id, kind, source) counts once within so many times `block_size` records of its
+        partition, its own and those before; 0 counts every record. See docs/operations/delivery-in-practice.md.
     """
 
     block_size: int = 2000
@@ -44,7 +44,7 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "future_tolerance_seconds": Range(0, _MOST_SECONDS),
                 "base_bucket_seconds": Range(1, _HOUR),
                 "deduplicate_blocks": Range(
-                    0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks"
+                    0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks of records"
                 ),
             },
         )

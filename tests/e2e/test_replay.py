@@ -16,10 +16,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 from command_line import PANEL, SAMPLE
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import StreamRun, expected, wait_until
+from stream_run import Log, Published, StreamRun, expected, wait_until
 from swiss_logs import PANEL as SWISS_PANEL
 from swiss_logs import swiss_logs
 
@@ -48,12 +48,12 @@ UNHURRIED = 425 * 86_400 / 60
 
 
 @pytest.fixture
-def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Callable[[], StreamRun]:
+def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Callable[..., StreamRun]:
     """Return a function that gives a run of its own, not entered: its topics are not made yet."""
 
-    def make() -> StreamRun:
+    def make(settings: str = SETTINGS) -> StreamRun:
         name = f"replay-{uuid4().hex[:12]}"
-        return StreamRun(kafka.address, redis_server.url, tmp_path / name, SETTINGS, name=name)
+        return StreamRun(kafka.address, redis_server.url, tmp_path / name, settings, name=name)
 
     return make
 
@@ -108,6 +108,30 @@ def position(run: StreamRun) -> ReplayPosition | None:
     finally:
         consumer.close()
     return found
+
+
+def produce_in_transactions(run: StreamRun, logs: list[Log], records: int) -> None:
+    """Append logs as a transactional sender does: behind so many records of a partition stands its mark."""
+    producer = Producer({**confluent_connection(run.settings.kafka), "transactional.id": run.topics.run})
+    producer.init_transactions(30)
+    for start in range(0, max(map(len, logs)), records):
+        producer.begin_transaction()
+        for partition, log in enumerate(logs):
+            for value in log[start : start + records]:
+                producer.produce(run.topics.transactions, value, partition=partition)
+        producer.commit_transaction(30)
+
+
+def without_ids(published: Published) -> list[dict[str, Any]]:
+    """Return the alerts in their order, each with a number of its own in place of its id."""
+    alerts = sorted(map(msgspec.json.decode, published.alerts.values()), key=lambda alert: alert["sequence"])
+    numbers = {each: at for at, each in enumerate(dict.fromkeys(alert["id"] for alert in alerts))}
+    return [
+        alert
+        | {"run": "", "id": numbers[alert["id"]], "supersedes": numbers.get(alert["supersedes"])}
+        | {"parent": numbers.get(alert["parent"]), "children": sorted(map(numbers.__getitem__, alert["children"]))}
+        for alert in alerts
+    ]
 
 
 def logs_of(run: StreamRun) -> list[list[Any]]:
@@ -203,11 +227,8 @@ def test_a_second_replayer_fences_the_first(make_run: Callable[[], StreamRun]) -
         assert [message.value() for message in logs_of(run)[0]] == [b"committed", b"of the second"]
 
 
-def test_a_recorded_run_gives_the_same_again(make_run: Callable[[], StreamRun]) -> None:
-    """Late and broken records included; and the time of first receipt travels with every record.
-
-    The recorded run is no replay: a mark that would end one is a dead letter there, and in the replay of it.
-    """
+def test_a_mark_that_ends_a_replay_ends_no_live_run(make_run: Callable[..., StreamRun]) -> None:
+    """It is a dead letter there, and in the replay of it; late and broken records are what they were."""
     with make_run() as recorded:
         swiss = swiss_logs(recorded.run, PARTITIONS, days=60, late_share=0.02, broken_share=0.03)
         half = len(swiss.logs[0]) // 2
@@ -223,9 +244,40 @@ def test_a_recorded_run_gives_the_same_again(make_run: Callable[[], StreamRun]) 
         assert found.repeated == []
         letters = [dict(message.headers())["reason"].decode() for message in run.read(run.topics.dead_letters)]
         assert Counter(letters) == rejected + Counter(control_mark=1)
-        logs = logs_of(run)
-        assert [dict(logs[0].pop(half).headers())["earlywarn-control"]] == [b"end, not obeyed"]
-        for original, copy in zip(logs_of(recorded), logs, strict=True):
+        assert [dict(logs_of(run)[0][half].headers())["earlywarn-control"]] == [b"end, not obeyed"]
+
+
+@pytest.mark.parametrize("blocks", [0, 2], ids=["every record counts", "copies are told"])
+def test_a_recorded_run_gives_the_same_again(make_run: Callable[..., StreamRun], blocks: int) -> None:
+    """Live equals replay, late and broken records and copies included; and the time of first receipt travels along.
+
+    Senders write in transactions, so that no record of the replay stands where it stood.
+    """
+    settings = SETTINGS.replace("[topics]", "[topics]\nreplay = true")  # so that an end may be said
+    settings += f"\n[fold]\nblock_size = 100\ndeduplicate_blocks = {blocks}\n"
+    with make_run(settings) as recorded:
+        swiss = swiss_logs(
+            recorded.run, PARTITIONS, days=60, late_share=0.02, broken_share=0.03, copies=2 if blocks else 1
+        )
+        recorded.start("aggregator")
+        recorded.start("detector")
+        produce_in_transactions(recorded, swiss.logs, 37)
+        recorded.end(PARTITIONS)
+        run = make_run(settings)
+        replayed(run, "--from-run", recorded.topics.run)
+        published, rejected = expected(run.run, swiss.logs)
+        found, live = run.published(), recorded.wait_for(expected(recorded.run, swiss.logs)[0])
+        assert found.essence == live.essence == published.essence
+        assert found.alerts == published.alerts
+        assert without_ids(found) == without_ids(live)
+        assert found.repeated == live.repeated == []
+        assert bool(blocks) == bool(rejected["duplicate"])
+        assert [sum(1 for _ in each.read(each.topics.dead_letters)) for each in (run, recorded)] == [
+            sum(rejected.values())
+        ] * 2
+        if blocks:
+            assert [each.offset() for each in logs_of(run)[0]] != [each.offset() for each in logs_of(recorded)[0]]
+        for original, copy in zip(logs_of(recorded), logs_of(run), strict=True):
             assert [message.value() for message in copy] == [message.value() for message in original]
             assert [dict(message.headers()) for message in copy] == [
                 {"received_at": str(message.timestamp()[1]).encode()} for message in original

@@ -55,27 +55,41 @@ class BlockFold:
         self.event_time_ms = event_time_ms
         self._records = AttributeRows(router, parameters)
         self._columns = ColumnFold(router, parameters)
-        blocks = parameters.deduplicate_blocks
-        self._copies = CopyWindow(blocks, self._refusal) if blocks else None
+        self.forget()
         self._open_block(position // parameters.block_size)
+
+    def forget(self) -> None:
+        """Remember no record from before the open block; for a fold to which none is added yet."""
+        size = self.parameters.block_size
+        window = self.parameters.deduplicate_blocks * size
+        self._copies = CopyWindow(window, size, self._refusal) if window else None
 
     @property
     def remembers_from(self) -> int:
-        """Return from which offset on the records before the open block decide what in it is a copy."""
-        return max(0, self.block - max(0, self.parameters.deduplicate_blocks - 1)) * self.parameters.block_size
+        """Return from which offset on records before the open block may decide what in it is a copy.
+
+        Where the log has holes it is further back: until it `remembers_enough`.
+        """
+        return max(0, self.position - max(0, self._needed))
+
+    def remembers_enough(self, more: int = 0) -> bool:
+        """Return whether with so many more as many records are remembered as ever decide what is a copy."""
+        return self._copies is None or self._copies.seen + more >= self._needed
+
+    @property
+    def _needed(self) -> int:
+        return self.parameters.deduplicate_blocks * self.parameters.block_size - 1
 
     def remember(self, offsets: Sequence[int], outcomes: Sequence[Outcome], received_ms: Sequence[int] | int) -> None:
         """Take records from before the open block, in their order and before any is added: they count no more."""
-        start, size = 0, self.parameters.block_size
-        while start < len(offsets):
-            block = offsets[start] // size
-            stop = bisect_left(offsets, (block + 1) * size, start)
-            self._remembering(block).remember(outcomes[start:stop], start, self._latest_ms(received_ms))
-            start = stop
+        if offsets:
+            self._remembering(offsets[-1]).remember(outcomes, 0, self._latest_ms(received_ms))
 
     def remember_columns(self, offset: int, columns: TransactionColumns, received_ms: int) -> None:
         """Take a record of many transactions from before the open block."""
-        self._columns.remember(columns, received_ms, self._remembering(offset // self.parameters.block_size))
+        copies = self._remembering(offset)
+        copies.open_record()
+        self._columns.remember(columns, received_ms, copies)
 
     def add(
         self, offsets: Sequence[int], outcomes: Sequence[Outcome], received_ms: Sequence[int] | int
@@ -113,7 +127,7 @@ class BlockFold:
         sealed = self._reach(offset // self.parameters.block_size)
         rejected: list[Rejected] = []
         if self._copies is not None:
-            self._copies.open_block(self.block)
+            self._copies.open_record()
         self.event_time_ms, rejects = self._columns.fold(
             columns, received_ms, self.event_time_ms, self._records.sums, self._copies
         )
@@ -246,13 +260,11 @@ class BlockFold:
         """Number a batch for the loop, to which it shows by its time whether an outcome is a Reject."""
         if self._copies is None:
             return enumerate(batch, start)
-        self._copies.open_block(self.block)
         return self._copies.sifted(batch, start, self._latest_ms(received_ms), rejected)
 
-    def _remembering(self, block: int) -> CopyWindow:
-        if self._copies is None or block >= self.block:
-            raise LogError(f"partition {self.partition}: block {block} is no past of block {self.block}")
-        self._copies.open_block(block)
+    def _remembering(self, offset: int) -> CopyWindow:
+        if self._copies is None or offset >= self.block * self.parameters.block_size:
+            raise LogError(f"partition {self.partition}: offset {offset} is no past of block {self.block}")
         return self._copies
 
     def _refusal(self, item: Transaction, latest_ms: int) -> Reject | None:

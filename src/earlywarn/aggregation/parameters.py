@@ -20,8 +20,8 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
     base_bucket_seconds: finest bucket; that of the panels holds.
     sources_limit: named sources that a block tells apart, the first in its order; what further ones deliver counts
         together, under the name (others).
-    deduplicate_blocks: a transaction (id, kind, source) counts once within so many blocks of its partition, its own
-        and those before; 1 is its own block alone, 0 counts every record. See docs/operations/delivery-in-practice.md.
+    deduplicate_blocks: a transaction (id, kind, source) counts once within so many times `block_size` records of its
+        partition, its own and those before; 0 counts every record. See docs/operations/delivery-in-practice.md.
     """
 
     block_size: int = 2000
@@ -48,7 +48,7 @@ class FoldParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "base_bucket_seconds": Range(1, _HOUR),
                 "sources_limit": Range(1, 10_000),
                 "deduplicate_blocks": Range(
-                    0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks"
+                    0, _MOST_BLOCKS, note="0 is off, and every worker remembers the ids of so many blocks of records"
                 ),
             },
         )

@@ -108,7 +108,7 @@ class SourcePartition:
         self.finite = finite
         self.lost = False
         self._decode_columns = decode_columns
-        self.position = fold.remembers_from
+        self.position = self._looks_from = fold.remembers_from
         self._begins = fold.position
         self.idle = False
         self.heard_seconds = now_seconds
@@ -121,8 +121,9 @@ class SourcePartition:
 
     def skip(self, earliest: int) -> bool:
         """Go on at `earliest`, where the log begins, if what is not there any more only told copies."""
-        if earliest <= self._begins:
-            self.position = max(self.position, earliest)
+        if earliest <= self._begins and earliest > self.position:
+            self.position = earliest
+            self._looks_from = 0  # nothing is before it
         return earliest <= self.position
 
     def lose(self, earliest: int) -> Emission:
@@ -132,19 +133,38 @@ class SourcePartition:
         return Emission(partials=self.fold.lose(earliest))
 
     def take(self, batch: Batch, now_seconds: float) -> Emission:
-        """Fold a batch that starts at `position`; what lies before the open block is only remembered."""
+        """Fold a batch that starts at `position`; what lies before the open block is only remembered.
+
+        Where too few records lie there, `position` goes back behind the batch's start: read on from there.
+        """
         emission = Emission()
+        self.heard_seconds = now_seconds
+        if self.position < self._begins <= batch.next and not self._has_looked_back(batch):
+            return emission
         if batch.headers is None:
             self._add(batch, 0, len(batch.offsets), batch.timestamps_ms, emission)
         else:
             self._take_with_headers(batch, batch.headers, emission)
         self.position = batch.next
-        self.heard_seconds = now_seconds
         if batch.offsets:
             self.idle = False
             if self.news_seconds is None:
                 self.news_seconds = now_seconds
         return emission
+
+    def _has_looked_back(self, batch: Batch) -> bool:
+        """Return whether enough records are remembered with those of a batch; if not, begin further back."""
+        past = bisect_left(batch.offsets, self._begins)
+        marks = sum(self._is_end(dict(pairs)) for pairs in (batch.headers or ())[:past] if pairs)
+        if not self._looks_from or self.fold.remembers_enough(past - marks):
+            return True
+        self.position = self._looks_from = max(0, self._begins - 2 * (self._begins - self._looks_from))
+        self.fold.forget()
+        return False
+
+    def _is_end(self, named: Mapping[str, bytes | None]) -> bool:
+        """Return whether a record with these headers is the mark that ends this log, and so no record of it."""
+        return CONTROL_HEADER in named and refused_mark(named[CONTROL_HEADER], finite=self.finite) is None
 
     def flush(self, *, idle: bool = False) -> Emission:
         """Return what is new in the open block, or say that the partition is idle."""
@@ -191,9 +211,11 @@ class SourcePartition:
 
     def _obey(self, offset: int, mark: bytes | None, value: bytes | None, received_ms: int, emission: Emission) -> None:
         """Take a control record: the mark that ends a replay, or one that has no place here."""
-        if offset < self._begins:
-            return
         reject = refused_mark(mark, finite=self.finite)
+        if offset < self._begins:
+            if reject is not None:
+                self.fold.remember([offset], [reject], received_ms)
+            return
         if reject is None:
             emission.partials += self.fold.end(offset)
             return
@@ -205,7 +227,9 @@ class SourcePartition:
         """Fold a record that holds many transactions."""
         decoded = self._decode_columns(value)
         if offset < self._begins:
-            if not isinstance(decoded, Reject):
+            if isinstance(decoded, Reject):
+                self.fold.remember([offset], [decoded], received_ms)
+            else:
                 self.fold.remember_columns(offset, decoded.columns, received_ms)
             return
         if isinstance(decoded, Reject):

@@ -4,7 +4,7 @@ One record at a time, one dictionary. Of the folds' code it shares the parser an
 record *is*; how records become numbers is written here once more, so that a defect of the folds shows.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -69,7 +69,7 @@ class Recount:
 
     Attributes:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
-            never with transactions (but for the ids of the newest blocks, where the run de-duplicates).
+            never with transactions (but for the ids of the newest records, where the run de-duplicates).
         rejected: transactions that were not accepted, by reason.
         records, accepted: records read; transactions counted.
     """
@@ -84,7 +84,10 @@ class Recount:
         self._finite = finite
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
-        self._ids: dict[int, dict[int, set[tuple[str, str, str]]]] = {}
+        self._offsets: dict[int, int] = {}
+        self._numbers: Counter[int] = Counter()
+        self._ids: dict[int, dict[tuple[str, str, str], int]] = {}
+        self._stood: dict[int, deque[tuple[int, tuple[str, str, str]]]] = {}
 
     def take(
         self,
@@ -104,12 +107,15 @@ class Recount:
             else:
                 self.rejected[refused.reason.value] += 1
             return
+        if self._offsets.get(partition) != offset:
+            self._offsets[partition] = offset
+            self._numbers[partition] += 1
         received_ms = _received(named, appended_ms)
         values: Sequence[bytes | None] | Reject = [value]
         if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
             values = self._unpack(value)
         for outcome in [values] if isinstance(values, Reject) else map(decode_one, values):
-            reason = self._count(partition, offset, outcome, received_ms, appended_ms)
+            reason = self._count(partition, outcome, received_ms, appended_ms)
             if reason is None:
                 self.accepted += 1
             else:
@@ -125,7 +131,7 @@ class Recount:
         return min(times, default=float("inf"))
 
     def _count(
-        self, partition: int, offset: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
+        self, partition: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
     ) -> RejectReason | None:
         """Count a transaction; return why it is not accepted, None if it is."""
         if isinstance(outcome, Reject):
@@ -138,7 +144,7 @@ class Recount:
         newest_ms = self._newest_ms.get(partition)
         late = newest_ms is not None and start_ms + base_ms <= newest_ms - fold.lateness_seconds * 1000
         found = self._weigh(outcome, start_ms)
-        if not isinstance(found, RejectReason) and self._is_copy(partition, offset // fold.block_size, outcome):
+        if not isinstance(found, RejectReason) and self._is_copy(partition, outcome):
             return RejectReason.DUPLICATE
         if late and newest_ms is not None and start_ms + base_ms <= newest_ms - fold.revision_horizon_days * _DAY_MS:
             return RejectReason.TOO_LATE
@@ -161,17 +167,23 @@ class Recount:
             return RejectReason.CURRENCY_NO_RATE
         return route, (route.count_sign * transaction.count, route.amount_sign * amount)
 
-    def _is_copy(self, partition: int, block: int, transaction: Transaction) -> bool:
-        """Return whether a transaction stands in this block or one shortly before, and note that it stands here."""
-        blocks = self._run.settings.fold.deduplicate_blocks
-        if not blocks:
+    def _is_copy(self, partition: int, transaction: Transaction) -> bool:
+        """Return whether a transaction stands in this record or one shortly before, and note that it stands here."""
+        fold = self._run.settings.fold
+        if not fold.deduplicate_blocks:
             return False
-        seen = self._ids.setdefault(partition, {})
-        for old in [each for each in seen if each <= block - blocks]:
-            del seen[old]
+        number = self._numbers[partition]
+        before = number - fold.deduplicate_blocks * fold.block_size
+        newest, stood = self._ids.setdefault(partition, {}), self._stood.setdefault(partition, deque())
+        while stood and stood[0][0] <= before:
+            at, old = stood.popleft()
+            if newest[old] == at:
+                del newest[old]
         mark = (transaction.id, transaction.source or "", transaction.kind)
-        found = any(mark in marks for marks in seen.values())
-        seen.setdefault(block, set()).add(mark)
+        found = mark in newest
+        if newest.get(mark) != number:
+            stood.append((number, mark))
+        newest[mark] = number
         return found
 
     def _add(

@@ -13,7 +13,7 @@ from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.detector import LogFold, Progress, Published
 from earlywarn.application.settings import PanelSettings, Settings
 
-DAYS = 60
+DAYS = 120
 START_MS = 1_551_702_896_000
 DAY_MS = 86_400_000
 
@@ -36,7 +36,7 @@ def log(run: Run) -> list[Partial]:
         ).encode()
         for day in range(DAYS)
         for region in ("CH01", "CH04", "CH05")
-        for count in (10 + day % 7 if day < DAYS - 10 else 1,)
+        for count in (1_000 + day % 7 if day < DAYS - 10 else 300,)
     ]  # fmt: skip
     partials, rejected = block.add(range(len(records)), decode(records), 4_000_000_000_000)
     assert not rejected

@@ -128,6 +128,9 @@ class AggregatorService:
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
         self._send(batch.partition, partition.take(batch, time.monotonic()))
+        if partition.position < batch.next:  # it looks further back for copies
+            await self._consumer.seek(TP(batch.topic, batch.partition), partition.position)
+            return
         metrics.RECORDS.inc(len(batch))
         self.outbox.poll()
         await self.outbox.settle(below_bytes=self._limit_bytes)

@@ -2,11 +2,16 @@
 
 A `Parcel` is some messages that belong together; it has arrived when all of them are acknowledged. A message that
 can finally not be delivered ends the process: what it was folded from is read again by whoever comes next.
+
+Sending never waits. What librdkafka has no room for is kept here, in order, until it has; back-pressure is `settle`,
+which lets the loop go on.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -15,7 +20,8 @@ from earlywarn.errors import LogError
 _log = logging.getLogger(__name__)
 _LARGEST_MESSAGE_BYTES = 16 << 20
 _POLL_SECONDS = 0.005
-_QUEUE_FULL_SECONDS = 0.1
+_MESSAGE_BYTES = 200
+"""What a message takes besides its key, value and headers; of millions of small ones that is most."""
 
 SENDING = {
     "enable.idempotence": True,
@@ -56,11 +62,22 @@ class Parcel:
         self._under_way -= 1
 
 
+class _Message(NamedTuple):
+    topic: str
+    value: bytes | None
+    key: bytes
+    partition: int
+    headers: list[tuple[str, str | bytes | None]]
+    size: int
+    on_delivery: Callable[[KafkaError | None, Message], None]
+
+
 class Outbox:
-    """Sends messages in order; `unacknowledged_bytes` is what is under way."""
+    """Sends messages in order; `unacknowledged_bytes` is what is under way, with what waits for its turn."""
 
     def __init__(self, connection: Mapping[str, object]) -> None:
         self._producer = Producer({**connection, **SENDING}, logger=_log)
+        self._waiting: deque[_Message] = deque()
         self.unacknowledged_bytes = 0
         self.failure: LogError | None = None
 
@@ -74,13 +91,13 @@ class Outbox:
         headers: Sequence[tuple[str, bytes]] = (),
         parcel: Parcel,
     ) -> None:
-        """Hand one message over; it is on its way when this returns.
+        """Send one message after all that were sent before; returns at once.
 
         Raises:
-            LogError: an earlier message could finally not be delivered, or this one is too large.
+            LogError: an earlier message could finally not be delivered, or one is too large.
         """
         self.check()
-        size = len(value or b"") + len(key)
+        size = len(value or b"") + len(key) + sum(len(name) + len(text) for name, text in headers) + _MESSAGE_BYTES
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             self.unacknowledged_bytes -= size
@@ -89,19 +106,25 @@ class Outbox:
             else:
                 self.failure = LogError(f"a message to {message.topic()} could not be delivered: {error}")
 
-        while True:
-            try:
-                self._producer.produce(
-                    topic, value, key=key, partition=partition, headers=list(headers), on_delivery=delivered
-                )
-            except BufferError:
-                self._producer.poll(_QUEUE_FULL_SECONDS)
-            except KafkaException as error:
-                raise LogError(f"a message of {size} bytes cannot be sent to {topic}: {error}") from error
-            else:
-                break
         parcel.add()
         self.unacknowledged_bytes += size
+        self._waiting.append(_Message(topic, value, key, partition, list(headers), size, delivered))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hand to librdkafka what it has room for."""
+        while self._waiting:
+            each = self._waiting[0]
+            try:
+                self._producer.produce(
+                    each.topic, each.value, key=each.key, partition=each.partition, headers=each.headers,
+                    on_delivery=each.on_delivery,
+                )  # fmt: skip
+            except BufferError:
+                return
+            except KafkaException as error:
+                raise LogError(f"a message of {each.size} bytes cannot be sent to {each.topic}: {error}") from error
+            self._waiting.popleft()
 
     def check(self) -> None:
         """Raise what went wrong with an earlier message.
@@ -113,8 +136,13 @@ class Outbox:
             raise self.failure
 
     def poll(self) -> None:
-        """Take acknowledgements in."""
+        """Take acknowledgements in, and hand over what waits.
+
+        Raises:
+            LogError: as `send`.
+        """
         self._producer.poll(0)
+        self._hand_over()
 
     async def settle(self, below_bytes: int = 1, *, deadline_seconds: float | None = None) -> bool:
         """Wait until less than so many bytes are under way; False if the deadline passes first."""

@@ -2,17 +2,23 @@
 
 SIGTERM and SIGINT end it in order, within five seconds; what fails ends it with an error, and whoever supervises
 the process starts it anew. A broker that goes away is no failure: the service is not ready until it is back.
+
+Five seconds hold with a broker that hangs as well. Every wait on the way out has its time, and the threads of clients,
+which cannot be interrupted while they wait for an answer, are left behind: what a worker has not brought to an end is
+done again by whoever comes next, as if it had been killed.
 """
 
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Timer
 from typing import Any, Protocol
 
 import faust
@@ -27,7 +33,8 @@ from earlywarn.errors import EarlywarnError, LogError
 
 _log = logging.getLogger(__name__)
 _FINISH_SECONDS = 2.5
-_LEAVE_SECONDS = 1.5
+_LEAVE_SECONDS = 1.2
+_GONE_SECONDS = 4.5
 _ASK_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
 _RETRY_SECONDS = 1.0
@@ -101,39 +108,47 @@ async def live(kafka: KafkaSettings, service: ServiceSettings, assemble: Callabl
     """
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop_in_time() -> None:
+        gone_within(_GONE_SECONDS, 0)
+        told_to_stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_stop.set)
+        loop.add_signal_handler(number, stop_in_time)
     broker = Broker(kafka)
     conditions: dict[str, Callable[[], bool]] = {"connected to a broker": lambda: broker.answers}
     async with Probes(service.host, service.port, conditions) as probes:
         _log.info("probes on http://%s:%d", probes.host, probes.port)
         conditions["assembled"] = lambda: False
         stop = asyncio.create_task(told_to_stop.wait())
-        answers = asyncio.create_task(broker.wait())
-        await asyncio.wait([stop, answers], return_when=asyncio.FIRST_COMPLETED)
-        if stop.done():
-            answers.cancel()
+        starting = asyncio.create_task(_start(broker, assemble))
+        await asyncio.wait([stop, starting], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
             return
-        answers.result()
-        assembled = await assemble()
-        await assembled.app.start()
-        _spare_the_collector()
+        assembled = starting.result()
         conditions |= assembled.conditions
         del conditions["assembled"]
         await _work(assembled.app, assembled.worker, broker, stop)
 
 
+async def _start(broker: Broker, assemble: Callable[[], Awaitable[Assembled]]) -> Assembled:
+    await broker.wait()
+    assembled = await assemble()
+    await assembled.app.start()
+    _spare_the_collector()
+    return assembled
+
+
 async def _work(app: faust.App, worker: Worker, broker: Broker, stop: asyncio.Task[bool]) -> None:
     """Work until told to stop, then finish; or until something fails."""
-    tasks = [
-        asyncio.create_task(worker.run()),
-        asyncio.create_task(broker.watch()),
-        asyncio.create_task(app.wait_until_stopped()),
-    ]
+    watching = asyncio.create_task(broker.watch())
+    tasks = [asyncio.create_task(worker.run()), watching, asyncio.create_task(app.wait_until_stopped())]
     try:
         done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
         if stop in done:
             _log.info("told to stop: finishing")
+            watching.cancel()
             await worker.finish(_FINISH_SECONDS)
         for task in done - {stop}:
             task.result()
@@ -143,6 +158,19 @@ async def _work(app: faust.App, worker: Worker, broker: Broker, stop: asyncio.Ta
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _LEAVE_SECONDS)
+
+
+def gone_within(seconds: float, code: int) -> None:
+    """End this process after so many seconds, if it is still there; a later call has no longer patience."""
+
+    def leave() -> None:
+        _log.warning("not waiting any longer for what hangs; whoever comes next does anew what is not finished")
+        logging.shutdown()
+        os._exit(code)
+
+    timer = Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def _spare_the_collector() -> None:
@@ -157,10 +185,14 @@ def _spare_the_collector() -> None:
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a service to its end; an expected error is one line for each problem and exit code 1."""
+    code = 1
     try:
         uvloop.install()
         asyncio.run(main())
+        code = 0
     except EarlywarnError as error:
         for line in str(error).split("\n"):
             _log.error("%s", line)
-        sys.exit(1)
+    finally:
+        gone_within(_GONE_SECONDS, code)
+    sys.exit(code)

@@ -8,35 +8,28 @@ thousands of records at once. Two things differ from Faust's own driver besides:
 - *What is committed* is what the application has put into `Consumer.marks`: offsets at which it could start
   again, with a word of its own in the commit's metadata. Faust's acknowledgements move nothing.
 
+A broker that is gone is waited for: where reading starts is asked again until it answers, and until then nothing is
+delivered and `Consumer.assigned` is false.
+
 It is registered under `faust.transports` as `earlywarn-batch` (broker URL `earlywarn-batch://host:port`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-import aiokafka
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, EventT, Message
 
-from earlywarn.adapters.kafka.record_batch import ColumnFetcher, RecordBatch
+from earlywarn.adapters.kafka.column_consumer import Extent
+from earlywarn.adapters.kafka.consumer_thread import ConsumerThread, Mark
+from earlywarn.adapters.kafka.record_batch import RecordBatch
 from earlywarn.errors import LogError
 
 _POLL_PAUSE_SECONDS = 0.002
-_FETCH_WAIT_MS = 250
-_COMMIT_ERRORS = (KafkaError, IllegalStateError)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An offset to start again from, and what must be known there."""
-
-    offset: int
-    metadata: str = ""
+_RETRY_SECONDS = 0.5
 
 
 class Positions(Protocol):
@@ -50,92 +43,6 @@ class Positions(Protocol):
         """
 
 
-class ColumnConsumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
-    """aiokafka's consumer, giving `RecordBatch`es."""
-
-    async def start(self) -> None:
-        """Connect; nothing is assigned yet, so nothing was fetched as single records."""
-        await super().start()
-        self._fetcher.__class__ = ColumnFetcher
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread in which the consumer's own loop runs: fetching, parsing, heartbeats."""
-
-    logger = driver.logger
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        conf = self.app.conf
-        self._assignor = StickyPartitionAssignor  # what is folded stays where it is, when a worker joins
-        return ColumnConsumer(
-            client_id=conf.broker_client_id,
-            group_id=conf.id,
-            group_instance_id=conf.consumer_group_instance_id or None,
-            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
-            partition_assignment_strategy=[self._assignor],
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=None,
-            max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000),
-            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-            request_timeout_ms=int(conf.broker_request_timeout * 1000),
-            check_crcs=conf.broker_check_crcs,
-            session_timeout_ms=int(conf.broker_session_timeout * 1000),
-            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
-            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
-            isolation_level="read_committed",
-            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
-            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
-            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
-        )
-
-    async def committed(self, partitions: Iterable[TP]) -> dict[TP, Mark | None]:
-        """Return what the group has committed, with its metadata."""
-        return cast("dict[TP, Mark | None]", await self.call_thread(self._committed, list(partitions)))
-
-    async def _committed(self, partitions: list[TP]) -> dict[TP, Mark | None]:
-        coordinator = self._ensure_consumer()._coordinator
-        found = await coordinator.fetch_committed_offsets([driver.ensure_aiokafka_TP(tp) for tp in partitions])
-        marks: dict[TP, Mark | None] = dict.fromkeys(partitions)
-        for tp, committed in found.items():
-            if committed.offset >= 0:
-                marks[TP(tp.topic, tp.partition)] = Mark(committed.offset, committed.metadata or "")
-        return marks
-
-    async def partition_count(self, topic: str) -> int:
-        """Return how many partitions a topic has now, as the brokers say."""
-        return int(await self.call_thread(self._partition_count, topic))
-
-    async def _partition_count(self, topic: str) -> int:
-        client = self._ensure_consumer()._client
-        await client.force_metadata_update()
-        return len(await client._wait_on_metadata(topic))
-
-    async def seek_all(self, offsets: Mapping[TP, int]) -> None:
-        """Read on from these offsets."""
-        await self.call_thread(self._seek_all, dict(offsets))
-
-    async def _seek_all(self, offsets: dict[TP, int]) -> None:
-        consumer = self._ensure_consumer()
-        for tp, offset in offsets.items():
-            if tp in self.assignment():
-                consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
-
-    async def commit_marks(self, marks: Mapping[TP, Mark]) -> bool:
-        """Commit; False if the group or the broker would not have it now (it is tried again)."""
-        return bool(await self.call_thread(self._commit_marks, dict(marks)))
-
-    async def _commit_marks(self, marks: dict[TP, Mark]) -> bool:
-        offsets = {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(at.offset, at.metadata) for tp, at in marks.items()}
-        try:
-            await self._ensure_consumer().commit(offsets)
-        except _COMMIT_ERRORS as error:
-            self.log.warning("offsets could not be committed now (%s); they will be again", error)
-            return False
-        return True
-
-
 class Consumer(driver.Consumer):
     """Delivers one message per partition and poll; commits marks."""
 
@@ -146,24 +53,89 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.marks: dict[TP, Mark] = {}
         self._marked: dict[TP, Mark] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._placed = False
         self._read_offset = _NothingRead()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    @property
+    def assigned(self) -> bool:
+        """Return whether this worker is a member of its group, and has started all that it was given, be it nothing."""
+        return self._placed and self._thread.is_member
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Deliver nothing more until partitions are assigned and started anew."""
+        self._give_up()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Have the application told of an empty share as well, for which Faust would seek nothing."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            await self.perform_seek()
+
     async def perform_seek(self) -> None:
-        """Start all assigned partitions where the application says."""
+        """Start all assigned partitions where the application says; until that is done nothing is delivered.
+
+        Faust takes a seek that lasts longer than a request for the end of the service, and would never read again: a
+        longer one goes on behind this.
+        """
+        self._give_up()
+        starting = self._starting = asyncio.create_task(self._start_assigned())
+        await asyncio.wait([starting], timeout=self.app.conf.broker_request_timeout / 2)
+        if not starting.done():
+            starting.add_done_callback(self._crash_with)
+        elif not starting.cancelled():
+            starting.result()
+
+    async def _start_assigned(self) -> None:
         positions = cast("Transport", self.transport).positions
         if positions is None:
             raise LogError("the batch transport has no `positions`: set them on app.transport before the start")
-        assigned = self.assignment()
+        while True:
+            try:
+                starts = await positions.start(await self._thread.committed(self.assignment()))
+                await self._thread.seek_all(starts)
+            except KafkaError as error:
+                if not is_passing(error):
+                    raise
+                self.log.warning("where to start reading cannot be asked now (%s); it will be again", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._placed = True
+                return
+
+    def _give_up(self) -> None:
+        """Void what is started, or about to be."""
+        self._placed = False
         self.marks.clear()
         self._marked.clear()
-        await self._thread.seek_all(await positions.start(await self._thread.committed(assigned)))
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
+
+    def _crash_with(self, starting: asyncio.Task[None]) -> None:
+        error = None if starting.cancelled() else starting.exception()
+        if error is not None:
+            self.add_future(self.crash(error))
 
     async def partition_count(self, topic: str) -> int:
         """Return how many partitions a topic has now."""
         return await self._thread.partition_count(topic)
+
+    async def extents(self, partitions: Iterable[TP]) -> dict[TP, Extent]:
+        """Return where the logs of partitions begin and end now, open transactions included.
+
+        Raises:
+            KafkaError: no answer; `is_passing` tells whether it is worth asking again.
+        """
+        return await self._thread.extents(partitions)
+
+    async def read_from(self, tp: TP, offset: int) -> None:
+        """Read a partition on from an offset, if it is still assigned."""
+        await self._thread.seek_all({tp: offset})
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Commit the marks that moved since the last time."""
@@ -184,7 +156,13 @@ class Consumer(driver.Consumer):
         """Leave slow partitions to our own metrics: an open block commits nothing, and that is no livelock."""
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
+        starting = self._starting
+        if not self._placed:
+            await asyncio.sleep(_POLL_PAUSE_SECONDS)
+            return {}
         found = await super()._getmany(active_partitions, timeout)
+        if starting is not self._starting:
+            return {}  # it was fetched from where nobody wants to read any more
         return {tp: [batches] for tp, batches in found.items()}
 
     def _to_message(self, tp: TP, record: list[RecordBatch]) -> ConsumerMessage:
@@ -197,6 +175,11 @@ class Consumer(driver.Consumer):
     async def sleep(self, n: Any, **kwargs: Any) -> None:
         """Sleep; where Faust waits a second for a full buffer, a moment is enough."""
         await super().sleep(_POLL_PAUSE_SECONDS if n == 1 else n, **kwargs)
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Return whether a question that failed so may be answered later."""
+    return any((error.retriable, isinstance(error, KafkaTimeoutError)))
 
 
 class _NothingRead(dict[TP, Any]):

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from aiokafka import TopicPartition
 
-from earlywarn.adapters.kafka.batch_transport import ColumnConsumer
+from earlywarn.adapters.kafka.column_consumer import ColumnConsumer
 from earlywarn.adapters.kafka.connection import aiokafka_connection
 from earlywarn.adapters.kafka.record_batch import RecordBatch
 from earlywarn.application.service_settings import KafkaSettings

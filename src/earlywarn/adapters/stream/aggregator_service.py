@@ -10,13 +10,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import faust
 import msgspec
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
+from earlywarn.adapters.kafka.batch_transport import Consumer, is_passing
+from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -28,6 +31,7 @@ from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.05
+_ASK_SECONDS = 0.5
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -67,7 +71,6 @@ class AggregatorService:
         self.aggregator = aggregator
         self.outbox = outbox
         self.topics = topics
-        self.assigned = False
         self._panels_of = panels_of
         self._limit_bytes = unacknowledged_bytes
         self._under_way: dict[int, _UnderWay] = {}
@@ -78,6 +81,8 @@ class AggregatorService:
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
         """Make the agent of this worker in a Faust application."""
         self._app = app
+        metrics.ASSIGNED.set_function(lambda: len(self.aggregator.partitions) if self.assigned else 0)
+        metrics.LOST.set_function(lambda: sum(each.lost for each in self.aggregator.partitions.values()))
 
         @app.agent(topic)
         async def aggregate(stream: faust.StreamT[list[RecordBatch]]) -> None:
@@ -92,12 +97,18 @@ class AggregatorService:
         """Begin the open block of every partition anew (`Positions`)."""
         starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
         partitions = await self._consumer.partition_count(self.topics.transactions)
+        extents = await self._consumer.extents(committed) if committed else {}
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
-        self.assigned = True
-        metrics.ASSIGNED.set(len(starts))
         _log.info("assigned %d of %d partitions", len(starts), partitions)
+        for tp, extent in extents.items():
+            self._reach(tp, self.aggregator.partitions[tp.partition], extent.start)
         return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
+
+    @property
+    def assigned(self) -> bool:
+        """Return whether it is a member of its group and has begun all that it was given."""
+        return self._app is not None and self._consumer.assigned
 
     @property
     def _consumer(self) -> Consumer:
@@ -109,7 +120,7 @@ class AggregatorService:
 
     async def _take(self, batch: RecordBatch) -> None:
         partition = self.aggregator.partitions.get(batch.partition)
-        if partition is None or self._stopping or batch.next <= partition.position:
+        if partition is None or partition.lost or self._stopping or batch.next <= partition.position:
             return
         if batch.start > partition.position:
             await self._go_back(batch, partition)
@@ -124,14 +135,34 @@ class AggregatorService:
     async def _go_back(self, batch: RecordBatch, partition: SourcePartition) -> None:
         """Read from where the fold stands, unless the log has lost it."""
         tp = TP(batch.topic, batch.partition)
-        earliest = (await self._consumer.earliest_offsets(tp))[tp]
-        if not partition.skip(earliest):
-            raise LogError(
-                f"{batch.topic}-{batch.partition}: offset {partition.position} is needed, but the log begins at "
-                f"{earliest}: retention removed what was not yet folded, and a block with a hole is never sent. "
-                "Go on in another run: docs/operations/topics.md, When retention has removed what was not yet folded"
-            )
-        await self._consumer.seek(tp, partition.position)
+        try:
+            extents = await self._consumer.extents([tp])
+        except KafkaError as error:
+            if not is_passing(error):
+                raise
+            _log.warning("where %s-%d begins cannot be asked now (%s)", *tp, error)
+            await asyncio.sleep(_ASK_SECONDS)
+        else:
+            if not self._owns(partition, tp) or not self._reach(tp, partition, extents[tp].start):
+                return
+        await self._consumer.read_from(tp, partition.position)  # where this comes again, if it was not answered
+
+    def _owns(self, partition: SourcePartition, tp: TP) -> bool:
+        """Return whether a partition is still what it was before the loop went on: a rebalance voids all of them."""
+        return self.aggregator.partitions.get(tp.partition) is partition
+
+    def _reach(self, tp: TP, partition: SourcePartition, begins: int) -> bool:
+        """Return whether the log still has what the fold needs next; else say that it is lost, and fold it no more."""
+        if partition.lost or partition.skip(begins):
+            return not partition.lost
+        _log.error(
+            "%s-%d: offset %d is needed, but the log begins at %d: retention removed what was not yet folded. Nothing "
+            "more of this partition is counted in this run, the others go on: docs/delivery.md, A lost partition",
+            *tp, partition.position, begins,
+        )  # fmt: skip
+        self._send(tp.partition, partition.lose(begins))
+        self._consumer.pause_partitions({tp})
+        return False
 
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]
@@ -154,39 +185,57 @@ class AggregatorService:
 
     # --- the clock's part
 
-    async def tick(self) -> None:
-        """Send what has waited long enough, ask after silent partitions, mark what may be committed."""
-        now = time.monotonic()
+    def tick(self) -> None:
+        """Send what has waited long enough, mark what may be committed."""
         self.outbox.poll()
         self.outbox.check()
-        for partition, emission in self.aggregator.due(now):
+        for partition, emission in self.aggregator.due(time.monotonic()):
             self._send(partition, emission)
-        await self._look_for_idle(now)
         self._mark()
 
     async def run(self) -> None:
-        """Tick until cancelled, or something fails."""
-        ticking = asyncio.create_task(self._tick_on())
-        failing = asyncio.create_task(self._failure.raised())
+        """Tick and ask until cancelled, or something fails."""
+        tasks = [asyncio.create_task(each) for each in (self._tick_on(), self._ask_on(), self._failure.raised())]
         try:
-            done, _ = await asyncio.wait([ticking, failing], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            ticking.cancel()
-            failing.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _tick_on(self) -> None:
         while True:
-            await self.tick()
+            self.tick()
             await asyncio.sleep(_TICK_SECONDS)
 
-    async def _look_for_idle(self, now: float) -> None:
-        silent = [TP(self.topics.transactions, each) for each in self.aggregator.silent(now)]
+    async def _ask_on(self) -> None:
+        while True:
+            await self.look_for_idle()
+            await asyncio.sleep(_ASK_SECONDS)
+
+    async def look_for_idle(self) -> None:
+        """Ask where the logs of silent partitions end, and say of those that are read to their end that they are idle.
+
+        A broker that does not answer is asked again; meanwhile nothing is said. Nothing of it holds up a tick.
+        """
+        silent = {
+            TP(self.topics.transactions, each): self.aggregator.partitions[each]
+            for each in self.aggregator.silent(time.monotonic())
+        }
         if not silent:
             return
-        for tp, end in (await self._consumer.highwaters(*silent)).items():
-            self._send(tp.partition, self.aggregator.confirm_idle(tp.partition, end))
+        try:
+            extents = await self._consumer.extents(silent)
+        except KafkaError as error:
+            if not is_passing(error):
+                raise
+            _log.warning("where silent partitions end cannot be asked now (%s); it will be again", error)
+            return
+        for tp, partition in silent.items():
+            if not self._stopping and self._owns(partition, tp) and self._reach(tp, partition, extents[tp].start):
+                confirmed = self.aggregator.confirm_idle(tp.partition, extents[tp].end, time.monotonic())
+                self._send(tp.partition, confirmed)
 
     def _mark(self) -> None:
         for partition, under_way in self._under_way.items():
@@ -198,14 +247,17 @@ class AggregatorService:
                 self._consumer.marks[TP(self.topics.transactions, partition)] = Mark(reached.offset, metadata)
 
     async def finish(self, deadline_seconds: float) -> None:
-        """Fold nothing more; send what is new, wait for it, and commit what is whole."""
+        """Fold nothing more; send what is new, wait for it, and commit what is whole, as far as the time goes."""
         self._stopping = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_seconds
         for partition, each in self.aggregator.partitions.items():
             self._send(partition, each.flush())
         await self.outbox.settle(deadline_seconds=deadline_seconds)
         self._mark()
         if self.assigned:
-            await self._consumer.commit()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._consumer.commit(), end - loop.time())
 
 
 def _block_start(tp: TP, mark: Mark | None) -> BlockStart:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import faust
 from faust.types import TP
 
-from earlywarn.adapters.kafka.batch_transport import Consumer, Mark
+from earlywarn.adapters.kafka.batch_transport import Consumer
+from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -82,7 +83,6 @@ class DetectorService:
         on_assigned: Callable[[list[int]], None] = lambda _: None,
     ) -> None:
         self.topics = topics
-        self.assigned = False
         self._new_fold = new_fold
         self._new_publisher = new_publisher
         self._store = store
@@ -98,6 +98,7 @@ class DetectorService:
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
         """Make the agent of this worker in a Faust application."""
         self._app = app
+        metrics.ASSIGNED.set_function(lambda: len(self._partitions) if self.assigned else 0)
 
         @app.agent(topic)
         async def detect(stream: faust.StreamT[list[RecordBatch]]) -> None:
@@ -105,6 +106,11 @@ class DetectorService:
                 with self._failure.noted():
                     for batch in batches:
                         await self._take(batch)
+
+    @property
+    def assigned(self) -> bool:
+        """Return whether it is a member of its group and has restored all that it was given."""
+        return self._app is not None and self._consumer.assigned
 
     @property
     def caught_up(self) -> bool:
@@ -132,8 +138,6 @@ class DetectorService:
             opened = await loop.run_in_executor(self._thread, self._open, tp.partition, ends.get(tp, 0))
             self._partitions[tp.partition] = opened
         self._lost_seconds = None
-        self.assigned = True
-        metrics.ASSIGNED.set(len(self._partitions))
         self._on_assigned(sorted(self._partitions))
         return {tp: self._partitions[tp.partition].log.position for tp in committed}
 

@@ -14,6 +14,10 @@ UNACKNOWLEDGED = Gauge(
     "earlywarn_unacknowledged_bytes", "Bytes sent that the brokers have not acknowledged; folding waits at a limit."
 )
 ASSIGNED = Gauge("earlywarn_assigned_partitions", "Partitions that this worker owns now.")
+LOST = Gauge(
+    "earlywarn_lost_partitions",
+    "Partitions of this worker that retention has taken from it (docs/delivery.md, A lost partition).",
+)
 PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
 PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
 SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept or failed.", ["outcome"])

@@ -1,0 +1,195 @@
+"""What may stand in a log, or be gone from it, and must not bring a run to a halt: short runs of real services."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from kafka import TopicPartition
+from kafka_broker import KafkaBroker
+from redis_server import RedisServer
+from stream_run import StreamRun, Worker, wait_until
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
+from earlywarn.adapters.kafka.wire import decode_partial
+from earlywarn.aggregation.columns import ARROW_STREAM
+from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.partial import OTHER_SOURCES, Partial
+from earlywarn.domain.transaction import TEXT_LENGTH, Transaction
+
+START_MS = 1_551_702_896_000
+HOUR_MS = 3_600_000
+SWITZERLAND = '[[panels]]\nid = "CH"\ncountries = ["CH"]\n'
+ANYWHERE = """
+[[panels]]
+id = "any"
+currency = "CHF"
+time_zone = "UTC"
+region_level = "none"
+any_region = true
+classification = "open"
+"""
+MakeRun = Callable[..., StreamRun]
+
+
+@pytest.fixture
+def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeRun]:
+    """Return a function that makes a run that is no replay."""
+    made: list[StreamRun] = []
+
+    def make(partitions: int, *, idle_seconds: float = 600, panel: str = SWITZERLAND) -> StreamRun:
+        settings = (
+            f"[topics]\ntransactions_partitions = {partitions}\n"
+            f"[service]\nflush_seconds = 0.2\nidle_seconds = {idle_seconds}\n{panel}"
+        )
+        run = StreamRun(kafka.address, redis_server.url, tmp_path, settings, name=f"run-{uuid4().hex[:12]}")
+        made.append(run.__enter__())
+        return run
+
+    yield make
+    for run in made:
+        run.__exit__()
+
+
+def payment(number: int, hours: float) -> bytes:
+    record = {"id": f"t{number}", "amount_minor": 100, "currency": "CHF", "mcc": "5411", "region": "CH04"}
+    return json.dumps(record | {"ts": START_MS + int(hours * HOUR_MS)}).encode()
+
+
+def partials(run: StreamRun) -> list[Partial]:
+    return [decode_partial(message.value(), "partials") for message in run.read(run.topics.partials)]
+
+
+def produce_arrow(run: StreamRun, transactions: Sequence[Transaction]) -> None:
+    """Append one batched record, as its sender's client compresses it."""
+    message = arrow_batch.encode(transactions)
+    assert len(message) < run.settings.topics.message_bytes
+    connection = confluent_connection(run.settings.kafka)
+    producer = Producer({**connection, "message.max.bytes": 5_000_000, "compression.type": "lz4"})
+    producer.produce(run.topics.transactions, message, partition=0, headers=[("content-type", ARROW_STREAM)])
+    assert producer.flush(30) == 0
+
+
+def read(worker: Worker, records: int) -> None:
+    wait_until(lambda: worker.metrics()["earlywarn_records_total"] >= records, 60, f"{records} records are read")
+
+
+def test_a_batched_record_of_many_sources_and_one_of_many_cells(make_run: MakeRun) -> None:
+    """Partials of more bytes than a message may have: all of it counts, and the worker goes on."""
+    run = make_run(1, panel=ANYWHERE)
+    worker = run.start_ready("aggregator")
+    longest = "\x01" * (TEXT_LENGTH - 5)
+    plain = Transaction(id="t", ts=START_MS, amount_minor=5, currency="CHF", region="R", sector="x")
+    produce_arrow(run, [msgspec.structs.replace(plain, source=f"{at:05d}{longest}") for at in range(14_000)])
+    cells = [
+        msgspec.structs.replace(plain, region=f"{at:05d}{longest}", sector=f"{at:05d}{longest}") for at in range(7_000)
+    ]
+    produce_arrow(run, cells)
+    run.produce([[payment(each, 0) for each in range(10)]])
+    merge, counted, named = PartialsFold(partitions=1, lateness_seconds=3600), 0, dict[str, int]()
+
+    def all_counted() -> bool:
+        nonlocal merge, counted
+        merge, counted = PartialsFold(partitions=1, lateness_seconds=3600), 0
+        named.clear()
+        for partial in partials(run):
+            applied = merge.apply(partial)
+            counted += sum(each.transactions for each in applied.differences)
+            for each in applied.delivered:
+                named[each.feed] = named.get(each.feed, 0) + each.transactions
+        return counted == 14_000 + 7_000 + 10
+
+    read(worker, 12)
+    wait_until(all_counted, 30, "every transaction of both")
+    limit = run.settings.fold.sources_limit
+    assert (len(named), named[OTHER_SOURCES]) == (limit + 1, 14_000 - limit)
+    assert sum(partial.parts > 1 for partial in partials(run)) >= 5
+    assert worker.process.poll() is None
+
+
+def test_a_stray_end_mark_in_a_run_that_goes_on(make_run: MakeRun) -> None:
+    """It is a dead letter, counted, and vintage 0 of what comes after it is whole."""
+    run = make_run(1)
+    workers = [run.start_ready("aggregator"), run.start_ready("detector")]
+    run.produce([[payment(each, each) for each in range(40)]])
+    run.end(1)
+    run.produce([[payment(each, each) for each in range(40, 100)]])
+
+    def days() -> dict[str, tuple[int, int]]:
+        rows = map(msgspec.json.decode, run.published().aggregates.values())
+        return {
+            row["start"][:10]: (row["vintage"], row["transactions"])
+            for row in rows
+            if (row["bucket"], row["level"]) == ("day", "panel")
+        }
+
+    wait_until(lambda: len(days()) == 4, 30, "four days")
+    assert days() == {"2019-03-04": (0, 11), **{f"2019-03-0{day}": (0, 24) for day in (5, 6, 7)}}
+    [letter] = run.read(run.topics.dead_letters)
+    assert dict(letter.headers())["reason"] == b"control_mark"
+    assert workers[0].metrics()['earlywarn_rejected_transactions_total{reason="control_mark"}'] == 1
+
+
+def test_an_open_transaction_is_no_idleness(make_run: MakeRun) -> None:
+    """What it holds is not read yet, but the log goes on: idle is said when it is over and all of it is read."""
+    run = make_run(2, idle_seconds=1)
+    connection = confluent_connection(run.settings.kafka)
+    producer = Producer({**connection, "transactional.id": f"{run.topics.run}.test"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for number in range(5):
+        producer.produce(run.topics.transactions, payment(number, number), partition=0)
+    assert producer.flush(30) == 0
+    worker = run.start_ready("aggregator")
+
+    def idle() -> list[tuple[int, int]]:
+        return [(each.partition, each.last) for each in partials(run) if each.idle]
+
+    wait_until(lambda: idle() == [(1, -1)], 30, "the empty partition is idle")
+    asked_from = time.monotonic()  # twice a second: the other one is asked after as well
+    wait_until(lambda: time.monotonic() - asked_from > 2.5, 5, "it is asked after")
+    assert idle() == [(1, -1)]
+    producer.commit_transaction(30)
+    wait_until(lambda: idle() == [(1, -1), (0, 4)], 30, "the other is idle at its end")
+    assert worker.process.poll() is None
+
+
+def test_retention_removes_what_was_not_yet_folded(make_run: MakeRun) -> None:
+    """That partition is lost and says so, in one alert; the other one goes on, and so does the worker."""
+    run = make_run(2)
+    first, detector = run.start_ready("aggregator"), run.start_ready("detector")
+    run.produce([[payment(each, each) for each in range(30)]] * 2)
+    read(first, 60)
+    wait_until(lambda: len(run.published().aggregates) > 0, 30, "the first buckets")
+    assert first.terminate() < 5
+    run.produce([[payment(each, each) for each in range(30, 50)]] * 2)
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.delete_records({TopicPartition(run.topics.transactions, 0): 40})
+    second = run.start_ready("aggregator")
+    run.produce([[payment(each, each) for each in range(50, 100)]] * 2)
+    wait_until(lambda: len(run.published().alerts) > 0, 30, "the alert")
+
+    def day() -> list[int]:
+        rows = map(msgspec.json.decode, run.published().aggregates.values())
+        return [
+            row["transactions"]
+            for row in rows
+            if (row["bucket"], row["level"], row["start"][:10]) == ("day", "panel", "2019-03-06")
+        ]
+
+    wait_until(lambda: day() == [24], 30, "a day of the other partition alone")
+    [lost] = [each for each in map(msgspec.json.decode, run.published().alerts.values()) if "lost: " in str(each)]
+    assert (lost["kind"], lost["status"], lost["opened_on"]) == ("coverage", "open", "2019-03-05")
+    assert "source partition 0" in lost["text"]
+    assert "offset 0 is needed, the log begins at 40" in lost["text"]
+    assert second.metrics()["earlywarn_lost_partitions"] == 1
+    assert [worker.process.poll() for worker in (second, detector)] == [None, None]
+    third = run.start("aggregator")
+    wait_until(lambda: "is needed, but the log begins" in second.text, 10, "the log says it")
+    wait_until(third.ready, 60, "another one takes a share")
+    assert sum("lost: " in each.decode() for each in run.published().alerts.values()) == 1

@@ -1,0 +1,208 @@
+"""The aggregator's service while brokers answer late, not at all, or after a rebalance: a consumer that is told how."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
+from faust.types import TP
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.adapters.kafka.batch_transport import Consumer
+from earlywarn.adapters.kafka.column_consumer import Extent
+from earlywarn.adapters.kafka.consumer_thread import Mark
+from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.wire import decode_partial
+from earlywarn.adapters.stream.aggregator_service import AggregatorService
+from earlywarn.aggregation.partial import Partial
+from earlywarn.application.aggregator import Aggregator
+from earlywarn.application.compose import compose
+from earlywarn.application.settings import PanelSettings, Settings
+
+RUN = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
+TOPICS = RunTopics("x")
+PLACES = [TP(TOPICS.transactions, partition) for partition in range(2)]
+NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
+
+
+@dataclass
+class Sent:
+    """An outbox that keeps what it is given; all of it is acknowledged at once."""
+
+    partials: list[Partial] = field(default_factory=list)
+    unacknowledged_bytes: int = 0
+
+    def poll(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def send(self, topic: str, value: bytes | None, **_: object) -> None:
+        if topic == TOPICS.partials:
+            self.partials.append(decode_partial(value, topic))
+
+
+class Brokers(Consumer):
+    """A consumer of a log that is as long as `extents` says, or fails so; it answers when `answering` is set."""
+
+    def __init__(self, extents: Mapping[TP, Extent]) -> None:
+        self.logs = dict(extents)
+        self.error: KafkaError | None = None
+        self.answering = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.answering.set()
+        self.paused: set[TP] = set()
+        self.marks: dict[TP, Mark] = {}
+
+    async def partition_count(self, topic: str) -> int:
+        assert topic == TOPICS.transactions
+        return len(self.logs)
+
+    async def extents(self, partitions: Iterable[TP]) -> dict[TP, Extent]:
+        self.asked.set()
+        await self.answering.wait()
+        if self.error is not None:
+            raise self.error
+        return {tp: self.logs[tp] for tp in partitions}
+
+    def pause_partitions(self, tps: Iterable[TP]) -> None:
+        self.paused |= set(tps)
+
+
+def service(consumer: Consumer) -> tuple[AggregatorService, Sent]:
+    sent = Sent()
+    found = AggregatorService(
+        Aggregator(RUN, arrow_batch.decode, flush_seconds=1, idle_seconds=0),
+        sent,  # type: ignore[arg-type]  # what it is sent through
+        TOPICS,
+        panels_of=(frozenset({"CH"}),),
+        unacknowledged_bytes=1,
+    )
+    found._app = SimpleNamespace(consumer=consumer)  # type: ignore[assignment]  # of it the consumer alone
+    return found, sent
+
+
+EMPTY = dict.fromkeys(PLACES, Extent(0, 0))
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError("15 s"), KafkaConnectionError("refused")])
+def test_a_broker_that_does_not_say_where_logs_end_is_asked_again(error: KafkaError) -> None:
+    """Nothing is said meanwhile, and the worker lives; when it answers, silent partitions are idle."""
+
+    async def live() -> list[Partial]:
+        brokers = Brokers(EMPTY)
+        worker, sent = service(brokers)
+        await worker.start(dict.fromkeys(PLACES))
+        brokers.error = error
+        await worker.look_for_idle()
+        worker.tick()
+        assert sent.partials == []
+        brokers.error = None
+        await worker.look_for_idle()
+        return sent.partials
+
+    assert [(each.partition, each.idle, each.last) for each in asyncio.run(live())] == [(0, True, -1), (1, True, -1)]
+
+
+def test_a_broker_that_forbids_the_question_ends_the_worker() -> None:
+    async def live() -> None:
+        brokers = Brokers(EMPTY)
+        worker, _ = service(brokers)
+        await worker.start(dict.fromkeys(PLACES))
+        brokers.error = TopicAuthorizationFailedError(TOPICS.transactions)
+        await worker.look_for_idle()
+
+    with pytest.raises(TopicAuthorizationFailedError):
+        asyncio.run(live())
+
+
+@pytest.mark.parametrize("left", [PLACES[:1], PLACES, []])
+def test_a_rebalance_while_the_question_is_asked_voids_the_answer(left: list[TP]) -> None:
+    """A partition that went, or came back and is begun anew, is not what was asked after."""
+
+    async def live() -> list[Partial]:
+        brokers = Brokers(EMPTY)
+        worker, sent = service(brokers)
+        await worker.start(dict.fromkeys(PLACES))
+        brokers.answering.clear()
+        brokers.asked.clear()
+        asking = asyncio.create_task(worker.look_for_idle())
+        await brokers.asked.wait()
+        brokers.answering.set()
+        await worker.start(dict.fromkeys(left))
+        await asking
+        return sent.partials
+
+    assert asyncio.run(live()) == []
+
+
+def test_a_partition_is_not_idle_before_the_end_of_its_log() -> None:
+    """An open transaction holds records that nobody reads yet: the log goes on behind the position."""
+
+    async def live() -> list[Partial]:
+        brokers = Brokers(EMPTY | {PLACES[0]: Extent(0, 161)})
+        worker, sent = service(brokers)
+        await worker.start(dict.fromkeys(PLACES))
+        await worker.look_for_idle()
+        return sent.partials
+
+    assert [each.partition for each in asyncio.run(live())] == [1]
+
+
+def test_a_log_that_has_lost_a_blocks_start_is_told_at_once_and_read_no_more() -> None:
+    """Even if nothing is left in it, so that no record will ever show it; the other partition goes on."""
+
+    async def live() -> tuple[list[Partial], set[TP], list[bool]]:
+        brokers = Brokers(EMPTY | {PLACES[0]: Extent(30, 30)})
+        worker, sent = service(brokers)
+        starts = await worker.start(dict.fromkeys(PLACES))
+        assert starts == dict.fromkeys(PLACES, 0)
+        await worker.look_for_idle()
+        return sent.partials, brokers.paused, [each.lost for each in worker.aggregator.partitions.values()]
+
+    sent, paused, lost = asyncio.run(live())
+    assert [(each.partition, each.lost, each.idle) for each in sent] == [(0, 30, False), (1, None, True)]
+    assert (paused, lost) == ({PLACES[0]}, [True, False])
+
+
+def test_a_log_that_loses_what_comes_next_while_it_is_read() -> None:
+    async def live() -> list[Partial]:
+        brokers = Brokers(EMPTY)
+        worker, sent = service(brokers)
+        await worker.start(dict.fromkeys(PLACES))
+        brokers.logs[PLACES[1]] = Extent(5, 9)
+        await worker.look_for_idle()
+        return sent.partials
+
+    assert [(each.partition, each.lost) for each in asyncio.run(live())] == [(0, None), (1, 5)]
+
+
+def test_a_full_queue_keeps_what_is_sent_in_order_and_the_loop_moves() -> None:
+    """More messages than librdkafka has room for, and a broker that is gone: sending returns, waiting can be ended."""
+
+    async def live() -> tuple[int, bool, int]:
+        outbox, parcel = Outbox(NOWHERE | {"queue.buffering.max.messages": 1_000}), Parcel()
+        beats = 0
+
+        async def beat() -> None:
+            nonlocal beats
+            while True:
+                beats += 1
+                await asyncio.sleep(0.01)
+
+        beating = asyncio.create_task(beat())
+        for number in range(3_000):
+            outbox.send("t", b"x" * 200, key=b"%d" % number, parcel=parcel)
+        settled = await outbox.settle(deadline_seconds=0.5)
+        beating.cancel()
+        assert [int(each.key) for each in outbox._waiting] == list(range(1_000, 3_000))
+        return outbox.unacknowledged_bytes, settled, beats
+
+    waiting_bytes, settled, beats = asyncio.run(live())
+    assert waiting_bytes > 3_000 * 200
+    assert not settled
+    assert beats > 10

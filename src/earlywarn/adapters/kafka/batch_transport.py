@@ -79,16 +79,15 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Start all assigned partitions where the application says; until that is done nothing is delivered.
 
-        Faust waits for it no longer than for a request: it goes on all the same.
+        Faust takes a seek that lasts longer than a request for the end of the service, and would never read again: a
+        longer one goes on behind this.
         """
         self._give_up()
         starting = self._starting = asyncio.create_task(self._start_assigned())
-        try:
-            await asyncio.wait([starting])
-        except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=self.app.conf.broker_request_timeout / 2)
+        if not starting.done():
             starting.add_done_callback(self._crash_with)
-            raise
-        if not starting.cancelled():
+        elif not starting.cancelled():
             starting.result()
 
     async def _start_assigned(self) -> None:

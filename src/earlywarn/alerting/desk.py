@@ -42,7 +42,7 @@ class Models(Protocol):
         """Take the level of the last `days` as normal after a shock since then; None: as many as usually taken."""
 
     def settle(self, node: Node, direction: Direction) -> None:
-        """Take a shock as over: what spoke for it is no evidence of another one."""
+        """Take a shock as over: another one of the direction begins after today."""
 
 
 class AlertDesk:

@@ -52,6 +52,7 @@ SHAPES: tuple[str, ...] = ("joint", "ticket")
 SHAPE_WEIGHTS = np.array([[1.0, 1.0], [0.0, 1.0]])
 """Step of the log count and of the log amount in each shape."""
 TINY = 1e-12
+_ARRAYS = ("linear", "information", "by_cell", "settled", "dispersion")
 
 
 class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +146,7 @@ class OnsetBank:
     Attributes:
         linear, information: float64[D, G, W], A and B.
         by_cell: float64[D, K, W], each cell's part of A, unclipped.
+        settled: bool[2, G, W], whether it is decided of a step down, and up, that it did not begin then, or is over.
     """
 
     def __init__(self, parameters: OnsetParameters, tree: NodeTree) -> None:
@@ -157,6 +159,7 @@ class OnsetBank:
         self.linear = np.zeros((len(SHAPES), nodes, window))
         self.information = np.zeros((len(SHAPES), nodes, window))
         self.by_cell = np.zeros((len(SHAPES), cells, window))
+        self.settled = np.zeros((2, nodes, window), dtype=bool)
         self.dispersion = np.ones((len(SHAPES), nodes, len(self._dispersion_ages)))
 
     @property
@@ -167,9 +170,9 @@ class OnsetBank:
     def age(self, days: int) -> None:
         """Make all onsets `days` older; hypotheses of today start without evidence."""
         days = min(days, self.parameters.window_days)
-        for evidence in (self.linear, self.information, self.by_cell):
+        for evidence in (self.linear, self.information, self.by_cell, self.settled):
             evidence[:, :, days:] = evidence[:, :, : evidence.shape[2] - days].copy()
-            evidence[:, :, :days] = 0.0
+            evidence[:, :, :days] = 0
 
     def learn(self, whitened: Floats, precision: SymmetricForm, response: Floats, special: Flags) -> None:
         """Let a day pass and add its evidence.
@@ -233,7 +236,9 @@ class OnsetBank:
         dispersion = self.over_dispersion()
         ticket = max(smallest, self.parameters.effect_min_ticket)
         effect = sign * np.clip(size, np.array([smallest, ticket])[:, None, None], self.parameters.effect_max)
-        ratio = np.where(effect * linear > 0, effect * linear - 0.5 * effect**2 * information, 0.0)
+        settled = self.settled[int(sign > 0), :, self.parameters.youngest_age_days :]
+        speaks = (effect * linear > 0) & ~settled
+        ratio = np.where(speaks, effect * linear - 0.5 * effect**2 * information, 0.0)
         handicap = np.array([0.0, self.parameters.ticket_handicap])[:, None]
         ages = np.argmax(ratio, axis=2)
         best = np.take_along_axis(ratio, ages[:, :, None], axis=2)[:, :, 0] / dispersion - handicap
@@ -262,13 +267,11 @@ class OnsetBank:
         self.by_cell[:, gone] = 0.0
 
     def settle(self, node: int, sign: float) -> None:
-        """Drop what speaks at a node, whatever its first day, for a step of a sign (-1: down, 1: up).
+        """Let no first day up to today score at a node any more, for steps of a sign (-1: down, 1: up).
 
-        Nodes around it and within it keep theirs: each has its own.
+        Nodes around it and within it have their own hypotheses; sums and over-dispersion stay what they are.
         """
-        speaks = sign * self.linear[:, node] > 0
-        self.linear[:, node][speaks] = 0.0
-        self.information[:, node][speaks] = 0.0
+        self.settled[int(sign > 0), node] = True
 
     def embed(self, tree: NodeTree) -> None:
         """Lay the evidence out for a grown `tree`; new nodes have none."""
@@ -281,13 +284,14 @@ class OnsetBank:
         self.linear[:, nodes] = state["linear"][:, kept]
         self.information[:, nodes] = state["information"][:, kept]
         self.dispersion[:, nodes] = state["dispersion"][:, kept]
+        self.settled[:, nodes] = state["settled"][:, kept]
         self.by_cell[:, cells] = state["by_cell"]
 
     def state(self) -> dict[str, Any]:
         """Return the evidence as arrays."""
-        return {name: getattr(self, name).copy() for name in ("linear", "information", "by_cell", "dispersion")}
+        return {name: getattr(self, name).copy() for name in _ARRAYS}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned for the same tree."""
-        for name in ("linear", "information", "by_cell", "dispersion"):
+        for name in _ARRAYS:
             setattr(self, name, state[name].copy())

@@ -161,7 +161,7 @@ class PanelDetector:
         self._evidence.forget(inside)
 
     def settle(self, node: Node, direction: Direction) -> None:
-        """Take a shock of a node as decided: what spoke for it is no evidence of another one.
+        """Take a shock of a node as decided: another one of the direction begins after today.
 
         Raises:
             KeyError: a node that the panel does not have.

@@ -80,7 +80,7 @@ class PanelEvidence:
         self.onset.forget(self._tree.sums(np.where(cells, 0.0, 1.0)) == 0)
 
     def settle(self, node: Node, sign: float) -> None:
-        """Drop what speaks for a step at a node in one direction (-1: falls, 1: rises); see `OnsetBank.settle`."""
+        """Let steps of a node in one direction (-1: down, 1: up) begin after today; see `OnsetBank.settle`."""
         self.onset.settle(self._tree.index[node], sign)
 
     def embed(self, tree: NodeTree, places: Integers) -> None:

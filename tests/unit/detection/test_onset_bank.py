@@ -49,18 +49,25 @@ def test_the_evidence_of_a_day_is_its_definition() -> None:
                 assert bank.linear[shape, node, age] == pytest.approx(weight * linear)
 
 
-def test_what_is_settled_is_no_evidence_any_more() -> None:
-    """Of one node and one direction; what lies within it, around it, or speaks for the other side stays."""
+def test_what_is_settled_scores_no_more() -> None:
+    """Of one node and one direction; what lies within it, around it, or speaks for the other side stays.
+
+    A step from the next day on is found, and with its own first day.
+    """
     bank, untouched = (fed(step=-0.5, cells=slice(0, 3)) for _ in range(2))
     node = [(each.region, each.sector) for each in TREE.nodes].index(("A", None))
     others = [place for place in range(len(TREE.nodes)) if place != node]
-    up = bank.scores()[1].score.copy()
     bank.settle(node, -1.0)
-    down, after = bank.scores()
-    assert (untouched.scores()[0].score[node] > 9, down.score[node]) == (True, 0.0)
-    assert after.score.tolist() == up.tolist()
-    assert (bank.linear[:, others] == untouched.linear[:, others]).all()
-    assert (bank.by_cell == untouched.by_cell).all()
+    (down, up), (down_before, up_before) = bank.scores(), untouched.scores()
+    assert (down_before.score[node] > 9, down.score[node]) == (True, 0.0)
+    assert down.score[others].tolist() == down_before.score[others].tolist()
+    assert up.score.tolist() == up_before.score.tolist()
+    for days in range(1, 5):
+        innovations = np.tile(np.repeat([-0.5 * RESPONSE[0, days - 1], 0.0], 3), 2)
+        bank.learn(innovations, DenseForm(np.eye(2 * CELLS)), RESPONSE, USUAL)
+        down, _ = bank.scores()
+        assert down.onset_age_days[node] <= max(days - 1, PARAMETERS.youngest_age_days)
+    assert down.score[node] > 9
 
 
 def test_a_step_many_times_the_clip_keeps_its_size() -> None:

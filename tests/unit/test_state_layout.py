@@ -22,7 +22,7 @@ KNOWN = {
     "aggregation": (1, "6f7abc31e05a"),
     "alerting": (1, "6aadff560bb5"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (1, "23c11cb2e481"),
+    "detection": (1, "a2430781c0ce"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.parts import Parts
+from earlywarn.aggregation.rows import Loss
 from earlywarn.domain.state import State
 from earlywarn.errors import LogError
 
@@ -38,18 +39,6 @@ class Delivered(NamedTuple):
     feed: str
     bucket: int
     transactions: int
-
-
-class Loss(NamedTuple):
-    """A partition of which nothing more is counted: its log begins at `begins`, and `needed` is before that.
-
-    `event_time_ms` is the newest event that was accepted of it, None if none was.
-    """
-
-    partition: int
-    needed: int
-    begins: int
-    event_time_ms: int | None
 
 
 class Applied(NamedTuple):

@@ -89,6 +89,18 @@ class Coverage:
         return min(self.delivered, self.gap.panel)
 
 
+class Loss(NamedTuple):
+    """A partition of which nothing more is counted: its log begins at `begins`, and `needed` is before that.
+
+    `event_time_ms` is the newest event that was accepted of it, None if none was.
+    """
+
+    partition: int
+    needed: int
+    begins: int
+    event_time_ms: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class AggregateRows:
     """One vintage of one bucket for n series of a panel.

@@ -12,8 +12,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from earlywarn.aggregation.merge import Loss
-from earlywarn.aggregation.rows import ClosedDay
+from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.episode import Episode, Records, Told
 from earlywarn.alerting.estimate import Baseline, dispersion, total
 from earlywarn.alerting.evidence import DayReading, Reading

@@ -4,8 +4,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from earlywarn.aggregation.merge import Loss
-from earlywarn.aggregation.rows import ClosedDay, Coverage
+from earlywarn.aggregation.rows import ClosedDay, Coverage, Loss
 from earlywarn.alerting.episode import Episode, alert_id
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.parameters import AlertParameters

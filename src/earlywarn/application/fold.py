@@ -12,9 +12,9 @@ import msgspec
 from earlywarn import aggregation, alerting, detection
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
-from earlywarn.aggregation.merge import Loss, PartialsFold
+from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
-from earlywarn.aggregation.rows import AggregateRows, ClosedDay
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Loss
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.application.succession import Change, Succession
 from earlywarn.detection import MODEL_VERSION

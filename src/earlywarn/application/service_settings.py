@@ -20,7 +20,7 @@ _MOST_MESSAGE_BYTES = 8 << 20  # dead letters may have twice this, and producers
 _MOST_BYTES = 1 << 40
 _MOST_PORT = (1 << 16) - 1
 _MOST_HOURS = 24 * 366 * 100
-_PARTIAL_BYTES = 16 << 20  # a block of 100,000 batched transactions, each with a row of its own
+_PARTIAL_BYTES = 16 << 20  # what the producers take; a partial of more than 4 MiB travels in parts
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +151,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def partial_bytes(self) -> int:
-        """Return the largest partial: one block's rows, each of another cell and bucket."""
+        """Return the largest record of partials; see docs/delivery.md, How large a partial is."""
         return _PARTIAL_BYTES
 
 

@@ -1,0 +1,62 @@
+"""What a service sends, through a queue that is much too small for it, to a real broker."""
+
+import asyncio
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from kafka_broker import KafkaBroker
+from plain_topics import make_topic
+
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import LogError
+
+MESSAGES = 3_000
+
+
+def test_all_arrives_once_and_in_order_through_a_small_queue(kafka: KafkaBroker) -> None:
+    """Absent values and headers as well; a parcel has arrived when all of it has, and nothing is under way then."""
+    settings = KafkaSettings(brokers=kafka.address)
+    topic = make_topic(settings)
+    connection = confluent_connection(settings)
+
+    async def send() -> tuple[bool, bool, int]:
+        outbox, parcel = Outbox({**connection, "queue.buffering.max.messages": 100}), Parcel()
+        for at in range(MESSAGES):
+            value = None if at % 5 == 4 else b"%d" % at
+            outbox.send(topic, value, key=b"%d" % at, partition=0, headers=[("n", b"%d" % at)], parcel=parcel)
+        parcel.close()
+        before = parcel.arrived
+        assert await outbox.settle(deadline_seconds=30)
+        return before, parcel.arrived, outbox.unacknowledged_bytes
+
+    assert asyncio.run(send()) == (False, True, 0)
+    reader = Consumer({**connection, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        reader.assign([TopicPartition(topic, 0, 0)])
+        found = []
+        while len(found) < MESSAGES:
+            message = reader.poll(10)
+            assert message is not None
+            assert message.error() is None
+            found.append((message.key(), message.value(), message.headers()))
+    finally:
+        reader.close()
+    assert found == [(b"%d" % at, None if at % 5 == 4 else b"%d" % at, [("n", b"%d" % at)]) for at in range(MESSAGES)]
+
+
+def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> None:
+    settings = KafkaSettings(brokers=kafka.address)
+    topic = make_topic(settings, max_message_bytes="1000")
+
+    async def send() -> None:
+        outbox = Outbox({**confluent_connection(settings), "compression.type": "none"})
+        outbox._producer.poll(0)
+        outbox.send(topic, bytes(range(256)) * 40, key=b"k", partition=0, parcel=Parcel())
+        await outbox.settle(deadline_seconds=30)
+
+    with pytest.raises(LogError, match="could not be delivered"):
+        asyncio.run(send())
+    with pytest.raises(LogError, match="cannot be sent"):
+        Outbox(confluent_connection(settings)).send(topic, bytes(17 << 20), key=b"k", parcel=Parcel())

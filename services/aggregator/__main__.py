@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
@@ -14,14 +13,12 @@ from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.application.aggregator import Aggregator
-from earlywarn.application.compose import compose
-from earlywarn.application.settings import load
+from earlywarn.application.compose import compose_from
 
 
 async def main() -> None:
     """Compose the service and live its life."""
-    path = os.environ.get("EARLYWARN_CONFIG")
-    ready = compose(load(Path(path) if path else None, os.environ))
+    _, ready = compose_from(None, os.environ)
     settings = ready.settings
     service, kafka = settings.service, settings.kafka
     configure_logs(service.log_level)

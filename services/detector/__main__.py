@@ -20,15 +20,13 @@ from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.adapters.stream.projector import Projector, records_of
-from earlywarn.application.compose import compose
+from earlywarn.application.compose import compose_from
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.settings import load
 
 
 async def main() -> None:
     """Compose the service and live its life."""
-    path = os.environ.get("EARLYWARN_CONFIG")
-    ready = compose(load(Path(path) if path else None, os.environ))
+    _, ready = compose_from(None, os.environ)
     settings = ready.settings
     service, kafka = settings.service, settings.kafka
     configure_logs(service.log_level)

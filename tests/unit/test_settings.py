@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from earlywarn.application.compose import compose
+from earlywarn.application.compose import compose, compose_from
 from earlywarn.application.environment import Secret
 from earlywarn.application.service_settings import KafkaSettings, RedisSettings, SnapshotSettings, TopicSettings
 from earlywarn.application.settings import load
@@ -363,3 +363,39 @@ def test_places_of_snapshots_that_are_none(url: str) -> None:
 @pytest.mark.parametrize("url", ["folder", "/a/folder", "s3://bucket", "s3://bucket/some/path/", "redis://"])
 def test_places_of_snapshots(url: str) -> None:
     assert SnapshotSettings(url=url).url == url
+
+
+def test_tls_files_that_hold_no_pem_come_with_everything_else_that_is_wrong(tmp_path: Path) -> None:
+    """At the start of a service as in `config check`: files of both tables, a user without a password, a panel."""
+    (tmp_path / "x.pem").write_text("no certificate")
+    path = write(
+        tmp_path,
+        """
+        [redis]
+        url = "rediss://h:6379/0"
+        username = "me"
+        ca_file = "x.pem"
+        [kafka]
+        security = "ssl"
+        ca_file = "x.pem"
+        certificate_file = "x.pem"
+        key_file = "x.pem"
+        [[panels]]
+        id = "CH"
+        countries = ["CH"]
+        time_zone = "Mars"
+        """,
+    )
+    with pytest.raises(ConfigError) as caught:
+        compose_from(path, {})
+    lines = str(caught.value).splitlines()
+    file = tmp_path / "x.pem"
+    assert [line.removeprefix(f"{path}: ") for line in lines[:3]] == [
+        "redis.username = 'me': give password_file or password with it",
+        f"redis.ca_file = '{file}': holds no certificates (PEM): " + lines[1].rpartition("(PEM): ")[2],
+        f"kafka.ca_file = '{file}': holds no certificates (PEM): " + lines[2].rpartition("(PEM): ")[2],
+    ]
+    assert f"kafka.certificate_file = '{file}', key_file = '{file}': no certificate with its unlocked key" in lines[3]
+    assert len(lines) == 5
+    assert "Mars" in lines[4]
+    assert load(path, {"EARLYWARN_REDIS__PASSWORD": "p"}, secrets=False).kafka.ca_file == str(file)

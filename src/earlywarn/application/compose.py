@@ -1,14 +1,17 @@
 """The composition root of a run without adapters: settings in, the first fold out; the second: `compose_fold`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from earlywarn.aggregation.block import BlockFold
 from earlywarn.aggregation.route import Router
+from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint, fold_fingerprint
-from earlywarn.application.settings import Settings
+from earlywarn.application.settings import Settings, read
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.errors import ConfigError
 
@@ -73,6 +76,23 @@ def compose(settings: Settings, source: str = "") -> Run:
         fingerprint=fingerprint(settings, panels, MODEL_VERSION),
         fold_fingerprint=fold_fingerprint(settings, panels),
     )
+
+
+def compose_from(path: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Run]:
+    """Return settings as `load` reads them, and the run that they describe; for services and `earlywarn config check`.
+
+    Raises:
+        ConfigError: one line for each problem, of the values as of what they name, each with its source.
+    """
+    settings, problems = read(path, environ)
+    if settings is not None:
+        try:
+            run = compose(settings, str(path or environ.get(CONFIG_NAME) or "environment"))
+        except ConfigError as error:
+            problems += str(error).split("\n")
+    if problems or settings is None:
+        raise ConfigError("\n".join(problems))
+    return settings, run
 
 
 def _conflicts(settings: Settings) -> list[str]:

@@ -187,6 +187,8 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append(str(error))
         if bool(self.certificate_file) != bool(self.key_file):
             problems.append("certificate_file and key_file belong together")
+        if self.username and not (self.password or self.password_file):
+            problems.append(f"username = {self.username!r}: give password_file or password with it")
         if (self.ca_file or self.certificate_file) and not self.url.startswith("rediss://"):
             problems.append("ca_file, certificate_file and key_file need an address with TLS: url = rediss://...")
         if problems:

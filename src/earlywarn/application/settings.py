@@ -25,6 +25,7 @@ from earlywarn.application.service_settings import (
     SnapshotSettings,
     TopicSettings,
 )
+from earlywarn.application.tls_files import FILES, problems_of
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.domain.ranges import Range, check_ranges
 from earlywarn.errors import ConfigError
@@ -210,8 +211,11 @@ class _Tree:
                 self._say(place, f"{place}.{name}: is required")
             if field.required:
                 values.setdefault(name, place)
-        self._read_secrets(hints, values, place)
-        return self._made(kind, values, place, faulty=len(self._problems) > before)
+        unread = self._read_secrets(hints, values, place)
+        files = {name: "" if name in unread else values.get(name, "") for name in FILES}
+        made = self._made(kind, values, place, faulty=len(self._problems) > before)
+        self._check_tls(files, place)
+        return made
 
     def _made(self, kind: type[_T], values: dict[str, Any], place: str, *, faulty: bool) -> _T | None:
         """Return the struct of values, after its own checks; of a faulty table those count that name a value given."""
@@ -266,8 +270,9 @@ class _Tree:
         # A secret's folder may be a link that is swapped for a newer one while the service runs.
         return str((folder / text).resolve() if of_panel else (folder / text).absolute())
 
-    def _read_secrets(self, hints: Mapping[str, Any], values: dict[str, Any], place: str) -> None:
-        """Check the files a table names, and put secrets where their text belongs."""
+    def _read_secrets(self, hints: Mapping[str, Any], values: dict[str, Any], place: str) -> set[str]:
+        """Check the files a table names, and put secrets where their text belongs; return what cannot be read."""
+        unread = set()
         for name in [name for name in values if name.endswith("_file")]:
             where, file, secret = f"{place}.{name}", values[name], name.removesuffix("_file")
             if not file:
@@ -282,6 +287,13 @@ class _Tree:
                         check_file(Path(file))
                 except ConfigError as error:
                     self._say(where, f"{where} = {file!r}: {error}")
+                    unread.add(name)
+        return unread
+
+    def _check_tls(self, files: Mapping[str, str], place: str) -> None:
+        """Check what the PEM files of a table hold, of those that can be read."""
+        for name, problem in problems_of(**files) if self._secrets and any(files.values()) else ():
+            self._say(f"{place}.{name}", f"{place}.{problem}")
 
     def _variable(self, where: str) -> str:
         """Return the variable that set a place, or the list of panels it is in; empty if none did."""

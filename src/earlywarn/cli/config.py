@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose import Run, compose_from
 from earlywarn.application.environment import PUBLIC_NAMES, remarks, variables
-from earlywarn.application.settings import Settings, read
+from earlywarn.application.settings import Settings
 from earlywarn.cli.run_settings import source_of
-from earlywarn.errors import ConfigError
 
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 
@@ -39,7 +38,7 @@ def check(
         EARLYWARN_SERVICE__FLUSH_SECONDS=0.5 earlywarn config check panel.toml --json
     """
     place = source_of(file)
-    settings, run = _checked(file, place)
+    settings, run = compose_from(file, os.environ)
     from_environment = {name: where for name, (where, _) in variables(Settings).items() if _is_given(name)}
     if json:
         shown = {
@@ -63,23 +62,6 @@ def check(
     for remark in remarks(settings):
         typer.echo(f"note: {remark}")
     typer.echo(f"{place}: no problems; fingerprint {run.fingerprint}")
-
-
-def _checked(file: Path | None, place: str) -> tuple[Settings, Run]:
-    """Return settings and their run.
-
-    Raises:
-        ConfigError: one line for each problem, of the values as of what they name.
-    """
-    settings, problems = read(file, os.environ)
-    if settings is not None:
-        try:
-            run = compose(settings, place)
-        except ConfigError as error:
-            problems += str(error).split("\n")
-    if problems or settings is None:
-        raise ConfigError("\n".join(problems))
-    return settings, run
 
 
 def _is_given(name: str) -> bool:

@@ -145,9 +145,8 @@ def test_a_password_file_is_read_for_every_connection(executable: Path, tmp_path
 def test_settings_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     cases = [
         (RedisSettings(), "redis.url is empty"),
-        (RedisSettings(url="redis://localhost", username="reader"), "'reader' needs redis.password"),
         (RedisSettings(url="redis://localhost", password_file=f"{tmp_path}/none"), "password_file.*cannot be read"),
-        (RedisSettings(url="rediss://localhost", ca_file=f"{tmp_path}/none"), "ca_file.*no such file"),
+        (RedisSettings(url="rediss://localhost", ca_file=f"{tmp_path}/none"), "ca_file.*holds no certificates.*No such file"),
         (RedisSettings(url="redis://localhost?socket_timeout=long"), "redis.url.*socket_timeout"),
     ]
     for settings, message in cases:

@@ -103,6 +103,14 @@ def test_the_same_replay_is_known_by_its_inputs_and_options(run: Run, tmp_path: 
     ]
     assert len({fingerprint(file), *others}) == 3  # the file a.jsonl is the changed one by now
 
+    long = tmp_path / "long.jsonl"
+    records = [record(f"r{number}", number) for number in range(3_000)]
+    before = fingerprint(written(long, records))
+    size = long.stat().st_size
+    after = fingerprint(written(long, [*records[:-1], {**records[-1], "currency": "EUR"}]))
+    assert long.stat().st_size == size > 1 << 17
+    assert before != after  # in its last record alone
+
 
 def test_a_position_is_itself_again_and_rubbish_is_none() -> None:
     position = ReplayPosition(source="s", described="d", partitions=8, records=5, sent=4, offsets={1: 7})

@@ -16,6 +16,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.application.tls_files import problems_of
 from earlywarn.errors import ConfigError
 
 _CONNECTIONS = logging.getLogger("kafka.net")
@@ -114,23 +115,14 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     """Return the TLS of a connection: the broker's certificate and name are always checked, TLS 1.2 or newer.
 
     Raises:
-        ConfigError: a file cannot be read, is no PEM, or a key that is locked or of another certificate.
+        ConfigError: a file cannot be read, is no PEM, or a key that is locked or of another certificate; one line each.
     """
-    try:
-        context = ssl.create_default_context(cafile=kafka.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"kafka.ca_file = {kafka.ca_file!r}: holds no certificates (PEM): {_reason(error)}"
-        ) from error
+    problems = problems_of(kafka.ca_file, kafka.certificate_file, kafka.key_file)
+    if lines := [f"kafka.{problem}" for _, problem in problems]:
+        raise ConfigError("\n".join(lines))
+    context = ssl.create_default_context(cafile=kafka.ca_file or None)
     if kafka.certificate_file:
-        try:
-            # An empty password, since none would make OpenSSL ask for one on the terminal.
-            context.load_cert_chain(kafka.certificate_file, kafka.key_file, password="")
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"kafka.certificate_file = {kafka.certificate_file!r}, key_file = {kafka.key_file!r}: "
-                f"no certificate with its unlocked key (PEM): {_reason(error)}"
-            ) from error
+        context.load_cert_chain(kafka.certificate_file, kafka.key_file, password="")
     return context
 
 
@@ -182,7 +174,3 @@ def _password(kafka: KafkaSettings) -> str:
     if not kafka.password:
         raise ConfigError(f"kafka.password_file = {kafka.password_file!r} was not read; load the settings with `load`")
     return kafka.password.reveal()
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

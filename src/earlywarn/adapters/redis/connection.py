@@ -19,6 +19,7 @@ from redis.retry import Retry
 from earlywarn.adapters.redis.outage import explained
 from earlywarn.application.environment import read_secret
 from earlywarn.application.service_settings import RedisSettings
+from earlywarn.application.tls_files import problems_of
 from earlywarn.errors import ConfigError
 
 LEAST_VERSION = (6, 2)
@@ -110,18 +111,16 @@ def _options(settings: RedisSettings) -> dict[str, Any]:
         options["credential_provider"] = FileCredentials(settings.username, Path(settings.password_file))
     elif settings.password:
         options |= {"username": settings.username or None, "password": settings.password.reveal()}
-    elif settings.username:
-        raise ConfigError(f"redis.username = {settings.username!r} needs redis.password or redis.password_file")
     if urlsplit(settings.url).scheme == "rediss":
+        problems = problems_of(settings.ca_file, settings.certificate_file, settings.key_file)
+        if lines := [f"redis.{problem}" for _, problem in problems]:
+            raise ConfigError("\n".join(lines))
         files = {
-            "ssl_ca_certs": ("ca_file", settings.ca_file),
-            "ssl_certfile": ("certificate_file", settings.certificate_file),
-            "ssl_keyfile": ("key_file", settings.key_file),
+            "ssl_ca_certs": settings.ca_file,
+            "ssl_certfile": settings.certificate_file,
+            "ssl_keyfile": settings.key_file,
         }
-        for name, file in files.values():
-            if file and not Path(file).is_file():
-                raise ConfigError(f"redis.{name} = {file!r}: no such file")
-        options |= {option: file for option, (_, file) in files.items() if file}
+        options |= {option: file for option, file in files.items() if file}
     return options
 
 

@@ -25,8 +25,10 @@ def problems_of(ca_file: str, certificate_file: str, key_file: str) -> Iterator[
         except (OSError, ssl.SSLError) as error:
             yield (
                 "certificate_file",
-                f"certificate_file = {certificate_file!r}, key_file = {key_file!r}: "
-                f"no certificate with its unlocked key (PEM): {_reason(error)}",
+                (
+                    f"certificate_file = {certificate_file!r}, key_file = {key_file!r}: "
+                    f"no certificate with its unlocked key (PEM): {_reason(error)}"
+                ),
             )
 
 

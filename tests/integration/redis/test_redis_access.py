@@ -146,7 +146,10 @@ def test_settings_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     cases = [
         (RedisSettings(), "redis.url is empty"),
         (RedisSettings(url="redis://localhost", password_file=f"{tmp_path}/none"), "password_file.*cannot be read"),
-        (RedisSettings(url="rediss://localhost", ca_file=f"{tmp_path}/none"), "ca_file.*holds no certificates.*No such file"),
+        (
+            RedisSettings(url="rediss://localhost", ca_file=f"{tmp_path}/none"),
+            "ca_file.*holds no certificates.*No such file",
+        ),
         (RedisSettings(url="redis://localhost?socket_timeout=long"), "redis.url.*socket_timeout"),
     ]
     for settings, message in cases:

@@ -20,5 +20,5 @@ LOST = Gauge(
 )
 PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
 PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
-SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept or failed.", ["outcome"])
+SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept, failed, or refused.", ["outcome"])
 SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])

@@ -27,7 +27,7 @@ def wrapped(text: str, columns: int) -> list[str]:
     Rich breaks at the narrow spaces between thousands too. A word that is longer than a line stays whole as well.
 
     >>> wrapped("EUR 1\u202f112\u202f737 to 2020-02-29", 14)
-    ['EUR', '1\u202f112\u202f737 to', '2020-02-29']
+    ['EUR 1\u202f112\u202f737', 'to 2020-02-29']
     """
     return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False)
 

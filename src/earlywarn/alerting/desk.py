@@ -271,8 +271,9 @@ class AlertDesk:
         is_there = reading.estimate.distance(episode.direction) > 0 and told.effect_pct != 0
         if not is_open and not (is_there and (graver or due or episode.has_news)):
             return None
+        # How unusual the episode is, and not the day: on a quiet one nearly every other day was as extreme.
         last_day = self._records.last_as_extreme(
-            episode.region, episode.sector, episode.direction, ratio, episode.opened_on
+            episode.region, episode.sector, episode.direction, episode.score, episode.opened_on
         )
         figures = reading.evidence(told, self.panel, last_as_extreme=last_day)
         return Verdict("open" if is_open else "updated", grade, told, ratio, figures)

@@ -122,8 +122,9 @@ class Episode(msgspec.Struct):
 class Records:
     """Per node and direction: on which day was the score last as high as today?
 
-    A descending staircase of (day ordinal, score); scores below `floor` are not worth remembering. Per node also on how
-    many days it was judged.
+    A descending staircase of (day ordinal, score), of at most `length` steps; scores below `floor` are not worth
+    remembering. Of too many the step goes that leaves the smallest gap of scores, and never the highest. Per node
+    also on how many days it was judged.
     """
 
     def __init__(self, floor: float = 0.25, length: int = 64) -> None:
@@ -160,7 +161,9 @@ class Records:
         while stairs and stairs[-1][1] <= ratio:
             stairs.pop()
         stairs.append((day.toordinal(), round(ratio, 4)))
-        del stairs[: -self.length]
+        if len(stairs) > self.length:
+            heights = [score for _, score in stairs] + [self.floor]
+            del stairs[min(range(1, len(stairs)), key=lambda at: heights[at - 1] - heights[at + 1])]
 
     def state(self) -> State:
         """Return the staircases and counts as plain values."""

@@ -17,7 +17,7 @@ from earlywarn.aggregation.intake import decode
 started = []
 lifecycle.run = started.append
 service = runpy.run_path("services/aggregator")
-ready = service["compose"](service["load"](None, {"EARLYWARN_PANELS": '[{id = "CH", countries = ["CH"]}]'}))
+_, ready = service["compose_from"](None, {"EARLYWARN_PANELS": '[{id = "CH", countries = ["CH"]}]'})
 record = json.dumps({
     "id": "t1", "ts": 1551702896000, "amount_minor": 1234, "currency": "CHF", "mcc": "5411", "region": "CH04"
 }).encode()

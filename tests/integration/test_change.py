@@ -146,7 +146,7 @@ def test_the_new_configuration_takes_over_at_the_control_record(
 def test_the_sample_shows_every_case(old: Run, partials: list[Partial]) -> None:
     """Else the test above would prove little: some are adopted, some superseded, some new."""
     found = set()
-    for factor in (0.6, 100.0):
+    for factor in (0.3, 0.6, 100.0):
         new = run_with(alarm_evidence=old.settings.alerts.alarm_evidence * factor)
         at = len(partials) // 2
         before, log = changed(old, new, partials, at)

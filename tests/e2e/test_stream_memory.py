@@ -76,7 +76,7 @@ def held_back(run: Run) -> list[Partial]:
 def append(run: StreamRun, partials: list[Partial]) -> None:
     producer = Producer({**confluent_connection(run.settings.kafka), "message.max.bytes": 16 << 20})
     for partial in partials:
-        key, value = encode_partial(partial)
+        [(key, value)] = encode_partial(partial)
         producer.produce(run.topics.partials, value, key, 0)
     assert producer.flush(60) == 0
 

@@ -94,9 +94,9 @@ def expected(run: Run, partials: list[Partial]) -> Published:
 
 
 @pytest.fixture
-def run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
+def run(fresh_kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
     name = f"run-{uuid4().hex[:12]}"
-    with StreamRun(kafka.address, redis_server.url, tmp_path, SETTINGS, name=name) as found:
+    with StreamRun(fresh_kafka.address, redis_server.url, tmp_path, SETTINGS, name=name) as found:
         yield found
 
 
@@ -109,6 +109,7 @@ def test_a_partial_that_closes_three_months_at_once(run: StreamRun) -> None:
     group = f"{run.topics.prefix}{run.topics.run}.detector.published"
     looker = Publisher(confluent_connection(run.settings.kafka), group, run.topics.partials, 0, log)
 
+    throttle(run, bytes_per_second=5_000_000)  # none of them comes to the end before it is stopped
     first = run.start_ready("detector")
     append(run, last)
     wait_until(lambda: looker.published().outputs > 0, 120, "a first piece is published")
@@ -123,6 +124,7 @@ def test_a_partial_that_closes_three_months_at_once(run: StreamRun) -> None:
     again = looker.published()
     assert (again.offset, again.outputs > begun.outputs) == (len(partials), True)
 
+    throttle(run, bytes_per_second=None)
     third = run.start("detector")
     wait_until(lambda: looker.published() == Progress(len(partials) + 1), 120, "the third one comes to the end")
     wait_until(third.ready, 60, "it is ready")

@@ -4,19 +4,19 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 """
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from itertools import compress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Loss
+from earlywarn.alerting.alarms import alarms, standing_score
+from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, Records, Told
-from earlywarn.alerting.estimate import Baseline, dispersion, total
 from earlywarn.alerting.evidence import DayReading, Reading
-from earlywarn.alerting.grouping import Flags, Floats, adopt, counting, membership
+from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import Names, narrate
 from earlywarn.alerting.notices import Notices
@@ -27,7 +27,7 @@ from earlywarn.alerting.severity import probability, severity
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import SEVERITIES, Alert, Direction
+from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Severity
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
@@ -57,9 +57,9 @@ class AlertDesk:
         self.names = names
         self.notices = Notices(panel, parameters, letterhead)
         self._episodes: dict[_EpisodeKey, Episode] = {}
+        self._baselines = CellBaselines()
         self._records = Records()
         self._ended: dict[_EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
-        self._members: tuple[tuple[Node, ...], Flags] | None = None
         self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
         self._settled: list[tuple[Node, Direction]] = []  # of today: shocks that are over
 
@@ -70,11 +70,10 @@ class AlertDesk:
     def step(self, scores: DayScores, closed: ClosedDay, models: Models) -> list[Alert]:
         """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""
         alerts = self.notices.coverage(closed)
+        self._baselines.step(scores, (episode.first_day for episode in self._episodes.values()))
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, models)
-        else:
-            self._pass(scores)
         return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
 
     def lose(self, loss: Loss, *, since: date, day: date) -> Alert:
@@ -83,13 +82,6 @@ class AlertDesk:
         return msgspec.structs.replace(alert, text=narrate(alert, self.names))
 
     # --- economic alerts
-
-    def _pass(self, scores: DayScores) -> None:
-        """Let a day pass of which nothing is known: what episodes are measured against stays what it was."""
-        place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
-        for key, episode in self._episodes.items():
-            if key[:2] in place:
-                episode.baseline.carry(scores, place[key[:2]])
 
     def _economic(self, scores: DayScores, models: Models) -> list[Alert]:
         self._records.judge((node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard))
@@ -128,70 +120,41 @@ class AlertDesk:
             if key[:2] in place:
                 strengths[key[2]][place[key[:2]]] = episode.score
         for direction, each in weighed.items():
-            each.doubt(strengths["up" if direction == "down" else "down"], self._membership(each.scores.nodes))
+            each.doubt(strengths["up" if direction == "down" else "down"], self._baselines.members)
 
     def _continue(self, episode: Episode, at: int, weighing: Weighing) -> None:
         """Add the day to an open episode, and take its score from the effect since its own first day."""
         if weighing.scores.heard[at]:
-            episode.add(episode.baseline.today(weighing.scores, at), days_kept=self.parameters.quiet_days)
-        episode.baseline.carry(weighing.scores, at)
-        weighing.ratio[at] = self._ratio(episode, at, weighing, float(weighing.evidence[at]))
-
-    def _ratio(self, episode: Episode, at: int, weighing: Weighing, evidence: float) -> float:
-        """Return the score of an open episode: the effect must be there since its first day, and in its last days."""
-        effects, measure = weighing.scores.effects, episode.measure
-        days = weighing.scores.day.toordinal() - episode.baseline.first_day + 1
-        whole = episode.sums.estimate(measure, dispersion(effects, at, measure, days))
-        distance = whole.distance(episode.direction)
-        if len(episode.last_days) == self.parameters.quiet_days:
-            recent = total(episode.last_days).estimate(
-                measure, dispersion(effects, at, measure, len(episode.last_days))
-            )
-            distance = min(distance, recent.distance(episode.direction))
-        return min(evidence, float(weighing.certainty(distance)))
+            today = self._baselines.sums(episode.first_day, at)
+            episode.add(today, days_kept=self.parameters.quiet_days)
+        weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
     def _direction(
         self, weighing: Weighing, other: Floats, place: Mapping[tuple[str | None, str | None], int]
     ) -> list[Alert]:
-        scores, ratio = weighing.scores, weighing.ratio
-        members = self._membership(scores.nodes)
+        scores, members = weighing.scores, self._baselines.members
         standing = {
             place[key[:2]]: episode
             for key, episode in self._episodes.items()
             if key[2] == weighing.direction and key[:2] in place
         }
-        alarming = {int(at) for at in np.flatnonzero((ratio > 1) & (ratio >= other))}
-
-        def explained(apart: AbstractSet[int]) -> list[int]:
-            return counting(
-                alarming, ratio, members, scores.contributions, apart, explained_share=self.parameters.explained_share
-            )
-
-        # A total that one cell carries holds no more than that cell, and makes no wider total take over.
-        # Baselines of other nodes are kept for so many days: a total that takes over later is told from the oldest on.
-        today, oldest = scores.day.toordinal(), len(scores.effects.days) - 1
-        ages = {
-            at: min(today - standing[at].baseline.first_day, oldest)
-            if at in standing
-            else int(weighing.side.onset_age_days[at])
-            for at in explained(standing.keys())
-        }
-        found = weighing.totals(members, ages)
-        totals = {at: candidate for at, candidate in found.items() if candidate.score >= other[at]}
-        for at, candidate in totals.items():
-            lifted = candidate.score if at not in standing else self._ratio(standing[at], at, weighing, candidate.score)
-            ratio[at] = max(float(ratio[at]), lifted)
-        alarming |= totals.keys()
-        counted = explained(standing.keys() | totals.keys())
-        alarms = [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
-        fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in alarms) if each]
+        found = alarms(weighing, other, standing, members)
+        fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
         new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
             node, last = scores.nodes[candidate.node], self._last(candidate.node, weighing)
             episode = opened(
-                candidate, weighing, self._episodes.values(), run=self.letterhead.run, panel=self.panel, last=last
+                candidate,
+                weighing,
+                self._episodes.values(),
+                self._baselines,
+                run=self.letterhead.run,
+                panel=self.panel,
+                last=last,
             )
+            if self._look(episode, candidate.node, weighing, other).grade is None:
+                continue
             before = self._records.judged_days(node.region, node.sector) - episode.sums.days
             episode.record_days = max(before, 0)
             mine[candidate.node] = self._episodes[episode.key] = episode
@@ -200,8 +163,7 @@ class AlertDesk:
         for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
             if not scores.heard[at]:
                 continue
-            score = float(ratio[at]) if ratio[at] >= other[at] else 0.0
-            alert = self._judge(mine[at], at, weighing, score, is_open=at not in standing)
+            alert = self._judge(mine[at], self._look(mine[at], at, weighing, other), is_open=at not in standing)
             if alert is not None:
                 alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
@@ -223,8 +185,8 @@ class AlertDesk:
             if episode.direction == direction or not episode.holds(node.region, node.sector):
                 continue
             same = (episode.region, episode.sector) == (node.region, node.sector)
-            baseline = episode.baseline if same else Baseline(episode.baseline.first_day)
-            reading = DayReading(baseline.today(scores, candidate.node), scores, candidate.node, candidate.measure)
+            today = self._baselines.sums(episode.first_day, candidate.node)
+            reading = DayReading(today, scores, candidate.node, candidate.measure)
             if not reading.is_outside(direction):
                 is_return = True
                 self._lasting[node] = (episode.opened_on, candidate.age_days + 1)
@@ -232,56 +194,55 @@ class AlertDesk:
                     episode.last_days = episode.last_days[-1:]
         return is_return
 
-    def _judge(self, episode: Episode, at: int, weighing: Weighing, ratio: float, *, is_open: bool) -> Alert | None:
-        """Note the day's score, and return the revision that it makes necessary, if it does."""
+    def _look(self, episode: Episode, at: int, weighing: Weighing, other: Floats) -> "_Look":
+        """Return what would be told of an episode today."""
         parameters, scores = self.parameters, weighing.scores
-        reading = Reading(episode, scores, self._membership(scores.nodes), at, interval=parameters.effect_interval)
+        reading = Reading(episode, scores, self._baselines, at, interval=parameters.effect_interval)
+        score = float(weighing.ratio[at]) if weighing.ratio[at] >= other[at] else 0.0
         confidence = reading.estimate.confidence(episode.direction)
-        told = reading.told(probability(max(ratio, episode.score), confidence, parameters))
-        episode.observe(scores.day, ratio, resolve_ratio=parameters.resolve_ratio)
-        if episode.alarm_days >= parameters.hold_days:
+        told = reading.told(probability(max(score, episode.score), confidence, parameters))
+        return _Look(reading, score, told, severity(told.probability, told.effect_pct, parameters))
+
+    def _judge(self, episode: Episode, look: "_Look", *, is_open: bool) -> Alert | None:
+        """Note the day's score, and return the revision that it makes necessary, if it does."""
+        day, node = look.reading.day, look.reading.node
+        episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
+        if episode.alarm_days >= self.parameters.hold_days:
             episode.alarm_days = 0
-            self._lasting[scores.nodes[at]] = (episode.opened_on, None)
-        verdict = self._verdict(episode, reading, told, ratio, is_open=is_open)
+            self._lasting[node] = (episode.opened_on, None)
+        verdict = self._verdict(episode, look, is_open=is_open)
         if verdict is None:
             return None
         if verdict.outcome is not None:
             del self._episodes[episode.key]
-            self._ended[episode.key] = scores.day
+            self._ended[episode.key] = day
         if verdict.outcome == "accepted":
-            self._lasting[scores.nodes[at]] = (episode.opened_on, None)
+            self._lasting[node] = (episode.opened_on, None)
         elif verdict.outcome is not None:
-            self._settled.append((scores.nodes[at], episode.direction))
-        return revision(episode, reading, verdict, panel=self.panel, day=scores.day, letterhead=self.letterhead)
+            self._settled.append((node, episode.direction))
+        return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
 
-    def _verdict(
-        self, episode: Episode, reading: Reading, told: Told, ratio: float, *, is_open: bool
-    ) -> Verdict | None:
-        parameters, day = self.parameters, reading.day
-        if episode.quiet_days >= parameters.quiet_days:
+    def _verdict(self, episode: Episode, look: "_Look", *, is_open: bool) -> Verdict | None:
+        reading, score, told, grade = look
+        if episode.quiet_days >= self.parameters.quiet_days:
             outcome = reading.outcome
             if outcome is None:
                 return None
             # The end repeats the size that was published last: what people know it by.
-            return Verdict("resolved", episode.gravest, episode.told, ratio, reading.ending(outcome), outcome)
-        grade = severity(told.probability, told.effect_pct, parameters)
+            return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)
+        # News wait for a day on which the effect is there: an alert never tells of one that is not, or too unsurely.
+        if grade is None or not (is_open or reading.estimate.distance(episode.direction) > 0):
+            return None
         graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
-        due = (day - episode.last_revised_on).days >= parameters.revise_days and ratio > 1
-        # News of the family wait for a day on which the effect is there: an alert never tells of one that is not.
-        is_there = reading.estimate.distance(episode.direction) > 0 and told.effect_pct != 0
-        if not is_open and not (is_there and (graver or due or episode.has_news)):
+        due = (reading.day - episode.last_revised_on).days >= self.parameters.revise_days and score > 1
+        if not (is_open or (told.effect_pct != 0 and (graver or due or episode.has_news))):
             return None
         # How unusual the episode is, and not the day: on a quiet one nearly every other day was as extreme.
         last_day = self._records.last_as_extreme(
             episode.region, episode.sector, episode.direction, episode.score, episode.opened_on
         )
         figures = reading.evidence(told, self.panel, last_as_extreme=last_day)
-        return Verdict("open" if is_open else "updated", grade, told, ratio, figures)
-
-    def _membership(self, nodes: tuple[Node, ...]) -> Flags:
-        if self._members is None or self._members[0] != nodes:
-            self._members = (nodes, membership(nodes))
-        return self._members[1]
+        return Verdict("open" if is_open else "updated", grade, told, score, figures)
 
     # --- snapshot
 
@@ -290,6 +251,7 @@ class AlertDesk:
         episodes = sorted(self._episodes.values(), key=lambda episode: _canonical(episode.key))
         return {
             "episodes": [msgspec.to_builtins(episode) for episode in episodes],
+            "baselines": self._baselines.state(),
             "records": self._records.state(),
             "ended": [
                 [*key, day.isoformat()]
@@ -301,11 +263,21 @@ class AlertDesk:
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._episodes = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
+        self._baselines.restore(saved["baselines"])
         self._records.restore(saved["records"])
         self._ended = {
             (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
         }
         self.notices.restore(saved["notices"])
+
+
+class _Look(NamedTuple):
+    """A day's reading of an episode, its score, what would be told of it, and how grave that is; None: not enough."""
+
+    reading: Reading
+    score: float
+    told: Told
+    grade: Severity | None
 
 
 def _canonical_node(node: Node) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from earlywarn.alerting.estimate import NOTHING, Baseline, Sums
+from earlywarn.alerting.estimate import NOTHING, Sums
 from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
 from earlywarn.domain.series import Level, Measure, Series
 from earlywarn.domain.state import State
@@ -35,10 +35,10 @@ class Episode(msgspec.Struct):
 
     `alarm_days` counts alarm days in a row since the level was last accepted, `quiet_days` those below
     the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
-    Of economic episodes: `baseline` is what they are measured against, `sums` what was seen and expected since
-    `opened_on`, `last_days` the same of each of the last days, `told` the estimate published on `last_revised_on`,
-    `largest_pct` the largest effect published, `has_news` whether its family changed since it was last published,
-    `record_days` on how many days before `opened_on` the node was judged.
+    Of economic episodes, which are measured against what was expected before `opened_on`: `sums` is what was seen and
+    expected since then, `last_days` the same of each of the last days, `told` the estimate published on
+    `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
+    last published, `record_days` on how many days before `opened_on` the node was judged.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -60,7 +60,6 @@ class Episode(msgspec.Struct):
     parent: str | None = None
     children: list[str] = []
     measure: Measure = "amount"
-    baseline: Baseline = msgspec.field(default_factory=lambda: Baseline(0))
     sums: Sums = NOTHING
     last_days: list[Sums] = []
     told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
@@ -74,6 +73,11 @@ class Episode(msgspec.Struct):
     def key(self) -> tuple[str | None, str | None, Direction]:
         """Return node and direction, of which there is one open episode at most."""
         return (self.region, self.sector, self.direction)
+
+    @property
+    def first_day(self) -> int:
+        """Return the ordinal of `opened_on`, which names its baseline."""
+        return self.opened_on.toordinal()
 
     @property
     def level(self) -> Level:

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import msgspec
 import numpy as np
 
-from earlywarn.detection.day_scores import MEASURES, DayScores, Effects
+from earlywarn.detection.day_scores import MEASURES, Effects
 from earlywarn.detection.effect_bank import LEAST_TICKET, log_effect
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
@@ -123,41 +123,6 @@ def interval_reach(probability: float) -> float:
 def _rounded(percent: float) -> float:
     whole = round(percent, 1)
     return whole or (math.copysign(0.1, percent) if percent else 0.0)
-
-
-class Baseline(msgspec.Struct):
-    """Which baseline an episode is measured against: that before its first day, for as long as the episode lasts.
-
-    The models keep baselines of W days. One that is older is the oldest kept, times `factors` (of transactions and
-    amounts): what it expected of a usual day by what the next one did, carried on from day to day.
-    """
-
-    first_day: int
-    factors: tuple[float, float] = (1.0, 1.0)
-
-    def age_days(self, scores: DayScores) -> int:
-        """Return which of the kept baselines is nearest."""
-        return min(scores.day.toordinal() - self.first_day, len(scores.effects.days) - 1)
-
-    def today(self, scores: DayScores, node: int) -> Sums:
-        """Return the sums of the day alone, for a node."""
-        effects = scores.effects
-        expected = effects.today[:, node, self.age_days(scores)] * np.array(self.factors)
-        variance = effects.usual_sd[:, node] ** 2
-        return Sums(
-            1,
-            float(scores.transactions.observed[node]),
-            float(scores.amount.observed[node]),
-            float(expected[0]),
-            float(expected[1]),
-            tuple((expected[[0, 1, 1]] ** 2 * variance).tolist()),
-        )
-
-    def carry(self, scores: DayScores, node: int) -> None:
-        """Prepare for the next day, when the oldest kept baseline is forgotten: call it after `today`."""
-        if scores.day.toordinal() - self.first_day >= len(scores.effects.days) - 1:
-            fading = scores.effects.fading[:, node]
-            self.factors = (self.factors[0] * float(fading[0]), self.factors[1] * float(fading[1]))
 
 
 def since(effects: Effects, node: int, age_days: int) -> Sums:

@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 
+from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats
@@ -60,24 +61,33 @@ class Reading:
     Args:
         episode: today is added to its sums.
         scores: today's.
-        members: bool[G, K].
+        baselines: today's.
         node: the episode's place among the nodes.
         interval: probability of the effect's interval.
 
     Attributes:
+        day: today. node: whose episode it is. measure: what tells it.
         estimate: the effect since the episode's first day.
         today: the day alone.
     """
 
-    def __init__(self, episode: Episode, scores: DayScores, members: Flags, node: int, *, interval: float) -> None:
-        self._episode, self._scores, self._members, self._node = episode, scores, members, node
+    def __init__(
+        self,
+        episode: Episode,
+        scores: DayScores,
+        baselines: CellBaselines,
+        node: int,
+        *,
+        interval: float,
+    ) -> None:
+        self._episode, self._scores, self._baselines, self._place = episode, scores, baselines, node
         self._interval = interval
-        self.day, self.measure = scores.day, episode.measure
-        self.estimate = self._estimate(episode.sums, scores.day.toordinal() - episode.baseline.first_day + 1)
+        self.day, self.node, self.measure = scores.day, scores.nodes[node], episode.measure
+        self.estimate = self._estimate(episode.sums, scores.day.toordinal() - episode.first_day + 1)
         self.today = DayReading(episode.last_days[-1], scores, node, self.measure)
 
     def _estimate(self, sums: Sums, days: int) -> Estimate:
-        return sums.estimate(self.measure, dispersion(self._scores.effects, self._node, self.measure, days))
+        return sums.estimate(self.measure, dispersion(self._scores.effects, self._place, self.measure, days))
 
     @property
     def last_days(self) -> Estimate:
@@ -140,16 +150,15 @@ class Reading:
 
     def _cells(self) -> tuple[Floats, Floats]:
         """Return today's transactions and amounts [2, K] of all cells, and what the episode's baseline expects."""
-        cells = self._members.shape[1]
-        age = self._episode.baseline.age_days(self._scores)
+        cells = self._baselines.members.shape[1]
         seen = np.stack([self._scores.transactions.observed[:cells], self._scores.amount.observed[:cells]])
         seen = np.where(self._scores.heard[:cells], seen, 0.0)  # of what was not heard nothing is expected either
-        return seen, self._scores.effects.today[:, :cells, age]
+        return seen, self._baselines.today(self._episode.first_day)
 
     def _neighbours(self) -> list[Evidence]:
         """Compare with the cells outside the node: what was spent there today against what was expected there."""
-        node = self._scores.nodes[self._node]
-        outside = ~self._members[self._node]
+        node = self.node
+        outside = ~self._baselines.members[self._place]
         cells = self._scores.nodes[: len(outside)]
         groups: dict[str, Flags] = {}
         if node.level == "cell":
@@ -167,21 +176,19 @@ class Reading:
 
     def _contributors(self, panel: str) -> list[Evidence]:
         """Name the cells that carry most of a total's change since its first day, with their share of it."""
-        if self._scores.nodes[self._node].level == "cell":
+        if self.node.level == "cell":
             return []
-        effects, cells = self._scores.effects, self._members.shape[1]
-        age = self._episode.baseline.age_days(self._scores)
-        seen, usual = effects.observed[:, :cells, age], effects.expected[:, :cells, age]
+        seen, usual = self._baselines.since(self._episode.first_day)
         if self.measure == "mean_ticket":
             tickets = usual[1] / np.where(usual[0] > 0, usual[0], 1.0)
             gap = seen[1] - seen[0] * tickets
         else:
             gap = (seen - usual)[0 if self.measure == "transactions" else 1]
         toward = np.clip(gap if self._episode.direction == "up" else -gap, 0.0, None)
-        support = np.where(self._members[self._node], toward, 0.0)
+        support = np.where(self._baselines.members[self._place], toward, 0.0)
         whole = float(support.sum())
         found = []
-        for cell in sorted(range(cells), key=lambda at: (-support[at], at))[:_TOP_CONTRIBUTORS]:
+        for cell in sorted(range(len(support)), key=lambda at: (-support[at], at))[:_TOP_CONTRIBUTORS]:
             share = round(100 * float(support[cell]) / whole, 1) if whole > 0 else 0.0
             if share > 0:
                 node = self._scores.nodes[cell]
@@ -190,7 +197,7 @@ class Reading:
         return found
 
     def _mix(self) -> list[Evidence]:
-        region = self._scores.nodes[self._node].region
+        region = self.node.region
         if region is None or region not in self._scores.mix_regions:
             return []
         rank = float(self._scores.mix_rank[self._scores.mix_regions.index(region)])

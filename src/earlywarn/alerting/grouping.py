@@ -96,14 +96,15 @@ def counting(
         support = np.clip(contributions[node], 0.0, None)
         total = float(support.sum())
         explained = float(support[covered].sum()) / total if total > 0 else 0.0
-        inside = any(_inside(members, node, other) for other in (*found, *standing))
+        inside = any(strictly_inside(members, node, other) for other in (*found, *standing))
         if inside or explained < explained_share or node in standing:
             found.append(node)
             covered |= members[node]
     return found
 
 
-def _inside(members: Flags, inner: int, outer: int) -> bool:
+def strictly_inside(members: Flags, inner: int, outer: int) -> bool:
+    """Return whether the cells of a node are some of another one's, and not all of them."""
     return bool((members[outer] | ~members[inner]).all() and (members[outer] & ~members[inner]).any())
 
 

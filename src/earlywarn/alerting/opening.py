@@ -3,14 +3,22 @@
 from collections.abc import Iterable
 from datetime import date
 
+from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, alert_id
-from earlywarn.alerting.estimate import Baseline, since
+from earlywarn.alerting.estimate import since
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.domain.series import Series
 
 
 def opened(
-    candidate: Candidate, weighing: Weighing, others: Iterable[Episode], *, run: str, panel: str, last: date | None
+    candidate: Candidate,
+    weighing: Weighing,
+    others: Iterable[Episode],
+    baselines: CellBaselines,
+    *,
+    run: str,
+    panel: str,
+    last: date | None,
 ) -> Episode:
     """Return a new episode; its first day is its family's, where its evidence allows that.
 
@@ -18,6 +26,7 @@ def opened(
         candidate: what alarms.
         weighing: the day's; takes the score of the aligned candidate.
         others: open episodes.
+        baselines: of the day.
         run: of the alert's id.
         panel: likewise.
         last: last day of the node's last episode of the direction, which this one does not reach back to.
@@ -40,12 +49,10 @@ def opened(
     family = [each for each in others if each.contains(episode) or episode.contains(each)]
     family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
     not_before = 0 if last is None else last.toordinal() + 1
-    first_days = [each.baseline.first_day for each in family if each.baseline.first_day >= not_before]
+    first_days = [each.first_day for each in family if each.first_day >= not_before]
     aligned = weighing.aligned(weighing.over_holidays(candidate, not_before=not_before), first_days)
     episode.opened_on = date.fromordinal(scores.day.toordinal() - aligned.age_days)
-    episode.baseline = Baseline(episode.opened_on.toordinal())
     episode.sums = since(scores.effects, at, aligned.age_days)
-    episode.last_days = [episode.baseline.today(scores, at)]
-    episode.baseline.carry(scores, at)
+    episode.last_days = [baselines.sums(episode.first_day, at)]
     weighing.ratio[at] = aligned.score
     return episode

@@ -19,8 +19,9 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     revise_days: an open episode, or coverage notice, without other news is revised this often.
     parent_share: a total takes over when the alarms inside it hold this share of its spending.
     explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
-    severity_probabilities: least probability for medium, high, severe.
-    severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached.
+    severity_probabilities: least probability for medium, high, severe; below that for medium nothing is told.
+    severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached, and
+        below that for medium nothing is told.
     probability_at_alarm: probability of a shock that a score of exactly 1 stands for.
     coverage_share: with less of the expected volume delivered by feeds, economic alerts of the day are muted.
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.

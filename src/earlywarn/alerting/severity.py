@@ -30,16 +30,17 @@ def probability(score: float, confidence: float, parameters: AlertParameters) ->
     return math.floor(min(likelihood, confidence, 0.9999) * 10_000 + 1e-9) / 10_000
 
 
-def severity(likelihood: float, change_pct: float, parameters: AlertParameters) -> Severity:
-    """Return the severest level whose probability and size are both reached; at least medium.
+def severity(likelihood: float, change_pct: float, parameters: AlertParameters) -> Severity | None:
+    """Return the severest level whose probability and size are both reached; None where not even the first one is.
 
     >>> severity(0.999, -9.0, AlertParameters())
     'high'
+    >>> severity(0.85, -9.0, AlertParameters())
     """
-    grade = 0
-    for level, (least, size) in enumerate(
-        zip(parameters.severity_probabilities, parameters.severity_change_pct, strict=True)
+    found = None
+    for level, least, size in zip(
+        SEVERITIES, parameters.severity_probabilities, parameters.severity_change_pct, strict=True
     ):
         if likelihood >= least and abs(change_pct) >= size:
-            grade = level
-    return SEVERITIES[grade]
+            found = level
+    return found

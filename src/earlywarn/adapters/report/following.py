@@ -10,7 +10,8 @@ from datetime import date
 import msgspec
 import numpy as np
 
-from earlywarn.alerting.estimate import Baseline, Sums, since, total
+from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.alerting.narrative import figure
 from earlywarn.detection.day_scores import DayScores
@@ -41,7 +42,7 @@ class _Course(msgspec.Struct):
     """
 
     latest: Alert
-    baseline: Baseline
+    first_day: int
     sums: Sums
     week: list[Sums]
     now: Now | None = None
@@ -61,20 +62,19 @@ class Following:
 
     def __init__(self) -> None:
         self._courses: dict[str, _Course] = {}
+        self._baselines = CellBaselines()
 
     def step(self, scores: DayScores) -> None:
         """Take in a judged day, before its alerts."""
+        self._baselines.step(scores, (course.first_day for course in self._courses.values()))
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         for course in self._courses.values():
             at = place.get((course.latest.region, course.latest.sector))
-            if at is None:
-                continue
-            if scores.heard[at]:
-                today = course.baseline.today(scores, at)
+            if at is not None and scores.heard[at]:
+                today = self._baselines.sums(course.first_day, at)
                 course.sums = course.sums.plus(today)
                 course.week = [*course.week, today][-_WEEK_DAYS:]
                 _read(course, scores, at)
-            course.baseline.carry(scores, at)
         self._note_returns(scores.day)
 
     def tell(self, alert: Alert, scores: DayScores | None) -> None:
@@ -116,16 +116,15 @@ class Following:
     def _begin(self, alert: Alert, scores: DayScores) -> None:
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         at = place.get((alert.region, alert.sector))
-        baseline = Baseline(date.fromisoformat(alert.opened_on).toordinal())
-        age = scores.day.toordinal() - baseline.first_day
+        first_day = date.fromisoformat(alert.opened_on).toordinal()
+        age = scores.day.toordinal() - first_day
         if at is None or not scores.heard[at] or not 0 <= age < len(scores.effects.days):
             return
-        today = baseline.today(scores, at)
+        today = self._baselines.sums(first_day, at)
         if today.expected(alert.measure) is None or not np.isfinite(today.expected_transactions):
             return
-        course = self._courses[alert.id] = _Course(alert, baseline, since(scores.effects, at, age), [today])
+        course = self._courses[alert.id] = _Course(alert, first_day, since(scores.effects, at, age), [today])
         _read(course, scores, at)
-        course.baseline.carry(scores, at)
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:

@@ -1,0 +1,66 @@
+"""Which nodes alarm today in one direction, and by what first day and measure: no episodes yet.
+
+An alarm is a node whose score is above 1. Of those the ones count that stronger ones do not explain, that none of their
+parts carries (`carrying`), and the totals that the alarms inside them amount to (`weighing.Weighing.totals`).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from earlywarn.alerting.carrying import carried
+from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.estimate import dispersion, total
+from earlywarn.alerting.grouping import Flags, Floats, counting
+from earlywarn.alerting.weighing import Candidate, Weighing
+
+
+def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], members: Flags) -> list[Candidate]:
+    """Return the alarms that count and have no open episode yet; the scores of totals that take over are lifted.
+
+    Args:
+        weighing: the day's scores in the direction.
+        other: float64[G], the scores in the other direction: the higher one counts.
+        standing: the open episode of each node that has one, in this direction.
+        members: bool[G, K], cells of each node.
+    """
+    scores, ratio = weighing.scores, weighing.ratio
+    # Baselines of other nodes are kept for so many days: a total that takes over later is told from the oldest on.
+    today, oldest = scores.day.toordinal(), len(scores.effects.days) - 1
+    ages = {
+        at: min(today - standing[at].first_day, oldest) if at in standing else int(weighing.side.onset_age_days[at])
+        for at in np.flatnonzero((ratio > 1) & (ratio >= other)).tolist()
+    }
+
+    def carried_by_a_part(nodes: Iterable[int]) -> set[int]:
+        totals = [at for at in nodes if at not in standing and scores.nodes[at].level != "cell"]
+        return carried(totals, ages, scores.effects, members, weighing.side.measure)
+
+    def that_count(nodes: Iterable[int], apart: Iterable[int]) -> list[int]:
+        share = weighing.parameters.explained_share
+        return counting(nodes, ratio, members, scores.contributions, frozenset(apart), explained_share=share)
+
+    # A total that a part carries holds no more than the part, and makes no wider total take over.
+    alarming = ages.keys() - carried_by_a_part(ages)
+    ages = {at: ages[at] for at in that_count(alarming, standing)}
+    found = weighing.totals(members, ages)
+    alone = carried_by_a_part(found)
+    totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
+    for at, candidate in totals.items():
+        own = candidate.score if at not in standing else standing_score(standing[at], at, weighing, candidate.score)
+        ratio[at] = max(float(ratio[at]), own)
+    counted = that_count(alarming | totals.keys(), standing.keys() | totals.keys())
+    return [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
+
+
+def standing_score(episode: Episode, at: int, weighing: Weighing, evidence: float) -> float:
+    """Return the score of an open episode: the effect must be there since its first day, and in its last days."""
+    effects, measure = weighing.scores.effects, episode.measure
+    days = weighing.scores.day.toordinal() - episode.first_day + 1
+    whole = episode.sums.estimate(measure, dispersion(effects, at, measure, days))
+    distance = whole.distance(episode.direction)
+    last = episode.last_days
+    if len(last) == weighing.parameters.quiet_days:
+        recent = total(last).estimate(measure, dispersion(effects, at, measure, len(last)))
+        distance = min(distance, recent.distance(episode.direction))
+    return min(evidence, float(weighing.certainty(distance)))

@@ -1,0 +1,49 @@
+"""Which totals are alarms of one of their parts only: the rest of them has not moved with it.
+
+A region is a sum, so it falls when its largest cell falls, and it may tell so with better evidence than the cell. What
+people are to be told is the narrowest node that holds the whole shock. A part carries a total if every alarm inside the
+total lies in the part, and what was seen of the total outside of the part, since the part's first day, is nearer to
+nothing than to the part's effect.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
+from earlywarn.alerting.weighing import NEARER
+from earlywarn.detection.day_scores import Effects, Integers
+from earlywarn.detection.effect_bank import log_effect
+
+
+def carried(
+    totals: Iterable[int], alarming: Mapping[int, int], effects: Effects, members: Flags, measure: Integers
+) -> set[int]:
+    """Return those of `totals` that one of their parts carries.
+
+    Args:
+        totals: nodes.
+        alarming: age of the first day (days) of each alarming node; totals that are carried are no alarms for others.
+        effects: the day's.
+        members: bool[G, K], cells of each node.
+        measure: int64[G], index into MEASURES of what tells each node's effect.
+    """
+    found: set[int] = set()
+    for total in sorted(totals, key=lambda at: (int(members[at].sum()), at)):
+        inside = [at for at in alarming if at not in found and strictly_inside(members, at, total)]
+        spread = members[inside].any(axis=0)
+        for part in inside:
+            if not (spread & ~members[part]).any():
+                place, age = int(measure[part]), alarming[part]
+                own = _effect(effects, members[part], age)[place]
+                rest = _effect(effects, members[total] & ~members[part], age)[place]
+                if rest * own < NEARER * own**2:
+                    found.add(total)
+                    break
+    return found
+
+
+def _effect(effects: Effects, cells: Flags, age_days: int) -> Floats:
+    """Return float64[3]: the log effect of some cells together since a first day."""
+    at = np.flatnonzero(cells)
+    return log_effect(effects.observed[:, at, age_days].sum(axis=1), effects.expected[:, at, age_days].sum(axis=1))

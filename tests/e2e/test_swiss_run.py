@@ -170,6 +170,20 @@ def test_divisions_keep_the_panels_total(swiss_run: Path) -> None:
     assert rows == (2 * 425, 0)
 
 
+def test_divisions_have_the_coverage_of_their_region(swiss_run: Path) -> None:
+    """That of the region's row of all sectors, and of the panel's row where there is no region."""
+    rows = duckdb.sql(f"""
+        select count(*), count(distinct parts.region), bool_and(
+            (parts.coverage, parts.coverage_partitions, parts.coverage_volume)
+            = (totals.coverage, totals.coverage_partitions, totals.coverage_volume))
+        from '{swiss_run}/divisions.parquet' as parts
+        join '{swiss_run}/aggregates.parquet' as totals
+        on parts.start = totals.start and parts.region is not distinct from totals.region
+        where totals.sector is null and totals.bucket = 'day' and totals.latest
+    """).fetchall()[0]
+    assert rows == (duckdb.sql(f"select count(*) from '{swiss_run}/divisions.parquet'").fetchall()[0][0], 8, True)
+
+
 def test_the_same_run_gives_the_same_bytes(swiss_run: Path, earlywarn: Command, tmp_path: Path) -> None:
     """Replaying gives the same alerts and aggregates, byte for byte."""
     panel = SAMPLE.parent / "panel.toml"

@@ -99,20 +99,40 @@ class MixAnomaly(base.AnomalyDetector):
             "history": np.array(self._history),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned under the same parameters."""
+    def restore(self, state: dict[str, Any], like: "MixAnomaly | None" = None) -> None:
+        """Take over what `state` returned under the same parameters.
+
+        Args:
+            state: of this model.
+            like: another one of the same parameters; with the same features it has the same trees, and copies of them
+                are made in a fifth of the time.
+        """
         self.reset()
         self._history.extend(state["history"].tolist())
         self._features = list(state["features"])
         if not self._features:
             return
-        # The first day learned makes the trees, a function of its features and the seed alone.
-        self._trees.learn_one(dict.fromkeys(self._features, 0.5))  # type: ignore[no-untyped-call]
+        if like is not None and like._features == self._features:  # noqa: SLF001 -- its own class
+            self._trees.trees = list(map(_copied, like._trees.trees))  # noqa: SLF001
+            self._trees._tree_nodes = [list(tree.iter_dfs()) for tree in self._trees.trees]  # type: ignore[no-untyped-call]  # noqa: SLF001
+        else:
+            # The first day learned makes the trees, a function of its features and the seed alone.
+            self._trees.learn_one(dict.fromkeys(self._features, 0.5))  # type: ignore[no-untyped-call]
         nodes = [node for tree in self._trees._tree_nodes for node in tree]  # noqa: SLF001
         for node, (left, right) in zip(nodes, state["masses"].tolist(), strict=True):
             node.l_mass, node.r_mass = left, right
         self._trees.counter = int(state["counter"])
         self._trees._first_window = bool(state["first_window"])  # noqa: SLF001
+
+
+def _copied(node: Any) -> Any:  # noqa: ANN401 -- River's nodes
+    """Return a copy of a tree."""
+    twin = object.__new__(type(node))
+    twin.__dict__.update(node.__dict__)
+    children = node.__dict__.get("children")
+    if children:
+        twin.children = tuple(map(_copied, children))
+    return twin
 
 
 def _clean(x: dict[Any, Any]) -> dict[str, float]:

@@ -94,8 +94,11 @@ class RegionMixes:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned for the same tree."""
+        like: dict[tuple[str, ...], MixAnomaly] = {}
         for region, model in self._models.items():
-            model.restore(state[region])
+            features = tuple(state[region]["features"])
+            model.restore(state[region], like.get(features))
+            like[features] = model
 
 
 def _sizes(tree: NodeTree) -> dict[str, int]:

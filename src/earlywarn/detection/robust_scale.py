@@ -28,6 +28,9 @@ from river import stats
 
 from earlywarn.detection.scale_parameters import ScaleParameters
 
+_LARGEST = 1e150
+"""Its square is a number still."""
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -62,7 +65,7 @@ class RobustScale(stats.base.Univariate):
         if not np.isfinite(x):
             return
         self._count += 1
-        squared = np.array(float(x) ** 2)
+        squared = np.array(min(abs(float(x)), _LARGEST) ** 2)
         if self._variance == 0.0:
             self._variance = float(squared)
             return

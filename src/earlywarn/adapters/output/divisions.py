@@ -26,57 +26,66 @@ SCHEMA = pa.schema(
         pa.field("start", pa.string(), nullable=False),
         pa.field("transactions", pa.int64(), nullable=False),
         pa.field("amount_minor", pa.int64(), nullable=False),
+        pa.field("coverage", pa.float64(), nullable=False),
+        pa.field("coverage_partitions", pa.float64(), nullable=False),
+        pa.field("coverage_volume", pa.float64(), nullable=False),
     ]
 )
 
 _Cells = dict[tuple[str, str], tuple[int, int]]
+_Coverage = dict[str | None, tuple[float, float, float]]
+"""By region, of the panel by None: that of its row of all sectors."""
 
 
 class DivisionsWriter:
     """Keeps the latest value of every cell and day, and writes the divisions when it closes.
 
-    Memory: one small tuple for each cell and day.
+    A division has the coverage of its region, or of its panel. Memory: one small tuple for each cell and day.
     """
 
     def __init__(self, run: Run, path: Path) -> None:
         self.path = path
         self._panels = {each.panel.id: each.panel for each in run.panels}
         self._days: dict[tuple[str, str], _Cells] = defaultdict(dict)
+        self._coverage: dict[tuple[str, str], _Coverage] = defaultdict(dict)
 
     def add(self, rows: AggregateRows) -> None:
         """Take the cells of a day; a later vintage replaces an earlier one."""
         if rows.bucket != "day" or not self._panels[rows.panel].classification.systems:
             return
         day = self._days[rows.panel, rows.start]
+        heard, volume_heard, partitions = rows.heard, rows.volume_heard, rows.coverage.partitions
+        coverage = self._coverage[rows.panel, rows.start]
         for at, series in enumerate(rows.series):
-            if series.region is not None and series.sector is not None:
+            if series.sector is None:
+                coverage[series.region] = (float(heard[at]), partitions, float(volume_heard[at]))
+            elif series.region is not None:
                 day[series.region, series.sector] = (int(rows.transactions[at]), int(rows.amount_minor[at]))
 
     def close(self) -> None:
         """Write the file."""
         with pq.ParquetWriter(self.path, SCHEMA, compression="zstd") as writer:
             for (panel, start), cells in sorted(self._days.items()):
-                writer.write_table(self._day(panel, start, cells))
+                writer.write_table(self._day(panel, start, cells, self._coverage[panel, start]))
 
-    def _day(self, panel: str, start: str, cells: _Cells) -> pa.Table:
+    def _day(self, panel: str, start: str, cells: _Cells, coverage: _Coverage) -> pa.Table:
         classification = self._panels[panel].classification
         by_region: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
         for (region, sector), pair in sorted(cells.items()):
             by_region[region][sector] = pair
         rows: list[dict[str, object]] = []
         for system in classification.systems:
-            whole: dict[str, list[int]] = {}
+            whole: dict[str, tuple[int, int]] = {}
             for region, classes in by_region.items():
                 counts, amounts = (
                     allocate_classes({name: pair[at] for name, pair in classes.items()}, classification, system)
                     for at in (0, 1)
                 )
                 for code, count in counts.items():
-                    sums = whole.setdefault(code, [0, 0])
-                    sums[0] += count
-                    sums[1] += amounts[code]
-                    rows.append(_row(panel, region, system, code, start, count, amounts[code]))
-            rows += [_row(panel, None, system, code, start, *sums) for code, sums in whole.items()]
+                    counted, amount = whole.get(code, (0, 0))
+                    whole[code] = (counted + count, amount + amounts[code])
+                    rows.append(_row(panel, region, system, code, start, (count, amounts[code]), coverage[region]))
+            rows += [_row(panel, None, system, code, start, sums, coverage[None]) for code, sums in whole.items()]
         return pa.Table.from_pylist(rows, SCHEMA)
 
     def __enter__(self) -> Self:
@@ -90,8 +99,15 @@ class DivisionsWriter:
 
 
 def _row(
-    panel: str, region: str | None, system: str, code: str, start: str, transactions: int, amount_minor: int
+    panel: str,
+    region: str | None,
+    system: str,
+    code: str,
+    start: str,
+    sums: tuple[int, int],
+    coverage: tuple[float, float, float],
 ) -> dict[str, object]:
+    share, partitions, volume = coverage
     return {
         "panel": panel,
         "region": region,
@@ -99,6 +115,9 @@ def _row(
         "code": code,
         "bucket": "day",
         "start": start,
-        "transactions": transactions,
-        "amount_minor": amount_minor,
+        "transactions": sums[0],
+        "amount_minor": sums[1],
+        "coverage": share,
+        "coverage_partitions": partitions,
+        "coverage_volume": volume,
     }

@@ -24,6 +24,7 @@ from earlywarn.adapters.kafka.wire import (
 )
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.fold_metrics import show_fold
+from earlywarn.adapters.stream.garbage import made_to_stay
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.detector import LogFold, Progress, Published
 from earlywarn.application.fold import RunFold
@@ -84,7 +85,8 @@ class DetectorPartition:
         self._under_way = False
         self.publisher = parts.new_publisher(self.q, extent.log)
         published = self.publisher.open()
-        recovered = recover(extent, store, lambda: parts.new_fold(self.q))
+        with made_to_stay():
+            recovered = recover(extent, store, lambda: parts.new_fold(self.q))
         for problem in recovered.problems:
             metrics.SNAPSHOTS.labels("refused").inc()
             _log.warning("%s", problem)

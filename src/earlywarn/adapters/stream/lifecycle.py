@@ -9,7 +9,6 @@ done again by whoever comes next, as if it had been killed.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -27,6 +26,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.stream.garbage import spare_the_collector
 from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
 from earlywarn.errors import EarlywarnError, LogError
@@ -38,7 +38,6 @@ _GONE_SECONDS = 4.5
 _ASK_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
 _RETRY_SECONDS = 1.0
-_COLLECT_AFTER_OBJECTS = 100_000
 
 
 class Worker(Protocol):
@@ -136,7 +135,7 @@ async def _start(broker: Broker, assemble: Callable[[], Awaitable[Assembled]]) -
     await broker.wait()
     assembled = await assemble()
     await assembled.app.start()
-    _spare_the_collector()
+    spare_the_collector()
     return assembled
 
 
@@ -171,16 +170,6 @@ def gone_within(seconds: float, code: int) -> None:
     timer = Timer(seconds, leave)
     timer.daemon = True
     timer.start()
-
-
-def _spare_the_collector() -> None:
-    """Keep the garbage collector from walking all modules again and again, while batches come and go.
-
-    What is loaded by now stays; batches hold no cycles. That halves the cost of reading a record.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER_OBJECTS, 50, 100)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

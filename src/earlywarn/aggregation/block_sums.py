@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from earlywarn.aggregation.column_sums import ColumnSums
 from earlywarn.aggregation.partial import OTHER_SOURCES, Row, SourceRow
 from earlywarn.aggregation.route import Route
 
@@ -13,11 +14,13 @@ class BlockSums:
     """Cumulative values by target, base bucket (epoch seconds) and lateness; on-time volumes by named source.
 
     Attributes:
+        columns: values that came as columns; in the end they stand beside the others as if they had come one by one.
         sources: the named sources that are told apart: the first `sources_limit` in the log's order of which something
             came on time. Whoever folds notes them record by record (`admit`), before what they brought is added.
     """
 
     def __init__(self, sources_limit: int) -> None:
+        self.columns = ColumnSums()
         self.sources: dict[str, None] = {}
         self.sources_limit = sources_limit
         self._rows: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
@@ -44,19 +47,41 @@ class BlockSums:
                 row[1] += amount_minor
             changed[target] = row
             if route.source is not None and not late:
-                name = route.source if route.source in self.sources else OTHER_SOURCES
-                source = (target[0], name, bucket)
-                self._sources[source] = self._sources.get(source, 0) + transactions
-                self._changed_sources[source] = None
+                self.add_source(target[0], route.source, bucket, transactions)
+
+    def add_source(self, panel: str, source: str, bucket: int, transactions: int) -> None:
+        """Add what a named source has brought to a bucket on time."""
+        key = (panel, source if source in self.sources else OTHER_SOURCES, bucket)
+        self._sources[key] = self._sources.get(key, 0) + transactions
+        self._changed_sources[key] = None
 
     def take_changed(self) -> tuple[tuple[Row, ...], tuple[SourceRow, ...]]:
         """Return the cumulative values that changed since the last call."""
+        rows = self._take_changed() if self._rows else self.columns.take_changed()
+        sources = tuple(SourceRow(*key, self._sources[key]) for key in self._changed_sources)
+        self._changed_sources.clear()
+        return rows, sources
+
+    def _take_changed(self) -> tuple[Row, ...]:
+        """Return the changed rows of a block to which single records came as well."""
+        sent, new = self.columns.take_all()
+        for row in sent:
+            self._merge(row)
+        for row in new:
+            changed = self._changed.setdefault((row.bucket, row.late), {})
+            changed[row.panel, row.region, row.sector] = self._merge(row)
         rows = tuple(
             Row(panel, region, sector, bucket, late, transactions, amount_minor)
             for (bucket, late), changed in self._changed.items()
             for (panel, region, sector), (transactions, amount_minor) in changed.items()
         )
-        sources = tuple(SourceRow(*key, self._sources[key]) for key in self._changed_sources)
         self._changed.clear()
-        self._changed_sources.clear()
-        return rows, sources
+        return rows
+
+    def _merge(self, row: Row) -> list[int]:
+        """Add what came as columns, and return the cumulative value."""
+        target = (row.panel, row.region, row.sector)
+        values = self._rows.setdefault((row.bucket, row.late), {}).setdefault(target, [0, 0])
+        values[0] += row.transactions
+        values[1] += row.amount_minor
+        return values

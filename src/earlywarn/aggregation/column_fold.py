@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
+from earlywarn.aggregation.column_sums import Entries
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
 from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
@@ -32,10 +32,13 @@ _STRETCH = 256  # rows
 _RATES_KEPT = 1 << 12
 _SCALE = 10**100  # a rate is a decimal fraction: converting so many minor units shows all of its digits
 
-_IS_PLAIN, _COUNT_SIGN, _AMOUNT_SIGN, _EXCHANGE, _CELL, _ROUTE = map(
-    attrgetter, ("plain", "count_sign", "amount_sign", "exchange", "cell", "route")
+_IS_PLAIN, _COUNT_SIGN, _AMOUNT_SIGN, _EXCHANGE, _CELL = map(
+    attrgetter, ("plain", "count_sign", "amount_sign", "exchange", "cell")
 )
 
+_Cell = tuple[tuple[str, str, str], str | None]
+"""Target and source."""
+_NO_CELL: _Cell = (("", "", ""), None)
 _Amounts = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 _Rejects = dict[int, Reject]
 
@@ -282,12 +285,32 @@ def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> 
         used = np.flatnonzero(occupied)
         transactions, amounts = transactions[used], amounts[used]
     places, chosen = np.divmod(used, width)
-    routes = list(map(_ROUTE, rows.courses.values))
-    added = map(list, zip(transactions.tolist(), amounts.tolist(), strict=True))
-    entries = list(zip(map(routes.__getitem__, chosen.tolist()), added, strict=True))
-    for start, stop in pairwise([0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(used)]):
-        is_late, number = divmod(int(places[start]), buckets.span)
-        sums.add((buckets.first + number) * buckets.seconds, entries[start:stop], late=bool(is_late))
+    late_ones, numbers = np.divmod(places, buckets.span)
+    starts = (buckets.first + numbers) * buckets.seconds
+    # A course without a route has no entry, whatever stands for it.
+    cells = [course.cell or _NO_CELL for course in rows.courses.values]
+    targets = sums.columns.number([target for target, _ in cells])
+    sums.columns.add(Entries(starts, late_ones, targets.take(chosen), transactions, amounts))
+    if any(source for _, source in cells):
+        on_time = late_ones == 0
+        _add_sources(cells, chosen[on_time], numbers[on_time], transactions[on_time], buckets, sums)
+
+
+def _add_sources(
+    cells: Sequence[_Cell], chosen: Codes, numbers: Integers, transactions: Integers, buckets: _Buckets, sums: BlockSums
+) -> None:
+    """Add up what named sources brought on time, by panel, source and bucket."""
+    known: dict[tuple[str, str], int] = {}
+    places = [known.setdefault((target[0], source), len(known)) if source else -1 for target, source in cells]
+    brought = np.array(places, np.int64).take(chosen)
+    named = brought >= 0
+    keys = brought[named] * buckets.span + numbers[named]
+    found = np.zeros(len(known) * buckets.span, np.int64)
+    np.add.at(found, keys, transactions[named])
+    names = list(known)
+    for key in np.flatnonzero(np.bincount(keys, minlength=len(found))).tolist():
+        (panel, source), number = names[key // buckets.span], key % buckets.span
+        sums.add_source(panel, source, (buckets.first + number) * buckets.seconds, int(found[key]))
 
 
 def _fits(amounts: _Amounts) -> bool:

@@ -1,8 +1,8 @@
 """Batched records through a real aggregator: the same transactions as JSON and as Arrow messages, one worker, in turns.
 
-The backlog is written in one Kafka transaction (LZ4, as the replayer writes), so that the worker, ready and waiting,
-sees all of it at one moment; time runs from there to the partial that makes it complete. Arrow messages are repeated
-with later times, so that both take a while.
+The backlog is written in one Kafka transaction (JSON in LZ4, Arrow as it is: as the replayer writes), so that the
+worker, ready and waiting, sees all of it at one moment; time runs from there to the partial that makes it complete.
+Arrow messages are repeated with later times, so that both take a while.
 
     python tests/bench/stream/batched.py [--events 800000] [--repeat 6] [--rows 50000] [--rounds 3]
 """
@@ -77,7 +77,9 @@ def measure(brokers: str, folder: Path, messages: list[Message], block: int) -> 
     with StreamRun(brokers, "redis://127.0.0.1:1", folder / name, text, name=name) as run:
         worker = run.start_ready("aggregator")
         wait_until(lambda: f"assigned {PARTITIONS} of {PARTITIONS}" in worker.text, 60, "an assignment")
-        send(brokers, run.topics.transactions, messages, before_commit=(visible := Visible(worker.process.pid)))
+        visible = Visible(worker.process.pid)
+        compression = "none" if messages[0][2] else "lz4"
+        send(brokers, run.topics.transactions, messages, compression=compression, before_commit=visible)
         seen = PartialsRead(brokers, run.topics.partials)
         while seen() < len(messages):
             if time.monotonic() > visible.at_seconds + 600:
@@ -98,14 +100,16 @@ class Visible:
         self.cpu_seconds = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def send(brokers: str, topic: str, messages: list[Message], *, before_commit: Callable[[], None]) -> None:
+def send(
+    brokers: str, topic: str, messages: list[Message], *, compression: str, before_commit: Callable[[], None]
+) -> None:
     """Write messages in one transaction."""
     producer = Producer(
         {
             "bootstrap.servers": brokers,
             "transactional.id": topic,
             "transaction.timeout.ms": 600_000,
-            "compression.type": "lz4",
+            "compression.type": compression,
             "linger.ms": 50,
             "message.max.bytes": 4 << 20,
             "queue.buffering.max.messages": 200_000,

@@ -73,7 +73,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
     settings = replay.run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
     manifest = _prepare(replay.run)
-    log = ReplayLog(settings.kafka, topics)
+    log = ReplayLog(settings.kafka, topics, compressed=not replay.source.batched)
     position = _agreed(log.open(), replay.source.beginning(settings.topics.transactions_partitions), topics)
     resumed = position.sent
     with ExitStack() as stack:

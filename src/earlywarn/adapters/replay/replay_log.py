@@ -24,9 +24,15 @@ _BATCH_BYTES = 1 << 20
 
 
 class ReplayLog:
-    """Writes the transactions of a run. Its calls block."""
+    """Writes the transactions of a run. Its calls block.
 
-    def __init__(self, kafka: KafkaSettings, topics: RunTopics) -> None:
+    Args:
+        kafka, topics: where.
+        compressed: whether messages are. Batches are small without, and unpacking one takes a third of all that a
+            worker spends on it.
+    """
+
+    def __init__(self, kafka: KafkaSettings, topics: RunTopics, *, compressed: bool = True) -> None:
         self.topics = topics
         self._kafka = kafka
         self._transactions = Transactions(
@@ -35,7 +41,11 @@ class ReplayLog:
             place=topics.transactions,
             fenced=f"run {topics.run!r}: this replayer has lost its place to another one of the same run, and stops; "
             "what it had not committed is taken back, and the other goes on from there",
-            options={"queue.buffering.max.messages": _QUEUED_MESSAGES, "batch.size": _BATCH_BYTES},
+            options={
+                "queue.buffering.max.messages": _QUEUED_MESSAGES,
+                "batch.size": _BATCH_BYTES,
+                **({} if compressed else {"compression.type": "none"}),
+            },
         )
 
     def open(self) -> ReplayPosition | None:

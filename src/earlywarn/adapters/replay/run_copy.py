@@ -54,6 +54,11 @@ class RunSource:
             raise LogError(f"{self.topic}: does not exist; --from-run names a run of this cluster and topics.prefix")
         return len(found.partitions)
 
+    @property
+    def batched(self) -> bool:
+        """Return whether messages hold many transactions: of a copy that is not known."""
+        return False
+
     def beginning(self, partitions: int) -> ReplayPosition:
         """Return the position before the first record."""
         return ReplayPosition(

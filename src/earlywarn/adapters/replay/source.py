@@ -21,6 +21,10 @@ Tell = Callable[[Told], None]
 class Source(Protocol):
     """Something that can be replayed."""
 
+    @property
+    def batched(self) -> bool:
+        """Return whether messages hold many transactions."""
+
     def beginning(self, partitions: int) -> ReplayPosition:
         """Return the position before its first record, for a topic of so many partitions."""
 

@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 from lasting_fall import calm, change
-from shocked_panel import composed, played
+from shocked_panel import SHOCK, cells, composed, played
 from uneven_panel import LEVELS, told
 
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.application.compose import compose
+from earlywarn.domain.cell import Cell
 
 
 @pytest.mark.parametrize("noise", [0.04, 0.15])
@@ -37,3 +38,18 @@ def test_less_than_the_first_severity_asks_for_opens_and_revises_nothing() -> No
     for alert, effect in found["grave"]:
         assert abs(effect) >= 45
         assert alert.probability >= 0.98
+
+
+def test_an_open_part_carries_its_totals_on_its_quiet_days_too() -> None:
+    """Three payments of a sector become one: payments fall, the mean payment rises, and neither is the panel's."""
+
+    def merged(cell: Cell) -> tuple[float, float]:
+        hit = cell.sector == "Food and beverage services" and cell.day >= SHOCK
+        return (1 / 3, 1.0) if hit else (1.0, 1.0)
+
+    told = {
+        (alert.series_id, alert.measure, alert.direction) for alert in played(composed(), cells(), merged).tops(days=30)
+    }
+    assert told == {
+        ("CH/*/food-beverage-services", "transactions", "down"), ("CH/*/food-beverage-services", "mean_ticket", "up"),
+    }  # fmt: skip

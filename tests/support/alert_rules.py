@@ -102,6 +102,9 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
     is_back = math.log1p(max(last, -99.9) / 100) / math.log1p(max(published, -99.9) / 100) < 0.5
     if alert.outcome in {"recovered", "faded"} and is_back != (alert.outcome == "recovered"):
         yield f"has {alert.outcome} at {last} % after {published} %"
+    day = math.log1p(max(alert.change_pct or 0.0, -99.9) / 100) / math.log1p(max(published, -99.9) / 100)
+    if alert.outcome == "recovered" and day > 0.51:
+        yield f"has recovered on a day of {alert.change_pct} % after {published} %"
     within = low <= 0 <= high
     if alert.outcome in {"recovered", "faded"} and within != (
         f", between {_signed(low)} and {_signed(high)}" in alert.text
@@ -159,6 +162,9 @@ def _families(alerts: Sequence[Alert], histories: dict[str, list[Alert]]) -> Ite
             parent = histories[alert.parent][0]
             if not _contains(parent, alert) or parent.direction != alert.direction:
                 yield f"{alert.as_of} {alert.series_id}: parent {parent.series_id} does not contain it"
+            ends = [each.as_of for each in histories[alert.parent] if each.status == "resolved"]
+            if alert.outcome == "accepted" and alert.as_of < min(ends, default="9999"):
+                yield f"{alert.as_of} {alert.series_id}: a new level within {parent.series_id}, which is open"
             if not any(alert.id in each.children for each in histories[alert.parent]):
                 yield f"{alert.as_of} {alert.series_id}: parent {parent.series_id} does not name it"
     # From the day on which a total opens, nothing inside it that is open has no parent.

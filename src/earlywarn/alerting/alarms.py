@@ -13,6 +13,7 @@ from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion, total
 from earlywarn.alerting.grouping import Flags, Floats, counting
 from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.detection.day_scores import MEASURES
 
 
 def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], members: Flags) -> list[Candidate]:
@@ -27,14 +28,19 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     scores, ratio = weighing.scores, weighing.ratio
     # Baselines of other nodes are kept for so many days: a total that takes over later is told from the oldest on.
     today, oldest = scores.day.toordinal(), len(scores.effects.days) - 1
+    old = {at: min(today - episode.first_day, oldest) for at, episode in standing.items()}
     ages = {
-        at: min(today - standing[at].first_day, oldest) if at in standing else int(weighing.side.onset_age_days[at])
+        at: old.get(at, int(weighing.side.onset_age_days[at]))
         for at in np.flatnonzero((ratio > 1) & (ratio >= other)).tolist()
     }
+    measure = weighing.side.measure.copy()
+    for at, episode in standing.items():
+        measure[at] = MEASURES.index(episode.measure)
 
     def carried_by_a_part(nodes: Iterable[int]) -> set[int]:
+        """Return totals that an alarm inside them carries, or an open episode, on its quiet days too."""
         totals = [at for at in nodes if at not in standing and scores.nodes[at].level != "cell"]
-        return carried(totals, ages, scores.effects, members, weighing.side.measure)
+        return carried(totals, old | ages, scores.effects, members, measure)
 
     def that_count(nodes: Iterable[int], apart: Iterable[int]) -> list[int]:
         share = weighing.parameters.explained_share

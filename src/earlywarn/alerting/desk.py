@@ -222,11 +222,15 @@ class AlertDesk:
             self._settled.append((node, episode.direction))
         return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
 
+    def _within_open(self, episode: Episode) -> bool:
+        return any(each.id == episode.parent for each in self._episodes.values())
+
     def _verdict(self, episode: Episode, look: "_Look", *, is_open: bool) -> Verdict | None:
         reading, score, told, grade = look
         if episode.quiet_days >= self.parameters.quiet_days:
             outcome = reading.outcome
-            if outcome is None:
+            # A part's level is new when that of the whole is: until then it is one shock that goes on.
+            if outcome is None or (outcome == "accepted" and self._within_open(episode)):
                 return None
             # The end repeats the size that was published last: what people know it by.
             return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)

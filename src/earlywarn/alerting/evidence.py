@@ -116,16 +116,19 @@ class Reading:
         """Return how an episode without alarms ends; None if it has to wait for another day.
 
         Accepted: over the last days the effect was still there, and today is nearer to it than to nothing, so what is
-        usual has changed. Recovered: it was not, and today is within its usual range, or beyond it on the other side.
-        Faded: likewise, but the last days are nearer to the effect that was published last than to nothing.
+        usual has changed. Recovered: it was not, and today is within its usual range and nearer to nothing than to what
+        was published last, or beyond nothing on the other side. Faded: today is within its usual range, and the last
+        days are nearer to the effect that was published last than to nothing.
         """
         last = self.last_days
+        published = math.log1p(max(self._episode.told.effect_pct / 100, -0.999))
         if last.distance(self._episode.direction) > interval_reach(self._interval):
             return "accepted" if self.today.effect / last.effect >= NEARER else None
         if self.today.is_outside(self._episode.direction):
             return None
-        published = math.log1p(max(self._episode.told.effect_pct / 100, -0.999))
-        return "faded" if last.effect / published >= NEARER else "recovered"
+        if last.effect / published >= NEARER:
+            return "faded"
+        return None if self.today.effect / published >= NEARER else "recovered"
 
     def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
         """Return the figures of an episode that is over: as published last, its largest, and its last days."""

@@ -11,6 +11,7 @@ from earlywarn.domain.series import ALL
 MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 _THIN = "\u202f"
 _NEARLY_SURE = 0.99
+_HALF_PCT = 50.0
 _SHORT_RECORD_DAYS = 28
 
 
@@ -195,7 +196,8 @@ def _neighbours(alert: Alert) -> str:
 def _contributors(alert: Alert, names: Names) -> str:
     parts = [item for item in alert.evidence if item.name == "contribution" and item.series_id is not None]
     told = [f"{_cell(item.series_id or '', names)} ({_size(item.value)})" for item in parts if round(item.value)]
-    return f"Most of the change: {', '.join(told)}." if told else ""
+    most = "Most of the change" if sum(item.value for item in parts) > _HALF_PCT else "Largest parts of the change"
+    return f"{most}: {', '.join(told)}." if told else ""
 
 
 def _cell(series_id: str, names: Names) -> str:
@@ -240,6 +242,7 @@ def _unreported(alert: Alert, missing: float) -> str:
         return f"nothing {_reported(alert)}"
     told = [f"nothing at all on {empty} of these days"] if empty else []
     told += [] if _is_all(missing) else [f"{_size(missing)} less than expected on the last of them"]
+    told = told or ["next to nothing on the last of them"]
     return f"too little {_reported(alert)}, {' and '.join(told)}"
 
 

@@ -10,6 +10,7 @@ from shocked_panel import RECEIVED_MS, SHOCK, ShockedPanel, cells, composed
 
 from earlywarn.adapters.report import ReportCollector
 from earlywarn.adapters.report.following import levels
+from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.page import render_report
 from earlywarn.application.embedded import run_embedded
 from earlywarn.domain.cell import Cell
@@ -39,6 +40,33 @@ def reported(days: int, factor: float = 0.6, *, history_days: int = DAYS) -> tup
     return collector, " ".join(
         unescape(re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)).split()
     )
+
+
+def test_a_week_amid_an_open_alert_is_told_against_the_level_from_before() -> None:
+    """The models have half learned the fall by then; the front page and the table say what the alert says."""
+    history_days = (SHOCK - date(2022, 1, 1)).days + 13
+    collector, words = reported(1000, 0.7, history_days=history_days)
+    record = collector.panels["CH"]
+    standing = [each.latest for each in collector.alerts.values() if each.is_open]
+    assert (None, "retail-fuel") in {(alert.region, alert.sector) for alert in standing}
+    learned, before = PanelHistory(record, 0.95), PanelHistory(record, 0.95, standing)
+    calm = [cell for cell in cells(days=history_days) if cell.day > SHOCK + timedelta(days=5)]
+    fuel, every = (
+        sum(cell.amount_minor for cell in calm if sector in (None, cell.sector))
+        for sector in ("Retail: Fuel stations", None)
+    )
+    for key, true in (((None, "retail-fuel"), -0.3), ((None, None), -0.3 * fuel / every), (("CH01", None), None)):
+        told, half = before.week(key, 1), learned.week(key, 1)
+        assert told is not None
+        assert half is not None
+        if true is not None:
+            assert told.share == pytest.approx(true, abs=0.03)
+        assert told.share < half.share
+    week = before.week((None, None), 1)
+    assert week is not None
+    assert f"{abs(100 * week.share):.0f} % below what was expected" in words
+    untouched = ("CH02", "accommodation")
+    assert before.week(untouched, 1) == learned.week(untouched, 1)
 
 
 def test_a_level_that_lasts_is_told_as_one() -> None:

@@ -184,11 +184,11 @@ class PanelLedger:
         return weekday * self._slots_per_day + (int(hours) * 3600 + int(minutes) * 60) // self.base_seconds
 
     def _close_day(self, day: date, fold: PartialsFold) -> Iterator[AggregateRows | ClosedDay]:
-        _, end = self.panel.calendar.day_bounds(day)
+        begin, end = self.panel.calendar.day_bounds(day)
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
         delivered, feeds = self.coverage_meter.close_day(
-            day.toordinal(), partitions_heard=fold.heard(end), ended=fold.ended_before(end)
+            day.toordinal(), partitions_heard=fold.heard(end), ended=fold.ended_before(begin)
         )
         quiet, gap = self.region_watch.close_day(
             day.toordinal(), self._cells.keys(), values[:, 0], self._cells.is_born(end)

@@ -4,12 +4,13 @@ A revision tells figures of its own day. While an alert is open the next one may
 new level there is none; here the days since are set against what was expected before the alert's first day.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 import msgspec
 import numpy as np
 
+from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
@@ -63,10 +64,13 @@ class Following:
     def __init__(self) -> None:
         self._courses: dict[str, _Course] = {}
         self._baselines = CellBaselines()
+        self._before = BeforeShock()
 
     def step(self, scores: DayScores) -> None:
         """Take in a judged day, before its alerts."""
-        self._baselines.step(scores, (course.first_day for course in self._courses.values()))
+        first_days = {course.first_day for course in self._courses.values()}
+        self._baselines.step(scores, first_days)
+        self._before.keep(scores, self._baselines, first_days)
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         for course in self._courses.values():
             at = place.get((course.latest.region, course.latest.sector))
@@ -102,6 +106,10 @@ class Following:
     def forget(self, name: str) -> None:
         """Follow an alert (by its id) no more."""
         self._courses.pop(name, None)
+
+    def before(self, alerts: Iterable[Alert]) -> dict[int, Expected]:
+        """Return what was expected of the cells before some alerts, by day (ordinal), of the last days."""
+        return self._before.expected(alerts)
 
     def now(self, alert: Alert) -> Now | None:
         """Return an alert as of the last day heard; None where it is not followed."""

@@ -1,5 +1,6 @@
 """A panel's judged days as arrays by series, and how far its last week lies from what was expected."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earlywarn.adapters.report.collector import PanelRecord
+from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import Measure
 
 Values = npt.NDArray[np.float32]
@@ -25,6 +27,7 @@ _LEAST_WEEKS = 56
 class WeekDeviation:
     """The last seven days against what was expected of them, as shares (-0.1 is 10 % below).
 
+    Where an alert is open, what was expected before its first day.
     `lower` and `upper` bound what is usual of the series' own earlier weeks: their median, give or take the
     spread of their middle half, scaled to the probability as for a normal distribution (so that Christmas or
     a past shock does not widen it). As long as there are fewer than 56 weeks (they overlap), it is the sum
@@ -49,10 +52,13 @@ class PanelHistory:
     Args:
         record: What the collector kept.
         probability: Of the usual range, 0..1.
+        alerts: The open ones; a week is held against what was expected before them.
     """
 
-    def __init__(self, record: PanelRecord, probability: float) -> None:
+    def __init__(self, record: PanelRecord, probability: float, alerts: Sequence[Alert] = ()) -> None:
         self.probability = probability
+        self._alerts = [alert for alert in alerts if alert.kind == "economic"]
+        self._before = record.following.before(self._alerts)
         self.first_ordinal = record.days[0].ordinal if record.days else 0
         self.days = record.days[-1].ordinal - self.first_ordinal + 1 if record.days else 0
         nodes = record.days[-1].nodes if record.days else ()
@@ -119,9 +125,30 @@ class PanelHistory:
         if not np.isfinite(steps[-1]):
             return None
         lower, upper = self._usual(values[measure], steps)
+        if self._is_within_reach(key):
+            observed, expected, steps = weekly(self._against_before(key, values[measure], measure))
         return WeekDeviation(
             float(np.expm1(steps[-1])), float(lower - 1), float(upper - 1), float(observed[-1]), float(expected[-1])
         )
+
+    def _is_within_reach(self, key: Key) -> bool:
+        """Return whether an open alert and a series have cells in common."""
+        return any(
+            None in (alert.region, key[0]) or alert.region == key[0]
+            for alert in self._alerts
+            if None in (alert.sector, key[1]) or alert.sector == key[1]
+        )
+
+    def _against_before(self, key: Key, values: Values, measure: int) -> Values:
+        """Return the values of a measure, the last days against what was expected before the open alerts."""
+        found = values.copy()
+        for ordinal, expected in self._before.items():
+            at = ordinal - self.first_ordinal
+            inside = [key[0] in (None, cell[0]) and key[1] in (None, cell[1]) for cell in expected.cells]
+            transactions, amount = np.nansum(expected.values[:, np.array(inside, dtype=bool)], axis=1)
+            if np.isfinite(found[EXPECTED, at]) and transactions > 0:
+                found[EXPECTED, at] = (transactions, amount, amount / transactions)[measure]
+        return found
 
     def usual_factors(self, key: Key, measure: int) -> tuple[float, float] | None:
         """Return the ends of the usual range of a week, as factors of what is expected."""

@@ -134,7 +134,8 @@ def _panel(
 ) -> tuple[PanelView, dict[str, object]]:
     run, panel = collector.run, equipped.panel
     record = collector.panels[panel.id]
-    history = PanelHistory(record, run.settings.detection.interval_probability)
+    standing_alerts = [each.latest for each in alerts if each.is_open]
+    history = PanelHistory(record, run.settings.detection.interval_probability, standing_alerts)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     lasting = levels([each.latest for each in alerts], record.following.now)

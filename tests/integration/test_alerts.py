@@ -148,3 +148,23 @@ def test_ids_follow_the_contract(run: Run) -> None:
     assert [(alert.sequence, alert.text, alert.score) for alert in one] == [
         (alert.sequence, alert.text, alert.score) for alert in two
     ]
+
+
+@pytest.mark.parametrize(("left", "normal_days"), [(0.7, 7), (0.5, 10)])
+def test_a_second_national_shock_is_told_after_the_return_from_the_first(
+    run: Run, left: float, normal_days: int
+) -> None:
+    """The way back leads from a level that had been taken as usual, and says so; a fall after it is another shock."""
+    first_end = SHOCK + timedelta(days=30)
+    second = first_end + timedelta(days=normal_days)
+
+    def change(cell: Cell) -> float:
+        return left if SHOCK <= cell.day < first_end or second <= cell.day < second + timedelta(days=30) else 1.0
+
+    panel = [alert for alert in played(run, cells(days=260), change).alerts if alert.series_id == "CH/*/*"]
+    opened = {alert.opened_on: alert for alert in panel if alert.status == "open"}
+    falls = [day for day, alert in opened.items() if alert.direction == "down"]
+    assert [abs((date.fromisoformat(day) - true).days) <= 1 for day, true in zip(falls, (SHOCK, second), strict=True)]
+    rise = next(alert for alert in opened.values() if alert.direction == "up")
+    assert "It leads back up from the fall that began on 4 Jul 2022 and had become the new level." in rise.text
+    assert not any("leads back" in opened[day].text for day in falls[:1])

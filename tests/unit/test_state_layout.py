@@ -20,7 +20,7 @@ from earlywarn.domain.state import decode_state
 DAYS = 400
 KNOWN = {
     "aggregation": (1, "6f7abc31e05a"),
-    "alerting": (2, "436e0d87c514"),
+    "alerting": (2, "d43bc9893bf6"),
     "application": (1, "fb7ed83173bc"),
     "detection": (1, "a2430781c0ce"),
 }

@@ -32,6 +32,11 @@ from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
 _EpisodeKey = tuple[str | None, str | None, Direction]
+_OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
+_LEVELS_KEPT_DAYS = 90
+"""A level that was accepted within so many days before is what an episode of the other direction leads back from."""
+_HOLD_DAYS_OF_RETURNS = 3
+"""Alarm days in a row after which a level that was usual before is accepted: it is no news that it may last."""
 
 
 class Models(Protocol):
@@ -60,6 +65,7 @@ class AlertDesk:
         self._baselines = CellBaselines()
         self._records = Records()
         self._ended: dict[_EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
+        self._levels: dict[_EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
         self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
         self._settled: list[tuple[Node, Direction]] = []  # of today: shocks that are over
 
@@ -87,6 +93,8 @@ class AlertDesk:
         self._records.judge((node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard))
         in_sight = scores.day - timedelta(days=len(scores.effects.days))
         self._ended = {key: day for key, day in self._ended.items() if day > in_sight}
+        kept = scores.day - timedelta(days=_LEVELS_KEPT_DAYS)
+        self._levels = {key: level for key, level in self._levels.items() if level[1] > kept}
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
         self._doubt(weighed, place)
@@ -155,6 +163,8 @@ class AlertDesk:
             )
             if self._look(episode, candidate.node, weighing, other).grade is None:
                 continue
+            level = self._levels.get((node.region, node.sector, _OPPOSITE[weighing.direction]))
+            episode.leads_back_from = None if level is None else level[0]
             before = self._records.judged_days(node.region, node.sector) - episode.sums.days
             episode.record_days = max(before, 0)
             mine[candidate.node] = self._episodes[episode.key] = episode
@@ -184,6 +194,8 @@ class AlertDesk:
         for episode in self._episodes.values():
             if episode.direction == direction or not episode.holds(node.region, node.sector):
                 continue
+            if episode.leads_back_from is not None:
+                continue  # where it came from was no usual level: a way back there is another shock
             same = (episode.region, episode.sector) == (node.region, node.sector)
             today = self._baselines.sums(episode.first_day, candidate.node)
             reading = DayReading(today, scores, candidate.node, candidate.measure)
@@ -207,7 +219,8 @@ class AlertDesk:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
         day, node = look.reading.day, look.reading.node
         episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
-        if episode.alarm_days >= self.parameters.hold_days:
+        hold_days = self.parameters.hold_days if episode.leads_back_from is None else _HOLD_DAYS_OF_RETURNS
+        if episode.alarm_days >= min(hold_days, self.parameters.hold_days):
             episode.alarm_days = 0
             self._lasting[node] = (episode.opened_on, None)
         verdict = self._verdict(episode, look, is_open=is_open)
@@ -218,6 +231,7 @@ class AlertDesk:
             self._ended[episode.key] = day
         if verdict.outcome == "accepted":
             self._lasting[node] = (episode.opened_on, None)
+            self._levels[episode.key] = (episode.opened_on, day)
         elif verdict.outcome is not None:
             self._settled.append((node, episode.direction))
         return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
@@ -261,6 +275,10 @@ class AlertDesk:
                 [*key, day.isoformat()]
                 for key, day in sorted(self._ended.items(), key=lambda item: _canonical(item[0]))
             ],
+            "levels": [
+                [*key, began.isoformat(), day.isoformat()]
+                for key, (began, day) in sorted(self._levels.items(), key=lambda item: _canonical(item[0]))
+            ],
             "notices": self.notices.state(),
         }
 
@@ -271,6 +289,10 @@ class AlertDesk:
         self._records.restore(saved["records"])
         self._ended = {
             (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
+        }
+        self._levels = {
+            (region, sector, direction): (date.fromisoformat(began), date.fromisoformat(day))
+            for region, sector, direction, began, day in saved["levels"]
         }
         self.notices.restore(saved["notices"])
 

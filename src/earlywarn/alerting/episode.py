@@ -38,7 +38,8 @@ class Episode(msgspec.Struct):
     Of economic episodes, which are measured against what was expected before `opened_on`: `sums` is what was seen and
     expected since then, `last_days` the same of each of the last days, `told` the estimate published on
     `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
-    last published, `record_days` on how many days before `opened_on` the node was judged.
+    last published, `record_days` on how many days before `opened_on` the node was judged, `leads_back_from` the first
+    day of an episode of the other direction whose level had become the usual one.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -66,6 +67,7 @@ class Episode(msgspec.Struct):
     largest_pct: float = 0.0
     has_news: bool = False
     record_days: int = 0
+    leads_back_from: date | None = None
     missing_days: int = 0
     empty_days: int = 0
 

@@ -109,6 +109,9 @@ class Reading:
         else:
             days = (self._scores.day - last_as_extreme).days
             found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
+        if self._episode.leads_back_from is not None:
+            days = (self._scores.day - self._episode.leads_back_from).days
+            found.append(Evidence(name="days_since_level_began", value=float(days), unit="days"))
         return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
 
     @property

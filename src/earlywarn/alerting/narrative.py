@@ -41,6 +41,7 @@ def narrate(alert: Alert, names: Names) -> str:
         return " ".join(part for part in (_ending(alert, names), _day(alert, names)) if part)
     parts = [
         f"{subject(alert, names)}: {claim(alert)}.",
+        _succession(alert),
         _day(alert, names),
         _certainty(alert),
         _unusual(alert),
@@ -173,14 +174,24 @@ def _certainty(alert: Alert) -> str:
     return f"A true change with a probability of {sure}{_THIN}%{between}."
 
 
+def _succession(alert: Alert) -> str:
+    """Say of an alert that leads back from a level that had been taken as usual which one that was."""
+    days = figure(alert, "days_since_level_began")
+    if days is None:
+        return ""
+    word, back = ("rise", "down") if alert.direction == "down" else ("fall", "up")
+    began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
+    return f"It leads back {back} from the {word} that began on {day(began.isoformat())} and had become the new level."
+
+
 def _unusual(alert: Alert) -> str:
     last, record = figure(alert, "days_since_as_extreme"), figure(alert, "days_on_record")
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
-        return f"The last {direction} here as marked as this was {_days(last)} before."
+        return f"The last {direction} here that stood out as much was {_days(last)} before."
     if record is None or record < _SHORT_RECORD_DAYS:
         return ""
-    return f"No {direction} here was as marked in the {record:.0f} days on record before this one."
+    return f"No {direction} here stood out as much in the {record:.0f} days on record before this one."
 
 
 def _neighbours(alert: Alert) -> str:

@@ -52,11 +52,11 @@ def test_an_end_says_whether_the_level_is_back(outcome: Outcome, said: str) -> N
 def test_a_closure_has_no_interval_of_one_point() -> None:
     text = told({}, effect=-100.0, effect_lower=-100.0, effect_upper=-99.96, days_on_record=248.0)
     assert "between" not in text
-    assert "No fall here was as marked in the 248 days on record before this one." in text
+    assert "No fall here stood out as much in the 248 days on record before this one." in text
 
 
 def test_a_record_of_one_day_is_one_day() -> None:
-    assert "as marked as this was 1 day before." in told({}, effect=-9.0, days_since_as_extreme=1.0)
+    assert "that stood out as much was 1 day before." in told({}, effect=-9.0, days_since_as_extreme=1.0)
 
 
 def test_contributions_of_nothing_are_left_out() -> None:

@@ -1,5 +1,7 @@
 """Cell, region, sector or panel: a shock is told of the node that it struck, in small and uneven panels too."""
 
+from datetime import date, timedelta
+
 import msgspec
 import pytest
 from lasting_fall import calm, change
@@ -53,3 +55,31 @@ def test_an_open_part_carries_its_totals_on_its_quiet_days_too() -> None:
     assert told == {
         ("CH/*/food-beverage-services", "transactions", "down"), ("CH/*/food-beverage-services", "mean_ticket", "up"),
     }  # fmt: skip
+
+
+def test_a_fall_everywhere_is_told_as_such_from_its_first_day() -> None:
+    """A cell may tell it before the panel does; it never stands alone, on the last day of the data either."""
+    for days in (1, 2):
+        panel = [cell for cell in calm(131) if cell.day < SHOCK]
+        last = max(cell.day for cell in panel)
+
+        def change(cell: Cell, first: date = last - timedelta(days=days - 1)) -> float:
+            return 0.5 if cell.day >= first else 1.0
+
+        alerts = [alert for alert in played(composed(), panel, change).alerts if alert.direction == "down"]
+        new = [alert for alert in alerts if alert.detected_on > (last - timedelta(days=days)).isoformat()]
+        assert [each.level for each in new if each.status == "open" and each.parent is None] in ([], ["panel"])
+        if days == 2:
+            assert new
+
+
+def test_one_bad_day_is_no_alarm_on_the_day_after() -> None:
+    """What was seen since the bad day is still far below; the day itself is as usual."""
+    panel = calm(140)
+    bad = max(cell.day for cell in panel) - timedelta(days=1)
+
+    def change(cell: Cell) -> float:
+        return 0.4 if cell.day == bad and cell.region == "CH02" else 1.0
+
+    alerts = played(composed(), panel, change).alerts
+    assert not [alert for alert in alerts if alert.status == "open" and alert.detected_on > bad.isoformat()]

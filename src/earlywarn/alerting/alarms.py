@@ -4,16 +4,17 @@ An alarm is a node whose score is above 1. Of those the ones count that stronger
 parts carries (`carrying`), and the totals that the alarms inside them amount to (`weighing.Weighing.totals`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from earlywarn.alerting.carrying import carried
+from earlywarn.alerting.carrying import carried, moving_along
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import dispersion, total
-from earlywarn.alerting.grouping import Flags, Floats, counting
+from earlywarn.alerting.estimate import dispersion, interval_reach, total
+from earlywarn.alerting.grouping import Flags, Floats, counting, strictly_inside
 from earlywarn.alerting.weighing import Candidate, Weighing
-from earlywarn.detection.day_scores import MEASURES
+from earlywarn.detection.day_scores import MEASURES, Integers
 
 
 def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], members: Flags) -> list[Candidate]:
@@ -50,6 +51,8 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     alarming = ages.keys() - carried_by_a_part(ages)
     ages = {at: ages[at] for at in that_count(alarming, standing)}
     found = weighing.totals(members, ages)
+    for at, candidate in _joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure):
+        found[at] = candidate
     alone = carried_by_a_part(found)
     totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
     for at, candidate in totals.items():
@@ -57,6 +60,24 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
         ratio[at] = max(float(ratio[at]), own)
     counted = that_count(alarming | totals.keys(), standing.keys() | totals.keys())
     return [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
+
+
+def _joined(
+    weighing: Weighing, ages: Mapping[int, int], known: AbstractSet[int], members: Flags, measure: Integers
+) -> Iterator[tuple[int, Candidate]]:
+    """Yield the widest total that moves along with an alarm inside it; it alarms with that one's evidence."""
+    scores, ratio = weighing.scores, weighing.ratio
+    ready = [at for at, node in enumerate(scores.nodes) if node.level != "cell" and scores.ready[at]]
+    wide = sorted((at for at in ready if at not in known), key=lambda at: (-int(members[at].sum()), at))
+    strongest = dict(sorted(ages.items(), key=lambda each: (-ratio[each[0]], each[0])))
+    reach = interval_reach(weighing.parameters.spillover_confidence)
+    found = moving_along(strongest, wide, scores.effects, members, measure, reach)
+    for wider, part in found.items():
+        if any(strictly_inside(members, wider, at) for at in found):
+            continue
+        candidate = weighing.at(wider, float(ratio[part]), ages[part], [MEASURES[int(measure[part])]])
+        if candidate is not None:
+            yield wider, candidate
 
 
 def standing_score(episode: Episode, at: int, weighing: Weighing, evidence: float) -> float:

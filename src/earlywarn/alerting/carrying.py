@@ -1,9 +1,10 @@
-"""Which totals are alarms of one of their parts only: the rest of them has not moved with it.
+"""Which totals are alarms of one of their parts only, as the rest of them has not moved with it; and which are more.
 
 A region is a sum, so it falls when its largest cell falls, and it may tell so with better evidence than the cell. What
 people are to be told is the narrowest node that holds the whole shock. A part carries a total if every alarm inside the
 total lies in the part, and what was seen of the total outside of the part, since the part's first day, is nearer to
-nothing than to the part's effect.
+nothing than to the part's effect. If the rest has surely moved alike, the shock is the total's: on a first day one cell
+may tell it before the total does, since a step has to be told apart from a bad day.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,37 @@ def carried(
                 if rest * own < NEARER * own**2:
                     found.add(total)
                     break
+    return found
+
+
+def moving_along(
+    parts: Mapping[int, int], totals: Iterable[int], effects: Effects, members: Flags, measure: Integers, reach: float
+) -> dict[int, int]:
+    """Return the totals whose rest has moved as one of their parts has, each with that part (the first of `parts`).
+
+    The rest is nearer to the part's effect than to nothing, on the same side, and lies further from nothing than
+    `reach` standard deviations, at the least: those of the whole total stand for those of its rest.
+
+    Args:
+        parts: age of the first day (days) of each alarming node, in order of preference.
+        totals: nodes.
+        effects: the day's.
+        members: bool[G, K], cells of each node.
+        measure: int64[G], as in `carried`.
+        reach: standard deviations.
+    """
+    found: dict[int, int] = {}
+    for total in totals:
+        for part, age in parts.items():
+            if not strictly_inside(members, part, total):
+                continue
+            place, others = int(measure[part]), members[total] & ~members[part]
+            own, rest = (_effect(effects, cells, age)[place] for cells in (members[part], others))
+            usual = effects.expected[min(place, 1), np.flatnonzero(others), age].sum()
+            spread = effects.dispersion[place, total, age] * effects.spread[place, total, age]
+            if rest * own >= NEARER * own**2 and abs(rest) * usual > reach * np.sqrt(spread):
+                found[total] = part
+                break
     return found
 
 

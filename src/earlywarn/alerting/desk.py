@@ -161,7 +161,8 @@ class AlertDesk:
                 panel=self.panel,
                 last=last,
             )
-            if self._look(episode, candidate.node, weighing, other).grade is None:
+            look = self._look(episode, candidate.node, weighing, other)
+            if look.grade is None or not look.reading.is_there_today:
                 continue
             level = self._levels.get((node.region, node.sector, _OPPOSITE[weighing.direction]))
             episode.leads_back_from = None if level is None else level[0]

@@ -115,6 +115,11 @@ class Reading:
         return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
 
     @property
+    def is_there_today(self) -> bool:
+        """Return whether the day alone is nearer to the effect since the first day than to nothing."""
+        return self.today.effect * self.estimate.effect > NEARER * self.estimate.effect**2
+
+    @property
     def outcome(self) -> Outcome | None:
         """Return how an episode without alarms ends; None if it has to wait for another day.
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from lasting_fall import judged_days
 
-from earlywarn.alerting.carrying import carried
+from earlywarn.alerting.carrying import carried, moving_along
 from earlywarn.alerting.grouping import membership
 from earlywarn.detection.day_scores import Effects
 
@@ -22,7 +22,10 @@ def effects(*fallen: tuple[str | None, str | None]) -> Effects:
     lit = MEMBERS[[PLACE[node] for node in fallen]].any(axis=0)
     observed = expected.copy()
     observed[:, :cells][:, lit] /= 2
-    return msgspec.structs.replace(DAY.effects, observed=observed, expected=expected)
+    spread = np.full_like(DAY.effects.spread, 100.0**2)
+    return msgspec.structs.replace(
+        DAY.effects, observed=observed, expected=expected, spread=spread, dispersion=np.ones_like(spread)
+    )
 
 
 def found(shock: Effects, *alarming: tuple[str | None, str | None]) -> set[int]:
@@ -52,3 +55,21 @@ def test_alarms_in_two_places_are_no_single_part_s() -> None:
 
 def test_a_total_without_an_alarm_inside_stands_for_itself() -> None:
     assert found(effects(CELL), PANEL) == set()
+
+
+def along(shock: Effects, *alarming: tuple[str | None, str | None], reach: float = 3.0) -> dict[int, int]:
+    measure = np.zeros(len(MEMBERS), dtype=np.int64)
+    return moving_along(
+        {PLACE[node]: 3 for node in alarming}, [PLACE[REGION], PLACE[PANEL]], shock, MEMBERS, measure, reach
+    )
+
+
+def test_totals_that_fall_as_their_part_does_move_along() -> None:
+    assert along(effects(PANEL), CELL) == {PLACE[REGION]: PLACE[CELL], PLACE[PANEL]: PLACE[CELL]}
+    assert along(effects(REGION), CELL) == {PLACE[REGION]: PLACE[CELL]}
+    assert along(effects(CELL), CELL, SECTOR) == {}
+    assert along(effects(PANEL), SECTOR) == {PLACE[PANEL]: PLACE[SECTOR]}
+
+
+def test_a_rest_that_chance_may_have_moved_does_not() -> None:
+    assert along(effects(PANEL), CELL, reach=1_000.0) == {}

@@ -168,3 +168,19 @@ def test_a_second_national_shock_is_told_after_the_return_from_the_first(
     rise = next(alert for alert in opened.values() if alert.direction == "up")
     assert "It leads back up from the fall that began on 4 Jul 2022 and had become the new level." in rise.text
     assert not any("leads back" in opened[day].text for day in falls[:1])
+
+
+def test_an_alert_of_a_region_that_falls_silent_for_good_ends(run: Run) -> None:
+    """Whether the fall lasts, nobody can say; after four weeks it is followed no further, its parts neither."""
+    silent = SHOCK + timedelta(days=6)
+
+    def change(cell: Cell) -> float:
+        return 1.0 if cell.region != "CH02" else 0.0 if cell.day >= silent else shocked(cell, -40)
+
+    alerts = [alert for alert in alerts_of(run, change) if alert.kind == "economic" and alert.region == "CH02"]
+    last = {alert.id: alert for alert in alerts if alert.detected_on >= SHOCK.isoformat()}
+    assert "CH/CH02/*" in {alert.series_id for alert in last.values()}
+    for alert in last.values():
+        assert (alert.status, alert.outcome, alert.observed) == ("resolved", "faded", None)
+        assert (date.fromisoformat(alert.as_of) - silent).days in (27, 28)
+        assert "Nothing has been reported here for 28 days, so it is followed no further." in alert.text

@@ -51,7 +51,11 @@ def _alone(alert: Alert) -> Iterable[str]:
         yield f"is {alert.severity} with probability {alert.probability} and effect {effect}"
     yield from _day(alert, sign)
     yield from _words(alert, effect)
-    if alert.status == "resolved":
+    unheard = figure(alert, "days_unheard")
+    if unheard is not None:  # nobody knows how it ended
+        if alert.outcome != "faded" or alert.observed is not None or f"for {unheard:.0f} days" not in alert.text:
+            yield f"is unheard for {unheard} days, ends as {alert.outcome} at {alert.observed}: {alert.text}"
+    elif alert.status == "resolved":
         yield from _end(alert, sign)
 
 

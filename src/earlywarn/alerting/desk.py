@@ -27,7 +27,7 @@ from earlywarn.alerting.severity import probability, severity
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Severity
+from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Severity
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
@@ -35,6 +35,8 @@ _EpisodeKey = tuple[str | None, str | None, Direction]
 _OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
 _LEVELS_KEPT_DAYS = 90
 """A level that was accepted within so many days before is what an episode of the other direction leads back from."""
+_UNHEARD_DAYS = 28
+"""Days in a row without anything from a node after which its episode is followed no further."""
 _HOLD_DAYS_OF_RETURNS = 3
 """Alarm days in a row after which a level that was usual before is accepted: it is no news that it may last."""
 
@@ -134,6 +136,7 @@ class AlertDesk:
         """Add the day to an open episode, and take its score from the effect since its own first day."""
         if weighing.scores.heard[at]:
             today = self._baselines.sums(episode.first_day, at)
+            episode.heard_on = weighing.scores.day
             episode.add(today, days_kept=self.parameters.quiet_days)
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
@@ -172,9 +175,11 @@ class AlertDesk:
         adopt(mine.values())
         alerts = []
         for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
-            if not scores.heard[at]:
-                continue
-            alert = self._judge(mine[at], self._look(mine[at], at, weighing, other), is_open=at not in standing)
+            look = self._look(mine[at], at, weighing, other)
+            if scores.heard[at]:
+                alert = self._judge(mine[at], look, is_open=at not in standing)
+            else:
+                alert = self._lose_sight(mine[at], look)
             if alert is not None:
                 alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
@@ -236,6 +241,22 @@ class AlertDesk:
         elif verdict.outcome is not None:
             self._settled.append((node, episode.direction))
         return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
+
+    def _lose_sight(self, episode: Episode, look: "_Look") -> Alert | None:
+        """End an episode of a node of which nothing has come for long: whether it lasts, nobody can say any more."""
+        day = look.reading.day
+        unheard = (day - (episode.heard_on or episode.last_revised_on)).days
+        if unheard < _UNHEARD_DAYS:
+            return None
+        del self._episodes[episode.key]
+        self._ended[episode.key] = day
+        self._settled.append((look.reading.node, episode.direction))
+        days = Evidence(name="days_unheard", value=float(unheard), unit="days")
+        verdict = Verdict(
+            "resolved", episode.gravest, episode.told, 0.0, (*look.reading.ending("faded"), days), "faded"
+        )
+        alert = revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
+        return msgspec.structs.replace(alert, observed=None, expected=None, lower=None, upper=None, change_pct=None)
 
     def _within_open(self, episode: Episode) -> bool:
         return any(each.id == episode.parent for each in self._episodes.values())

@@ -139,6 +139,12 @@ def _ending(alert: Alert, names: Names) -> str:
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
     between = f"between {percent(low)} and {percent(high)}"
+    unheard = figure(alert, "days_unheard")
+    if unheard is not None:
+        return (
+            f"{opening} can no longer be told from chance. Nothing has been reported here for {_days(unheard)}, so "
+            f"it is followed no further. {size} {since} before that."
+        )
     if alert.outcome == "faded":
         return (
             f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "

@@ -44,6 +44,7 @@ def opened(
         last_alarm_on=scores.day,
         last_revised_on=scores.day,
         children=[],
+        heard_on=scores.day,
         measure=candidate.measure,
     )
     family = [each for each in others if each.contains(episode) or episode.contains(each)]

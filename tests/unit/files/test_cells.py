@@ -181,3 +181,16 @@ def test_cells_of_several_files_merge_by_day_and_cross_duplicates_are_rejects(tm
         ("one", 3, 2),
         ("two", 3, RejectReason.DUPLICATE_CELL),
     ]
+
+
+@pytest.mark.parametrize("number", ["1_000", "\u0663", "\uff12\uff10"])
+def test_numbers_are_written_in_plain_digits(tmp_path: Path, number: str) -> None:
+    """What Python reads beside them (underscores, digits of other scripts) is no number of a file."""
+    file = opened(tmp_path / "a.csv", f"{HEADER}2019-01-01,R,s,1,{number}\n2019-01-01,R,s,{number},1\n")
+    assert [reject.field for _, reject in outcomes(file) if isinstance(reject, Reject)] == ["amount", "transactions"]
+
+
+def test_histories_hold_withdrawn_currencies(tmp_path: Path) -> None:
+    text = "date,region,sector,transactions,amount,currency\n2019-01-01,R,s,1,1.25,HRK\n2019-01-01,R,t,1,1.25,BGN\n"
+    found = [cell for _, cell in outcomes(opened(tmp_path / "a.csv", text)) if isinstance(cell, Cell)]
+    assert sorted((cell.currency, cell.amount_minor) for cell in found) == [("BGN", 125), ("HRK", 125)]

@@ -78,7 +78,7 @@ class _Columns:
 
     def _amount_minor(self, source: FieldSource, field: str, row: Row, currency: str) -> int:
         text = self._required(field, row)
-        if source.scale == "minor" and len(text) <= _SHORT_NUMBER and text.isdecimal():
+        if source.scale == "minor" and len(text) <= _SHORT_NUMBER and text.isascii() and text.isdecimal():
             return int(text)
         value = number(text, field, RejectReason.AMOUNT_OUT_OF_RANGE)
         rounding = source.rounding == "half_even"

@@ -43,7 +43,8 @@ def as_text(value: object) -> str:
 def number(text: str, field: str, reason: RejectReason) -> Decimal:
     """Return a decimal number of reasonable size; RowError with `reason` when it is too large."""
     try:
-        value = Decimal(text)
+        # Digits of other scripts, and what only Python writes, are none: Decimal takes them.
+        value = Decimal(text if text.isascii() and "_" not in text else "no number")
     except InvalidOperation:
         hint = _COMMA_HINT if _DECIMAL_COMMA.fullmatch(text) else ""
         raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number{hint}") from None

@@ -147,6 +147,8 @@ def played(kafka: KafkaBroker, redis_server: RedisServer, tmp_path_factory: pyte
         run.produce(found.logs)
         run.end(PARTITIONS)
         run.wait_for(published)
+        letters = run.topics.dead_letters
+        wait_until(lambda: sum(1 for _ in run.read(letters)) == rejected.total(), 60, "all dead letters are there")
         with Redis.from_url(redis_server.url, protocol=2) as redis:
             yield Played(run, found, rejected, redis)
 

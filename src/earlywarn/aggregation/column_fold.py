@@ -17,7 +17,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
-from earlywarn.aggregation.column_sums import Entries
+from earlywarn.aggregation.column_sums import Entries, Sums, added_up
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
 from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
@@ -39,7 +39,6 @@ _IS_PLAIN, _COUNT_SIGN, _AMOUNT_SIGN, _EXCHANGE, _CELL = map(
 _Cell = tuple[tuple[str, str, str], str | None]
 """Target and source."""
 _NO_CELL: _Cell = (("", "", ""), None)
-_Amounts = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 _Rejects = dict[int, Reject]
 
 
@@ -202,7 +201,7 @@ class _Rows:
 
     numbers: npt.NDArray[np.intp] | None
     ts: Integers
-    amounts: _Amounts
+    amounts: Sums
     counts: Integers | None
     courses: Coded
 
@@ -279,8 +278,7 @@ def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> 
     if rows.counts is not None:
         transactions = np.zeros(size, np.int64)
         np.add.at(transactions, keys, rows.counts)
-    amounts = np.zeros(size, np.int64 if _fits(rows.amounts) else object)
-    np.add.at(amounts, keys, rows.amounts)
+    amounts = added_up(rows.amounts, keys, size)
     if used is None:
         used = np.flatnonzero(occupied)
         transactions, amounts = transactions[used], amounts[used]
@@ -311,14 +309,6 @@ def _add_sources(
     for key in np.flatnonzero(np.bincount(keys, minlength=len(found))).tolist():
         (panel, source), number = names[key // buckets.span], key % buckets.span
         sums.add_source(panel, source, (buckets.first + number) * buckets.seconds, int(found[key]))
-
-
-def _fits(amounts: _Amounts) -> bool:
-    """Say whether no sum of some of the amounts can leave 64 bits."""
-    if amounts.dtype == object:
-        return False
-    largest = max(int(amounts.max()), -int(amounts.min()))
-    return largest * len(amounts) < _SAFE or float(np.abs(amounts).sum(dtype=np.float64)) < _SAFE
 
 
 def _itself(value: object) -> object:

@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.aggregation.columns import Codes, Integers, compact
 from earlywarn.aggregation.partial import Row
 
-Integers = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 Target = tuple[str, str, str]
 """Panel, region, sector."""
 
-_SAFE = float(1 << 62)
-_DENSE = 1 << 16  # so many places are listed whether or not they occur, or so many for each entry; more are sorted
-_DENSE_PER_ENTRY = 4
+_SAFE = 1 << 62
 
 
 class Entries(NamedTuple):
@@ -86,26 +84,24 @@ def _summed(parts: Sequence[Entries], width: int, sent: int) -> tuple[Entries, n
     first = int(buckets.min())
     step = int(np.gcd.reduce(buckets - first)) or 1
     keys = ((buckets - first) // step * 2 + late) * width + targets
-    size = int(keys.max()) + 1
-    if size > max(_DENSE, _DENSE_PER_ENTRY * len(keys)):
-        used, places = np.unique(keys, return_inverse=True)
-    else:
-        occurs = np.bincount(keys, minlength=size)
-        used = np.flatnonzero(occurs)
-        table = np.empty(size, np.int64)  # only those of `used` are read
-        table[used] = np.arange(len(used))
-        places = table.take(keys)
+    used, places = compact(keys, int(keys.max()) + 1)
     changed = np.zeros(len(used), bool)
     changed[places[sent:]] = True
     moments, numbers = np.divmod(used, width)
-    sums = (_added([part[at] for part in parts], places, len(used)) for at in (3, 4))
+    sums = (added_up(np.concatenate([part[at] for part in parts]), places, len(used)) for at in (3, 4))
     return Entries(first + moments // 2 * step, moments % 2, numbers, *sums), changed
 
 
-def _added(parts: Sequence[Sums], places: npt.NDArray[Any], size: int) -> Sums:
-    values: npt.NDArray[Any] = np.concatenate(parts)
-    if values.dtype != object and float(np.abs(values).sum(dtype=np.float64)) >= _SAFE:
-        values = values.astype(object)
-    found: npt.NDArray[Any] = np.zeros(size, values.dtype)
+def added_up(values: Sums, places: Codes, size: int) -> Sums:
+    """Return the sums of the values of each place 0..size-1; Python's integers where 64 bits could be too few."""
+    found: npt.NDArray[Any] = np.zeros(size, np.int64 if _fits(values) else object)
     np.add.at(found, places, values)
     return found
+
+
+def _fits(values: Sums) -> bool:
+    """Say whether no sum of some of the values can leave 64 bits."""
+    if values.dtype == object:
+        return False
+    largest = max(int(values.max()), -int(values.min()))
+    return largest * len(values) < _SAFE or float(np.abs(values).sum(dtype=np.float64)) < _SAFE

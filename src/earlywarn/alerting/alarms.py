@@ -51,8 +51,7 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     alarming = ages.keys() - carried_by_a_part(ages)
     ages = {at: ages[at] for at in that_count(alarming, standing)}
     found = weighing.totals(members, ages)
-    for at, candidate in _joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure):
-        found[at] = candidate
+    found |= dict(_joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure))
     alone = carried_by_a_part(found)
     totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
     for at, candidate in totals.items():

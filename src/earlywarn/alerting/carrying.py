@@ -35,9 +35,8 @@ def carried(
         spread = members[inside].any(axis=0)
         for part in inside:
             if not (spread & ~members[part]).any():
-                place, age = int(measure[part]), alarming[part]
-                own = _effect(effects, members[part], age)[place]
-                rest = _effect(effects, members[total] & ~members[part], age)[place]
+                place, cells = int(measure[part]), (members[part], members[total] & ~members[part])
+                own, rest = (_effect(effects, each, alarming[part])[place] for each in cells)
                 if rest * own < NEARER * own**2:
                     found.add(total)
                     break

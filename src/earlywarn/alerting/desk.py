@@ -152,7 +152,7 @@ class AlertDesk:
         found = alarms(weighing, other, standing, members)
         fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
         new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
-        mine = dict(standing)
+        mine, looks = dict(standing), dict[int, _Look]()
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
             node, last = scores.nodes[candidate.node], self._last(candidate.node, weighing)
             episode = opened(
@@ -171,11 +171,12 @@ class AlertDesk:
             episode.leads_back_from = None if level is None else level[0]
             before = self._records.judged_days(node.region, node.sector) - episode.sums.days
             episode.record_days = max(before, 0)
+            looks[candidate.node] = look
             mine[candidate.node] = self._episodes[episode.key] = episode
         adopt(mine.values())
         alerts = []
         for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
-            look = self._look(mine[at], at, weighing, other)
+            look = looks.get(at) or self._look(mine[at], at, weighing, other)
             if scores.heard[at]:
                 alert = self._judge(mine[at], look, is_open=at not in standing)
             else:

@@ -9,7 +9,7 @@ import msgspec
 
 from earlywarn.alerting.estimate import NOTHING, Sums
 from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
-from earlywarn.domain.series import Level, Measure, Series
+from earlywarn.domain.series import Level, Measure, Series, holds
 from earlywarn.domain.state import State
 
 NAMESPACE = UUID("6f2b8c1e-0d5a-5f0e-9a7e-2f1c5f4d7b10")
@@ -90,7 +90,7 @@ class Episode(msgspec.Struct):
 
     def holds(self, region: str | None, sector: str | None) -> bool:
         """Return whether the cells of a node are all of them the episode's."""
-        return self.region in (None, region) and self.sector in (None, sector)
+        return holds((self.region, self.sector), (region, sector))
 
     def contains(self, other: "Episode") -> bool:
         """Return whether the other's cells are a part of this one's."""

@@ -21,6 +21,15 @@ class CellKey(NamedTuple):
     sector: str
 
 
+def holds(outer: tuple[str | None, str | None], inner: tuple[str | None, str | None]) -> bool:
+    """Return whether all cells of one series are cells of another; both are (region, sector), None for a total.
+
+    >>> holds(("CH04", None), ("CH04", "food")), holds((None, "food"), ("CH04", None))
+    (True, False)
+    """
+    return outer[0] in (None, inner[0]) and outer[1] in (None, inner[1])
+
+
 class Series(NamedTuple):
     """A cell or a total of a panel; `region` and `sector` are None where the series sums over them."""
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
+from earlywarn.domain.series import holds
 
 Floats = npt.NDArray[np.float64]
 CellKey = tuple[str | None, str | None]
@@ -53,9 +54,9 @@ class BeforeShock:
         self._days.append(_Day(scores.day.toordinal(), cells, predicted, scores.effects.today[:, :size], older))
 
     def expected(self, alerts: Iterable[Alert]) -> dict[int, Expected]:
-        """Return, by day (ordinal), what was expected before the first days of these alerts, where one holds a cell."""
+        """Return, by day (ordinal), what was expected before economic alerts, where one holds a cell."""
         shocks = sorted(
-            ((_first_day(alert), alert) for alert in alerts if alert.kind == "economic"), key=lambda each: -each[0]
+            ((date.fromisoformat(alert.opened_on).toordinal(), alert) for alert in alerts), key=lambda each: -each[0]
         )
         return {day.ordinal: Expected(day.cells, _replaced(day, shocks)) for day in self._days}
 
@@ -67,10 +68,6 @@ def _replaced(day: _Day, shocks: Iterable[tuple[int, Alert]]) -> Floats:
         if age < 0 or (age >= day.baselines.shape[2] and first not in day.older):
             continue
         baseline = day.older[first] if first in day.older else day.baselines[:, :, age]
-        held = np.array([alert.region in (None, c[0]) and alert.sector in (None, c[1]) for c in day.cells], dtype=bool)
+        held = np.array([holds((alert.region, alert.sector), cell) for cell in day.cells], dtype=bool)
         values[:, held] = np.where(np.isfinite(values[:, held]), baseline[:, held], values[:, held])
     return values
-
-
-def _first_day(alert: Alert) -> int:
-    return date.fromisoformat(alert.opened_on).toordinal()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.domain.alert import Alert
-from earlywarn.domain.series import Measure
+from earlywarn.domain.series import Measure, holds
 
 Values = npt.NDArray[np.float32]
 Key = tuple[str | None, str | None]
@@ -103,8 +103,7 @@ class PanelHistory:
         """Return where the values of a series stand; two series of the same cells stand in the same place."""
         place = self._place.get(key)
         if place is None:
-            region, sector = key
-            members = [c for c in self.cells if region in (None, c[0]) and sector in (None, c[1])]
+            members = [cell for cell in self.cells if holds(key, cell)]
             if len(members) == 1:
                 place = self._place[members[0]]
             elif members and len(members) == len(self.cells):
@@ -133,18 +132,15 @@ class PanelHistory:
 
     def _is_within_reach(self, key: Key) -> bool:
         """Return whether an open alert and a series have cells in common."""
-        return any(
-            None in (alert.region, key[0]) or alert.region == key[0]
-            for alert in self._alerts
-            if None in (alert.sector, key[1]) or alert.sector == key[1]
-        )
+        shocked = [(alert.region, alert.sector) for alert in self._alerts]
+        return any(holds(key, cell) and any(holds(shock, cell) for shock in shocked) for cell in self.cells)
 
     def _against_before(self, key: Key, values: Values, measure: int) -> Values:
         """Return the values of a measure, the last days against what was expected before the open alerts."""
         found = values.copy()
         for ordinal, expected in self._before.items():
             at = ordinal - self.first_ordinal
-            inside = [key[0] in (None, cell[0]) and key[1] in (None, cell[1]) for cell in expected.cells]
+            inside = [holds(key, cell) for cell in expected.cells]
             transactions, amount = np.nansum(expected.values[:, np.array(inside, dtype=bool)], axis=1)
             if np.isfinite(found[EXPECTED, at]) and transactions > 0:
                 found[EXPECTED, at] = (transactions, amount, amount / transactions)[measure]

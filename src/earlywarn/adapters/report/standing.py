@@ -12,7 +12,7 @@ from earlywarn.alerting.silence import Silence
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
-from earlywarn.domain.series import Measure
+from earlywarn.domain.series import Measure, holds
 
 _ENDED_DAYS = 28
 
@@ -55,8 +55,8 @@ class Standing:
     def alert(self, key: Key) -> str:
         """Return the open alerts of a series, around it or within it, in words; empty if there are none."""
         own = [alert for alert in self._open if (alert.region, alert.sector) == key]
-        around = [alert for alert in self._open if alert not in own and _holds((alert.region, alert.sector), key)]
-        within = [alert for alert in self._open if alert not in own and _holds(key, (alert.region, alert.sector))]
+        around = [alert for alert in self._open if alert not in own and holds((alert.region, alert.sector), key)]
+        within = [alert for alert in self._open if alert not in own and holds(key, (alert.region, alert.sector))]
         told = [f"alert: {claim(alert)}" for alert in own]
         told += [f"within the alert of {self._about(alert)}" for alert in around]
         told += [f"alert within it, of {self._about(alert)}" for alert in within]
@@ -72,7 +72,7 @@ class Standing:
         told = []
         for level in self._levels:
             alert = level.alert
-            if _holds((alert.region, alert.sector), key):
+            if holds((alert.region, alert.sector), key):
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
                 since = short_day(date.fromisoformat(alert.opened_on))
@@ -82,7 +82,7 @@ class Standing:
 
     def no_alert(self, key: Key, measure: Measure, change: float) -> str:
         """Return why a series that deviates by `change` (a share) has no alert; empty if nothing is known of it."""
-        ended = [alert for alert in self._ended if _holds((alert.region, alert.sector), key)]
+        ended = [alert for alert in self._ended if holds((alert.region, alert.sector), key)]
         if ended:
             last = max(ended, key=lambda alert: alert.as_of)
             when = short_day(date.fromisoformat(last.as_of))
@@ -93,7 +93,3 @@ class Standing:
 
     def _about(self, alert: Alert) -> str:
         return f"{subject(alert, self._names)} ({claim(alert)})"
-
-
-def _holds(outer: Key, inner: Key) -> bool:
-    return outer[0] in (None, inner[0]) and outer[1] in (None, inner[1])

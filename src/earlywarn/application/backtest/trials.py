@@ -16,6 +16,7 @@ from earlywarn.application.backtest.judge import DOWN, UP, Flags, Judge, Replay,
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.backtest.untouched import Untouched
 from earlywarn.detection.hierarchy import Node
+from earlywarn.domain.series import holds
 
 
 class Delays(msgspec.Struct, frozen=True):
@@ -125,7 +126,7 @@ def _first(flags: Flags) -> int | None:
 
 def _holds(node: Node, target: Node) -> bool:
     """Return whether a node is the target, or a wider one that holds it."""
-    return node.region in (None, target.region) and node.sector in (None, target.sector)
+    return holds((node.region, node.sector), (target.region, target.sector))
 
 
 def _directions(change_pct: float) -> list[int]:

@@ -10,11 +10,12 @@ outputs are published, and of which log it is.
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from earlywarn.adapters.kafka.transactions import TakenBackError, Transactions
+from earlywarn.adapters.kafka.transactions import FencedError, TakenBackError, Transactions, UnansweredError
 from earlywarn.adapters.kafka.wire import Message
 from earlywarn.application.detector import Progress
 from earlywarn.errors import LogError
@@ -45,12 +46,12 @@ class Publisher:
         self._place = TopicPartition(source, partition)
         self._log = log
         self._offsets = Consumer({**connection, "group.id": group}, logger=_log)
-        self._transactions = Transactions(
-            connection,
-            f"{group}.{partition}",
-            place=f"{source}-{partition}",
-            fenced=f"{source}-{partition}: another detector publishes now",
+        self._fenced = f"{source}-{partition}: another detector publishes now"
+        self._new_transactions = partial(
+            Transactions, connection, f"{group}.{partition}", place=f"{source}-{partition}", fenced=self._fenced
         )
+        self._transactions = self._new_transactions()
+        self._reached = Progress(0)
 
     def open(self) -> Progress:
         """Become the publisher, and return up to where all is published.
@@ -59,7 +60,8 @@ class Publisher:
             LogError: the broker will not have it, or something else has committed there.
         """
         self._transactions.open()
-        return self.published()
+        self._reached = self.published()
+        return self._reached
 
     def published(self) -> Progress:
         """Return up to where all is published by now, without becoming the publisher.
@@ -97,15 +99,40 @@ class Publisher:
         offsets = [TopicPartition(self._place.topic, self._place.partition, reached.offset, metadata)]
         while True:
             try:
-                for topic, (key, value) in messages:
-                    self._transactions.send(topic, self._place.partition, value, key)
-                self._transactions.commit(offsets, self._offsets.consumer_group_metadata())
-            except TakenBackError as error:
-                _log.warning("%s; it is tried again", error)
-                self._transactions.take_back()
-                self._transactions.wait()
-            else:
-                return
+                if self._send(messages, offsets):
+                    break
+            except UnansweredError as error:
+                _log.warning("%s, and another one goes on", error)
+                if self._open_anew(reached):
+                    break
+        self._reached = reached
+
+    def _send(self, messages: Sequence[tuple[str, Message]], offsets: Sequence[TopicPartition]) -> bool:
+        """Return whether a transaction came to its end."""
+        try:
+            for topic, (key, value) in messages:
+                self._transactions.send(topic, self._place.partition, value, key)
+            self._transactions.commit(offsets, self._offsets.consumer_group_metadata())
+        except TakenBackError as error:
+            _log.warning("%s; it is tried again", error)
+            self._transactions.take_back()
+            self._transactions.wait()
+            return False
+        return True
+
+    def _open_anew(self, reached: Progress) -> bool:
+        """Go on with a new client; return whether the old one had published up to here before it hung.
+
+        Raises:
+            FencedError: another publisher has published meanwhile.
+        """
+        before = self._reached
+        self._transactions.close()
+        self._transactions = self._new_transactions()
+        found = self.open()
+        if found not in (before, reached):
+            raise FencedError(f"{self._fenced} (it is at {found.offset}, this one at {before.offset})")
+        return found == reached
 
     def close(self) -> None:
         """Let go of the broker."""

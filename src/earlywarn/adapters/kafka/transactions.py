@@ -2,11 +2,15 @@
 
 Whoever opens a transactional id fences off the one before and takes back what that one had not committed. The calls
 block, and wait for a broker that is gone.
+
+librdkafka may wait for ever, whatever time it is given, once a broker has left its list and come back (its issues 5456
+and 5511). So its calls that wait for an answer are made in a thread that can be left behind: `UnansweredError`.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from threading import Event
+from concurrent.futures import Future
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -17,6 +21,7 @@ from earlywarn.errors import LogError
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _ANSWER_SECONDS = 10.0
+_UNANSWERED_SECONDS = 15.0
 _RETRY_SECONDS = 0.5
 _TRANSACTION_MS = 60_000
 _QUEUE_FULL_SECONDS = 0.1
@@ -33,6 +38,10 @@ class FencedError(LogError):
 
 class TakenBackError(LogError):
     """The open transaction can only be taken back; what it held may be sent again."""
+
+
+class UnansweredError(LogError):
+    """The client does not come back from a call, and is of no use any more; what the call has done must be read."""
 
 
 class Transactions:
@@ -80,9 +89,10 @@ class Transactions:
         """Become the one who may write.
 
         Raises:
+            UnansweredError: the client hangs.
             LogError: the broker will not have it.
         """
-        self.patiently(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
+        self._answered(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
 
     def send(
         self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Sequence[Header] = ()
@@ -108,18 +118,19 @@ class Transactions:
         """Make all that was sent visible, and move the offsets of a group with it, as one step.
 
         Raises:
+            UnansweredError: the client hangs.
             FencedError, TakenBackError, LogError: as `send`.
         """
         self._begin()
         if offsets:
-            self.patiently(lambda: self.producer.send_offsets_to_transaction(list(offsets), group, _ANSWER_SECONDS))
-        self.patiently(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
+            self._answered(lambda: self.producer.send_offsets_to_transaction(list(offsets), group, _ANSWER_SECONDS))
+        self._answered(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
         self.under_way = False
 
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         if self.under_way:
-            self.patiently(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
+            self._answered(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
             self.under_way = False
 
     def wait(self) -> None:
@@ -145,6 +156,20 @@ class Transactions:
                     raise self._refusal(reason) from error
                 self._log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
                 self.wait()
+
+    def _answered(self, step: Callable[[], None]) -> None:
+        """Do a step that waits for a broker's answer, each time in a thread of its own.
+
+        Raises:
+            UnansweredError: the client does not come back, long after the time it was given.
+        """
+        try:
+            self.patiently(lambda: _in_a_thread(step).result(_UNANSWERED_SECONDS))
+        except TimeoutError as error:
+            raise UnansweredError(
+                f"{self._place}: the Kafka client has not come back from a transaction's step for "
+                f"{_UNANSWERED_SECONDS:g} s, though it was given {_ANSWER_SECONDS:g} s; it is left behind"
+            ) from error
 
     def _begin(self) -> None:
         if self._lost is not None:
@@ -173,3 +198,19 @@ class Transactions:
             return LogError(f"{self._place}: cannot be written: {reason}")
         self.under_way = False
         return self._lost
+
+
+def _in_a_thread(step: Callable[[], None]) -> Future[None]:
+    """Do something in a thread that nothing waits for at the end of the process."""
+    outcome: Future[None] = Future()
+
+    def do() -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  # whoever waits is told
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
+
+    Thread(target=do, name="transaction", daemon=True).start()
+    return outcome

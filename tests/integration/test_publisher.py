@@ -1,0 +1,139 @@
+"""A publisher whose client does not come back from a call: librdkafka's way when a group's coordinator goes away."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from kafka_broker import KafkaBroker
+from kafka_runtime import KafkaRuntime
+from plain_topics import make_topic, producer
+from ports import reserve_port
+from stream_run import wait_until
+
+from earlywarn.adapters.kafka import transactions
+from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
+from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.adapters.kafka.transactions import FencedError, Transactions
+from earlywarn.application.detector import Progress
+from earlywarn.application.service_settings import KafkaSettings
+
+OFFSETS_PARTITIONS, TRANSACTIONS_PARTITIONS = 4, 3  # with one number the two would go together
+INNER = {
+    "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS),
+    "transaction.state.log.num.partitions": str(TRANSACTIONS_PARTITIONS),
+}
+SOURCE, ALERTS = "partials", "alerts"
+LEFT_BEHIND = "it is left behind"
+
+
+class Pair(NamedTuple):
+    """Two brokers: the first coordinates the transactions of `group`, the second one what it has committed."""
+
+    first: KafkaBroker
+    second: KafkaBroker
+    kafka: KafkaSettings
+    group: str
+
+    def publisher(self) -> Publisher:
+        return Publisher(confluent_connection(self.kafka), self.group, SOURCE, 0, "log")
+
+    def published(self) -> list[bytes | None]:
+        return [record.value for record in TopicScan(self.kafka, ALERTS)]
+
+
+def _coordinated(name: str, partitions: int) -> int:
+    """Return the partition of so many that coordinates a name: Java's hash of it."""
+    found = 0
+    for letter in name:
+        found = (31 * found + ord(letter)) & 0xFFFF_FFFF
+    signed = found - (1 << 32) if found >= 1 << 31 else found
+    return abs(signed) % partitions
+
+
+@pytest.fixture
+def pair(stack_folder: Path, kafka_runtime: KafkaRuntime) -> Iterator[Pair]:
+    controller_port, port = reserve_port(), reserve_port()
+    folder, other = (Path(mkdtemp(prefix="kafka-", dir=stack_folder)) for _ in range(2))
+    listener = f"PLAINTEXT://127.0.0.1:{port}"
+    joining = INNER | {
+        "node.id": "2",
+        "process.roles": "broker",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": listener,
+        "advertised.listeners": listener,
+    }
+    with (
+        KafkaBroker(
+            kafka_runtime, folder, port=reserve_port(), controller_port=controller_port, settings=INNER
+        ) as first,
+        KafkaBroker(kafka_runtime, other, port=port, controller_port=controller_port, settings=joining) as second,
+    ):
+        kafka = KafkaSettings(brokers=f"{first.address},{second.address}")
+        with kafka_admin(kafka) as admin:
+            # On the first broker: the second one may go.
+            admin.create_topics({each: {"assignments": {0: [1]}} for each in (SOURCE, ALERTS)})
+        yield Pair(first, second, kafka, _group_between(kafka))
+
+
+def _group_between(kafka: KafkaSettings) -> str:
+    asking = Consumer({**confluent_connection(kafka), "group.id": "any"})
+    asking.committed([TopicPartition(SOURCE, 0)], timeout=30)
+    asking.close()
+    producer(kafka, "any").abort_transaction()  # now both inner topics are there
+    topics = AdminClient(confluent_connection(kafka)).list_topics(timeout=10).topics
+    offsets, openers = (topics[name].partitions for name in ("__consumer_offsets", "__transaction_state"))
+    for at in range(1_000):
+        group = f"group-{at}"
+        own, of_opener = _coordinated(group, OFFSETS_PARTITIONS), _coordinated(f"{group}.0", TRANSACTIONS_PARTITIONS)
+        if offsets[own].leader == 2 and openers[of_opener].leader == 1:
+            return group
+    raise AssertionError("each broker coordinates something of each kind")
+
+
+def test_a_client_that_hangs_is_left_behind(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """What it had not committed is sent again by another one, once."""
+    publisher = pair.publisher()
+    assert publisher.open() == Progress(0)
+    publisher.publish([(ALERTS, (b"1", b"first"))], Progress(1))
+    assert publisher.published() == Progress(1)  # so the second broker has heard that the transaction is whole
+    pair.second.kill()
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(1) as thread:
+        publishing = thread.submit(publisher.publish, [(ALERTS, (b"2", b"second"))], Progress(2))
+        wait_until(lambda: LEFT_BEHIND in caplog.text, 60, "the client hangs, and is left behind")
+        pair.second.start()
+        publishing.result(60)
+    publisher.publish([(ALERTS, (b"3", b"third"))], Progress(3))
+    assert pair.published() == [b"first", b"second", b"third"]
+    assert publisher.published() == Progress(3)
+    publisher.close()
+
+
+def test_who_was_taken_over_from_meanwhile_is_told_so(kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new client would fence off the one who publishes now: what that one has published says that there is one."""
+    settings = KafkaSettings(brokers=kafka.address)
+    source, alerts, group = make_topic(settings), make_topic(settings), f"group-{uuid4().hex[:12]}"
+    publisher, successor = (Publisher(confluent_connection(settings), group, source, 0, "log") for _ in range(2))
+    publisher.open()
+    successor.open()
+    successor.publish([(alerts, (b"1", b"the successor's"))], Progress(1))
+    monkeypatch.setattr(transactions, "_UNANSWERED_SECONDS", 0.0)
+    renew = publisher._new_transactions
+
+    def patient() -> Transactions:
+        monkeypatch.undo()
+        return renew()
+
+    publisher._new_transactions = patient  # type: ignore[assignment]
+    with pytest.raises(FencedError, match="it is at 1, this one at 0"):
+        publisher.publish([(alerts, (b"1", b"doubled"))], Progress(1, 1))
+    assert [record.value for record in TopicScan(settings, alerts)] == [b"the successor's"]
+    publisher.close()
+    successor.close()

@@ -77,7 +77,7 @@ def test_the_broker_is_restarted(scenario: Scenario, fresh_kafka: KafkaBroker) -
             fresh_kafka.stop()
             fresh_kafka.start()
 
-    scenario.check(scenario.play(restart, seconds=180))  # clients back off from a broker that was away twice
+    scenario.check(scenario.play(restart, seconds=180))  # a client that hangs is left behind after 15 s
     assert all(worker.process.poll() is None for worker in workers)
 
 

@@ -1,6 +1,7 @@
 """A publisher whose client does not come back from a call: librdkafka's way when a group's coordinator goes away."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,9 +36,8 @@ LEFT_BEHIND = "it is left behind"
 
 
 class Pair(NamedTuple):
-    """Two brokers: the first coordinates the transactions of `group`, the second one what it has committed."""
+    """Two brokers: one coordinates the transactions of `group`, the second one what it has committed."""
 
-    first: KafkaBroker
     second: KafkaBroker
     kafka: KafkaSettings
     group: str
@@ -80,7 +80,9 @@ def pair(stack_folder: Path, kafka_runtime: KafkaRuntime) -> Iterator[Pair]:
         with kafka_admin(kafka) as admin:
             # On the first broker: the second one may go.
             admin.create_topics({each: {"assignments": {0: [1]}} for each in (SOURCE, ALERTS)})
-        yield Pair(first, second, kafka, _group_between(kafka))
+        yield Pair(second, kafka, _group_between(kafka))
+    for each in (folder, other):
+        shutil.rmtree(each / "data")
 
 
 def _group_between(kafka: KafkaSettings) -> str:

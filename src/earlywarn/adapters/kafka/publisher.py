@@ -99,40 +99,30 @@ class Publisher:
         offsets = [TopicPartition(self._place.topic, self._place.partition, reached.offset, metadata)]
         while True:
             try:
-                if self._send(messages, offsets):
-                    break
+                for topic, (key, value) in messages:
+                    self._transactions.send(topic, self._place.partition, value, key)
+                self._transactions.commit(offsets, self._offsets.consumer_group_metadata())
+            except TakenBackError as error:
+                _log.warning("%s; it is tried again", error)
+                self._transactions.take_back()
+                self._transactions.wait()
             except UnansweredError as error:
-                _log.warning("%s, and another one goes on", error)
-                if self._open_anew(reached):
-                    break
-        self._reached = reached
+                _log.warning("%s; another one goes on", error)
+                self._open_anew()
+            else:
+                self._reached = reached
+                return
 
-    def _send(self, messages: Sequence[tuple[str, Message]], offsets: Sequence[TopicPartition]) -> bool:
-        """Return whether a transaction came to its end."""
-        try:
-            for topic, (key, value) in messages:
-                self._transactions.send(topic, self._place.partition, value, key)
-            self._transactions.commit(offsets, self._offsets.consumer_group_metadata())
-        except TakenBackError as error:
-            _log.warning("%s; it is tried again", error)
-            self._transactions.take_back()
-            self._transactions.wait()
-            return False
-        return True
-
-    def _open_anew(self, reached: Progress) -> bool:
-        """Go on with a new client; return whether the old one had published up to here before it hung.
+    def _open_anew(self) -> None:
+        """Go on with a new client, which takes back what the old one has sent since its last commit.
 
         Raises:
-            FencedError: another publisher has published meanwhile.
+            FencedError: another publisher has published meanwhile; the group says who of the two goes on.
         """
         before = self._reached
-        self._transactions.close()
         self._transactions = self._new_transactions()
-        found = self.open()
-        if found not in (before, reached):
+        if (found := self.open()) != before:
             raise FencedError(f"{self._fenced} (it is at {found.offset}, this one at {before.offset})")
-        return found == reached
 
     def close(self) -> None:
         """Let go of the broker."""

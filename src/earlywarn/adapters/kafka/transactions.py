@@ -3,8 +3,8 @@
 Whoever opens a transactional id fences off the one before and takes back what that one had not committed. The calls
 block, and wait for a broker that is gone.
 
-librdkafka may wait for ever, whatever time it is given, once a broker has left its list and come back (its issues 5456
-and 5511). So its calls that wait for an answer are made in a thread that can be left behind: `UnansweredError`.
+Moving a group's offsets is the one call that librdkafka may not come back from, whatever time it is given, once the
+group's coordinator has gone (its issues 5456 and 5511). It is made in a thread that can be left behind.
 """
 
 import logging
@@ -41,7 +41,7 @@ class TakenBackError(LogError):
 
 
 class UnansweredError(LogError):
-    """The client does not come back from a call, and is of no use any more; what the call has done must be read."""
+    """The client does not come back, and is of no use any more; opening the id anew takes back what it has sent."""
 
 
 class Transactions:
@@ -89,10 +89,9 @@ class Transactions:
         """Become the one who may write.
 
         Raises:
-            UnansweredError: the client hangs.
             LogError: the broker will not have it.
         """
-        self._answered(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
+        self.patiently(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
 
     def send(
         self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Sequence[Header] = ()
@@ -118,19 +117,19 @@ class Transactions:
         """Make all that was sent visible, and move the offsets of a group with it, as one step.
 
         Raises:
-            UnansweredError: the client hangs.
+            UnansweredError: the client does not come back from moving offsets.
             FencedError, TakenBackError, LogError: as `send`.
         """
         self._begin()
         if offsets:
-            self._answered(lambda: self.producer.send_offsets_to_transaction(list(offsets), group, _ANSWER_SECONDS))
-        self._answered(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
+            self.patiently(lambda: self._move(list(offsets), group))
+        self.patiently(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
         self.under_way = False
 
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         if self.under_way:
-            self._answered(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
+            self.patiently(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
             self.under_way = False
 
     def wait(self) -> None:
@@ -157,18 +156,25 @@ class Transactions:
                 self._log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
                 self.wait()
 
-    def _answered(self, step: Callable[[], None]) -> None:
-        """Do a step that waits for a broker's answer, each time in a thread of its own.
+    def _move(self, offsets: list[TopicPartition], group: object) -> None:
+        """Move the offsets of a group with the open transaction, in a thread that nothing waits for in the end."""
+        moved: Future[None] = Future()
 
-        Raises:
-            UnansweredError: the client does not come back, long after the time it was given.
-        """
+        def move() -> None:
+            try:
+                self.producer.send_offsets_to_transaction(offsets, group, _ANSWER_SECONDS)
+            except KafkaException as error:
+                moved.set_exception(error)
+            else:
+                moved.set_result(None)
+
+        Thread(target=move, name="offsets", daemon=True).start()
         try:
-            self.patiently(lambda: _in_a_thread(step).result(_UNANSWERED_SECONDS))
+            moved.result(_UNANSWERED_SECONDS)
         except TimeoutError as error:
             raise UnansweredError(
-                f"{self._place}: the Kafka client has not come back from a transaction's step for "
-                f"{_UNANSWERED_SECONDS:g} s, though it was given {_ANSWER_SECONDS:g} s; it is left behind"
+                f"{self._place}: the Kafka client has not come back from moving offsets for {_UNANSWERED_SECONDS:g} s, "
+                f"though it was given {_ANSWER_SECONDS:g} s; it is left behind"
             ) from error
 
     def _begin(self) -> None:
@@ -198,19 +204,3 @@ class Transactions:
             return LogError(f"{self._place}: cannot be written: {reason}")
         self.under_way = False
         return self._lost
-
-
-def _in_a_thread(step: Callable[[], None]) -> Future[None]:
-    """Do something in a thread that nothing waits for at the end of the process."""
-    outcome: Future[None] = Future()
-
-    def do() -> None:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001  # whoever waits is told
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(None)
-
-    Thread(target=do, name="transaction", daemon=True).start()
-    return outcome

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
-from earlywarn.aggregation.column_sums import Entries, Sums, added_up
+from earlywarn.aggregation.column_sums import SAFE, Entries, Sums, added_up
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
 from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
@@ -26,7 +26,6 @@ from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
 
 _NEVER = -(1 << 60)
-_SAFE = 1 << 62
 _SUMS = 1 << 14  # so many sums are kept side by side whether or not they occur
 _STRETCH = 256  # rows
 _RATES_KEPT = 1 << 12
@@ -148,7 +147,7 @@ class ColumnFold:
         numerators = [0 if rate is None else rate.numerator for rate in rates]
         denominators = [1 if rate is None else rate.denominator for rate in rates]
         amounts = rows.amounts[foreign]
-        if max(*numerators, *denominators) * max(2, int(amounts.max())) >= _SAFE:
+        if max(*numerators, *denominators) * max(2, int(amounts.max())) >= SAFE:
             amounts = amounts.astype(object)
         products = amounts * dated.spread(numerators, size)
         divisors = dated.spread(denominators, size)

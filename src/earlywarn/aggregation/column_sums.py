@@ -17,7 +17,8 @@ Sums = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 Target = tuple[str, str, str]
 """Panel, region, sector."""
 
-_SAFE = 1 << 62
+SAFE = 1 << 62
+"""Below this, sums of two still fit into 64 bits."""
 
 
 class Entries(NamedTuple):
@@ -104,4 +105,4 @@ def _fits(values: Sums) -> bool:
     if values.dtype == object:
         return False
     largest = max(int(values.max()), -int(values.min()))
-    return largest * len(values) < _SAFE or float(np.abs(values).sum(dtype=np.float64)) < _SAFE
+    return largest * len(values) < SAFE or float(np.abs(values).sum(dtype=np.float64)) < SAFE

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from earlywarn.aggregation.rows import Flags, Integers
-from earlywarn.domain.series import CellKey, Series, series_of
+from earlywarn.domain.series import CellKey, Series, holds, series_of
 
 
 class Totals:
@@ -20,10 +20,7 @@ class Totals:
         self.series: tuple[Series, ...] = series_of(panel, self.cells)
         totals = self.series[len(cells) :]
         self._membership = np.array(
-            [
-                [total.region in (None, cell.region) and total.sector in (None, cell.sector) for cell in cells]
-                for total in totals
-            ],
+            [[holds((total.region, total.sector), cell) for cell in cells] for total in totals],
             dtype=np.int64,
         ).reshape(len(totals), len(cells))
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from earlywarn.alerting.episode import Episode
 from earlywarn.detection.contributions import Contributions
 from earlywarn.detection.hierarchy import Node
+from earlywarn.domain.series import holds
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -24,12 +25,9 @@ _LEVELS = ("panel", "region", "sector", "cell")
 
 def membership(nodes: Sequence[Node]) -> Flags:
     """Return bool[G, K]: the cells of each node."""
-    cells = [node for node in nodes if node.level == "cell"]
+    cells = [(node.region, node.sector) for node in nodes if node.level == "cell"]
     return np.array(
-        [
-            [node.region in (None, cell.region) and node.sector in (None, cell.sector) for cell in cells]
-            for node in nodes
-        ],
+        [[holds((node.region, node.sector), cell) for cell in cells] for node in nodes],
         dtype=bool,
     ).reshape(len(nodes), len(cells))
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from earlywarn.domain.ranges import MOST_DAYS, SHARE, SOME_DAYS, Range, out_of_range, up_to
+from earlywarn.domain.series import holds
 from earlywarn.errors import ConfigError
 
 HOURLY_PROFILE = (
@@ -53,7 +54,7 @@ class Shock(msgspec.Struct, frozen=True, kw_only=True):
     def reaches(self, day: date, region: str, sector: str) -> bool:
         """Return whether a cell is hit."""
         in_time = 0 <= (day - self.first_day).days < self.days
-        return in_time and self.region in (None, region) and self.sector in (None, sector)
+        return in_time and holds((self.region, self.sector), (region, sector))
 
 
 class GenerateOptions(msgspec.Struct, frozen=True, kw_only=True):

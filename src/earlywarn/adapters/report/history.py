@@ -57,8 +57,8 @@ class PanelHistory:
 
     def __init__(self, record: PanelRecord, probability: float, alerts: Sequence[Alert] = ()) -> None:
         self.probability = probability
-        self._alerts = [alert for alert in alerts if alert.kind == "economic"]
-        self._before = record.following.before(self._alerts)
+        shocking = [alert for alert in alerts if alert.kind == "economic"]
+        self._before = record.following.before(shocking)
         self.first_ordinal = record.days[0].ordinal if record.days else 0
         self.days = record.days[-1].ordinal - self.first_ordinal + 1 if record.days else 0
         nodes = record.days[-1].nodes if record.days else ()
@@ -78,6 +78,8 @@ class PanelHistory:
         self.regions: tuple[str, ...] = tuple(sorted({region for region, _ in cells if region is not None}))
         self.sectors: tuple[str, ...] = tuple(sorted({sector for _, sector in cells if sector is not None}))
         self.cells = frozenset(cells)
+        shocks = [(alert.region, alert.sector) for alert in shocking]
+        self._shocked = [cell for cell in cells if any(holds(shock, cell) for shock in shocks)]
 
     @property
     def last_day(self) -> date | None:
@@ -132,8 +134,7 @@ class PanelHistory:
 
     def _is_within_reach(self, key: Key) -> bool:
         """Return whether an open alert and a series have cells in common."""
-        shocked = [(alert.region, alert.sector) for alert in self._alerts]
-        return any(holds(key, cell) and any(holds(shock, cell) for shock in shocked) for cell in self.cells)
+        return any(holds(key, cell) for cell in self._shocked)
 
     def _against_before(self, key: Key, values: Values, measure: int) -> Values:
         """Return the values of a measure, the last days against what was expected before the open alerts."""

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from kafka_broker import KafkaBroker
 from plain_topics import make_topic, producer, sent
+from stream_run import wait_until
 
 from earlywarn.adapters.kafka.column_consumer import ColumnConsumer, Extent
 from earlywarn.adapters.kafka.connection import aiokafka_connection
@@ -64,6 +65,15 @@ async def read_to(consumer: ColumnConsumer, place: TopicPartition, start: int, e
 
 def read(kafka: KafkaSettings, topic: str, start: int, end: int) -> list[RecordBatch]:
     return asked(kafka, topic, lambda consumer, place: read_to(consumer, place, start, end))
+
+
+def wait_for_mark(kafka: KafkaSettings, topic: str, end: int) -> None:
+    """Wait until the log ends there: a broker acknowledges a transaction's end before it has written its mark."""
+
+    async def extent(consumer: ColumnConsumer, place: TopicPartition) -> Extent:
+        return (await consumer.extents([place]))[place]
+
+    wait_until(lambda: asked(kafka, topic, extent).end >= end, 30, f"the log ends at {end}")
 
 
 def values(batches: Sequence[RecordBatch]) -> list[bytes | None]:
@@ -126,7 +136,9 @@ def test_what_transactions_took_back_is_left_out_and_their_marks_have_places(set
             sender.produce(topic, b"%s %d" % (name, turn), partition=0)
             sent(sender)
     aborting.abort_transaction(30)  # mark at 9
+    wait_for_mark(settings, topic, 10)
     keeping.commit_transaction(30)  # mark at 10
+    wait_for_mark(settings, topic, 11)
     aborting.begin_transaction()
     aborting.produce(topic, b"at last", partition=0)
     aborting.commit_transaction(30)  # mark at 12
@@ -159,6 +171,7 @@ def test_an_open_transaction_ends_reading_and_not_the_log(settings: KafkaSetting
     stable, extent = asked(settings, topic, ends)
     assert (list(stable.values()), extent) == ([1], Extent(0, 3))
     open_one.commit_transaction(30)
+    wait_for_mark(settings, topic, 4)
     stable, extent = asked(settings, topic, ends)
     assert (list(stable.values()), extent) == ([4], Extent(0, 4))
     assert values(read(settings, topic, 0, 4)) == [b"before", b"in it", b"behind"]

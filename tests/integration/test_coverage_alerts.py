@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from earlywarn.adapters.run_warnings import fold_warnings
 from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
+from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
@@ -235,6 +236,64 @@ def test_a_source_that_stops_is_named_and_in_time_forgotten(run: Run) -> None:
     assert {alert.severity for alert in coverage} == {"high"}
     calm, _ = folded(run, lambda *_: 1.0)
     assert len(found.economic(gone)) <= len(calm.economic(gone)) + 1
+
+
+LOCAL = "tiny"
+LOCAL_SHARE = 6.0
+"""So many times its usual share, in one region: 15 % of it, and 4 % of the panel."""
+
+
+def local(cell: Cell, source: str) -> float:
+    """Return what comes if the smallest source delivers one region, of which the others leave it a part."""
+    return 1.0 if source != LOCAL else LOCAL_SHARE if cell.region == "CH04" else 0.0
+
+
+def test_a_source_of_one_region_that_stops_holds_back_that_region_alone(run: Run) -> None:
+    """However little of the panel it is: what is missing of the region is no fall there, a fall elsewhere is one."""
+
+    def heard(cell: Cell, source: str) -> float:
+        if not within(cell, SHOCK, 10):
+            return local(cell, source)
+        return 0.0 if source == LOCAL else 0.6 if cell.region == "CH02" else 1.0
+
+    found, _ = folded(run, heard)
+    coverage = found.of_kind("coverage")
+    assert [(alert.status, alert.level) for alert in coverage] == [
+        ("open", "panel"), ("updated", "panel"), ("resolved", "panel"),
+    ]  # fmt: skip
+    assert coverage[0].text.startswith(
+        f"Testland: 4{THIN}% of the expected volume of 4 Jul 2022 was not reported (silent: source tiny). Where it "
+        f"comes from, more is missing: "
+    )
+    assert f"{THIN}% in Zürich" in coverage[0].text, coverage[0].text
+    assert "alerts about what is heard in part are held back meanwhile, all others are not" in coverage[0].text
+    assert (coverage[0].severity, coverage[0].score > 1) == ("medium", True)
+    assert "Reporting is complete again after 13 Jul 2022" in coverage[2].text
+    assert "CH04" not in {alert.region for alert in found.economic(days=40)}
+    assert "CH02" in {alert.region for alert in found.economic(days=10)}
+    for rows in found.rows:
+        is_silent = timedelta() <= date.fromisoformat(rows.start[:10]) - SHOCK < timedelta(days=10)
+        for series, share in zip(rows.series, rows.volume_heard.tolist(), strict=True):
+            part = 0.85 if series.region == "CH04" else 0.96 if series.region is None else 1.0
+            assert share == pytest.approx(part if is_silent else 1.0, abs=0.02)
+
+
+def test_a_source_of_one_region_that_is_gone_for_good_leaves_no_fall_behind(run: Run) -> None:
+    """When it is forgotten what is left is the level; a fall from there is told."""
+    gone, later = date(2022, 5, 2), date(2022, 8, 1)
+
+    def heard(cell: Cell, source: str) -> float:
+        if cell.day < gone:
+            return local(cell, source)
+        return 0.0 if source == LOCAL else 0.7 if cell.region == "CH04" and cell.day >= later else 1.0
+
+    found, _ = folded(run, heard)
+    coverage = found.of_kind("coverage")
+    assert "From now on nothing is expected of source tiny, silent for so long." in coverage[-2].text
+    assert "economic alerts go by all others" in coverage[-1].text
+    told = [alert for alert in found.economic(gone) if alert.region == "CH04" and alert.status == "open"]
+    assert [(alert.sector, alert.direction) for alert in told][:1] == [(None, "down")]
+    assert date.fromisoformat(told[0].detected_on) >= later
 
 
 def test_after_a_lost_source_a_fall_is_told_again(run: Run) -> None:

@@ -279,20 +279,20 @@ def test_what_a_silent_region_leaves_unheard_is_that_of_a_plain_count(seed: int,
     assert coverage_of(stormy) == coverage_of(calm)
     counts: dict[tuple[str, int], int] = defaultdict(int)
     for payment in log:
-        for series in (payment.region, payment.region + payment.sector):
-            counts[series, payment.event_ms // DAY_MS - first] += payment.count
+        counts[payment.region + payment.sector, payment.event_ms // DAY_MS - first] += payment.count
 
-    def usual(series: str, day: int) -> float:
+    def usual(cell: str, day: int) -> float:
         """Return the median of the last four such weekdays on which its region was heard."""
-        past = [each for each in range(day % 7, day, 7) if not (series[0] == "S" and each in silent)]
-        return float(np.median([counts[series, each] for each in past[-4:]]))
+        past = [each for each in range(day % 7, day, 7) if not (cell[0] == "S" and each in silent)]
+        return float(np.median([counts[cell, each] for each in past[-4:]]))
 
     found = coverage_of(calm)
     for day in range(28, 63):
         start = (first + day) * 86_400
         gone = day in silent
         shares = {
-            Series("P", None, None): usual("R", day) / (usual("R", day) + usual("S", day)),
+            Series("P", None, None): (usual("Rx", day) + usual("Ry", day))
+            / sum(usual(cell, day) for cell in ("Rx", "Ry", "Sx", "Sy")),
             Series("P", None, "x"): usual("Rx", day) / (usual("Rx", day) + usual("Sx", day)),
             Series("P", None, "y"): usual("Ry", day) / (usual("Ry", day) + usual("Sy", day)),
             Series("P", "R", None): 1.0,

@@ -46,9 +46,13 @@ def logs(draw: st.DrawFn) -> Log:
     return log
 
 
-def counted(log: Log) -> Counter[tuple[str, str, int]]:
-    """Return on-time transactions by panel, source and base bucket: a plain loop, record by record."""
-    found: Counter[tuple[str, str, int]] = Counter()
+_Key = tuple[str, str, str, str, int]
+"""Panel, region, sector, source, base bucket."""
+
+
+def counted(log: Log) -> Counter[_Key]:
+    """Return on-time transactions of each source: a plain loop, record by record."""
+    found: Counter[_Key] = Counter()
     newest, block, first = 0, -1, dict[str, None]()
     for offset, message in enumerate(log):
         if offset // PARAMETERS.block_size != block:
@@ -64,7 +68,8 @@ def counted(log: Log) -> Counter[tuple[str, str, int]]:
             if len(first) < PARAMETERS.sources_limit:
                 first[each.source] = None
             name = each.source if each.source in first else OTHER_SOURCES
-            found["Q" if each.country == "US" else "P", name, each.ts // HOUR_MS * 3600] += each.kind == "purchase"
+            target = "Q" if each.country == "US" else "P", each.region, "x"
+            found[*target, name, each.ts // HOUR_MS * 3600] += each.kind == "purchase"
     return found
 
 
@@ -98,13 +103,13 @@ def folded(log: Log, rng: Random, *, batched: bool) -> list[Partial]:
     return [*sent, last]
 
 
-def delivered(partials: Sequence[Partial]) -> Counter[tuple[str, str, int]]:
+def delivered(partials: Sequence[Partial]) -> Counter[_Key]:
     """Return what a detector makes of them."""
     fold = PartialsFold(partitions=1, lateness_seconds=PARAMETERS.lateness_seconds)
-    found: Counter[tuple[str, str, int]] = Counter()
+    found: Counter[_Key] = Counter()
     for partial in partials:
         for each in fold.apply(partial).delivered:
-            found[each.panel, each.feed, each.bucket] += each.transactions
+            found[each.panel, each.region, each.sector, each.feed, each.bucket] += each.transactions
     return found
 
 
@@ -129,4 +134,4 @@ def test_a_block_of_many_sources_stays_small() -> None:
     assert len(partial.sources) == FoldParameters().sources_limit + 1
     assert partial.sources[0].source == "source 0"
     rest = 1_999 - FoldParameters().sources_limit
-    assert partial.sources[-1] == SourceRow("P", OTHER_SOURCES, START_MS // 1000, rest)
+    assert partial.sources[-1] == SourceRow("P", "R", "x", OTHER_SOURCES, START_MS // 1000, rest)

@@ -39,7 +39,11 @@ def closed_days(count: int, seed: int = 1) -> tuple[ClosedDay, ...]:
         mean = np.array([900.0, 700.0, 1200.0, 500.0]) * (0.6 if weekday == 6 else 1.0 + 0.05 * weekday)
         counts = random.poisson(mean * np.exp(random.normal(0.0, 0.05, 4))).astype(np.int64)
         amounts = np.rint(counts * 3000 * np.exp(random.normal(0.0, 0.05, 4))).astype(np.int64)
-        days.append(ClosedDay("T", FIRST + timedelta(age), CELLS, counts, amounts, Coverage(), complete=True))
+        days.append(
+            ClosedDay(
+                "T", FIRST + timedelta(age), CELLS, counts, amounts, Coverage(), complete=True, cells_heard=np.ones(4)
+            )
+        )
     return tuple(days)
 
 
@@ -164,7 +168,16 @@ def test_a_shock_moves_its_measure_in_its_cells_alone(
     counts: list[int],
     amounts: list[int],
 ) -> None:
-    closed = ClosedDay("T", FIRST, CELLS[:2], np.array([100, 50]), np.array([900, 500]), Coverage(), complete=True)
+    closed = ClosedDay(
+        "T",
+        FIRST,
+        CELLS[:2],
+        np.array([100, 50]),
+        np.array([900, 500]),
+        Coverage(),
+        complete=True,
+        cells_heard=np.ones(2),
+    )
     replay = replay_of(run, [closed], BacktestPlan(measure=measure))
     after = shocked(closed, replay, CELL, -10.0, 0)
     assert (after.transactions.tolist(), after.amount_minor.tolist()) == (counts, amounts)

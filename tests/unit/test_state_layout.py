@@ -19,7 +19,7 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (1, "6f7abc31e05a"),
+    "aggregation": (2, "113864bf6838"),
     "alerting": (2, "d43bc9893bf6"),
     "application": (1, "fb7ed83173bc"),
     "detection": (1, "a2430781c0ce"),

@@ -25,8 +25,8 @@ class BlockSums:
         self.sources_limit = sources_limit
         self._rows: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
         self._changed: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
-        self._sources: dict[tuple[str, str, int], int] = {}
-        self._changed_sources: dict[tuple[str, str, int], None] = {}
+        self._sources: dict[tuple[_Target, str, int], int] = {}
+        self._changed_sources: dict[tuple[_Target, str, int], None] = {}
 
     def admit(self, source: str) -> None:
         """Note that a named source has brought something on time."""
@@ -47,18 +47,21 @@ class BlockSums:
                 row[1] += amount_minor
             changed[target] = row
             if route.source is not None and not late:
-                self.add_source(target[0], route.source, bucket, transactions)
+                self.add_source(target, route.source, bucket, transactions)
 
-    def add_source(self, panel: str, source: str, bucket: int, transactions: int) -> None:
-        """Add what a named source has brought to a bucket on time."""
-        key = (panel, source if source in self.sources else OTHER_SOURCES, bucket)
+    def add_source(self, target: _Target, source: str, bucket: int, transactions: int) -> None:
+        """Add what a named source has brought to a cell and bucket on time."""
+        key = (target, source if source in self.sources else OTHER_SOURCES, bucket)
         self._sources[key] = self._sources.get(key, 0) + transactions
         self._changed_sources[key] = None
 
     def take_changed(self) -> tuple[tuple[Row, ...], tuple[SourceRow, ...]]:
         """Return the cumulative values that changed since the last call."""
         rows = self._take_changed() if self._rows else self.columns.take_changed()
-        sources = tuple(SourceRow(*key, self._sources[key]) for key in self._changed_sources)
+        sources = tuple(
+            SourceRow(*target, source, bucket, self._sources[target, source, bucket])
+            for target, source, bucket in self._changed_sources
+        )
         self._changed_sources.clear()
         return rows, sources
 

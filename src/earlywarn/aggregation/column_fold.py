@@ -296,18 +296,18 @@ def _add(rows: _Rows, buckets: _Buckets, late: Mask | None, sums: BlockSums) -> 
 def _add_sources(
     cells: Sequence[_Cell], chosen: Codes, numbers: Integers, transactions: Integers, buckets: _Buckets, sums: BlockSums
 ) -> None:
-    """Add up what named sources brought on time, by panel, source and bucket."""
-    known: dict[tuple[str, str], int] = {}
-    places = [known.setdefault((target[0], source), len(known)) if source else -1 for target, source in cells]
+    """Add up what named sources brought on time, by target, source and bucket."""
+    known: dict[tuple[tuple[str, str, str], str], int] = {}
+    places = [known.setdefault((target, source), len(known)) if source else -1 for target, source in cells]
     brought = np.array(places, np.int64).take(chosen)
     named = brought >= 0
-    keys = brought[named] * buckets.span + numbers[named]
-    found = np.zeros(len(known) * buckets.span, np.int64)
+    used, keys = compact(brought[named] * buckets.span + numbers[named], len(known) * buckets.span)
+    found = np.zeros(len(used), np.int64)
     np.add.at(found, keys, transactions[named])
     names = list(known)
-    for key in np.flatnonzero(np.bincount(keys, minlength=len(found))).tolist():
-        (panel, source), number = names[key // buckets.span], key % buckets.span
-        sums.add_source(panel, source, (buckets.first + number) * buckets.seconds, int(found[key]))
+    for key, count in zip(used.tolist(), found.tolist(), strict=True):
+        (target, source), number = names[key // buckets.span], key % buckets.span
+        sums.add_source(target, source, (buckets.first + number) * buckets.seconds, count)
 
 
 def _itself(value: object) -> object:

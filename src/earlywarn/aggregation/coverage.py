@@ -5,23 +5,23 @@ A sector or a region is no feed: nothing paid there is zero, and may be what hap
 whole see `region_watch`). A feed is silent
 in a bucket when next to nothing came of what was expected of it since it last spoke, and that is sizeable.
 It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
-too young for an expectation bring stands in for what is missing: a source may change its name.
+too young for an expectation bring stands in for what is missing: a source may change its name. What is missing is
+missing of the cells that the silent feeds deliver (`feed_cells`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from earlywarn.aggregation.feed import Feed
+from earlywarn.aggregation.feed_cells import Counts, FeedCells, FeedName
 from earlywarn.aggregation.partial import OTHER_SOURCES
-from earlywarn.aggregation.rows import Coverage, FeedVolume
+from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume
 from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
 from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
-
-_FeedName = tuple[str, str]
-"""Kind (partition, source) and name."""
 
 
 class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +86,20 @@ def is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
     return feed.heard <= 0 or feed.heard < parameters.silent_share * feed.expected
 
 
+class Delivery(NamedTuple):
+    """What of a bucket the feeds delivered.
+
+    Attributes:
+        volume: share of the expected transactions, 1 where none were expected.
+        silent: who was silent.
+        cells: share of the usual volume of each cell, by its number; empty if all of every cell was heard.
+    """
+
+    volume: float = 1.0
+    silent: tuple[str, ...] = ()
+    cells: CellShares = ()
+
+
 class CoverageMeter:
     """Counts what each feed of a panel delivers to each bucket, and compares with its own past.
 
@@ -95,47 +109,50 @@ class CoverageMeter:
     def __init__(self, parameters: CoverageParameters, *, slots: int = 0) -> None:
         self.parameters = parameters
         self.slots = slots
-        self._feeds: dict[_FeedName, Feed] = {}
-        self._open: dict[int, dict[_FeedName, int]] = {}
-        self._today: dict[_FeedName, int] = {}
-        self._base_today: dict[int, dict[_FeedName, int]] = {}
+        self._feeds: dict[FeedName, Feed] = {}
+        self._cells = FeedCells()
+        self._open: dict[int, dict[FeedName, Counts]] = {}
+        self._today: dict[FeedName, Counts] = {}
+        self._base_today: dict[int, dict[FeedName, int]] = {}
 
-    def observe(self, bucket: int, kind: str, name: str, transactions: int) -> None:
-        """Add on-time transactions of a feed to an open base bucket (epoch seconds)."""
-        volumes = self._open.setdefault(bucket, {})
-        volumes[kind, name] = volumes.get((kind, name), 0) + transactions
+    def observe(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
+        """Add on-time transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
+        counts = self._open.setdefault(bucket, {}).setdefault(feed, {})
+        counts[cell] = counts.get(cell, 0) + transactions
 
     # --- closing
 
-    def close_base(
-        self, bucket: int, slot: int | None, *, ended: Collection[str] = ()
-    ) -> tuple[float, tuple[str, ...]]:
+    def close_base(self, bucket: int, slot: int | None, *, ended: Collection[str] = ()) -> Delivery:
         """Close a base bucket; `slot` is its place in the week, None where only days are judged.
 
-        `ended` are partitions of which no more is expected. Returns share heard and who is silent, as `heard_share`.
+        `ended` are partitions of which no more is expected.
         """
-        volumes: dict[_FeedName, int] = {}
-        for name, count in self._open.pop(bucket, {}).items():
-            known = self._known(name)
-            volumes[known] = volumes.get(known, 0) + count
-            self._today[known] = self._today.get(known, 0) + count
+        delivered: dict[FeedName, Counts] = {}
+        for name, counts in self._open.pop(bucket, {}).items():
+            for found in (delivered, self._today):
+                _count(found.setdefault(self._known(name), {}), counts)
         if slot is None:
-            return 1.0, ()
-        self._base_today[slot] = volumes
-        readings = []
-        for name, feed in self._expected(ended):
-            volume = FeedVolume(
+            return Delivery()
+        volumes = self._base_today[slot] = {name: sum(counts.values()) for name, counts in delivered.items()}
+        readings = {
+            name: FeedVolume(
                 " ".join(name), feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot)
             )
-            readings.append(volume)
-            feed.owed_base = feed.owed_base + volume.expected if is_quiet(volume, self.parameters) else 0.0
-        new = sum(count for name, count in volumes.items() if name not in self._feeds)
-        readings.append(FeedVolume("new", 0.0, new, 0.0, young=True))
-        return heard_share(readings, self.parameters)
+            for name, feed in self._expected(ended)
+        }
+        for name, reading in readings.items():
+            feed = self._feeds[name]
+            feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
+        new = {
+            name: FeedVolume(" ".join(name), 0.0, count, 0.0, young=True)
+            for name, count in volumes.items()
+            if name not in self._feeds
+        }
+        return self._delivery({**readings, **new}, delivered)
 
     def close_day(
         self, day: int, *, partitions_heard: float, ended: Collection[str] = ()
-    ) -> tuple[Coverage, tuple[FeedVolume, ...]]:
+    ) -> tuple[Coverage, CellShares, tuple[FeedVolume, ...]]:
         """Judge a local day whose base buckets are closed, and learn it.
 
         Args:
@@ -143,15 +160,19 @@ class CoverageMeter:
             partitions_heard: share of partitions that spoke for all of the day.
             ended: partitions of which no more is expected, today or ever.
 
-        Returns the day's coverage, silent regions aside, and the volumes that it was read from.
+        Returns the day's coverage but for its gap, the share heard of each cell as `Delivery`, and the volumes that
+        both were read from.
         """
         for partition in ended:
-            self._feeds.pop(("partition", partition), None)
+            self._drop(("partition", partition))
         weekday = (day + 6) % 7
         admitted = self._admit(sorted(self._today))
-        volumes = _relabelled(self._today, admitted)
+        delivered: dict[FeedName, Counts] = {}
+        for name, counts in self._today.items():
+            _count(delivered.setdefault(admitted[name], {}), counts)
+        volumes = {name: sum(counts.values()) for name, counts in delivered.items()}
         readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
-        share, silent = heard_share(list(readings.values()), self.parameters)
+        delivery = self._delivery(readings, delivered)
         spoke = any(count > 0 for count in volumes.values())
         base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
         for name, reading in readings.items():
@@ -160,21 +181,30 @@ class CoverageMeter:
                 feed.learn_quiet(reading.expected, others_spoke=spoke)
             else:
                 feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
+                self._cells.learn(name, delivered[name])
         self._today, self._base_today = {}, {}
-        forgotten = self._forget(silent)
-        coverage = Coverage(round(partitions_heard, 6), share, silent, forgotten=forgotten)
-        return coverage, tuple(readings.values())
+        forgotten = self._forget(delivery.silent)
+        coverage = Coverage(round(partitions_heard, 6), delivery.volume, delivery.silent, forgotten=forgotten)
+        return coverage, delivery.cells, tuple(readings.values())
 
-    def _expected(self, ended: Collection[str]) -> Iterable[tuple[_FeedName, Feed]]:
+    def _delivery(self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]) -> Delivery:
+        """Return what was delivered, by what each feed brought."""
+        volume, silent = heard_share(list(readings.values()), self.parameters)
+        named = set(silent)
+        quiet = [name for name, reading in readings.items() if reading.name in named]
+        young = [delivered[name] for name, reading in readings.items() if reading.young and name in delivered]
+        return Delivery(volume, silent, self._cells.heard(readings, quiet, young))
+
+    def _expected(self, ended: Collection[str]) -> Iterable[tuple[FeedName, Feed]]:
         """Return the feeds of which something may come, in order."""
         gone = {("partition", name) for name in ended}
         return [(name, feed) for name, feed in sorted(self._feeds.items()) if name not in gone]
 
-    def _known(self, name: _FeedName) -> _FeedName:
+    def _known(self, name: FeedName) -> FeedName:
         """Return what a feed counts as: sources beyond the limit count together."""
         return _OTHERS if name[0] == "source" and name not in self._feeds and _OTHERS in self._feeds else name
 
-    def _admit(self, names: Iterable[_FeedName]) -> dict[_FeedName, _FeedName]:
+    def _admit(self, names: Iterable[FeedName]) -> dict[FeedName, FeedName]:
         """Make new feeds known, as far as the limit goes; return what each counts as."""
         admitted = {}
         for name in names:
@@ -189,9 +219,13 @@ class CoverageMeter:
         forgotten = []
         for name, feed in sorted(self._feeds.items()):
             if feed.missed_days >= self.parameters.forget_days and len(self._feeds) > 1:
-                del self._feeds[name]
+                self._drop(name)
                 forgotten.append(" ".join(name))
         return tuple(name for name in forgotten if name in silent)
+
+    def _drop(self, name: FeedName) -> None:
+        self._feeds.pop(name, None)
+        self._cells.forget(name)
 
     # --- snapshot
 
@@ -199,33 +233,45 @@ class CoverageMeter:
         """Return the state as plain values."""
         return {
             "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
-            "open": [[bucket, _plain(volumes)] for bucket, volumes in self._open.items()],
+            "cells": self._cells.state(),
+            "open": [[bucket, _plain(counts)] for bucket, counts in self._open.items()],
             "today": _plain(self._today),
-            "base_today": [[slot, _plain(volumes)] for slot, volumes in self._base_today.items()],
+            "base_today": [
+                [slot, [[*name, count] for name, count in volumes.items()]]
+                for slot, volumes in self._base_today.items()
+            ],
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
-        self._open = {bucket: _volumes(plain) for bucket, plain in saved["open"]}
-        self._today = _volumes(saved["today"])
-        self._base_today = {slot: _volumes(plain) for slot, plain in saved["base_today"]}
+        self._cells.restore(saved["cells"])
+        self._open = {bucket: _counts(plain) for bucket, plain in saved["open"]}
+        self._today = _counts(saved["today"])
+        self._base_today = {
+            slot: {(kind, name): count for kind, name, count in plain} for slot, plain in saved["base_today"]
+        }
 
 
-def _reading(name: _FeedName, feed: Feed, weekday: int, volumes: Mapping[_FeedName, int]) -> FeedVolume:
+def _reading(name: FeedName, feed: Feed, weekday: int, volumes: Mapping[FeedName, int]) -> FeedVolume:
     return FeedVolume(" ".join(name), feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
 
 
-def _relabelled(volumes: Mapping[_FeedName, int], names: Mapping[_FeedName, _FeedName]) -> dict[_FeedName, int]:
-    found: dict[_FeedName, int] = {}
+def _count(found: Counts, more: Counts) -> None:
+    for cell, count in more.items():
+        found[cell] = found.get(cell, 0) + count
+
+
+def _relabelled(volumes: Mapping[FeedName, int], names: Mapping[FeedName, FeedName]) -> dict[FeedName, int]:
+    found: dict[FeedName, int] = {}
     for name, count in volumes.items():
         found[names.get(name, name)] = found.get(names.get(name, name), 0) + count
     return found
 
 
-def _plain(volumes: Mapping[_FeedName, int]) -> list[list[object]]:
-    return [[*name, count] for name, count in volumes.items()]
+def _plain(delivered: Mapping[FeedName, Counts]) -> list[list[object]]:
+    return [[*name, [list(item) for item in counts.items()]] for name, counts in delivered.items()]
 
 
-def _volumes(plain: Iterable[Sequence[object]]) -> dict[_FeedName, int]:
-    return {(str(kind), str(name)): int(str(count)) for kind, name, count in plain}
+def _counts(plain: Iterable[tuple[str, str, Iterable[tuple[int, int]]]]) -> dict[FeedName, Counts]:
+    return {(kind, name): dict(counts) for kind, name, counts in plain}

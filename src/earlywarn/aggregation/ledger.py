@@ -14,11 +14,11 @@ import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters
-from earlywarn.aggregation.merge import AFTER_ALL, Difference, PartialsFold
+from earlywarn.aggregation.merge import AFTER_ALL, Delivered, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import widen
-from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, FeedVolume, Integers
+from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -75,14 +75,16 @@ class PanelLedger:
         pair[0] += transactions
         pair[1] += amount
         self._cells.appear(cell, bucket)
-        self.coverage_meter.observe(bucket, "partition", str(partition), transactions)
+        self.coverage_meter.observe(bucket, ("partition", str(partition)), cell, transactions)
         return True
 
-    def deliver(self, source: str, bucket: int, transactions: int, partition: int) -> None:
-        """Note what of a partition's on-time transactions came from a named source."""
+    def deliver(self, delivered: Delivered, partition: int) -> None:
+        """Note what of a partition's on-time transactions, which are added already, came from a named source."""
+        bucket, transactions = delivered.bucket, delivered.transactions
         if not self._is_closed(bucket):
-            self.coverage_meter.observe(bucket, "partition", str(partition), -transactions)
-            self.coverage_meter.observe(bucket, "source", source, transactions)
+            cell = self._cells.place(CellKey(delivered.region, delivered.sector))
+            self.coverage_meter.observe(bucket, ("partition", str(partition)), cell, -transactions)
+            self.coverage_meter.observe(bucket, ("source", delivered.feed), cell, transactions)
 
     def _is_closed(self, bucket: int) -> bool:
         return self._next is not None and bucket < self._next
@@ -163,11 +165,12 @@ class PanelLedger:
         self._open_day = widen(self._open_day, len(values)) + values
         end = start + self.base_seconds
         slot = self._slot(start)
-        volume, silent = self.coverage_meter.close_base(start, slot, ended=fold.ended_before(end))
+        delivery = self.coverage_meter.close_base(start, slot, ended=fold.ended_before(end))
         if slot is not None:
-            gap = self.region_watch.close_base(slot, self._cells.keys(), values[:, 0], self._cells.is_born(end))
-            coverage = Coverage(round(fold.heard(end), 6), volume, silent, gap=gap)
-            yield from self._published.close_hour(start, values, coverage)
+            born = self._cells.is_born(end)
+            gap, shares = self.region_watch.close_base(slot, self._cells.keys(), values[:, 0], born, delivery.cells)
+            coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
+            yield from self._published.close_hour(start, values, coverage, shares)
 
     def _note_leap(self, start: int) -> None:
         if start - self._heard > self.horizon_seconds:
@@ -187,28 +190,22 @@ class PanelLedger:
         begin, end = self.panel.calendar.day_bounds(day)
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
-        delivered, feeds = self.coverage_meter.close_day(
+        delivered, by_feeds, feeds = self.coverage_meter.close_day(
             day.toordinal(), partitions_heard=fold.heard(end), ended=fold.ended_before(begin)
         )
-        quiet, gap = self.region_watch.close_day(
-            day.toordinal(), self._cells.keys(), values[:, 0], self._cells.is_born(end)
+        quiet, gap, shares = self.region_watch.close_day(
+            day.toordinal(), self._cells.keys(), values[:, 0], self._cells.is_born(end), by_feeds
         )
         coverage = dataclasses.replace(delivered, quiet=tuple(f"region {region}" for region in quiet), gap=gap)
         begins = self._published.days.first is None
-        yield from self._published.close_day(day, values, coverage)
+        yield from self._published.close_day(day, values, coverage, shares)
         if self._published.days.first is None:
             return  # late rows alone so far
         seen_until = fold.newest_event_seconds or 0
         complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
         complete = complete or self.panel.resolution == "day"
-        yield self._closed_day(day, values, coverage, feeds, complete=complete)
-
-    def _closed_day(
-        self, day: date, values: Integers, coverage: Coverage, feeds: tuple[FeedVolume, ...], *, complete: bool
-    ) -> ClosedDay:
-        born = self._cells.born_cells(self.panel.calendar.day_bounds(day)[1])
-        keys = self._cells.keys()
-        return ClosedDay(
+        born, keys = self._cells.born_cells(end), self._cells.keys()
+        yield ClosedDay(
             panel=self.panel.id,
             day=day,
             cells=tuple(keys[cell] for cell in born),
@@ -216,6 +213,7 @@ class PanelLedger:
             amount_minor=values[born, 1],
             coverage=coverage,
             complete=complete,
+            cells_heard=of_cells(shares, born),
             feeds=feeds,
         )
 

@@ -33,9 +33,11 @@ class Difference(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """On-time transactions of a named source that a partition added to a bucket."""
+    """On-time transactions of a named source that a partition added to a cell and bucket."""
 
     panel: str
+    region: str
+    sector: str
     feed: str
     bucket: int
     transactions: int
@@ -63,7 +65,7 @@ class _Partition:
         self.lost = False
         self.parts = Parts()
         self.rows: dict[tuple[str, str, str, int, bool], tuple[int, int]] = {}
-        self.sources: dict[tuple[str, str, int], int] = {}
+        self.sources: dict[tuple[str, str, str, str, int], int] = {}
         self.rejected: dict[str, int] = {}
 
 
@@ -196,7 +198,7 @@ class PartialsFold:
     def _delivered(partial: Partial, state: _Partition) -> list[Delivered]:
         found = []
         for row in partial.sources:
-            key = (row.panel, row.source, row.bucket)
+            key = (row.panel, row.region, row.sector, row.source, row.bucket)
             before = state.sources.get(key, 0)
             state.sources[key] = row.transactions
             found.append(Delivered(*key, row.transactions - before))
@@ -245,6 +247,6 @@ class PartialsFold:
             state.parts = Parts.restored(each["parts"])
             state.event_time_ms = each["event_time_ms"]
             state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
-            state.sources = {tuple(row[:3]): row[3] for row in each["sources"]}
+            state.sources = {tuple(row[:5]): row[5] for row in each["sources"]}
             state.rejected = dict(each["rejected"])
             self._partitions.append(state)

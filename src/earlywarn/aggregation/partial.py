@@ -27,9 +27,11 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
 
 class SourceRow(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
-    """Cumulative number of on-time transactions that one source (acquirer, feed) delivered to a bucket."""
+    """Cumulative number of on-time transactions that one source (acquirer, feed) delivered to a cell and bucket."""
 
     panel: str
+    region: str
+    sector: str
     source: str
     bucket: int
     transactions: int

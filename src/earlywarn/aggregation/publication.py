@@ -8,7 +8,7 @@ import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
-from earlywarn.aggregation.rows import AggregateRows, Coverage, Floats, Gap, Integers
+from earlywarn.aggregation.rows import AggregateRows, CellShares, Coverage, Floats, Gap, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.state import State
@@ -18,6 +18,7 @@ REACH_DAYS = 92
 """How far behind the settled days a row still counts: a partition may have been idle for a quarter of a year. It
 costs memory: everything within reach is kept, and the longest window before it."""
 _LONGEST_WINDOW_DAYS = 28
+_WHOLE: tuple[Coverage, CellShares] = (Coverage(), ())
 _SLACK_DAYS = 2  # days and hours are settled up to a day apart, and days have 23 to 25 hours
 
 
@@ -35,7 +36,7 @@ class Publication:
         self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day)
         self.days = BucketTrack({"7d": 7, "28d": 28}, kept=reach + YEAR_DAYS + 7)
         self._reach_days = reach - _SLACK_DAYS
-        self._coverage: dict[Resolution, dict[int, Coverage]] = {"hour": {}, "day": {}}
+        self._coverage: dict[Resolution, dict[int, tuple[Coverage, CellShares]]] = {"hour": {}, "day": {}}
 
     @property
     def hourly(self) -> bool:
@@ -44,19 +45,21 @@ class Publication:
 
     # --- vintage 0
 
-    def close_hour(self, start: int, values: Integers, coverage: Coverage) -> Iterator[AggregateRows]:
-        """Close a base bucket with its on-time values (cells x 2) and give its rows."""
+    def close_hour(
+        self, start: int, values: Integers, coverage: Coverage, shares: CellShares
+    ) -> Iterator[AggregateRows]:
+        """Close a base bucket with its on-time values (cells x 2) and what was heard of the cells; give its rows."""
         until = start + self.base_seconds
         index = start // self.base_seconds
         windows = self.hours.close(index, values, begun=self.cells.begun(until))
-        yield from self._first("hour", index, until, values, windows, coverage)
+        yield from self._first("hour", index, until, values, windows, (coverage, shares))
 
-    def close_day(self, day: date, values: Integers, coverage: Coverage) -> Iterator[AggregateRows]:
-        """Close a local day with its on-time values and give its rows."""
+    def close_day(self, day: date, values: Integers, coverage: Coverage, shares: CellShares) -> Iterator[AggregateRows]:
+        """Close a local day, likewise."""
         _, until = self.panel.calendar.day_bounds(day)
         index = day.toordinal()
         windows = self.days.close(index, values, begun=self.cells.begun(until))
-        yield from self._first("day", index, until, values, windows, coverage)
+        yield from self._first("day", index, until, values, windows, (coverage, shares))
 
     def _first(
         self,
@@ -65,9 +68,9 @@ class Publication:
         until: int,
         values: Integers,
         windows: dict[str, Integers],
-        coverage: Coverage,
+        coverage: tuple[Coverage, CellShares],
     ) -> Iterator[AggregateRows]:
-        if coverage != Coverage():
+        if coverage != _WHOLE:
             self._coverage[bucket][index] = coverage
         rows = self.cells.born(until)
         if len(rows):
@@ -176,6 +179,7 @@ class Publication:
         change = np.full((len(rows), 2), np.nan)
         if bucket == "day" and "7d" in sums:
             change = self._year_on_year(index, rows, sums["7d"])
+        coverage, shares = self._coverage[bucket].get(index, _WHOLE)
         return AggregateRows(
             panel=self.panel.id,
             bucket=bucket,
@@ -187,7 +191,8 @@ class Publication:
             amount_minor=stacked[:, 0, 1],
             windows=sums,
             year_on_year=change,
-            coverage=self._coverage[bucket].get(index, Coverage()),
+            coverage=coverage,
+            volume_heard=totals.heard(coverage, shares)[rows],
         )
 
     def _year_on_year(self, index: int, rows: Integers, week: Integers) -> Floats:
@@ -208,7 +213,8 @@ class Publication:
             "hours": self.hours.state(),
             "days": self.days.state(),
             "coverage": {
-                bucket: [[at, *_plain(each)] for at, each in kept.items()] for bucket, kept in self._coverage.items()
+                bucket: [[at, *_plain(coverage), list(shares)] for at, (coverage, shares) in kept.items()]
+                for bucket, kept in self._coverage.items()
             },
         }
 
@@ -218,18 +224,18 @@ class Publication:
         self.days.restore(saved["days"])
         for bucket, kept in self._coverage.items():
             kept.clear()
-            kept.update({at: _coverage(*each) for at, *each in saved["coverage"][bucket]})
+            kept.update({at: (_coverage(*each), tuple(shares)) for at, *each, shares in saved["coverage"][bucket]})
 
 
 def _plain(coverage: Coverage) -> list[list[Any]]:
     names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
     gap = coverage.gap
-    return [[coverage.partitions, coverage.volume], names, [list(gap.regions), gap.panel, [*map(list, gap.sectors)]]]
+    return [[coverage.partitions, coverage.volume], names, [list(gap.regions), [list(total) for total in gap.totals]]]
 
 
 def _coverage(shares: Sequence[float], names: Sequence[Sequence[str]], gap: Sequence[Any]) -> Coverage:
     partitions, volume = shares
     silent, quiet, forgotten = map(tuple, names)
-    regions, panel, sectors = gap
-    left = Gap(tuple(regions), panel, tuple((sector, share) for sector, share in sectors))
+    regions, totals = gap
+    left = Gap(tuple(regions), tuple((region, sector, share) for region, sector, share in totals))
     return Coverage(partitions, volume, silent, quiet, forgotten, left)

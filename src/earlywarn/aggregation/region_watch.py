@@ -1,20 +1,19 @@
-"""Regions that fall silent as a whole: what they leave unheard of the panel and of each sector.
+"""Regions that fall silent as a whole: what they, and silent feeds, leave unheard of each series.
 
 A region is no feed (see `coverage`), but where nothing comes of any sector of a region of several, its cells are
-missing and not zero. Which share of a total that is goes by what is usual: of the panel by the usual volumes of its
-regions in such a bucket, of a sector by those of its cells on such a weekday. A sector of which nothing comes, in
-however many regions, is heard: it may be closed.
+missing and not zero. Which share of a total that is goes by what is usual of its cells on such a weekday, in hours as
+well. A sector of which nothing comes, in however many regions, is heard: it may be closed.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from earlywarn.aggregation.coverage import CoverageParameters, heard_share, is_quiet
 from earlywarn.aggregation.feed import Feed
-from earlywarn.aggregation.rows import NO_GAP, FeedVolume, Flags, Gap, Integers
+from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
 from earlywarn.aggregation.usual_volumes import UsualVolumes
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -39,8 +38,23 @@ class RegionWatch:
         self._base_today: dict[int, dict[str, int]] = {}
         self._places = _Places()
 
-    def close_base(self, slot: int, cells: Sequence[CellKey], transactions: Integers, born: Flags) -> Gap:
-        """Judge a base bucket; `slot` is its place in the week."""
+    def close_base(
+        self,
+        slot: int,
+        cells: Sequence[CellKey],
+        transactions: Integers,
+        born: Flags,
+        delivered: CellShares = (),
+    ) -> tuple[Gap, CellShares]:
+        """Judge a base bucket; return what was not heard of totals, and what was of cells.
+
+        Args:
+            slot: its place in the week.
+            cells: K keys, by number.
+            transactions: int64[K].
+            born: bool[K].
+            delivered: what feeds delivered of the cells.
+        """
         volumes = self._base_today[slot] = self._places.by_region(cells, transactions, born)
         readings = [
             FeedVolume(name, feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot))
@@ -49,14 +63,20 @@ class RegionWatch:
         for reading in readings:
             feed = self._regions[reading.name]
             feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
+        weekday = slot * _WEEK_DAYS // self.slots
         if not any(count > 0 for count in volumes.values()):
-            return NO_GAP
-        return self._gap(readings, slot * _WEEK_DAYS // self.slots, cells, born)[1]
+            return self._gap((), weekday, cells, delivered)
+        return self._gap(self._gone(self._quiet(readings), cells, born), weekday, cells, delivered)
 
     def close_day(
-        self, day: int, cells: Sequence[CellKey], transactions: Integers, born: Flags
-    ) -> tuple[tuple[str, ...], Gap]:
-        """Judge a local day (its ordinal) and learn it; return the quiet regions, and what those of several leave.
+        self,
+        day: int,
+        cells: Sequence[CellKey],
+        transactions: Integers,
+        born: Flags,
+        delivered: CellShares = (),
+    ) -> tuple[tuple[str, ...], Gap, CellShares]:
+        """Judge a local day (its ordinal) and learn it; return the quiet regions, and what `close_base` returns.
 
         Of a day of which nothing at all was heard, feeds tell.
         """
@@ -64,14 +84,15 @@ class RegionWatch:
         volumes = self._places.by_region(cells, transactions, born)
         base, self._base_today = self._base_today, {}
         if not any(count > 0 for count in volumes.values()):
-            return (), NO_GAP
+            return ((), *self._gap((), weekday, cells, delivered))
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
             FeedVolume(name, feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
             for name, feed in sorted(self._regions.items())
         ]
-        quiet, gap = self._gap(readings, weekday, cells, born)
+        quiet = self._quiet(readings)
+        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, delivered)
         for reading in readings:
             feed = self._regions[reading.name]
             if is_quiet(reading, self.parameters):
@@ -79,33 +100,45 @@ class RegionWatch:
             else:
                 counts = {slot: heard.get(reading.name, 0) for slot, heard in base.items()}
                 feed.learn(weekday, reading.heard, counts)
-        self._cells.learn(weekday, transactions, born & ~self._places.within(gap.regions))
-        return quiet, gap
+        self._cells.learn(weekday, transactions, born & (of_cells(shares, range(len(cells))) == 1))
+        return quiet, gap, shares
+
+    def _quiet(self, readings: Sequence[FeedVolume]) -> tuple[str, ...]:
+        return heard_share(readings, self.parameters)[1]
+
+    @staticmethod
+    def _gone(quiet: Sequence[str], cells: Sequence[CellKey], born: Flags) -> tuple[str, ...]:
+        """Return the regions whose silence is no news of a sector."""
+        sectors = Counter(cell.region for cell, is_born in zip(cells, born, strict=True) if is_born) if quiet else {}
+        return tuple(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE)
 
     def _gap(
-        self, readings: Sequence[FeedVolume], weekday: int, cells: Sequence[CellKey], born: Flags
-    ) -> tuple[tuple[str, ...], Gap]:
-        _, quiet = heard_share(readings, self.parameters)
-        sectors = Counter(cell.region for cell, is_born in zip(cells, born, strict=True) if is_born) if quiet else {}
-        gone = tuple(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE)
-        if not gone:
-            return quiet, NO_GAP
-        expected = sum(reading.expected for reading in readings)
-        missing = sum(reading.expected for reading in readings if reading.name in gone)
-        return quiet, Gap(gone, round(1 - missing / expected, 6), self._of_sectors(gone, weekday, cells))
+        self, gone: tuple[str, ...], weekday: int, cells: Sequence[CellKey], delivered: CellShares
+    ) -> tuple[Gap, CellShares]:
+        if not gone and not delivered:
+            return NO_GAP, ()
+        by_feeds = of_cells(delivered, range(len(cells))).tolist()
+        shares = tuple(0.0 if cell.region in gone else share for cell, share in zip(cells, by_feeds, strict=True))
+        return Gap(gone, self._of_totals(cells, shares, self._cells.usual(weekday, len(cells)))), shares
 
-    def _of_sectors(
-        self, gone: Collection[str], weekday: int, cells: Sequence[CellKey]
-    ) -> tuple[tuple[str, float], ...]:
-        usual = self._cells.usual(weekday, len(cells))
-        whole: dict[str, float] = {}
-        missing: dict[str, float] = {}
-        for cell, volume in zip(cells, usual.tolist(), strict=True):
-            whole[cell.sector] = whole.get(cell.sector, 0.0) + volume
-            if cell.region in gone:
-                missing[cell.sector] = missing.get(cell.sector, 0.0) + volume
+    @staticmethod
+    def _of_totals(
+        cells: Sequence[CellKey], shares: CellShares, usual: Floats
+    ) -> tuple[tuple[str | None, str | None, float], ...]:
+        """Return the totals of which less than all was heard: region, sector (None: all of them), and the share.
+
+        Shares are of thousandths and usual volumes of halves: summed as whole numbers, in any order of the cells.
+        """
+        whole: dict[tuple[str | None, str | None], list[float]] = {}
+        for cell, share, volume in zip(cells, shares, usual.tolist(), strict=True):
+            for total in ((None, None), (cell.region, None), (None, cell.sector)):
+                sums = whole.setdefault(total, [0.0, 0.0])
+                sums[0] += volume
+                sums[1] += volume * round(1000 * (1 - share))
+        found = {total: round(1 - lost / 1000 / volume, 6) for total, (volume, lost) in whole.items() if lost}
         return tuple(
-            (sector, round(1 - missing[sector] / whole[sector], 6)) for sector in sorted(missing) if missing[sector]
+            (region, sector, found[region, sector])
+            for region, sector in sorted(found, key=lambda total: (total[0] or "", total[1] or ""))
         )
 
     # --- snapshot
@@ -141,8 +174,3 @@ class _Places:
         np.add.at(sums, self._of[born], transactions[born])
         known = np.bincount(self._of[born], minlength=len(sums)) > 0
         return {name: int(sums[at]) for name, at in sorted(self._numbers.items()) if known[at]}
-
-    def within(self, regions: Iterable[str]) -> Flags:
-        """Return bool[K], the cells of some regions."""
-        flags: Flags = np.isin(self._of, [self._numbers[region] for region in regions])
-        return flags

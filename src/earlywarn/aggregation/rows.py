@@ -1,6 +1,6 @@
 """What leaves the second fold: rows of aggregates, column-wise, and the closed days that models learn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -13,6 +13,9 @@ from earlywarn.domain.series import CellKey, Resolution, Series
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+CellShares = tuple[float, ...]
+"""Of each cell of a panel, by its number, a share of 0..1; of those beyond the end it is 1."""
 
 WINDOWS = ("1h", "24h", "7d", "28d")
 """Rolling windows; a row of a local day has none of the first two."""
@@ -34,31 +37,43 @@ class FeedVolume(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Regions of which nothing came of any of several sectors, and what that leaves of the totals above them.
+    """What of a panel was not heard: silent regions, and what silent feeds deliver.
 
-    `regions` are their codes. `panel` is the share of the panel's usual volume that lies in other regions, `sectors`
-    the same of each sector of which it is below 1.
+    Attributes:
+        regions: codes of the regions of which nothing came in any of several sectors.
+        totals: region, sector (both None: the panel) and the share of the usual volume that was heard of every total of
+            which it is below 1.
     """
 
     regions: tuple[str, ...] = ()
-    panel: float = 1.0
-    sectors: tuple[tuple[str, float], ...] = ()
+    totals: tuple[tuple[str | None, str | None, float], ...] = ()
 
-    def heard(self, series: Sequence[Series]) -> Floats:
-        """Return float64[n], the share of the usual volume of each series that does not lie in the silent regions."""
-        if not self.regions:
-            return np.ones(len(series))
-        of_sector: dict[str | None, float] = {None: self.panel, **dict(self.sectors)}
-        return np.array(
-            [
-                of_sector.get(each.sector, 1.0) if each.region is None else float(each.region not in self.regions)
-                for each in series
-            ]
-        )
+    @property
+    def panel(self) -> float:
+        """Return the share of the panel's usual volume that was heard."""
+        return next((share for region, sector, share in self.totals if region is sector is None), 1.0)
+
+    def in_part(self, least_share: float) -> tuple[tuple[str | None, str | None, float], ...]:
+        """Return the totals of which less than so much was heard, but for the silent regions."""
+        return tuple(total for total in self.totals if total[2] < least_share and total[0] not in self.regions)
+
+    def heard(self, totals: Sequence[Series]) -> Floats:
+        """Return float64[n], the share that was heard of totals."""
+        shares = {(region, sector): share for region, sector, share in self.totals}
+        return np.array([shares.get((each.region, each.sector), 1.0) for each in totals], dtype=np.float64)
+
+
+def of_cells(shares: CellShares, numbers: Iterable[int]) -> Floats:
+    """Return float64[n], the shares of cells, by their numbers.
+
+    >>> of_cells((0.0, 0.5), [1, 2]).tolist()
+    [0.5, 1.0]
+    """
+    return np.array([shares[at] if at < len(shares) else 1.0 for at in numbers], dtype=np.float64)
 
 
 NO_GAP = Gap()
-"""No region is silent."""
+"""All of every cell was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +81,9 @@ class Coverage:
     """How much of what was to be expected of a bucket has been heard, each as a share of 0..1.
 
     `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
-    silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke, `gap`
-    those of them whose silence is taken for missing data. `forgotten` names silent feeds of which nothing is expected
-    from the next day on.
+    silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke. `gap`
+    says what silent feeds, and those of the quiet regions whose silence is taken for missing data, leave of each
+    series. `forgotten` names silent feeds of which nothing is expected from the next day on.
     """
 
     partitions: float = 1.0
@@ -85,7 +100,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """Return the share of the whole panel that was heard, silent regions included."""
+        """Return the share of the whole panel that was heard, silent regions taken off."""
         return min(self.delivered, self.gap.panel)
 
 
@@ -109,6 +124,7 @@ class AggregateRows:
     have length n; `transactions` and `amount_minor` are exact. A window maps to its sums (n x 2:
     transactions, amount) or is absent while the panel is younger than the window. `year_on_year`
     (n x 2) is the change of the 7-day sum against the one 364 days before, as a share, NaN if unknown.
+    `volume_heard` (n) is the share of the usual volume of each series that was heard.
     """
 
     panel: str
@@ -122,16 +138,7 @@ class AggregateRows:
     windows: dict[str, Integers]
     year_on_year: Floats
     coverage: Coverage
-
-    @property
-    def volume_heard(self) -> Floats:
-        """Return float64[n], the share of the expected volume of each series that was heard.
-
-        The smaller of that of the panel's feeds and of that of the series' own regions: where both are silent, the one
-        is taken for the other's reason.
-        """
-        heard: Floats = np.minimum(self.coverage.volume, self.coverage.gap.heard(self.series))
-        return heard
+    volume_heard: Floats
 
     @property
     def heard(self) -> Floats:
@@ -145,7 +152,8 @@ class ClosedDay:
     """Vintage 0 of a local day of a panel, as models see it: K cells in canonical order.
 
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
-    by the end of the input): it is published, not judged. `feeds` is what its coverage was read from.
+    by the end of the input): it is published, not judged. `feeds` is what its coverage was read from, `cells_heard`
+    (K) the share of the usual volume that was heard of each cell.
     """
 
     panel: str
@@ -155,6 +163,7 @@ class ClosedDay:
     amount_minor: Integers
     coverage: Coverage
     complete: bool
+    cells_heard: Floats
     feeds: tuple[FeedVolume, ...] = ()
 
     @property
@@ -162,8 +171,13 @@ class ClosedDay:
         """Return whether anything at all was heard of the day; of one without, no model can say anything."""
         return bool(self.transactions.any() or self.amount_minor.any())
 
-    @property
-    def heard_cells(self) -> Flags:
-        """Return bool[K], cells of which something may be made of the day: those of the regions that are not silent."""
-        silent = set(self.coverage.gap.regions)
-        return np.array([cell.region not in silent for cell in self.cells], dtype=np.bool_)
+    def heard_in_part(self, least_share: float) -> Flags:
+        """Return bool[K], cells of which feeds left too much unheard, in regions that are not silent as a whole."""
+        silent = self.coverage.gap.regions
+        speaks = np.array([cell.region not in silent for cell in self.cells], dtype=np.bool_)
+        return speaks & ~self.heard_cells(least_share)
+
+    def heard_cells(self, least_share: float) -> Flags:
+        """Return bool[K], cells of which so much was heard that something may be made of the day."""
+        enough: Flags = (self.cells_heard > 0) & (self.cells_heard >= least_share)
+        return enough

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from earlywarn.aggregation.rows import Flags, Integers
+from earlywarn.aggregation.rows import CellShares, Coverage, Flags, Floats, Integers, of_cells
 from earlywarn.domain.series import CellKey, Series, holds, series_of
 
 
@@ -28,6 +28,16 @@ class Totals:
         """Return K x ... values of cells as G x ... values of all series, cells sorted and totals appended."""
         flat = values.reshape(len(values), -1)
         return np.concatenate([flat[self.order], self._membership @ flat]).reshape(-1, *values.shape[1:])
+
+    def heard(self, coverage: Coverage, shares: CellShares) -> Floats:
+        """Return float64[G], the share of the usual volume that was heard of each series; `shares` are of the cells.
+
+        Of the panel's it is no more than what its feeds delivered: of what is new since, nothing is usual.
+        """
+        totals = self.series[len(self.cells) :]
+        heard = np.concatenate([of_cells(shares, self.order), coverage.gap.heard(totals)])
+        heard[-1:] = np.minimum(heard[-1:], coverage.volume)
+        return heard
 
     def touched(self, cells: Sequence[int]) -> Flags:
         """Return a flag for each series: a change of these cells (unsorted positions) touches it."""

@@ -18,13 +18,14 @@ from earlywarn.alerting.episode import Episode, Records, Told
 from earlywarn.alerting.evidence import DayReading, Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
-from earlywarn.alerting.narrative import Names, narrate
+from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
 from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Severity

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import msgspec
+import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Coverage, Loss
 from earlywarn.alerting.episode import Episode, alert_id
@@ -14,6 +15,7 @@ from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
 _SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
+_PLACES_TOLD = 12
 
 
 class Notices:
@@ -34,8 +36,9 @@ class Notices:
         """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it.
 
         An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
-        is expected any more is told of as well, however small it was. A resolved episode tells the last day of which
-        something was missing. Regions that are silent are told of on days on which the panel is heard.
+        is expected any more is told of as well, however small it was, and one without which cells cannot be judged. A
+        resolved episode tells the last day of which something was missing. Regions that are silent are told of on days
+        on which the panel is heard.
         """
         notices = self._feeds(closed)
         if closed.coverage.delivered >= self.parameters.coverage_share:
@@ -44,13 +47,14 @@ class Notices:
 
     def _feeds(self, closed: ClosedDay) -> list[Alert]:
         news = closed.coverage
-        if news.delivered >= self.parameters.coverage_share and not news.forgotten:
+        local = self._local(closed) if news.delivered >= self.parameters.coverage_share else ()
+        if news.delivered >= self.parameters.coverage_share and not news.forgotten and not local:
             if self._coverage is None or self._missed is None:
                 return []
             episode, missed = self._coverage, self._missed
             self._coverage = self._missed = None
             still = tuple(Evidence(name=f"still silent: {feed}", value=1.0, unit="feed") for feed in news.silent)
-            return [self._coverage_alert(episode, missed, episode.last_alarm_on, "resolved", still)]
+            return [self._coverage_alert(episode, missed, (), episode.last_alarm_on, "resolved", still)]
         before, self._missed = self._missed, news
         status: Status = "updated"
         if self._coverage is None:
@@ -61,7 +65,30 @@ class Notices:
         is_known = before is not None and before.silent == news.silent and not news.forgotten
         if is_known and not self._is_due(self._coverage, closed.day):
             return []
-        return [self._coverage_alert(self._coverage, news, closed.day, status)]
+        return [self._coverage_alert(self._coverage, news, local, closed.day, status)]
+
+    def _local(self, closed: ClosedDay) -> tuple[Evidence, ...]:
+        """Return where so much is missing that nothing can be judged though most of the panel is heard.
+
+        In regions; if in none as a whole, in sectors; else in cells.
+        """
+        least = self.parameters.coverage_share
+        in_part = closed.heard_in_part(least)
+        if not in_part.any():
+            return ()
+        short = closed.coverage.gap.in_part(least)
+        found = [total for total in short if total[0] is not None] or [total for total in short if total[1] is not None]
+        if not found:
+            found = [(*closed.cells[at], float(closed.cells_heard[at])) for at in np.flatnonzero(in_part)]
+        return tuple(
+            Evidence(
+                name="missing_volume",
+                value=round(100 * (1 - share), 1),
+                unit="pct",
+                series_id=Series(self.panel, region, sector).series_id,
+            )
+            for region, sector, share in sorted(found, key=lambda each: each[2])[:_PLACES_TOLD]
+        )
 
     def _silent_regions(self, closed: ClosedDay) -> list[Alert]:
         silent = closed.coverage.gap.regions
@@ -127,20 +154,28 @@ class Notices:
         )
 
     def _coverage_alert(
-        self, episode: Episode, coverage: Coverage, day: date, status: Status, more: tuple[Evidence, ...] = ()
+        self,
+        episode: Episode,
+        coverage: Coverage,
+        local: tuple[Evidence, ...],
+        day: date,
+        status: Status,
+        more: tuple[Evidence, ...] = (),
     ) -> Alert:
         missing = 1 - coverage.delivered
-        grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if missing >= _HIGH_MISSING else "medium"
+        most = max([missing, *(each.value / 100 for each in local)])
+        grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
             Evidence(name="alerts_held_back", value=float(missing > self._tolerated), unit="flag"),
             *_duration(episode),
+            *local,
             *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
             *(Evidence(name=f"expected no more: {feed}", value=1.0, unit="feed") for feed in self._forgotten),
             *(Evidence(name=f"quiet: {region}", value=1.0, unit="region") for region in coverage.quiet),
             *more,
         )
-        return self._notice(episode, "coverage", status, day, grade, self._missing_score(missing), evidence)
+        return self._notice(episode, "coverage", status, day, grade, self._missing_score(most), evidence)
 
     def _region_alert(self, episode: Episode, day: date, status: Status) -> Alert:
         evidence = (

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 
 from earlywarn.alerting.estimate import since
-from earlywarn.alerting.narrative import percent
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.weighing import Weighing
+from earlywarn.alerting.words import percent
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.domain.alert import Direction

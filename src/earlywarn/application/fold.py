@@ -16,6 +16,7 @@ from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Loss
 from earlywarn.alerting.desk import AlertDesk
+from earlywarn.application.scoring import scored
 from earlywarn.application.succession import Change, Succession
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.day_scores import DayScores
@@ -125,8 +126,7 @@ class RunFold:
             counted = self._parts[difference.panel].ledger.add(difference, partial.partition)
             self.uncounted_transactions += 0 if counted else difference.transactions
         for delivered in applied.delivered:
-            ledger = self._parts[delivered.panel].ledger
-            ledger.deliver(delivered.feed, delivered.bucket, delivered.transactions, partial.partition)
+            self._parts[delivered.panel].ledger.deliver(delivered, partial.partition)
         yield from self._tell_losses()
         for parts in self._parts.values():
             for closed in parts.ledger.close(self.fold):
@@ -164,17 +164,7 @@ class RunFold:
     def _judge(self, parts: PanelParts, closed: ClosedDay) -> Iterator[Output]:
         if not closed.complete or not closed.cells:
             return
-        usable = closed.heard and not parts.desk.mutes(closed)
-        scores = parts.detector.step(
-            closed.day,
-            closed.cells,
-            closed.transactions,
-            closed.amount_minor,
-            usable=usable,
-            heard=closed.heard_cells,
-        )
-        if closed.coverage.forgotten and not usable:
-            parts.detector.begin_anew()
+        scores = scored(closed, parts.detector, parts.desk)
         yield JudgedDay(closed, scores)
         yield from self._numbered(parts.desk.step(scores, closed, parts.detector))
 

@@ -70,9 +70,9 @@ class CellActivity:
         self.silent_days = np.where(paid | ~known, 0, self.silent_days + 1)
         return np.concatenate([counts, amounts]), awake
 
-    def rest(self) -> None:
-        """Make all cells dormant."""
-        self.silent_days = np.maximum(self.silent_days, self.dormant_days)
+    def rest(self, cells: Flags) -> None:
+        """Make some cells [K] dormant."""
+        self.silent_days = np.where(cells, np.maximum(self.silent_days, self.dormant_days), self.silent_days)
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the cells out anew: old cell i stands at `places[i]` of `size`."""

@@ -168,13 +168,13 @@ class PanelDetector:
         """
         self._evidence.settle(node, -1.0 if direction == "down" else 1.0)
 
-    def begin_anew(self) -> None:
-        """Expect nothing of any cell until it is heard again, which starts a new level; forget the evidence.
+    def begin_anew(self, cells: Flags) -> None:
+        """Expect nothing of some cells [K] until they are heard again, which starts a new level; forget the evidence.
 
-        For days from which on a part of what was delivered comes no more: what is left is no fall.
+        For days from which on a part of what was delivered of them comes no more: what is left is no fall.
         """
-        self._activity.rest()
-        self._evidence.forget(np.ones(len(self._tree.series), dtype=bool))
+        self._activity.rest(cells)
+        self._evidence.forget(cells)
 
     def _grow(self, tree: NodeTree) -> None:
         places = tree.embedding(self._tree.series)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters, heard_share
+from earlywarn.aggregation.feed_cells import FeedName
 from earlywarn.aggregation.rows import Coverage, FeedVolume
 from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import ConfigError
@@ -24,6 +25,8 @@ class Days:
         self.hours = hours
         self.day = MONDAY
         self.by_hour: list[float] = []
+        self.cells: tuple[float, ...] = ()
+        self.cells_by_hour: list[tuple[float, ...]] = []
 
     def close(
         self,
@@ -32,18 +35,20 @@ class Days:
         ended: Collection[str] = (),
         heard: float = 1.0,
     ) -> Coverage:
-        """Close the next day."""
+        """Close the next day; of a feed named `source a@2` what it brings to cell 2, of others to cell 0."""
         per_day = max(self.hours, 1)
-        self.by_hour = []
+        self.by_hour, self.cells_by_hour = [], []
         for hour in range(per_day):
             bucket = self.day * 86_400 + hour * 3600
             for feed, volume in volumes.items():
-                kind, name = feed.split(" ")
+                name, cell = feed_of(feed)
                 if volume >= per_day:
-                    self.meter.observe(bucket, kind, name, volume // per_day)
+                    self.meter.observe(bucket, name, cell, volume // per_day)
             slot = (self.day + 6) % 7 * self.hours + hour if self.hours else None
-            self.by_hour.append(self.meter.close_base(bucket, slot, ended=ended)[0])
-        coverage, _ = self.meter.close_day(self.day, partitions_heard=heard, ended=ended)
+            delivery = self.meter.close_base(bucket, slot, ended=ended)
+            self.by_hour.append(delivery.volume)
+            self.cells_by_hour.append(delivery.cells)
+        coverage, self.cells, _ = self.meter.close_day(self.day, partitions_heard=heard, ended=ended)
         self.day += 1
         return coverage
 
@@ -58,6 +63,12 @@ class Days:
                 )
             )
         return found
+
+
+def feed_of(text: str) -> tuple[FeedName, int]:
+    feed, _, cell = text.partition("@")
+    kind, name = feed.split(" ")
+    return (kind, name), int(cell or 0)
 
 
 @pytest.fixture
@@ -198,6 +209,55 @@ def test_an_hour_without_anything_is_not_covered() -> None:
     assert set(found.by_hour) == {0.0}
 
 
+LOCAL = {"source a@0": 960, "source a@1": 720, "source b@1": 240, "source b@2": 240}
+
+
+def test_what_a_silent_source_delivers_is_missing_of_its_cells_alone() -> None:
+    """A quarter of cell 1 and all of cell 2; by hour as soon as enough is missing; until it comes again."""
+    found = Days(hours=24)
+    found.pass_days(35, LOCAL)
+    assert (found.cells, set(found.cells_by_hour)) == ((), {()})
+    without_b = {feed: volume for feed, volume in LOCAL.items() if "source a" in feed}
+    for _ in range(20):
+        assert found.close(without_b).volume == round(1 - 480 / 2160, 6)
+        assert found.cells == (1.0, 0.75, 0.0)
+    assert set(found.cells_by_hour) == {(1.0, 0.75, 0.0)}
+    found.close(LOCAL)
+    assert (found.cells, set(found.cells_by_hour)) == ((), {()})
+
+
+def test_of_a_forgotten_source_no_cell_is_missed() -> None:
+    found = Days()
+    found.pass_days(35, LOCAL)
+    without_b = {feed: volume for feed, volume in LOCAL.items() if "source a" in feed}
+    missed = [found.close(without_b) and found.cells for _ in range(40)]
+    assert missed == [(1.0, 0.75, 0.0)] * 28 + [()] * 12
+
+
+def test_a_new_source_stands_in_where_it_delivers() -> None:
+    """Under its new name it takes over cell 2, and leaves cell 1 to nobody."""
+    found = Days()
+    found.pass_days(35, LOCAL)
+    found.close({"source a@0": 960, "source a@1": 720, "source bee@2": 240})
+    assert found.cells == (1.0, 0.75, 1.0)
+
+
+def test_where_a_source_delivers_goes_by_its_last_days() -> None:
+    """It has moved from cell 0 to cell 1: weeks later it is missed there alone."""
+    found = Days()
+    found.pass_days(35, {"source a@0": 500, "source b@0": 500, "source a@1": 500})
+    found.pass_days(70, {"source a@0": 500, "source b@1": 500, "source a@1": 500})
+    found.close({"source a@0": 500, "source a@1": 500})
+    assert found.cells == (pytest.approx(1.0, abs=0.002), pytest.approx(0.5, abs=0.002))
+
+
+def test_sources_that_count_together_have_their_cells_together() -> None:
+    found = Days(CoverageParameters(feeds_limit=1))
+    found.pass_days(35, {"source a@0": 500, "source b@1": 300, "source c@2": 100})
+    found.close({"source a@0": 500})
+    assert found.cells == (1.0, 0.0, 0.0)
+
+
 def test_partitions_not_heard_lower_the_share() -> None:
     assert Days().close(FEEDS, heard=0.5).share == 0.5
 
@@ -214,11 +274,11 @@ def test_a_restored_meter_goes_on_alike() -> None:
     one, other = Days(hours=24), Days(hours=24)
     one.pass_days(35, {"source a": 2400, "source b": 720})
     one.close({"source a": 2400})
-    one.meter.observe(one.day * 86_400, "source", "a", 7)
+    one.meter.observe(one.day * 86_400, ("source", "a"), 1, 7)
     other.meter.restore(decode_state(encode_state(one.meter.state())))
     other.day = one.day
     assert one.close({"source a": 2400}) == other.close({"source a": 2400})
-    assert one.by_hour == other.by_hour
+    assert (one.by_hour, one.cells, one.cells_by_hour) == (other.by_hour, other.cells, other.cells_by_hour)
     assert encode_state(one.meter.state()) == encode_state(other.meter.state())
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from earlywarn.aggregation.coverage import CoverageParameters
 from earlywarn.aggregation.region_watch import RegionWatch
-from earlywarn.aggregation.rows import NO_GAP, ClosedDay, Coverage, Gap
-from earlywarn.domain.series import CellKey, series_of
+from earlywarn.aggregation.rows import NO_GAP, CellShares, ClosedDay, Coverage, Gap
+from earlywarn.aggregation.totals import Totals
+from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import decode_state, encode_state
 
 MONDAY = 737_066  # 2019-01-07
@@ -27,17 +28,31 @@ class Days:
         self.watch = RegionWatch(CoverageParameters(), slots=7 * hours)
         self.hours, self.day = hours, MONDAY
         self.by_hour: list[Gap] = []
+        self.shares: CellShares = ()
 
     def close(self, volumes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[str, ...], Gap]:
+        """Return the quiet regions and the gap of the next day."""
         counts = np.array([count for region in USUAL for count in volumes.get(region, (0,) * len(USUAL[region]))])
         born = np.ones(len(CELLS), dtype=bool)
         weekday = (self.day + 6) % 7
         self.by_hour = [
-            self.watch.close_base(weekday * self.hours + hour, CELLS, counts // self.hours, born)
+            self.watch.close_base(weekday * self.hours + hour, CELLS, counts // self.hours, born)[0]
             for hour in range(self.hours)
         ]
         self.day += 1
-        return self.watch.close_day(self.day - 1, CELLS, counts, born)
+        quiet, gap, self.shares = self.watch.close_day(self.day - 1, CELLS, counts, born)
+        return quiet, gap
+
+
+def gone_of(*regions: str, panel: float, **sectors: float) -> Gap:
+    return Gap(
+        regions,
+        (
+            (None, None, panel),
+            *((None, sector, share) for sector, share in sectors.items()),
+            *((region, None, 0.0) for region in regions),
+        ),
+    )
 
 
 def without(*regions: str) -> dict[str, tuple[int, ...]]:
@@ -54,11 +69,17 @@ def days() -> Days:
 
 def test_a_silent_region_leaves_each_total_its_share(days: Days) -> None:
     """For as long as it lasts, with the weights from before it: a region that is gone stays expected."""
-    gap = Gap(("west",), 0.5, (("food", round(400 / 600, 6)), ("fuel", 0.25)))
+    gap = gone_of("west", panel=0.5, food=round(400 / 600, 6), fuel=0.25)
     for _ in range(60):
         assert days.close(without("west")) == (("west",), gap)
-    series = series_of("P", CELLS)
-    heard = dict(zip([each.series_id for each in series], gap.heard(series).round(2).tolist(), strict=True))
+    totals = Totals("P", CELLS)
+    heard = dict(
+        zip(
+            [each.series_id for each in totals.series],
+            totals.heard(Coverage(gap=gap), days.shares).round(2).tolist(),
+            strict=True,
+        )
+    )
     assert heard == {
         "P/east/food": 1.0, "P/north/food": 1.0, "P/north/fuel": 1.0, "P/west/food": 0.0, "P/west/fuel": 0.0,
         "P/east/*": 1.0, "P/north/*": 1.0, "P/west/*": 0.0, "P/*/food": 0.67, "P/*/fuel": 0.25, "P/*/*": 0.5,
@@ -71,7 +92,7 @@ def test_a_closed_sector_is_heard(days: Days) -> None:
     assert days.close({**USUAL, "west": (200, 0)}) == ((), NO_GAP)
     for _ in range(40):
         assert days.close({"east": (100,), "north": (300, 0), "west": (200, 0)}) == ((), NO_GAP)
-    assert days.close({"east": (100,), "north": (300, 0)})[1] == Gap(("west",), 0.666667, (("food", 0.666667),))
+    assert days.close({"east": (100,), "north": (300, 0)})[1] == gone_of("west", panel=0.666667, food=0.666667)
 
 
 def test_in_a_region_of_one_sector_silence_stays_news(days: Days) -> None:
@@ -89,6 +110,25 @@ def test_a_region_that_begins_to_rest_on_sundays_is_soon_expected_to(days: Days)
     gaps = [days.close(without("west") if (days.day + 6) % 7 == 6 else USUAL)[1].panel for _ in range(70)]
     assert gaps[6] == 0.5
     assert set(gaps[-28:]) == {1.0}
+
+
+def test_what_feeds_leave_of_cells_is_left_of_their_totals(days: Days) -> None:
+    """West's fuel without a third, and north gone: weights are those of usual days, of which none is learned."""
+    for _ in range(30):
+        counts = np.array([100, 0, 0, 200, 200])
+        delivered = (1.0, 1.0, 1.0, 1.0, 0.667)
+        quiet, gap, shares = days.watch.close_day(days.day, CELLS, counts, np.ones(5, dtype=bool), delivered)
+        days.day += 1
+    assert quiet == ("north",)
+    assert shares == (1.0, 0.0, 0.0, 1.0, 0.667)
+    assert gap.totals == (
+        (None, None, 0.5001),
+        (None, "food", 0.5),
+        (None, "fuel", 0.50025),
+        ("north", None, 0.0),
+        ("west", None, 0.8002),
+    )
+    assert gap.in_part(0.95) == tuple(total for total in gap.totals if total[0] != "north")
 
 
 def test_hours_know_which_region_is_missing() -> None:
@@ -118,8 +158,11 @@ def test_a_restored_watch_goes_on_alike() -> None:
 def test_a_closed_day_knows_which_cells_were_heard() -> None:
     """What is missing of a region lowers the panel's share, and not what its feeds delivered."""
     counts = np.array([1, 0, 0, 9, 9])
-    coverage = Coverage(gap=Gap(("north",), 0.6, (("food", 0.5), ("fuel", 0.75))))
-    closed = ClosedDay("P", date(2024, 1, 1), CELLS, counts, counts, coverage, complete=True)
-    assert closed.heard_cells.tolist() == [True, False, False, True, True]
+    coverage = Coverage(gap=gone_of("north", panel=0.6, food=0.5, fuel=0.75))
+    heard = np.array([1.0, 0.0, 0.0, 0.94, 0.96])
+    closed = ClosedDay("P", date(2024, 1, 1), CELLS, counts, counts, coverage, complete=True, cells_heard=heard)
+    assert closed.heard_cells(0.95).tolist() == [True, False, False, False, True]
+    assert closed.heard_in_part(0.95).tolist() == [False, False, False, True, False]
+    assert closed.heard_cells(0.0).tolist() == [True, False, False, True, True]
     assert closed.heard
     assert (coverage.share, coverage.delivered) == (0.6, 1.0)

@@ -104,6 +104,25 @@ def test_an_outage_that_goes_on_says_for_how_long() -> None:
     )
 
 
+def test_a_silent_source_says_where_more_is_missing() -> None:
+    """The three worst places by name, whatever their level, and how many more."""
+    places = (("P/A/*", 90.0), ("P/*/x", 31.0), ("P/B/y", 12.0), ("P/C/*", 8.0), ("P/D/*", 7.0))
+    evidence = (
+        Evidence(name="missing_volume", value=4.0, unit="pct"),
+        *(Evidence(name="missing_volume", value=value, unit="pct", series_id=each) for each, value in places),
+        Evidence(name="silent: acquirer", value=1.0, unit="feed"),
+    )
+    notice = msgspec.structs.replace(BARE, kind="coverage", region=None, as_of="2023-09-05", evidence=evidence)
+    assert (
+        narrate(notice, Named())
+        .replace("\u202f", " ")
+        .startswith(
+            "Testland: 4 % of the expected volume of 5 Sep 2023 was not reported (silent: acquirer). Where it comes from, "
+            "more is missing: 90 % in A, 31 % in x, 12 % in y in B, as much or less in 2 more. This says nothing"
+        )
+    )
+
+
 def test_a_silent_region_says_for_how_long() -> None:
     """One day is a day and no period; several are counted, as long as it lasts and when it is over."""
     one, more = ({"missing_volume": 100.0, "days_missing": days, "days_of_nothing": days} for days in (1.0, 20.0))

@@ -223,7 +223,7 @@ def test_models_that_begin_anew_take_what_comes_as_usual() -> None:
         model = detector()
         run(model=model, days=150)
         if anew:
-            model.begin_anew()
+            model.begin_anew(np.ones(len(SERIES), dtype=bool))
         highest = 0.0
         for at, (counts, amounts) in enumerate(HISTORY[150:175], start=150):
             part = (0.6 * counts).astype(np.int64), (0.6 * amounts).astype(np.int64)

@@ -150,7 +150,10 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
     )
     keys = tuple(CellKey(*cell) for cell in cells)
     counts = np.full(len(cells), 1000)
-    return JudgedDay(ClosedDay("P", day, keys, counts, counts * 5000, Coverage(), complete=True), scores)
+    return JudgedDay(
+        ClosedDay("P", day, keys, counts, counts * 5000, Coverage(), complete=True, cells_heard=np.ones(len(keys))),
+        scores,
+    )
 
 
 def rows(
@@ -171,6 +174,7 @@ def rows(
         windows={},
         year_on_year=np.full((len(series), 2), np.nan),
         coverage=coverage or Coverage(),
+        volume_heard=np.ones(len(series)),
     )
 
 
@@ -420,7 +424,7 @@ def test_missing_data_are_loud(tmp_path: Path) -> None:
 def test_a_silent_region_is_missing_wherever_a_total_is_shown(tmp_path: Path) -> None:
     """Headline, figures, map, table, list of alerts and data quality agree: it is missing, and one alert is open."""
     collector = collect(SWISS, 200)
-    gap = Gap(("CH07",), 0.6, (("food", 0.5), ("fuel", 0.75)))
+    gap = Gap(("CH07",), totals=((None, None, 0.6), (None, "food", 0.5), (None, "fuel", 0.75), ("CH07", None, 0.0)))
     first = FIRST + timedelta(185)
     for offset in range(15):
         day = first + timedelta(offset)
@@ -457,10 +461,25 @@ def test_a_region_silent_for_a_part_of_the_week_is_named_with_its_days(tmp_path:
     for offset in (196, 197):
         day = FIRST + timedelta(offset)
         collector.panels["P"].coverage.remove((day, Coverage()))
-        collector.panels["P"].coverage.append((day, Coverage(gap=Gap(("CH07",), 0.6))))
+        collector.panels["P"].coverage.append((day, Coverage(gap=Gap(("CH07",), totals=((None, None, 0.6),)))))
     page = page_of(collector, tmp_path)
     assert "card spending in Testland without Ticino (2 days) was" in page.words
     assert "Nothing was reported of Ticino on 2 days of the last week: totals of that time are without it" in page.words
+
+
+def test_a_region_of_which_a_source_is_silent_is_named(tmp_path: Path) -> None:
+    """Of the panel enough is heard, of the region not: it has no figure, and the page says why."""
+    collector = collect(SWISS, 200)
+    for offset in range(196, 200):
+        day = FIRST + timedelta(offset)
+        coverage = Coverage(volume=0.97, silent=("source B",), gap=Gap((), ((None, None, 0.97), ("CH07", None, 0.4))))
+        collector.panels["P"].coverage.remove((day, Coverage()))
+        collector.panels["P"].coverage.append((day, coverage))
+    page = page_of(collector, tmp_path)
+    assert "card spending in Testland without Ticino (4 days) was" in page.words
+    assert "Not enough to be judged was reported of Ticino on 4 days of the last week" in page.words
+    assert "On 4 of 200 days a source was silent without which less than 95" in page.words
+    assert "97 % source B" in page.words
 
 
 @pytest.mark.parametrize(("measure", "beside"), [("transactions", "payments"), ("mean_ticket", "mean payment")])

@@ -1,12 +1,13 @@
-"""Regions of which nothing came in the last week: what the page says wherever a figure is without them."""
+"""Regions of which nothing or too little came in the last week: what is said wherever a figure is without them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.wording import counted, short_day
-from earlywarn.alerting.narrative import Names
+from earlywarn.alerting.words import Names
 
 _WEEK_DAYS = 7
 _NAMED = 3
@@ -14,40 +15,47 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A silent region: on how many days of the last week, whether on all of them, and since when it still is."""
+    """A silent region: on how many days of the last week, whether on all of them, and since when it still is.
+
+    `in_part` says that something came of it, of which too much is missing to be judged.
+    """
 
     code: str
     name: str
     days: int
     is_whole: bool
     since: date | None
+    in_part: bool = False
 
     @property
     def words(self) -> str:
         """Return it as a sentence without its full stop."""
+        what = "Not enough to be judged" if self.in_part else "Nothing"
         if self.since is not None:
-            return f"Nothing has been reported of {self.name} since {short_day(self.since)}"
-        return f"Nothing was reported of {self.name} on {counted(self.days, 'day')} of the last week"
+            return f"{what} has been reported of {self.name} since {short_day(self.since)}"
+        return f"{what} was reported of {self.name} on {counted(self.days, 'day')} of the last week"
 
 
 def absences(
-    record: PanelRecord, alerts: Iterable[AlertRecord], last_day: date | None, names: Names
+    record: PanelRecord, alerts: Iterable[AlertRecord], last_day: date | None, least_share: float, names: Names
 ) -> tuple[Absence, ...]:
-    """Return the regions that were silent on days of the week to `last_day`, those of most days first."""
+    """Return the regions that were silent on days of the week to `last_day`, those of most days first.
+
+    Likewise those of which less than `least_share` was heard, because a source was silent.
+    """
     if last_day is None:
         return ()
     week = [coverage for day, coverage in record.coverage if timedelta() <= last_day - day < timedelta(_WEEK_DAYS)]
-    days: dict[str, int] = {}
-    for coverage in week:
-        for region in coverage.gap.regions:
-            days[region] = days.get(region, 0) + 1
+    silent = Counter(region for coverage in week for region in coverage.gap.regions)
+    in_part = Counter(region for coverage in week for region, _, _ in coverage.gap.in_part(least_share) if region)
+    days = silent + in_part
     since = {
         each.latest.region: date.fromisoformat(each.latest.opened_on)
         for each in alerts
         if each.is_open and each.latest.kind == "coverage"
     }
     return tuple(
-        Absence(region, names.region(region), count, count == len(week), since.get(region))
+        Absence(region, names.region(region), count, count == len(week), since.get(region), region not in silent)
         for region, count in sorted(days.items(), key=lambda item: (-item[1], item[0]))
     )
 

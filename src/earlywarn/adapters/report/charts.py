@@ -13,7 +13,7 @@ import numpy.typing as npt
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.history import EXPECTED, MEASURES, OBSERVED, Key, PanelHistory, Values, weekly
 from earlywarn.adapters.report.wording import signed
-from earlywarn.alerting.narrative import Names
+from earlywarn.alerting.words import Names
 from earlywarn.domain.money import MINOR_UNITS
 
 VALUES_SENT = 1_000_000

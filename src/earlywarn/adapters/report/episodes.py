@@ -10,7 +10,7 @@ from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.following import Following, Level
 from earlywarn.adapters.report.history import MEASURES
 from earlywarn.adapters.report.wording import against_expected, short_day, signed
-from earlywarn.alerting.narrative import MEASURE_WORDS, Names, quantity, subject
+from earlywarn.alerting.words import MEASURE_WORDS, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
 CARDS_SHOWN = 200

@@ -14,7 +14,7 @@ from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
-from earlywarn.alerting.narrative import figure
+from earlywarn.alerting.words import figure
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 

@@ -10,7 +10,7 @@ from earlywarn.adapters.report.labels import Box, Label, frame, place_labels
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
 from earlywarn.adapters.report.wording import against_expected, colour_class, compact, money, signed
-from earlywarn.alerting.narrative import Names
+from earlywarn.alerting.words import Names
 from earlywarn.domain.region import RegionTree
 
 SHOWN_MEASURES = (("amount", 1), ("transactions", 0))

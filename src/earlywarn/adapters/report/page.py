@@ -139,7 +139,7 @@ def _panel(
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     lasting = levels([each.latest for each in alerts], record.following.now)
-    absent = absences(record, alerts, history.last_day, run.names)
+    absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, run.names)
     maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]

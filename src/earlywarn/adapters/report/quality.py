@@ -11,7 +11,8 @@ from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.overview import number, rejects
 from earlywarn.adapters.report.wording import counted, grouped, percent, short_day
 from earlywarn.aggregation.rows import Coverage
-from earlywarn.alerting.narrative import Names, feed_name
+from earlywarn.alerting.coverage_narrative import feed_name
+from earlywarn.alerting.words import Names
 
 _DAYS_LISTED = 12
 
@@ -34,8 +35,14 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     days = [day for day, _ in record.coverage]
     shares = np.array([coverage.share for _, coverage in record.coverage])
     muted = sum(coverage.delivered < least_share for _, coverage in record.coverage)
-    gaps = sum(bool(coverage.gap.regions) and coverage.delivered >= least_share for _, coverage in record.coverage)
-    broken = [each for each in record.coverage if each[1].share < least_share or each[1].gap.regions]
+    heard = [coverage for _, coverage in record.coverage if coverage.delivered >= least_share]
+    gaps = sum(bool(coverage.gap.regions) for coverage in heard)
+    in_part = sum(bool(coverage.gap.in_part(least_share)) for coverage in heard)
+    broken = [
+        (day, coverage)
+        for day, coverage in record.coverage
+        if coverage.share < least_share or coverage.gap.regions or coverage.gap.in_part(least_share)
+    ]
     strip = None
     if days:
         nothing = np.full(len(days), np.nan)
@@ -43,7 +50,7 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
         strip = sketch(shares, level, nothing, nothing, width=720, height=56)
     revised_days = len(record.revised_days)
     return Quality(
-        sentence=_sentence(record.seen, len(days), muted, gaps, least_share),
+        sentence=_sentence(record.seen, len(days), (muted, gaps, in_part), least_share),
         strip=strip,
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
@@ -61,11 +68,12 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     )
 
 
-def _sentence(seen: HistoryDays, days: int, muted: int, gaps: int, least_share: float) -> str:
+def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_share: float) -> str:
     if not days:
         return "No closed day is on record."
     if seen.is_sparse:
         return f"The input has {seen.what_is_sparse()}."
+    muted, gaps, in_part = broken
     told = []
     if muted:
         told.append(
@@ -76,6 +84,12 @@ def _sentence(seen: HistoryDays, days: int, muted: int, gaps: int, least_share: 
         told.append(
             f"On {grouped(gaps)} of {grouped(days)} days nothing came of one region or more, in no sector. Their cells "
             "are missing and not zero, and totals are judged without them."
+        )
+    if in_part:
+        told.append(
+            f"On {grouped(in_part)} of {grouped(days)} days a source was silent without which less than "
+            f"{percent(least_share)} of some series was heard. Those are missing on these days, and totals are judged "
+            "without them."
         )
     whole = f"On all {grouped(days)} days at least {percent(least_share)} of the expected volume was heard."
     return " ".join(told) or whole

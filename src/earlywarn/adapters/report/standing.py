@@ -7,8 +7,9 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import Key
 from earlywarn.adapters.report.wording import short_day, signed
-from earlywarn.alerting.narrative import MEASURE_WORDS, Names, claim, subject
+from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
+from earlywarn.alerting.words import MEASURE_WORDS, Names, subject
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert

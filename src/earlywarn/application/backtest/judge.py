@@ -14,6 +14,7 @@ from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.application.backtest.plan import BacktestPlan
 from earlywarn.application.compose import Run
+from earlywarn.application.scoring import scored
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.hierarchy import Node
 from earlywarn.detection.mix_parameters import MixParameters
@@ -63,19 +64,9 @@ class Judge:
 
     def step(self, closed: ClosedDay) -> Judged:
         """Judge and learn one closed day, as a run would."""
-        usable = closed.heard and not self._desk.mutes(closed)
-        scores = self._detector.step(
-            closed.day,
-            closed.cells,
-            closed.transactions,
-            closed.amount_minor,
-            usable=usable,
-            heard=closed.heard_cells,
-        )
-        if closed.coverage.forgotten and not usable:
-            self._detector.begin_anew()
+        scores = scored(closed, self._detector, self._desk)
         alerts = self._desk.step(scores, closed, self._detector)
-        ready = scores.ready & usable
+        ready = scores.ready & scores.usable
         return Judged(
             nodes=scores.nodes,
             evidence=np.where(ready, np.stack([scores.down.score, scores.up.score]), 0.0),

@@ -1,0 +1,100 @@
+"""Which cells each feed of a panel delivers, and what a silent feed leaves unheard of each.
+
+A feed is expected as a whole (see `feed`); how that spreads over cells goes by what it brought on the days on which it
+spoke, recent ones counting most. So an acquirer of one region is missed there and nowhere else, however little of the
+panel that is.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+
+from earlywarn.aggregation.rows import CellShares, FeedVolume, Floats
+from earlywarn.domain.state import State
+
+FeedName = tuple[str, str]
+"""Kind (partition, source) and name."""
+Counts = dict[int, int]
+"""Transactions by the number of a cell."""
+
+_MEMORY_DAYS = 10
+"""A day on which a feed spoke takes a tenth off the past, so that no weekday decides alone."""
+_UNIT = 1000.0
+"""The past is in whole thousandths of transactions: sums of whole numbers are the same in any order of the cells."""
+_SHARES = tuple(at / 1000 for at in range(1001))  # shared: a panel keeps a share for each cell and bucket of an outage
+
+
+class FeedCells:
+    """What each feed brought to each cell, the past weighted. Cells are numbered, and only ever become more.
+
+    Example: of two feeds that bring as much as each other, one delivers cell 1 alone, and is silent.
+        >>> cells = FeedCells()
+        >>> cells.learn(("source", "a"), {0: 80, 1: 20})
+        >>> cells.learn(("source", "b"), {1: 100})
+        >>> volumes = {("source", "a"): FeedVolume("a", 100.0, 97, 0.0, False),
+        ...            ("source", "b"): FeedVolume("b", 100.0, 0, 0.0, False)}
+        >>> cells.heard(volumes, [("source", "b")], [])
+        (1.0, 0.167)
+    """
+
+    def __init__(self) -> None:
+        self._past: dict[FeedName, Floats] = {}
+
+    def learn(self, name: FeedName, counts: Counts) -> None:
+        """Learn a day on which a feed spoke."""
+        past = self._past.get(name, np.zeros(0))
+        self._past[name] = _sum([past, -np.floor(past / _MEMORY_DAYS), _UNIT * _spread(counts)])
+
+    def forget(self, name: FeedName) -> None:
+        """Forget a feed."""
+        self._past.pop(name, None)
+
+    def heard(
+        self, volumes: Mapping[FeedName, FeedVolume], silent: Collection[FeedName], instead: Iterable[Counts]
+    ) -> CellShares:
+        """Return the share of its usual volume that was heard of each cell, by number, in steps of a thousandth.
+
+        Args:
+            volumes: what is expected of each feed in the bucket.
+            silent: those of them that are.
+            instead: what feeds brought that are too young for an expectation: it stands in for what is missing.
+
+        Empty if all of every cell was heard. Cells that are new since are beyond the end, and heard.
+        """
+        if not silent:
+            return ()
+        spread = {name: self._spread_of(name, each.expected) for name, each in volumes.items() if each.expected > 0}
+        usual = _sum(spread.values())
+        missing = _sum([np.zeros(len(usual)), *(spread[name] for name in silent)])
+        new = _sum([np.zeros(len(usual)), *map(_spread, instead)])[: len(usual)]
+        lost = np.clip(missing - np.maximum(new, 0.0), 0.0, None)
+        share = 1.0 - np.divide(lost, usual, out=np.zeros(len(usual)), where=usual > 0)
+        return tuple(_SHARES[at] for at in np.rint(1000 * share).astype(np.int64).tolist()) if lost.any() else ()
+
+    def _spread_of(self, name: FeedName, expected: float) -> Floats:
+        past = np.maximum(self._past.get(name, np.zeros(0)), 0.0)
+        whole = past.sum()
+        return expected / whole * past if whole > 0 else past
+
+    def state(self) -> State:
+        """Return the state as plain values and arrays."""
+        return {"past": [[*name, past.copy()] for name, past in sorted(self._past.items())]}
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._past = {(kind, name): past.copy() for kind, name, past in saved["past"]}
+
+
+def _spread(counts: Counts) -> Floats:
+    found = np.zeros(max(counts, default=-1) + 1)
+    found[list(counts)] = list(counts.values())
+    return found
+
+
+def _sum(arrays: Iterable[Floats]) -> Floats:
+    """Return the sum of arrays over the first cells, each as far as it goes."""
+    parts = list(arrays)
+    found = np.zeros(max(map(len, parts), default=0))
+    for part in parts:
+        found[: len(part)] += part
+    return found

@@ -1,0 +1,121 @@
+"""A coverage alert in words: what was not reported, by whom, and what that holds back."""
+
+from earlywarn.alerting.words import Names, day, days_of, figure, place, size_pct, subject
+from earlywarn.domain.alert import LOST, Alert
+
+_PLACES = 3
+"""So many are named, those of which most is missing."""
+
+
+def narrate_coverage(alert: Alert, names: Names) -> str:
+    """Say what was not reported, whether that holds economic alerts back, and how it ended."""
+    lost = [item.name.removeprefix(LOST) for item in alert.evidence if item.name.startswith(LOST)]
+    if lost:
+        return _loss(alert, lost[0], names)
+    if alert.region is not None:
+        return _silent_region(alert, names)
+    missing = figure(alert, "missing_volume") or 0.0
+    silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    text = f"{names.panel(alert.panel)}: {_unreported(alert, missing)}"
+    if silent and not _is_all(missing):
+        text += f" (silent: {', '.join(silent)})"
+    if alert.status != "resolved":
+        forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
+        return " ".join([f"{text}.", _held_back(alert, names), *forgotten])
+    still = _listed(alert, "still silent: ")
+    rest = f"; still silent: {', '.join(still)}" if still else ""
+    if gone:
+        return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
+    if still:
+        return f"{text}. Enough is reported again after {day(alert.resolved_on)}{rest}."
+    return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+
+
+def _held_back(alert: Alert, names: Names) -> str:
+    """Say which economic alerts are held back."""
+    if figure(alert, "alerts_held_back"):
+        return "This says nothing about spending; economic alerts are held back meanwhile."
+    places = [item for item in alert.evidence if item.name == "missing_volume" and item.series_id is not None]
+    if not places:
+        return "Economic alerts are not held back: enough is heard without it."
+    told = [f"{size_pct(item.value)} in {place(item.series_id or '', names)}" for item in places[:_PLACES]]
+    more = [f"as much or less in {len(places) - _PLACES} more"] if len(places) > _PLACES else []
+    return (
+        f"Where it comes from, more is missing: {', '.join(told + more)}. This says nothing about spending there; "
+        "alerts about what is heard in part are held back meanwhile, all others are not, and totals are judged without "
+        "it."
+    )
+
+
+def _unreported(alert: Alert, missing: float) -> str:
+    """Say what was not reported of the days that the alert is about: of its last one, and since its first."""
+    days, empty = _missing_days(alert)
+    if days == 1 and _is_all(missing):
+        return f"{_nothing(alert)} was reported of {day(alert.as_of)}"
+    if days == 1:
+        return f"{size_pct(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+    if empty >= days:
+        return f"nothing {_reported(alert)}"
+    told = [f"nothing at all on {empty} of these days"] if empty else []
+    told += [] if _is_all(missing) else [f"{size_pct(missing)} less than expected on the last of them"]
+    told = told or ["next to nothing on the last of them"]
+    return f"too little {_reported(alert)}, {' and '.join(told)}"
+
+
+def _loss(alert: Alert, lost: str, names: Names) -> str:
+    needed, begins = figure(alert, "needed") or 0.0, figure(alert, "log_begins") or 0.0
+    return (
+        f"{names.panel(alert.panel)}: nothing is counted any more of source {lost}. Retention removed transactions "
+        f"before they were folded: offset {needed:.0f} is needed, the log begins at {begins:.0f}. What is published of "
+        f"{day(alert.opened_on)} and later lacks them. This does not mend itself: go on in another run "
+        "(docs/delivery.md, A lost partition)."
+    )
+
+
+def _silent_region(alert: Alert, names: Names) -> str:
+    about, days, none = subject(alert, names), _missing_days(alert)[0], _nothing(alert)
+    if alert.status == "resolved":
+        when = f"was reported on {day(alert.resolved_on)}" if days == 1 else _reported(alert)
+        return f"{about}: {none} {when}. It is heard again; its alerts are no longer held back."
+    what = f"was reported of {day(alert.as_of)}" if days == 1 else _reported(alert)
+    return (
+        f"{about}: {none} {what}, in any sector. All of them at once, this is taken for missing data and not for a "
+        "fall of spending, which it would hide; alerts of this region are held back meanwhile, all others are not, and "
+        "totals are judged without it."
+    )
+
+
+def _nothing(alert: Alert) -> str:
+    """Return whether nothing at all came on all the days, or next to nothing on some (below what counts as heard)."""
+    days, empty = _missing_days(alert)
+    return "nothing" if empty >= days else "next to nothing"
+
+
+def _missing_days(alert: Alert) -> tuple[int, int]:
+    """Return on how many days something was missing, and on how many of them all of it."""
+    return round(figure(alert, "days_missing") or 1), round(figure(alert, "days_of_nothing") or 0)
+
+
+def _reported(alert: Alert) -> str:
+    """Return the days of a coverage alert of several, with the verb."""
+    days = days_of(_missing_days(alert)[0])
+    if alert.status == "resolved":
+        return f"was reported from {day(alert.opened_on)} to {day(alert.resolved_on)} ({days})"
+    return f"has been reported since {day(alert.opened_on)} ({days}, to {day(alert.as_of)})"
+
+
+def _listed(alert: Alert, kind: str) -> list[str]:
+    return sorted(feed_name(item.name.removeprefix(kind)) for item in alert.evidence if item.name.startswith(kind))
+
+
+def feed_name(name: str) -> str:
+    """Return what a feed is called; what comes without a source's name is known by its partition.
+
+    >>> feed_name("partition 0"), feed_name("acquirer A")
+    ('input without a source name, partition 0', 'acquirer A')
+    """
+    return f"input without a source name, {name}" if name.startswith("partition ") else name
+
+
+def _is_all(missing: float) -> bool:
+    return round(missing, 1) >= 100  # per cent

@@ -83,6 +83,31 @@ def test_a_national_shock_is_one_parent_and_no_storm(run: Run) -> None:
     last = {alert.id: alert for alert in alerts}
     children = [alert for alert in last.values() if alert.parent == found[0].id]
     assert {alert.id for alert in children} == set(last[found[0].id].children)
+    few = run.settings.alerts.parts_limit
+    told = [alert for alert in children if alert.detected_on <= (SHOCK + timedelta(days=7)).isoformat()]
+    assert len(told) == few < 49
+    assert {(alert.level, alert.direction) for alert in told} == {("cell", "down")}
+    assert {alert.opened_on for alert in told} <= {(SHOCK + timedelta(days=at)).isoformat() for at in (-1, 0, 1)}
+    sizes = [next(each.value for each in alert.evidence if each.name == "effect") for alert in told]
+    assert -50 < min(sizes) < max(sizes) < -20
+    assert len([alert for alert in alerts if alert.parent and alert.status == "updated"]) <= few, "and say it once"
+
+
+def test_cells_that_do_not_move_along_are_no_parts_of_a_total(run: Run) -> None:
+    """Most of the panel falls, groceries do not: they have no part in it."""
+    alerts = alerts_of(run, lambda cell: 1.0 if "Food, beverage" in cell.sector else shocked(cell, -35))
+    top = next(alert for alert in tops(alerts) if alert.level == "panel")
+    parts = [alert for alert in alerts if alert.parent == top.id and alert.status == "open" and alert.level == "cell"]
+    assert len(parts) > 10
+    assert not [alert for alert in parts if alert.sector == "retail-food"]
+
+
+def test_a_panel_may_do_without_parts(run: Run) -> None:
+    settings = msgspec.structs.replace(run.settings, alerts=msgspec.structs.replace(run.settings.alerts, parts_limit=0))
+    alerts = alerts_of(compose(settings), lambda cell: shocked(cell, -35))
+    assert [alert.level for alert in alerts if alert.status == "open" and alert.detected_on >= SHOCK.isoformat()] == [
+        "panel", "panel",
+    ]  # fmt: skip
 
 
 def test_a_cell_that_carries_its_totals_is_an_alert_of_that_cell(run: Run) -> None:

@@ -202,5 +202,6 @@ def _neighbours(alerts: Sequence[Alert]) -> Iterable[str]:
                     continue
                 observed = (total.observed or 0.0) - (cell.observed or 0.0)
                 expected = (total.expected or 0.0) - (cell.expected or 0.0)
-                if abs(value - 100 * (observed / expected - 1)) > 0.06:
+                published = 0.02 / abs(expected)  # what is expected is published to a hundredth, of both
+                if abs(value - 100 * (observed / expected - 1)) > 0.06 + 100 * observed / expected * published:
                     yield f"{cell.as_of} {cell.series_id}: neighbours {value} %, but {observed} against {expected}"

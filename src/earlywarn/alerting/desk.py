@@ -4,7 +4,7 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from itertools import compress
 from typing import NamedTuple, Protocol
 
@@ -13,8 +13,9 @@ import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.alarms import alarms, standing_score
+from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
-from earlywarn.alerting.episode import Episode, Records, Told
+from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.evidence import DayReading, Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
@@ -22,6 +23,7 @@ from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
 from earlywarn.alerting.weighing import Candidate, Weighing
@@ -29,13 +31,10 @@ from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Severity
+from earlywarn.domain.series import holds
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
-_EpisodeKey = tuple[str | None, str | None, Direction]
-_OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
-_LEVELS_KEPT_DAYS = 90
-"""A level that was accepted within so many days before is what an episode of the other direction leads back from."""
 _UNHEARD_DAYS = 28
 """Days in a row without anything from a node after which its episode is followed no further."""
 _HOLD_DAYS_OF_RETURNS = 3
@@ -64,11 +63,8 @@ class AlertDesk:
         self.letterhead = letterhead
         self.names = names
         self.notices = Notices(panel, parameters, letterhead)
-        self._episodes: dict[_EpisodeKey, Episode] = {}
+        self._book = EpisodeBook()
         self._baselines = CellBaselines()
-        self._records = Records()
-        self._ended: dict[_EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
-        self._levels: dict[_EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
         self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
         self._settled: list[tuple[Node, Direction]] = []  # of today: shocks that are over
 
@@ -79,7 +75,7 @@ class AlertDesk:
     def step(self, scores: DayScores, closed: ClosedDay, models: Models) -> list[Alert]:
         """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""
         alerts = self.notices.coverage(closed)
-        self._baselines.step(scores, (episode.first_day for episode in self._episodes.values()))
+        self._baselines.step(scores, (episode.first_day for episode in self._book.open.values()))
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, models)
@@ -93,15 +89,14 @@ class AlertDesk:
     # --- economic alerts
 
     def _economic(self, scores: DayScores, models: Models) -> list[Alert]:
-        self._records.judge((node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard))
-        in_sight = scores.day - timedelta(days=len(scores.effects.days))
-        self._ended = {key: day for key, day in self._ended.items() if day > in_sight}
-        kept = scores.day - timedelta(days=_LEVELS_KEPT_DAYS)
-        self._levels = {key: level for key, level in self._levels.items() if level[1] > kept}
+        self._book.records.judge(
+            (node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard)
+        )
+        self._book.turn_to(scores.day, len(scores.effects.days))
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
         self._doubt(weighed, place)
-        for key, episode in self._episodes.items():
+        for key, episode in self._book.open.items():
             if key[:2] in place:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
         alerts: list[Alert] = []
@@ -112,11 +107,13 @@ class AlertDesk:
             alerts += self._direction(weighed[direction], other.ratio, place)
         for direction in _DIRECTIONS:
             ratio = weighed[direction].ratio
-            for at in np.flatnonzero(ratio >= self._records.floor):
+            for at in np.flatnonzero(ratio >= self._book.records.floor):
                 node = scores.nodes[at]
-                self._records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
-        for node, (since_day, days) in sorted(self._lasting.items(), key=lambda item: _canonical_node(item[0])):
-            models.accept([node], since_day, days)
+                self._book.records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
+        for node in sorted(self._lasting, key=lambda node: canonical((node.region, node.sector))):
+            level = self._lasting[node]
+            if not any(_lies_in(node, wider) and self._lasting[wider] == level for wider in self._lasting):
+                models.accept([node], *level)
         for node, direction in self._settled:
             models.settle(node, direction)
         return alerts
@@ -127,7 +124,7 @@ class AlertDesk:
             direction: {int(at): float(each.ratio[at]) for at in np.flatnonzero(each.ratio > 1)}
             for direction, each in weighed.items()
         }
-        for key, episode in self._episodes.items():
+        for key, episode in self._book.open.items():
             if key[:2] in place:
                 strengths[key[2]][place[key[:2]]] = episode.score
         for direction, each in weighed.items():
@@ -147,37 +144,23 @@ class AlertDesk:
         scores, members = weighing.scores, self._baselines.members
         standing = {
             place[key[:2]]: episode
-            for key, episode in self._episodes.items()
+            for key, episode in self._book.open.items()
             if key[2] == weighing.direction and key[:2] in place
         }
         found = alarms(weighing, other, standing, members)
         fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
         new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
-        mine, looks = dict(standing), dict[int, _Look]()
+        looks = {at: self._look(episode, at, weighing, other) for at, episode in standing.items()}
+        mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
-            node, last = scores.nodes[candidate.node], self._last(candidate.node, weighing)
-            episode = opened(
-                candidate,
-                weighing,
-                self._episodes.values(),
-                self._baselines,
-                run=self.letterhead.run,
-                panel=self.panel,
-                last=last,
-            )
-            look = self._look(episode, candidate.node, weighing, other)
-            if look.grade is None or not look.reading.is_there_today:
-                continue
-            level = self._levels.get((node.region, node.sector, _OPPOSITE[weighing.direction]))
-            episode.leads_back_from = None if level is None else level[0]
-            before = self._records.judged_days(node.region, node.sector) - episode.sums.days
-            episode.record_days = max(before, 0)
-            looks[candidate.node] = look
-            mine[candidate.node] = self._episodes[episode.key] = episode
+            self._open(candidate, weighing, other, mine, looks)
+        for at in [at for at, each in mine.items() if each.level != "cell" and weighing.ratio[at] > 1]:
+            if not any(other_one.contains(mine[at]) for other_one in mine.values()):
+                self._open_parts(at, weighing, other, mine, looks)
         adopt(mine.values())
         alerts = []
-        for at in sorted(mine, key=lambda at: _canonical(mine[at].key)):
-            look = looks.get(at) or self._look(mine[at], at, weighing, other)
+        for at in sorted(mine, key=lambda at: canonical(mine[at].key)):
+            look = looks[at]
             if scores.heard[at]:
                 alert = self._judge(mine[at], look, is_open=at not in standing)
             else:
@@ -186,10 +169,45 @@ class AlertDesk:
                 alerts.append(alert)
         return sorted(alerts, key=lambda alert: alert.parent is not None)
 
+    def _open(
+        self,
+        candidate: Candidate,
+        weighing: Weighing,
+        other: Floats,
+        mine: dict[int, Episode],
+        looks: dict[int, "_Look"],
+    ) -> None:
+        """Open an episode if it would be told today."""
+        episode = opened(
+            candidate,
+            weighing,
+            self._book.open.values(),
+            self._baselines,
+            run=self.letterhead.run,
+            panel=self.panel,
+            last=self._last(candidate.node, weighing),
+        )
+        look = self._look(episode, candidate.node, weighing, other)
+        if look.grade is None or not look.reading.is_there_today:
+            return
+        self._book.add(episode)
+        looks[candidate.node], mine[candidate.node] = look, episode
+
+    def _open_parts(
+        self, at: int, weighing: Weighing, other: Floats, mine: dict[int, Episode], looks: dict[int, "_Look"]
+    ) -> None:
+        """Open an episode of each cell that moves along with an open total, as far as there is room."""
+        if not looks[at].reading.is_there_today:
+            return
+        members, effect = self._baselines.members, looks[at].reading.estimate.effect
+        room = self.parameters.parts_limit - sum(mine[at].contains(each) for each in mine.values())
+        for part in moving_parts(mine[at], at, effect, weighing, members, known=mine, limit=room):
+            candidate = weighing.after(part, self._last(part.node, weighing))
+            if candidate is not None and not self._is_return(candidate, weighing.scores, weighing.direction):
+                self._open(candidate, weighing, other, mine, looks)
+
     def _last(self, at: int, weighing: Weighing) -> date | None:
-        """Return the last day of a node's last episode of the direction, while it is in sight of the models."""
-        node = weighing.scores.nodes[at]
-        return self._ended.get((node.region, node.sector, weighing.direction))
+        return self._book.last(weighing.scores.nodes[at], weighing.direction)
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of an open episode of the other direction, at the node or around it.
@@ -199,7 +217,7 @@ class AlertDesk:
         """
         node = scores.nodes[candidate.node]
         is_return = False
-        for episode in self._episodes.values():
+        for episode in self._book.open.values():
             if episode.direction == direction or not episode.holds(node.region, node.sector):
                 continue
             if episode.leads_back_from is not None:
@@ -227,6 +245,9 @@ class AlertDesk:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
         day, node = look.reading.day, look.reading.node
         episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
+        whole = self._book.parent(episode)
+        if whole is not None and whole.last_alarm_on == day and look.reading.is_there_today:
+            episode.last_alarm_on = day  # a part that moves along is in alarm with its whole, by that one's evidence
         hold_days = self.parameters.hold_days if episode.leads_back_from is None else _HOLD_DAYS_OF_RETURNS
         if episode.alarm_days >= min(hold_days, self.parameters.hold_days):
             episode.alarm_days = 0
@@ -235,11 +256,9 @@ class AlertDesk:
         if verdict is None:
             return None
         if verdict.outcome is not None:
-            del self._episodes[episode.key]
-            self._ended[episode.key] = day
+            self._book.end(episode, day, is_level=verdict.outcome == "accepted")
         if verdict.outcome == "accepted":
             self._lasting[node] = (episode.opened_on, None)
-            self._levels[episode.key] = (episode.opened_on, day)
         elif verdict.outcome is not None:
             self._settled.append((node, episode.direction))
         return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
@@ -250,8 +269,7 @@ class AlertDesk:
         unheard = (day - (episode.heard_on or episode.last_revised_on)).days
         if unheard < _UNHEARD_DAYS:
             return None
-        del self._episodes[episode.key]
-        self._ended[episode.key] = day
+        self._book.end(episode, day)
         self._settled.append((look.reading.node, episode.direction))
         days = Evidence(name="days_unheard", value=float(unheard), unit="days")
         verdict = Verdict(
@@ -260,15 +278,12 @@ class AlertDesk:
         alert = revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
         return msgspec.structs.replace(alert, observed=None, expected=None, lower=None, upper=None, change_pct=None)
 
-    def _within_open(self, episode: Episode) -> bool:
-        return any(each.id == episode.parent for each in self._episodes.values())
-
     def _verdict(self, episode: Episode, look: "_Look", *, is_open: bool) -> Verdict | None:
         reading, score, told, grade = look
         if episode.quiet_days >= self.parameters.quiet_days:
             outcome = reading.outcome
-            # A part's level is new when that of the whole is: until then it is one shock that goes on.
-            if outcome is None or (outcome == "accepted" and self._within_open(episode)):
+            # A part's level is new when that of the whole is, and fades with it: until then one shock goes on.
+            if outcome is None or (outcome != "recovered" and self._book.parent(episode) is not None):
                 return None
             # The end repeats the size that was published last: what people know it by.
             return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)
@@ -280,7 +295,7 @@ class AlertDesk:
         if not (is_open or (told.effect_pct != 0 and (graver or due or episode.has_news))):
             return None
         # How unusual the episode is, and not the day: on a quiet one nearly every other day was as extreme.
-        last_day = self._records.last_as_extreme(
+        last_day = self._book.records.last_as_extreme(
             episode.region, episode.sector, episode.direction, episode.score, episode.opened_on
         )
         figures = reading.evidence(told, self.panel, last_as_extreme=last_day)
@@ -290,34 +305,16 @@ class AlertDesk:
 
     def state(self) -> State:
         """Return the state as plain values."""
-        episodes = sorted(self._episodes.values(), key=lambda episode: _canonical(episode.key))
         return {
-            "episodes": [msgspec.to_builtins(episode) for episode in episodes],
+            **self._book.state(),
             "baselines": self._baselines.state(),
-            "records": self._records.state(),
-            "ended": [
-                [*key, day.isoformat()]
-                for key, day in sorted(self._ended.items(), key=lambda item: _canonical(item[0]))
-            ],
-            "levels": [
-                [*key, began.isoformat(), day.isoformat()]
-                for key, (began, day) in sorted(self._levels.items(), key=lambda item: _canonical(item[0]))
-            ],
             "notices": self.notices.state(),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._episodes = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
+        self._book.restore(saved)
         self._baselines.restore(saved["baselines"])
-        self._records.restore(saved["records"])
-        self._ended = {
-            (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
-        }
-        self._levels = {
-            (region, sector, direction): (date.fromisoformat(began), date.fromisoformat(day))
-            for region, sector, direction, began, day in saved["levels"]
-        }
         self.notices.restore(saved["notices"])
 
 
@@ -330,9 +327,5 @@ class _Look(NamedTuple):
     grade: Severity | None
 
 
-def _canonical_node(node: Node) -> tuple[str, str]:
-    return (node.region or "", node.sector or "")
-
-
-def _canonical(key: tuple[str | None, str | None, Direction]) -> tuple[str, str, str]:
-    return (key[0] or "", key[1] or "", key[2])
+def _lies_in(node: Node, wider: Node) -> bool:
+    return node != wider and holds((wider.region, wider.sector), (node.region, node.sector))

@@ -19,6 +19,8 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     revise_days: an open episode, or coverage notice, without other news is revised this often.
     parent_share: a total takes over when the alarms inside it hold this share of its spending.
     explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
+    parts_limit: of a total so many cells at most are told beside it because they moved along, those with most of the
+        change; what alarms by itself is told in any case.
     severity_probabilities: least probability for medium, high, severe; below that for medium nothing is told.
     severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached, and
         below that for medium nothing is told.
@@ -38,6 +40,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     revise_days: int = 7
     parent_share: float = 0.5
     explained_share: float = 0.5
+    parts_limit: int = 24
     severity_probabilities: tuple[float, float, float] = (0.90, 0.95, 0.99)
     severity_change_pct: tuple[float, float, float] = (0.0, 8.0, 15.0)
     probability_at_alarm: float = 0.90
@@ -72,6 +75,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "revise_days": SOME_DAYS,
                 "parent_share": up_to(1),
                 "explained_share": SHARE,
+                "parts_limit": Range(0, 10_000),
                 "severity_probabilities": SHARE,
                 "severity_change_pct": Range(0, UNBOUNDED),
                 "coverage_share": SHARE,

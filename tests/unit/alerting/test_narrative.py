@@ -117,8 +117,8 @@ def test_a_silent_source_says_where_more_is_missing() -> None:
         narrate(notice, Named())
         .replace("\u202f", " ")
         .startswith(
-            "Testland: 4 % of the expected volume of 5 Sep 2023 was not reported (silent: acquirer). Where it comes from, "
-            "more is missing: 90 % in A, 31 % in x, 12 % in y in B, as much or less in 2 more. This says nothing"
+            "Testland: 4 % of the expected volume of 5 Sep 2023 was not reported (silent: acquirer). Where it comes "
+            "from, more is missing: 90 % in A, 31 % in x, 12 % in y in B, as much or less in 2 more. This says nothing"
         )
     )
 

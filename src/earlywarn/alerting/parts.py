@@ -1,0 +1,52 @@
+"""Cells that move along with an open total: no alarms of their own, as their peers have moved alike, but parts of it.
+
+A cell is judged against its peers, so in a shock of all of them none stands out. Whom an alert of a total concerns is
+told by its parts: cells whose own effect since the total's first day is surely there, nearer to the total's than to
+nothing. Those with most of the change go first, as far as there is room.
+"""
+
+from collections.abc import Container
+
+import numpy as np
+
+from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.estimate import interval_reach
+from earlywarn.alerting.grouping import Flags
+from earlywarn.alerting.weighing import NEARER, Candidate, Weighing
+from earlywarn.detection.day_scores import MEASURES
+
+
+def moving_parts(
+    whole: Episode, at: int, effect: float, weighing: Weighing, members: Flags, *, known: Container[int], limit: int
+) -> list[Candidate]:
+    """Return what cells of an open total would be told of, those with most of the change first.
+
+    Args:
+        whole: the total's episode.
+        at: its node.
+        effect: its log effect since its first day.
+        weighing: the day's, in its direction.
+        members: bool[G, K], cells of each node.
+        known: nodes that have an episode.
+        limit: of how many at most.
+    """
+    scores, age = weighing.scores, weighing.scores.day.toordinal() - whole.first_day
+    if age >= len(scores.effects.days):
+        return []
+    effects, place = scores.effects, MEASURES.index(whole.measure)
+    reach = interval_reach(weighing.parameters.spillover_confidence)
+    volume = min(place, 1)
+    change = np.abs(effects.observed[volume, :, age] - effects.expected[volume, :, age])
+    found: list[Candidate] = []
+    for cell in sorted(np.flatnonzero(members[at]).tolist(), key=lambda each: (-change[each], each)):
+        if len(found) >= limit:
+            break
+        if cell in known or not (scores.ready[cell] and scores.heard[cell]):
+            continue
+        own = float(effects.effect[place, cell, age])
+        if own * effect < NEARER * effect**2 or abs(own) < reach * float(effects.sd[place, cell, age]):
+            continue
+        part = weighing.at(cell, whole.score, age, [whole.measure])
+        if part is not None:
+            found.append(part)
+    return found

@@ -18,6 +18,11 @@ def calm_cells() -> list[Cell]:
     return cells()
 
 
+@cache
+def long_cells() -> list[Cell]:
+    return cells(days=240)
+
+
 @pytest.fixture(scope="module")
 def run() -> Run:
     return composed()
@@ -91,6 +96,33 @@ def test_a_national_shock_is_one_parent_and_no_storm(run: Run) -> None:
     sizes = [next(each.value for each in alert.evidence if each.name == "effect") for alert in told]
     assert -50 < min(sizes) < max(sizes) < -20
     assert len([alert for alert in alerts if alert.parent and alert.status == "updated"]) <= few, "and say it once"
+
+
+@pytest.mark.parametrize("left", [0.65, 0.5, 0.3, 0.1, 0.02])
+@pytest.mark.parametrize(("region", "sector"), [(None, None), ("CH02", None), (None, "retail-fuel")])
+def test_the_way_back_from_a_new_level_is_told_whatever_its_size(
+    run: Run, left: float, region: str | None, sector: str | None
+) -> None:
+    """Up to fiftyfold, on the second day, with its size and first day; and as one alert."""
+    back = SHOCK + timedelta(days=40)
+    titles = {"retail-fuel": "Retail: Fuel stations", None: None}
+
+    def change(cell: Cell) -> float:
+        hit = region in (None, cell.region) and titles[sector] in (None, cell.sector)
+        return left if hit and SHOCK <= cell.day < back else 1.0
+
+    alerts = played(run, long_cells(), change).alerts
+    last = {alert.id: alert for alert in alerts}
+    told = [
+        alert
+        for alert in alerts
+        if alert.status == "open" and alert.detected_on >= back.isoformat() and last[alert.id].parent is None
+    ]
+    assert [(alert.region, alert.sector, alert.direction) for alert in told] == [(region, sector, "up")]
+    assert told[0].detected_on <= (back + timedelta(days=2)).isoformat()
+    assert told[0].opened_on == back.isoformat()
+    effect = next(each.value for each in last[told[0].id].evidence if each.name == "effect")
+    assert effect == pytest.approx(100 * (1 / left - 1), rel=0.15)
 
 
 def test_cells_that_do_not_move_along_are_no_parts_of_a_total(run: Run) -> None:

@@ -16,7 +16,8 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         regression, whitening, onset, effect, drift, mix: the estimators' own; both windows of days must agree.
-        innovation_clip: largest standardised innovation that enters whitening and evidence (sd).
+        innovation_clip: largest standardised innovation that enters whitening and evidence (sd); for a total of
+            which most are beyond that together, see `peer_clip`.
         evidence_after_days: observations of a series before it gives evidence.
         ready_days: usable days after which a node's warm-up is over (of a total: its median cell's).
         zero_evidence_transactions: a cell without transactions counts as half a transaction (evidence of a

@@ -34,6 +34,7 @@ Example:
     ([9.5], [2], [-0.2], [0.0])
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -174,7 +175,14 @@ class OnsetBank:
             evidence[:, :, days:] = evidence[:, :, : evidence.shape[2] - days].copy()
             evidence[:, :, :days] = 0
 
-    def learn(self, whitened: Floats, precision: SymmetricForm, response: Floats, special: Flags) -> None:
+    def learn(
+        self,
+        whitened: Floats,
+        precision: SymmetricForm,
+        response: Floats,
+        special: Flags,
+        of_nodes: Mapping[int, Floats] | None = None,
+    ) -> None:
         """Let a day pass and add its evidence.
 
         Args:
@@ -182,6 +190,7 @@ class OnsetBank:
             precision: P, 0 where not seen.
             response: float64[2K, W], footprint over predictive sd, 0 where not seen or not to be used.
             special: bool[G], days on which a node may say little.
+            of_nodes: w for the hypotheses of some nodes (`peer_clip`).
         """
         self.age(1)
         cells, clip, window = len(self.tree.series), self.parameters, self.parameters.window_days
@@ -193,6 +202,9 @@ class OnsetBank:
         parts = steps * whitened[:, None, None]
         by_cell = parts[:cells] + parts[cells:]
         linears = self.tree.sums(by_cell)
+        for node, told in (of_nodes or {}).items():
+            inside = np.tile(self.tree.cells_of(node), 2)
+            linears[node] = np.einsum("isw,i->sw", steps[inside], told[inside])
         for shape in range(len(SHAPES)):
             information, linear = informations[:, shape], linears[:, shape]
             weight = np.minimum(1.0, limit**2 * information / np.maximum(linear**2, TINY))

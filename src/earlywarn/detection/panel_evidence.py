@@ -24,6 +24,7 @@ from earlywarn.detection.factor_correlation import FactorCorrelation
 from earlywarn.detection.factor_layout import FactorLayout
 from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.onset_bank import OnsetBank
+from earlywarn.detection.peer_clip import moved_together
 from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
 from earlywarn.detection.symmetric_form import SymmetricForm
 from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
@@ -61,13 +62,16 @@ class PanelEvidence:
             learned: int64[2K], observations of each series, today's included.
         """
         parameters = self.parameters
-        clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
+        clip = parameters.innovation_clip
+        clipped = np.clip(innovation.z, -clip, clip)
         mature = innovation.seen & (learned > parameters.evidence_after_days)
         drifting = np.zeros(len(mature), dtype=bool)
         precision = self._correlation.precision(mature)
         whitened = precision.apply(clipped)
         response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
-        self.onset.learn(whitened, precision, response, special)
+        together = moved_together(innovation.z, innovation.error, mature, self._tree, clip)
+        of_nodes = {node: precision.apply(values) for node, values in together.items()}
+        self.onset.learn(whitened, precision, response, special, of_nodes)
         if mature.any():
             residual = whitened / np.sqrt(np.where(mature, precision.diagonal(), 1.0))
             drifting = self._drift.learn(residual, mature)

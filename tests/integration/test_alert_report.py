@@ -21,13 +21,16 @@ LAST = date(2022, 1, 1) + timedelta(DAYS - 1)
 
 
 @cache
-def reported(days: int, factor: float = 0.6, *, history_days: int = DAYS) -> tuple[ReportCollector, str]:
-    """Return the report of a shock of a sector that lasts so many days, and its words."""
+def reported(
+    days: int, factor: float = 0.6, *, history_days: int = DAYS, sectors: tuple[str, ...] = ("Retail: Fuel stations",)
+) -> tuple[ReportCollector, str]:
+    """Return the report of a shock of sectors (of all, if none is named) that lasts so many days, and its words."""
     run = composed()
     collector = ReportCollector(run)
 
     def change(cell: Cell) -> float:
-        hit = cell.sector == "Retail: Fuel stations" and SHOCK <= cell.day < SHOCK + timedelta(days)
+        hit = not sectors or cell.sector in sectors
+        hit = hit and SHOCK <= cell.day < SHOCK + timedelta(days)
         return factor if hit else 1.0
 
     class Sink(ShockedPanel):
@@ -81,6 +84,7 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     )
     assert said is not None
     assert int(said["size"]) == pytest.approx(40, abs=4)
+    assert re.search(r"was as expected at the new level \([2-6] % below the level before 4 July 2022\)", words)
     assert "Lasting as a new level 1" in words
     assert (
         f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said['size']} % below the level from before it."
@@ -96,12 +100,33 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     assert top.change_pct == pytest.approx(-40, abs=4)
 
 
+@pytest.mark.parametrize("sectors", [(), ("Retail: Fuel stations", "Accommodation")])
+def test_the_headline_of_a_new_level_says_how_far_it_is_from_before(sectors: tuple[str, ...]) -> None:
+    """Read alone, it says that the shock has not gone; also where it is told by several levels of parts."""
+    collector, words = reported(1000, 0.68, sectors=sectors)
+    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following.now)
+    assert ((None, None) in {(each.alert.region, each.alert.sector) for each in shown.values()}) == (not sectors)
+    week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
+    hit = sum(cell.amount_minor for cell in week if not sectors or cell.sector in sectors)
+    true = 32 * hit / sum(cell.amount_minor for cell in week)
+    said = re.search(
+        r"card spending in Testland was (.*?) at the new level \((in all )?(?P<size>\d+) % below the level before "
+        r"(?P<since>[^)]*)\), inside its usual range",
+        words.replace("\u202f", " "),
+    )
+    assert said is not None
+    assert (said[1] == "as expected") == (said[2] is None)
+    assert said["since"] == "4 July 2022"
+    assert int(said["size"]) == pytest.approx(true, abs=4)
+
+
 def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
     """Three weeks of shock: the fall became the level and went again; neither it nor the way back lasts."""
     collector, words = reported(21)
     outcomes = [each.latest.outcome for each in collector.alerts.values() if each.latest.sector == "retail-fuel"]
     assert "accepted" in outcomes
     assert "as a new level," not in words
+    assert "at the new level" not in words
     assert "Lasting as a new level" not in words
     # The fall was accepted and has come back since: the card says both, each with its day.
     fall = words[words.index("was a new level Retail: fuel stations, all regions of Testland The fall") :]

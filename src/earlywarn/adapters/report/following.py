@@ -51,9 +51,13 @@ class _Course(msgspec.Struct):
 
 
 class Level(msgspec.Struct, frozen=True):
-    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`."""
+    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`.
+
+    Before is before the first day of `root`: the alert itself, or the one whose level it led back from.
+    """
 
     alert: Alert
+    root: Alert
     change_pct: float
     day: date
 
@@ -165,7 +169,7 @@ def _level(alert: Alert, accepted: Sequence[Alert], now: Callable[[Alert], Now |
         return None
     left, day = (change, date.fromisoformat(alert.as_of)) if current is None else (current.week_pct / 100, current.day)
     lasts = change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER
-    return Level(alert, 100 * left, day) if lasts else None
+    return Level(alert, root, 100 * left, day) if lasts else None
 
 
 def _root(alert: Alert, accepted: Sequence[Alert]) -> Alert:

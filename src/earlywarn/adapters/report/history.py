@@ -1,6 +1,6 @@
 """A panel's judged days as arrays by series, and how far its last week lies from what was expected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist
@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.adapters.report.before_shock import Expected
 from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import Measure, holds
@@ -58,6 +59,7 @@ class PanelHistory:
     def __init__(self, record: PanelRecord, probability: float, alerts: Sequence[Alert] = ()) -> None:
         self.probability = probability
         shocking = [alert for alert in alerts if alert.kind == "economic"]
+        self._following = record.following
         self._before = record.following.before(shocking)
         self.first_ordinal = record.days[0].ordinal if record.days else 0
         self.days = record.days[-1].ordinal - self.first_ordinal + 1 if record.days else 0
@@ -127,19 +129,30 @@ class PanelHistory:
             return None
         lower, upper = self._usual(values[measure], steps)
         if self._is_within_reach(key):
-            observed, expected, steps = weekly(self._against_before(key, values[measure], measure))
+            observed, expected, steps = weekly(self._against(self._before, key, values[measure], measure))
         return WeekDeviation(
             float(np.expm1(steps[-1])), float(lower - 1), float(upper - 1), float(observed[-1]), float(expected[-1])
         )
+
+    def against_before(self, key: Key, measure: int, alerts: Iterable[Alert]) -> float | None:
+        """Return how far the last seven days lie from what was expected before some alerts (a share).
+
+        None if that is not known. Alerts that are not followed (see `Following`) change nothing.
+        """
+        values = self.values(key)
+        if values is None or not self.days:
+            return None
+        step = weekly(self._against(self._following.before(alerts), key, values[measure], measure))[2][-1]
+        return float(np.expm1(step)) if np.isfinite(step) else None
 
     def _is_within_reach(self, key: Key) -> bool:
         """Return whether an open alert and a series have cells in common."""
         return any(holds(key, cell) for cell in self._shocked)
 
-    def _against_before(self, key: Key, values: Values, measure: int) -> Values:
-        """Return the values of a measure, the last days against what was expected before the open alerts."""
+    def _against(self, before: Mapping[int, Expected], key: Key, values: Values, measure: int) -> Values:
+        """Return the values of a measure, the last days against what was expected before some alerts."""
         found = values.copy()
-        for ordinal, expected in self._before.items():
+        for ordinal, expected in before.items():
             at = ordinal - self.first_ordinal
             inside = [holds(key, cell) for cell in expected.cells]
             transactions, amount = np.nansum(expected.values[:, np.array(inside, dtype=bool)], axis=1)

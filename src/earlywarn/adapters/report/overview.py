@@ -9,8 +9,19 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.absence import Absence, without
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.episodes import Card
+from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
-from earlywarn.adapters.report.wording import against_expected, compact, counted, long_day, money, percent, signed
+from earlywarn.adapters.report.new_level import NewLevel, new_level
+from earlywarn.adapters.report.wording import (
+    against,
+    against_expected,
+    compact,
+    counted,
+    long_day,
+    money,
+    percent,
+    signed,
+)
 from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -44,9 +55,14 @@ def state(
     cards: Sequence[Card],
     alerts: Sequence[AlertRecord],
     absent: Sequence[Absence],
+    levels: Sequence[Level],
+    *,
     ready_days: int,
 ) -> State:
-    """Return what a reader must know first. `tone` is calm, watch or alarm; `absent` are regions silent last week."""
+    """Return what a reader must know first. `tone` is calm, watch or alarm.
+
+    `absent` are regions silent last week, `levels` the new levels that last.
+    """
     last = history.last_day
     if last is None:
         return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
@@ -61,9 +77,10 @@ def state(
     lasting = any(card.is_lasting for card in cards)
     is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
     tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
-    return State(
-        tone, _week(" ".join(filter(None, (name, without(absent)))), week, last), _alerts(standing, cards), caveat
-    )
+    shocking = [record.latest for record in alerts if record.is_open and record.latest.kind == "economic"]
+    level = new_level(history, shocking, levels)
+    told = _week(" ".join(filter(None, (name, without(absent)))), week, last, level)
+    return State(tone, told, _alerts(standing, cards), caveat)
 
 
 def key_figures(
@@ -112,13 +129,22 @@ def rejects(summary: Mapping[str, object]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _week(name: str, week: WeekDeviation | None, last: date) -> str:
+def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | None) -> str:
     when = f"In the week to {long_day(last)}"
     if week is None:
         return f"{when}, card spending in {name} could not be judged: too few days were heard."
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "inside" if week.is_usual else "outside"
-    return f"{when}, card spending in {name} was {against_expected(week.share)}, {verdict} its usual range ({usual})."
+    how = f"{against_expected(week.share)}{_at_new_level(week, level)}"
+    return f"{when}, card spending in {name} was {how}, {verdict} its usual range ({usual})."
+
+
+def _at_new_level(week: WeekDeviation, level: NewLevel | None) -> str:
+    """Say that what is expected is a new level, and how far the week is from the one before."""
+    if level is None:
+        return ""
+    in_all = "in all " if round(100 * week.share) else ""
+    return f" at the new level ({in_all}{against(level.share, 'the level')} before {long_day(level.since)})"
 
 
 def _by_grade(cards: Sequence[Card]) -> list[str]:

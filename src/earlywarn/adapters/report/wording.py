@@ -60,10 +60,19 @@ def against_expected(share: float) -> str:
     >>> against_expected(-0.034).replace("\u202f", " "), against_expected(0.002)
     ('3 % below what was expected', 'as expected')
     """
+    return against(share, "what was expected") if round(100 * share) else "as expected"
+
+
+def against(share: float, what: str) -> str:
+    """Return a deviation from something in words.
+
+    >>> against(-0.32, "the level").replace("\u202f", " "), against(0.002, "the level")
+    ('32 % below the level', 'at the level')
+    """
     whole = round(100 * share)
     if whole == 0:
-        return "as expected"
-    return f"{grouped(abs(whole))}{_NARROW}% {'above' if whole > 0 else 'below'} what was expected"
+        return f"at {what}"
+    return f"{grouped(abs(whole))}{_NARROW}% {'above' if whole > 0 else 'below'} {what}"
 
 
 def percent(share: float) -> str:

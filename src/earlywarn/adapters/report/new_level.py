@@ -1,0 +1,60 @@
+"""How far the last week of a whole panel lies from before the new levels that last in it, for its first sentence.
+
+What is expected has taken a new level over, so "as expected" alone would hide it from whoever reads no further.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from earlywarn.adapters.report.following import Level
+from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.domain.alert import Alert
+
+_AMOUNT = 1
+_SEEN = 0.01
+"""From what change of the whole panel on (of the logarithm) a level is told of it: one that would round to nothing is
+told of its own series alone."""
+_CARRIES = 0.1
+"""What share of the change a level must carry for the whole to be dated from its first day."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLevel:
+    """The last week's spending of a panel against that from before its new levels (a share), the first of `since`."""
+
+    share: float
+    since: date
+
+
+def new_level(history: PanelHistory, standing: Iterable[Alert], levels: Sequence[Level]) -> NewLevel | None:
+    """Return where the panel is against before its new levels; None if they change nothing of the whole.
+
+    Levels of parts count like those of the panel: several of sectors or regions may be a national shock together.
+
+    Args:
+        history: of the panel.
+        standing: its open alerts, against whose levels from before the week is held anyway.
+        levels: the new levels that last.
+    """
+    around = list(standing)
+    share, as_is = (
+        history.against_before((None, None), _AMOUNT, alerts)
+        for alerts in ([*around, *(level.root for level in levels)], around)
+    )
+    if share is None or as_is is None or abs(change := _step(share, as_is)) < _SEEN:
+        return None
+    roots = {level.root.id: level.root for level in levels}.values()
+    carrying = [
+        root
+        for root in roots
+        if (alone := history.against_before((None, None), _AMOUNT, [*around, root])) is not None
+        and abs(_step(alone, as_is)) >= _CARRIES * abs(change)
+    ]
+    return NewLevel(share, date.fromisoformat(min(root.opened_on for root in carrying or roots)))
+
+
+def _step(share: float, other: float) -> float:
+    return float(np.log1p(share) - np.log1p(other))

@@ -6,7 +6,7 @@ from functools import cache
 from html import unescape
 
 import pytest
-from shocked_panel import RECEIVED_MS, SHOCK, ShockedPanel, cells, composed
+from shocked_panel import FIRST, RECEIVED_MS, SHOCK, Change, ShockedPanel, cells, composed
 
 from earlywarn.adapters.report import ReportCollector
 from earlywarn.adapters.report.following import levels
@@ -25,13 +25,19 @@ def reported(
     days: int, factor: float = 0.6, *, history_days: int = DAYS, sectors: tuple[str, ...] = ("Retail: Fuel stations",)
 ) -> tuple[ReportCollector, str]:
     """Return the report of a shock of sectors (of all, if none is named) that lasts so many days, and its words."""
-    run = composed()
-    collector = ReportCollector(run)
 
     def change(cell: Cell) -> float:
         hit = not sectors or cell.sector in sectors
         hit = hit and SHOCK <= cell.day < SHOCK + timedelta(days)
         return factor if hit else 1.0
+
+    return report_of(change, history_days)
+
+
+def report_of(change: Change, history_days: int) -> tuple[ReportCollector, str]:
+    """Return the report of a changed panel, and its words."""
+    run = composed()
+    collector = ReportCollector(run)
 
     class Sink(ShockedPanel):
         def publish(self, output: object) -> None:
@@ -155,3 +161,23 @@ def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:
                 )
                 shown += told in words
     assert shown
+
+
+def test_what_is_still_missing_when_the_input_ends_is_said() -> None:
+    """A region falls and then falls silent; the notice is revised weekly, the input ends between two revisions."""
+    fell, silent, last = date(2022, 5, 1), date(2022, 5, 10), date(2022, 5, 14)
+
+    def change(cell: Cell) -> float:
+        if cell.region != "CH03" or cell.day < fell:
+            return 1.0
+        return 0.6 if cell.day < silent else 0.0
+
+    collector, words = report_of(change, (last - FIRST).days + 1)
+    standing = [each.latest for each in collector.alerts.values() if each.is_open]
+    assert {(each.kind, each.region) for each in standing} >= {("coverage", "CH03"), ("economic", "CH03")}
+    assert all(each.as_of < last.isoformat() for each in standing)
+    said = "Still missing on 14 May 2022, the last day of the input: 5 days in all."
+    assert words.count(said) == 2, "the headline's caveat and the card"
+    assert words.index(said) < words.index("Open now")
+    assert "Since then, to 9 May 2022: card spending" in words
+    assert "Nothing of it could be judged after 9 May 2022, to 14 May 2022." in words

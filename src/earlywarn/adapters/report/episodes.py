@@ -76,6 +76,7 @@ class CardMaker:
         names: what codes are called.
         levels: the new levels that last, by alert.
         following: where alerts stand on the last day heard.
+        missing: what was missing up to the end of the input, in words by open alert.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class CardMaker:
         names: Names,
         levels: Mapping[str, Level],
         following: Following,
+        missing: Mapping[str, str],
     ) -> None:
         self._panel = panel
+        self._missing = missing
         self._levels, self._following = levels, following
         self._prefix = prefix
         self._book = book
@@ -141,7 +144,12 @@ class CardMaker:
             until="now" if record.is_open or alert.resolved_on is None else _day(alert.resolved_on),
             dates=self._dates(alert, is_open=record.is_open, level=level),
             text=_sentence(alert, title),
-            now=self._words_now(alert, is_open=record.is_open, level=level),
+            now=" ".join(
+                filter(
+                    None,
+                    (self._words_now(alert, is_open=record.is_open, level=level), self._missing.get(alert.id)),
+                )
+            ),
             revisions=tuple(
                 (_day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
             ),

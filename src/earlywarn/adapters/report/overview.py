@@ -57,17 +57,20 @@ def state(
     absent: Sequence[Absence],
     levels: Sequence[Level],
     *,
+    missing: Mapping[str, str],
     ready_days: int,
 ) -> State:
     """Return what a reader must know first. `tone` is calm, watch or alarm.
 
-    `absent` are regions silent last week, `levels` the new levels that last.
+    `absent` are regions silent last week, `levels` the new levels that last, `missing` what was missing up to the end
+    of the input, in words by open alert.
     """
     last = history.last_day
     if last is None:
         return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
     standing = [card for card in cards if card.is_open]
-    caveat = " ".join(record.latest.text for record in alerts if record.is_open and record.latest.kind != "economic")
+    notices = [record.latest for record in alerts if record.is_open and record.latest.kind != "economic"]
+    caveat = " ".join(f"{notice.text} {missing.get(notice.id, '')}".rstrip() for notice in notices)
     if not history.is_ready and seen.is_sparse:
         return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
     if not history.is_ready:

@@ -26,6 +26,7 @@ from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.standing import Standing
+from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import long_day, percent, short_day
 from earlywarn.adapters.run_warnings import silence_warnings
@@ -140,7 +141,8 @@ def _panel(
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     lasting = levels([each.latest for each in alerts], record.following.now)
     absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, run.names)
-    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following)
+    missing = still_missing(record, alerts, run.settings.alerts.coverage_share)
+    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following, missing)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
     standing = Standing(alerts, record.last_scores, run.settings, run.names, list(lasting.values()))
@@ -163,6 +165,7 @@ def _panel(
             newest,
             absent,
             list(lasting.values()),
+            missing=missing,
             ready_days=run.settings.detection.ready_days,
         ),
         figures=key_figures(history, record, cards, panel.currency, absent, summary),

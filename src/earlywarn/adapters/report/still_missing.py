@@ -1,0 +1,66 @@
+"""What open alerts do not say of the end of the input: that it is still missing what they are about.
+
+While nothing changes a notice of missing data is revised once in a while, so its text may be some days old. A run's
+input ends on any day, and the page tells of that day.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
+from earlywarn.adapters.report.wording import counted, percent, short_day
+from earlywarn.aggregation.rows import Coverage
+from earlywarn.alerting.words import figure
+from earlywarn.domain.alert import Alert
+
+
+def still_missing(record: PanelRecord, alerts: Iterable[AlertRecord], least_share: float) -> dict[str, str]:
+    """Return what was missing up to the end of the input, as sentences by the id of the open alert that they belong to.
+
+    Of coverage notices how they have gone on since their last revisions, of economic alerts that nothing more could be
+    judged of their series.
+
+    Args:
+        record: of the panel.
+        alerts: of the panel.
+        least_share: of the expected volume, below which nothing is judged.
+    """
+    told = {}
+    for alert in (each.latest for each in alerts if each.is_open):
+        if alert.kind == "coverage":
+            told[alert.id] = _gone_on(alert, record, least_share)
+        elif alert.kind == "economic":
+            told[alert.id] = _unheard(alert, record)
+    return {name: words for name, words in told.items() if words}
+
+
+def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
+    as_of, days_before = date.fromisoformat(notice.as_of), figure(notice, "days_missing")
+    after = [(day, coverage) for day, coverage in record.coverage if day > as_of]
+    if not after or days_before is None:  # a lost partition has no days: it never comes back
+        return ""
+    missing = [_is_missing(coverage, notice.region, least_share) for _, coverage in after]
+    last, coverage = after[-1]
+    when = f"{short_day(last)}, the last day of the input"
+    if not missing[-1]:
+        # A region that rests on some days is not missed on these, and not heard again either.
+        return f"To {when}: missing on {sum(missing)} of {counted(len(after), 'further day')}, and not yet heard again."
+    is_whole = notice.region is not None or coverage.delivered <= 0
+    share = "" if is_whole else f", {percent(1 - coverage.delivered)} of the expected volume on that one"
+    return f"Still missing on {when}: {counted(round(days_before) + sum(missing), 'day')} in all{share}."
+
+
+def _is_missing(coverage: Coverage, region: str | None, least_share: float) -> bool:
+    """Return whether what a notice is about was missing on a day; of a panel of which too little is heard all is."""
+    if coverage.delivered < least_share:
+        return True
+    if region is not None:
+        return region in coverage.gap.regions
+    return bool(coverage.silent or coverage.forgotten or coverage.gap.in_part(least_share))
+
+
+def _unheard(alert: Alert, record: PanelRecord) -> str:
+    now = record.following.now(alert)
+    if now is None or not record.coverage or now.day >= record.coverage[-1][0]:
+        return ""
+    return f"Nothing of it could be judged after {short_day(now.day)}, to {short_day(record.coverage[-1][0])}."

@@ -69,10 +69,12 @@ class HeatRow:
 class Geography:
     """The map (the box of its SVG; no height, no map), the tiles and the heat map of a panel.
 
-    `absent` are sentences about regions that its totals are without.
+    `land` is the path of the countries around the regions, `absent` are sentences about regions that its totals are
+    without.
     """
 
     box: Box
+    land: str
     shapes: tuple[Place, ...]
     tiles: tuple[Place, ...]
     columns: tuple[str, ...]
@@ -147,6 +149,7 @@ def geography(
     shown = [marks_of for row in rows for marks_of, _ in row.cells]
     return Geography(
         box=frame(drawn, labels.values()),
+        land=drawn.land,
         shapes=tuple(place for place in places if place.shape is not None),
         tiles=tuple(place for place in places if place.shape is None),
         columns=("All sectors", *(names.sector(sector or "") for _, sector in sectors)),

@@ -3,7 +3,7 @@
 (Plotly's own maps fetch world outlines as soon as a trace names places.)
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ _MARGIN = 6.0
 _FRAME = (-25.0, 34.0, 45.0, 72.0)
 """Mainland Europe (west, south, east, north): what lies beyond would make the rest too small to see."""
 _GRID = 24
+_FILLED = 0.97
+"""Share of a country's area from which on the regions are the country; outlines of levels differ by a little."""
+_LEAST_SHARE = 0.25
+"""What the regions must fill of the map's width or height for their countries to be drawn around them."""
 
 Ring = npt.NDArray[np.float64]
 
@@ -37,12 +41,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Territory:
-    """The drawn regions, and those that have no boundary or lie overseas."""
+    """The drawn regions, and those that have no boundary or lie overseas.
+
+    `land` is the path of the countries around them; empty where they fill these, or are too small in them.
+    """
 
     width: float
     height: float
     shapes: tuple[Shape, ...]
     missing: tuple[str, ...]
+    land: str = ""
 
 
 def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
@@ -50,16 +58,16 @@ def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
     wanted = tuple(codes)
     polygons = _polygons(wanted, tree)
     inside = {code: [p for p in found if _in_frame(p[0])] for code, found in polygons.items()}
-    if any(inside.values()):
+    is_mainland = any(inside.values())
+    if is_mainland:
         polygons = {code: found for code, found in inside.items() if found}
     missing = tuple(code for code in wanted if code not in polygons)
     if not polygons:
         return Territory(WIDTH, 0.0, (), missing)
-    points = np.concatenate([ring for found in polygons.values() for polygon in found for ring in polygon])
-    centre = (points.min(axis=0) + points.max(axis=0)) / 2
-    flat = _project(points, centre)
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    extent = np.maximum(high - low, 1e-9)
+    drawn = [polygon for found in polygons.values() for polygon in found]
+    land = _land({tree.country(tree.recode(code)) for code in polygons}, drawn) if is_mainland else []
+    centre = _middle([*drawn, *land])
+    low, extent = _extent([*drawn, *land], centre)
     scale = min((WIDTH - 2 * _MARGIN) / extent[0], (_GREATEST_HEIGHT - 2 * _MARGIN) / extent[1])
     size = extent * scale + 2 * _MARGIN
 
@@ -75,7 +83,40 @@ def territory(codes: Iterable[str], tree: RegionTree) -> Territory:
         path = "".join(_path(ring) for polygon in placed for ring in polygon)
         outlines = tuple(polygon[0] for polygon in placed)
         shapes.append(Shape(code, path, round(x, 1), round(y, 1), round(room, 1), outlines))
-    return Territory(round(float(size[0]), 1), round(float(size[1]), 1), tuple(shapes), missing)
+    around = "".join(_path(on_page(polygon[0])) for polygon in land)
+    return Territory(round(float(size[0]), 1), round(float(size[1]), 1), tuple(shapes), missing, around)
+
+
+def _land(countries: Collection[str | None], drawn: list[list[Ring]]) -> list[list[Ring]]:
+    """Return the polygons of the countries, if the drawn regions neither fill them nor would become too small."""
+    features = [each for each in load_boundaries(0)["features"] if each["properties"]["id"] in countries]
+    land = [polygon for each in features for polygon in _rings(each["geometry"]) if _in_frame(polygon[0])]
+    if not land:
+        return []
+    centre = _middle(land)
+    if _area_of(drawn, centre) >= _FILLED * _area_of(land, centre):
+        return []
+    shares = _extent(drawn, centre)[1] / _extent([*drawn, *land], centre)[1]
+    return land if shares.max() >= _LEAST_SHARE else []
+
+
+def _middle(polygons: list[list[Ring]]) -> npt.NDArray[np.float64]:
+    points = np.concatenate([polygon[0] for polygon in polygons])
+    middle: npt.NDArray[np.float64] = (points.min(axis=0) + points.max(axis=0)) / 2
+    return middle
+
+
+def _extent(polygons: list[list[Ring]], centre: npt.NDArray[np.float64]) -> tuple[Ring, Ring]:
+    """Return the left lower corner of what is projected, and its size."""
+    flat = _project(np.concatenate([polygon[0] for polygon in polygons]), centre)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    return low, np.maximum(high - low, 1e-9)
+
+
+def _area_of(polygons: list[list[Ring]], centre: npt.NDArray[np.float64]) -> float:
+    """Return the area of polygons, their holes taken off."""
+    areas = [[abs(_area(_project(ring, centre))) for ring in polygon] for polygon in polygons]
+    return sum(outer - sum(holes) for outer, *holes in areas)
 
 
 def _polygons(codes: tuple[str, ...], tree: RegionTree) -> dict[str, list[list[Ring]]]:

@@ -73,6 +73,17 @@ def test_links_lead_somewhere(tmp_path: Path) -> None:
             assert 0 <= int(str(attrs["data-show"])) < charts
 
 
+def test_figures_of_the_table_are_links_with_names_of_their_own(tmp_path: Path) -> None:
+    """Who tabs from link to link hears region and sector; a cell without a figure is read as such, not as a dash."""
+    page = page_of(collect([("CH01", "food"), *SWISS], 160), tmp_path)
+    for table in re.findall(r'<table class="heat">.*?</table>', page.text, flags=re.DOTALL):
+        links = re.findall(r"<td[^>]*><a [^>]*>", table)
+        named = re.findall(r'aria-label="([^"]*)"', " ".join(links))
+        assert len(named) == len(set(named)) == len(links) > 0
+        assert "Ticino, All sectors: 0\u202f%" in named
+        assert table.count('<span class="sr-only">no figure</span>') == 1
+
+
 def test_quiet_run_is_a_finished_page(tmp_path: Path) -> None:
     """Without an alert the page says so, and shows the map, the charts and the figures all the same."""
     page = page_of(collect(SWISS, 160), tmp_path)

@@ -3,12 +3,44 @@
 import re
 from importlib.resources import files
 
-STYLE = files("earlywarn.adapters.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+import pytest
+
+TEMPLATES = files("earlywarn.adapters.report").joinpath("templates")
+STYLE = TEMPLATES.joinpath("report.css").read_text(encoding="utf-8")
+LIGHT, DARK = (
+    dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{3,6})", root)) for root in re.findall(r":root {([^}]*)}", STYLE)
+)
 
 
 def rules(selector: str) -> list[str]:
     """Return the declarations of the rules of exactly this selector, in their order."""
     return re.findall(rf"(?:^|[}}{{])\s*{re.escape(selector)}\s*{{([^}}]*)}}", STYLE, flags=re.MULTILINE)
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    values = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (each / 12.92 if each <= 0.03928 else ((each + 0.055) / 1.055) ** 2.4 for each in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("ground", ["page", "surface", "soft"])
+@pytest.mark.parametrize("words", ["ink", "muted", "accent", "grave", "watch", "fall", "rise"])
+def test_words_stand_out_from_whatever_they_stand_on(scheme: dict[str, str], ground: str, words: str) -> None:
+    """4.5 to 1 (WCAG 2, AA), on pale cards of parts as on the page."""
+    dark, light = sorted((luminance(scheme[words]), luminance(scheme[ground])))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_chart_on_paper_has_the_light_colours() -> None:
+    """The script repeats them, since a screen's dark scheme is none of the paper's."""
+    repeated = re.search(r"const light = {([^}]*)}", TEMPLATES.joinpath("report.js").read_text(encoding="utf-8"))
+    assert repeated is not None
+    named = dict(re.findall(r'(\w+): "(#[0-9a-f]+)"', repeated[1]))
+    assert named == {name: LIGHT[name] for name in named}
+    assert {"fall", "rise", "observed", "expected"} <= set(named)
 
 
 def test_a_wide_table_scrolls_by_itself() -> None:

@@ -106,7 +106,7 @@
       this.table();
       const Plotly = await plotly();
       const style = getComputedStyle(document.documentElement);
-      const light = { ink: "#17202b", muted: "#55626f", line: "#dbe1e8", surface: "#fff", observed: "#17202b", expected: "#1f6fa5", band: "rgb(31 111 165 / 17%)", span: "rgb(214 140 30 / 20%)", fall: "#b4540b", rise: "#1f6fa5" };
+      const light = { ink: "#17202b", muted: "#55626f", line: "#dbe1e8", surface: "#fff", observed: "#17202b", expected: "#1f6fa5", band: "rgb(31 111 165 / 17%)", span: "rgb(214 140 30 / 20%)", fall: "#ad500a", rise: "#1f6fa5" };
       const colour = (name) => rgba(printing ? light[name] : style.getPropertyValue(`--${name}`).trim());
       const tops = [...lines[OBSERVED].slice(from, to + 1), ...lines[EXPECTED].slice(from, to + 1)].filter((value) => value !== null);
       const top = tops.length ? Math.max(...tops) * 1.15 : 1;

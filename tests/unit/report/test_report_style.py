@@ -1,9 +1,13 @@
 """What of the report's style a reader depends on: that phones show the page whole, and that words can be read."""
 
 import re
+from datetime import date
 from importlib.resources import files
+from itertools import pairwise
 
 import pytest
+
+from earlywarn.adapters.report.timeline import months
 
 TEMPLATES = files("earlywarn.adapters.report").joinpath("templates")
 STYLE = TEMPLATES.joinpath("report.css").read_text(encoding="utf-8")
@@ -41,6 +45,20 @@ def test_a_chart_on_paper_has_the_light_colours() -> None:
     named = dict(re.findall(r'(\w+): "(#[0-9a-f]+)"', repeated[1]))
     assert named == {name: LIGHT[name] for name in named}
     assert {"fall", "rise", "observed", "expected"} <= set(named)
+
+
+@pytest.mark.parametrize("days", [90, 365, 425, 460, 461, 800])
+@pytest.mark.parametrize(
+    ("rule", "track", "letter"),
+    [(0, 621 - 274, 7.5), (1, 390 - 172, 5.8)],
+    ids=["tablet", "phone"],
+)
+def test_months_above_the_timeline_stand_apart(days: int, rule: int, track: int, letter: float) -> None:
+    """On screens too narrow for all of them some are left out; pixels at the narrow end, letters of the widest font."""
+    step = int(re.findall(r"\.tl-axis span:not\(:nth-child\((\d)n \+ 1\)\) { display: none; }", STYLE)[rule])
+    shown = months(date(2019, 1, 1), days)[::step]
+    for (left, label), (following, _) in pairwise(shown):
+        assert (following - left) / 100 * track >= letter * len(label)
 
 
 def test_a_wide_table_scrolls_by_itself() -> None:

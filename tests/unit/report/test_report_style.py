@@ -61,6 +61,15 @@ def test_months_above_the_timeline_stand_apart(days: int, rule: int, track: int,
         assert (following - left) / 100 * track >= letter * len(label)
 
 
+def test_the_key_of_a_chart_has_the_signs_that_it_draws() -> None:
+    """Below its range points down in the colour of falls, above it up in that of rises, as the script draws them."""
+    script = TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
+    assert re.findall(r'side\("(\w+)", "triangle-(\w+)"', script) == [("fall", "down"), ("rise", "up")]
+    below, above = rules(".chart-key .k-out::before")[0], rules(".chart-key .k-out::after")[0]
+    assert "border-top: 9px solid var(--fall)" in below, "a border above the point: it points down"
+    assert "border-bottom: 9px solid var(--rise)" in above
+
+
 def test_a_wide_table_scrolls_by_itself() -> None:
     """Words for screen readers are placed absolutely: in an unpositioned table they would make the page as wide."""
     assert "position: absolute" in rules(".sr-only")[0]

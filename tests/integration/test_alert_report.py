@@ -146,6 +146,25 @@ def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
     assert "Ended" not in fall
 
 
+def test_a_level_beyond_an_earlier_one_is_dated_from_before_both() -> None:
+    """A fall by 20 % became the level, then spending rose to 150 % of what it was: half as much again, since July."""
+
+    def change(cell: Cell) -> float:
+        return 1.0 if cell.day < SHOCK else 0.8 if cell.day < SHOCK + timedelta(35) else 1.5
+
+    words = report_of(change, 260)[1].replace("\u202f", " ")
+    headline = re.search(r"\(in all (\d+) % above the level before 4 July 2022\)", words)
+    named = re.search(r"all regions and sectors \(card spending \+(\d+) % against before 4 Jul 2022\)", words)
+    card = re.search(r"It lasts: .*? were (\d+) % above the level from before 4 Jul 2022\.", words)
+    cell = re.search(r"Rise new level .*? that began on 8 Aug 2022 has become the new level", words)
+    assert headline is not None
+    assert named is not None
+    assert card is not None
+    assert cell is not None
+    assert {int(found[1]) for found in (headline, named, card)} == {int(card[1])}
+    assert int(card[1]) == pytest.approx(50, abs=4)
+
+
 def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:
     """Between two revisions the card says what came since, and what the last day was."""
     shown = 0

@@ -30,8 +30,8 @@ _MEASURE = {"transactions": "number of card payments", "amount": "card spending"
 class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
-    `change` is what a lasting level is against before, empty of others; `dates` what happened when, as label and day;
-    `now` what became of the alert after its last revision, in words.
+    `change` is what a lasting level is against before the day `before`, both empty of others; `dates` what happened
+    when, as label and day; `now` what became of the alert after its last revision, in words.
     """
 
     anchor: str
@@ -45,6 +45,7 @@ class Card:
     is_lasting: bool
     is_faded: bool
     change: str
+    before: str
     status: str
     opened: str
     detected: str
@@ -138,6 +139,7 @@ class CardMaker:
             is_lasting=level is not None,
             is_faded=alert.outcome == "faded",
             change="" if level is None else f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}",
+            before="" if level is None else _day(level.root.opened_on),
             status="open" if record.is_open else "new level" if level is not None else _ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
@@ -194,7 +196,9 @@ class CardMaker:
                 return ""
             side = "below" if level.change_pct < 0 else "above"
             size = signed(abs(level.change_pct) / 100).removeprefix("+")
-            return f"It lasts: the 7 days to {short_day(level.day)} were {size} {side} the level from before it."
+            # A level that another one led back to is measured from before that one.
+            before = "from before it" if level.root is alert else f"from before {_day(level.root.opened_on)}"
+            return f"It lasts: the 7 days to {short_day(level.day)} were {size} {side} the level {before}."
         back = self._following.back_on(alert)
         if alert.outcome == "accepted" and back is not None:
             return f"It did not last: from {short_day(back)} on, a week was nearer to the level from before it."

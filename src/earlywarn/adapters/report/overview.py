@@ -174,7 +174,7 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}."
     if not lasting:
         return told
-    named = "; ".join(f"{card.title} ({card.change} against before {card.opened})" for card in lasting[:_LEVELS_NAMED])
+    named = "; ".join(f"{card.title} ({card.change} against before {card.before})" for card in lasting[:_LEVELS_NAMED])
     more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
     return f"{told} {lasts}, which what is expected has taken over: {named}{more}."

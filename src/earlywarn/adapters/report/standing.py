@@ -76,7 +76,7 @@ class Standing:
             if holds((alert.region, alert.sector), key):
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
-                since = short_day(date.fromisoformat(alert.opened_on))
+                since = short_day(date.fromisoformat(level.root.opened_on))
                 change = f"{MEASURE_WORDS[alert.measure]} {signed(level.change_pct / 100)}"
                 told.append(f"new level{whose}: {change} against before {since}")
         return "; ".join(told)

@@ -22,7 +22,7 @@ KNOWN = {
     "aggregation": (2, "113864bf6838"),
     "alerting": (2, "d43bc9893bf6"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (1, "a2430781c0ce"),
+    "detection": (2, "6889c36000b1"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

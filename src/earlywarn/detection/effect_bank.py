@@ -40,7 +40,7 @@ from earlywarn.domain.ranges import INNER_SHARE, MOST_DAYS, SHARE, UNBOUNDED, ch
 TINY = 1e-12
 LEAST_TICKET = 0.5
 """Minor units: what rounds to a payment of something."""
-_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special")
+_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special", "heard")
 
 
 class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +117,7 @@ class EffectBank:
         dispersion: float64[3, G, W], each node's own phi.
         alone: float64[3, G, W], log effect of each day alone, against its own baseline; 0 where nothing is known.
         special: bool[G, W], days on which the calendar lets a node say little.
+        heard: bool[G, W], days on which anything of a node was heard.
         fading: float64[2, G], of the day: see `day_scores.Effects`.
     """
 
@@ -134,6 +135,7 @@ class EffectBank:
         self.dispersion = np.ones((3, nodes, window))
         self.alone = np.zeros((3, nodes, window))
         self.special = np.zeros((nodes, window), dtype=bool)
+        self.heard = np.zeros((nodes, window), dtype=bool)
         self._today = np.full((2, nodes, window), np.nan)
         self._usual_sd = np.full((3, nodes), np.nan)
         self.fading = np.ones((2, nodes))
@@ -141,7 +143,7 @@ class EffectBank:
     def age(self, days: int) -> None:
         """Let `days` days pass of which nothing is known."""
         days = min(days, self.window_days)
-        for by_age in (self.observed, self.expected, self.spread, self.days, self.alone, self.special):
+        for by_age in (self.observed, self.expected, self.spread, self.days, self.alone, self.special, self.heard):
             by_age[..., days:] = by_age[..., : self.window_days - days].copy()
             by_age[..., :days] = 0
         self._today = np.full_like(self._today, np.nan)
@@ -152,13 +154,15 @@ class EffectBank:
         """Let a day pass and add it.
 
         Args:
-            observed: float64[2, G], transactions and amounts.
+            observed: float64[2, G], transactions and amounts; NaN where nothing was heard.
             expected: float64[2, G, W], the same by the baseline of each first day.
             variance: float64[3, G], of the log of transactions, amount and mean ticket on an undisturbed day.
             mature: bool[G], nodes of which the over-dispersion is learned.
             special: bool[G], nodes of which the day may say little.
         """
         self.age(1)
+        self.heard[:, 0] = np.isfinite(observed).all(axis=0)
+        observed = np.nan_to_num(observed)
         self.alone[..., 0] = log_effect(observed, expected[..., 0])
         self.special[:, 0] = special
         self.observed += observed[:, :, None]
@@ -173,10 +177,6 @@ class EffectBank:
         updated = parameters.dispersion_memory * old + (1.0 - parameters.dispersion_memory) * bounded
         full = (self.days > np.arange(self.window_days) / 2) & mature[:, None]
         self.dispersion = np.where(full & (self.spread > 0), updated, old)
-
-    def heard(self, age_days: int) -> bool:
-        """Return whether the day so many days ago was heard."""
-        return bool(self.days[age_days] > (self.days[age_days - 1] if age_days else 0))
 
     def _variance(self) -> Floats:
         variance: Floats = self.spread / np.maximum(self.expected[[0, 1, 1]], TINY) ** 2
@@ -218,6 +218,7 @@ class EffectBank:
         for name in ("observed", "expected", "spread", "dispersion", "alone"):
             getattr(self, name)[:, nodes] = old[name][:, kept]
         self.special[nodes] = old["special"][kept]
+        self.heard[nodes] = old["heard"][kept]
         self.days = old["days"]
 
     def state(self) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class PanelEffects:
         oldest = np.log(np.maximum(means[-1], np.finfo(float).tiny))
         usual_sd = bank.usual_sd(innovation.prediction, seen.design, noise, oldest)
         self._bank.learn(
-            np.nan_to_num(heard_sums(self._tree, seen.observed)),
+            heard_sums(self._tree, seen.observed),
             node_sums(self._tree, means.T),
             log_variances(self._tree, means[-1], usual_sd, correlation),
             mature,
@@ -138,6 +138,8 @@ class PanelEffects:
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 
+        Of each cell those on which it was heard count; of one that was heard on none of them nothing is known, 0.
+
         Nothing at all counts as half a payment a day, payments of nothing as half a minor unit (see `cell_activity`).
 
         Args:
@@ -145,16 +147,14 @@ class PanelEffects:
             designs: features float64[2K, P] of the last days, of today's first; at most W.
         """
         cells, age = len(self._tree.series), len(designs) - 1
-        usual = np.zeros(2 * cells)
-        heard = 0
+        heard = self._bank.heard[:cells, : len(designs)]
+        usual = np.zeros((2, cells))
         for day, design in enumerate(designs):
-            if self._bank.heard(day):
-                usual += self._ratio.get() * np.exp(np.einsum("mp,mp->m", design, bank.coefficients))
-                heard += 1
-        if not heard:
-            return usual
-        observed, expected = self._bank.observed[:, :cells, age], usual.reshape(2, cells) / heard
-        step = log_effect(observed / heard, expected)[:2]
+            means = self._ratio.get() * np.exp(np.einsum("mp,mp->m", design, bank.coefficients))
+            usual += np.where(heard[:, day], means.reshape(2, cells), 0.0)
+        days = np.maximum(heard.sum(axis=1), 1)
+        observed, expected = self._bank.observed[:, :cells, age] / days, usual / days
+        step = log_effect(observed, expected)[:2]
         unpaid = (observed[0] > 0) & (observed[1] <= 0) & (expected[1] > 0)
         step[1, unpaid] = np.log(HALF_MINOR_UNIT / expected[1, unpaid])
         return step.ravel()

@@ -235,3 +235,19 @@ def test_models_that_begin_anew_take_what_comes_as_usual() -> None:
     calm = max(float(each.down.score.max()) for each in UNTOUCHED[150:175])
     assert lost(anew=True) < calm
     assert lost(anew=False) > 4 * calm
+
+
+def test_a_new_level_is_that_of_the_days_on_which_a_cell_was_heard() -> None:
+    """A region falls to four tenths, and half of the days that its new level is taken from are unheard."""
+    model, level = detector(), 0.4
+    run(model=model, days=150)
+    for at, (counts, amounts) in enumerate(HISTORY[150:165], start=150):
+        inside = np.array([region == "A" for region, _ in SERIES])
+        part = [np.where(inside, level * values, values).astype(np.int64) for values in (counts, amounts)]
+        heard = ~inside if at in {156, 158, 160, 161, 163} else np.ones(len(SERIES), dtype=bool)
+        scores = model.step(FIRST + timedelta(days=at), SERIES, part[0], part[1], heard=heard)
+    model.accept([Node("region", "A")], FIRST + timedelta(days=150))
+    counts, amounts = HISTORY[165]
+    scores = model.step(FIRST + timedelta(days=165), SERIES, counts, amounts)
+    place = scores.nodes.index(Node("region", "A"))
+    assert scores.amount.expected[place] == pytest.approx(level * UNTOUCHED[165].amount.expected[place], rel=0.08)

@@ -102,6 +102,8 @@ def ways_out(rejects: RejectsWriter) -> Iterator[str]:
         )
     if rejects.by_reason.get("panel_unknown"):
         yield "panel_unknown: no panel takes these countries; name theirs (--country, or countries in the settings)"
+    if "UTF-8" in rejects.examples.get("not_json", ""):
+        yield "not_json: JSON is read as UTF-8; save a file of another encoding as UTF-8"
 
 
 def leaps(run: Run, fold: RunFold) -> list[dict[str, object]]:

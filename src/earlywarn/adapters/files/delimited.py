@@ -4,6 +4,7 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 
+from earlywarn.adapters.files.hints import AS_UTF8
 from earlywarn.adapters.files.lines import LineBlock, line_blocks
 from earlywarn.adapters.files.mapping import TextForm
 from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource, as_utf8
@@ -51,7 +52,7 @@ def csv_rows(
     the rows after it, is given up at its first line and the next line begins a new row.
     """
     blocks = line_blocks(as_utf8(source.chunks(chunk_bytes), form.encoding), row_bytes)
-    parser = _Parser(form.delimiter, columns, row_bytes)
+    parser = _Parser(form, columns, row_bytes)
     header_seen = False
     for block in blocks:
         lines = deque(_texts(block))
@@ -80,8 +81,9 @@ def _with_ends(text: str) -> Iterator[str]:
 class _Parser:
     """Turns lines into rows; keeps the lines of a row whose closing quote is still to come."""
 
-    def __init__(self, delimiter: str, columns: int, row_bytes: int) -> None:
-        self._delimiter = delimiter
+    def __init__(self, form: TextForm, columns: int, row_bytes: int) -> None:
+        self._delimiter = form.delimiter
+        self._not_text = f"bytes that are not text in {form.encoding.upper()}, as which the file is read; {AS_UTF8}"
         self._columns = columns
         self._row_bytes = row_bytes
         self._held: deque[tuple[int, str]] = deque()
@@ -153,5 +155,5 @@ class _Parser:
         try:
             "".join(fields).encode()
         except UnicodeEncodeError:
-            return Reject(reason=RejectReason.ROW_UNREADABLE, detail="bytes that are not text in the file's encoding")
+            return Reject(reason=RejectReason.ROW_UNREADABLE, detail=self._not_text)
         return fields

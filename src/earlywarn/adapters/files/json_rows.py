@@ -35,5 +35,5 @@ def _row(value: bytes, columns: Sequence[str]) -> Sequence[object] | Reject:
     except msgspec.ValidationError:
         return Reject(reason=RejectReason.NOT_AN_OBJECT, detail="a line holds one JSON object")
     except (ValueError, RecursionError):
-        return Reject(reason=RejectReason.NOT_JSON, detail="a line holds one JSON object")
+        return Reject(reason=RejectReason.NOT_JSON, detail="a line holds one JSON object in UTF-8")
     return [record.get(column) for column in columns]

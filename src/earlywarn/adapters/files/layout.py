@@ -7,6 +7,7 @@ from typing import Literal
 
 from earlywarn.adapters.files.columnar import parquet_header
 from earlywarn.adapters.files.delimited import csv_header
+from earlywarn.adapters.files.hints import AS_UTF8, looks_like_utf16
 from earlywarn.adapters.files.mapping import (
     CELL_REQUIRED,
     ColumnMapping,
@@ -72,6 +73,8 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
         raise InputError(f"{path}: the file is empty; {_ACCEPTED}")
     form = mapping.form if mapping is not None else None
     format_ = _format(path, head)
+    if format_ == "json_lines" and (head.startswith(UTF16_BOMS) or looks_like_utf16(head)):
+        raise InputError(f"{path}: text in UTF-16, and JSON is read as UTF-8 alone; save it as UTF-8")
     if format_ == "json_lines":
         return Layout(format_, () if mapping is None else mapping.columns(), mapping, TextForm())
     if format_ == "parquet":
@@ -82,7 +85,8 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
     if found is None:
         raise InputError(_unknown_header(path, names))
     if missing := found.missing(names):
-        raise InputError(f"{path}: mapping {found.name} reads {', '.join(missing)}; the file has {_shown(names)}")
+        told = f"{path}: mapping {found.name} reads {', '.join(missing)}; the file has {_shown(names)}"
+        raise InputError(told + _not_in(text_form.encoding, names))
     columns = names if format_ == "csv" else found.columns()
     return Layout(format_, columns, found, text_form, guessed=mapping is None and found.name in shipped_mapping_names())
 
@@ -103,6 +107,8 @@ def _format(path: Path, head: bytes) -> Format:
         return "json_lines"
     if start.startswith(b"{"):
         return "json_lines"
+    if looks_like_utf16(head):
+        raise InputError(f"{path}: text in UTF-16 without a byte order mark, and so not read; save it as UTF-8")
     if b"\0" in head and not head.startswith(UTF16_BOMS):
         raise InputError(f"{path}: neither text nor Parquet (first bytes {head[:4].hex(' ')}); {_ACCEPTED}")
     return "csv"
@@ -126,6 +132,11 @@ def _unknown_header(path: Path, header: Sequence[str]) -> str:
     hint = f"; {'; '.join(hints)}" if hints else ""
     mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
     return f"{path}: found the columns {_shown(header)}{hint}; {_ACCEPTED} {mappings}"
+
+
+def _not_in(encoding: str, header: Sequence[str]) -> str:
+    """Return the way out where a header's bytes are no text in the encoding that it is read in."""
+    return f"; {encoding.upper()} it is not: {AS_UTF8}" if any("\ufffd" in name for name in header) else ""
 
 
 def _shown(header: Sequence[str]) -> str:

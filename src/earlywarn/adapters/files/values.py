@@ -1,18 +1,16 @@
 """From a field's text to a value: numbers, dates, times."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from earlywarn.adapters.files.hints import date_hint, number_hint
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.money import MINOR_UNITS, to_minor
 from earlywarn.domain.reject import Reject, RejectReason
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_DECIMAL_COMMA = re.compile(r"[+-]?[\d.'\u2019\u202f ]*\d,\d+")
-_COMMA_HINT = "; for decimal commas name a mapping that says format: { decimal: ',' }"
 _MIDNIGHT = ("", "T00:00:00", " 00:00:00")
 _DIGITS_LIMIT = 18
 
@@ -46,8 +44,8 @@ def number(text: str, field: str, reason: RejectReason) -> Decimal:
         # Digits of other scripts, and what only Python writes, are none: Decimal takes them.
         value = Decimal(text if text.isascii() and "_" not in text else "no number")
     except InvalidOperation:
-        hint = _COMMA_HINT if _DECIMAL_COMMA.fullmatch(text) else ""
-        raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number{hint}") from None
+        detail = f"{shown(text)} is not a number{number_hint(text, field)}"
+        raise RowError(RejectReason.WRONG_TYPE, field, detail) from None
     if not value.is_finite():
         raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number")
     if value and value.adjusted() > _DIGITS_LIMIT:
@@ -97,7 +95,8 @@ def _parse_day(text: str, date_format: str, field: str) -> date:
             return date.fromisoformat(text[:10])
     except ValueError:
         pass
-    expected = "YYYY-MM-DD" if date_format == "iso" else date_format
+    iso = date_format == "iso"
+    expected = f"YYYY-MM-DD{date_hint(text)}" if iso else date_format
     raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no date of the form {expected}")
 
 
@@ -122,6 +121,7 @@ def time_parser(date_format: str, zone: tzinfo, field: str) -> Callable[[str], i
                 moment = moment.replace(tzinfo=zone)
             return (moment - _EPOCH) // _MILLISECOND
         except (ValueError, OverflowError):
-            raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no time {wanted}") from None
+            hint = date_hint(text) if date_format == "iso" else ""
+            raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no time {wanted}{hint}") from None
 
     return parse

@@ -1,0 +1,94 @@
+"""What to write in a mapping for numbers, dates and text of another notation: the way out that a reject names."""
+
+import re
+
+AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as format: { encoding: latin-1 }"
+
+_COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
+"""Fields without decimals: a comma in them stands between thousands."""
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u2019\u202f])\d{3})(?:\1\d{3})*(\.\d+)?")
+_POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}")
+_COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
+_DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?:([T ]+)\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?( ?[AaPp][Mm])?)?")
+_MONTHS, _MONTH_DAYS = 12, 31
+_YEAR, _SHORT = 4, 2
+"""Digits of a year, and of what else stands in a date."""
+
+
+def number_hint(text: str, field: str) -> str:
+    """Return what a mapping must say for numbers like `text`, after a semicolon; empty if nobody can tell.
+
+    >>> number_hint("1.234,50", "amount")
+    "; for decimal commas name a mapping that says format: { decimal: ',', thousands: '.' }"
+    >>> number_hint("12,50", "transactions"), number_hint("CHF 12", "amount")
+    ("; for decimal commas name a mapping that says format: { decimal: ',' }", '')
+    """
+    if "?" in text:
+        return "; ? was a point, which a mapping without decimal points reads if it says format: { thousands: '.' }"
+    if found := _THOUSANDS.fullmatch(text):
+        says = f"; for such thousands name a mapping that says format: {{ thousands: {_quoted(found[1])} }}"
+        # One comma before three digits may be either, but where no decimals can be.
+        either = found[1] == "," and text.count(",") == 1 and not found[2] and field not in _COUNTS
+        return f"{says}, for decimal commas {{ decimal: ',' }}" if either else says
+    if _POINTS.fullmatch(text):
+        return "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+    if found := _COMMA.fullmatch(text):
+        thousands = f", thousands: {_quoted(found[1])}" if found[1] else ""
+        return f"; for decimal commas name a mapping that says format: {{ decimal: ','{thousands} }}"
+    return ""
+
+
+def date_hint(text: str) -> str:
+    """Return which `date_format` reads dates or times like `text`, after a semicolon; empty if none is known.
+
+    >>> date_hint("31.12.2023")
+    "; for such dates name a mapping that says date_format: '%d.%m.%Y'"
+    >>> date_hint("02/01/2024 13:30")
+    "; for such dates name a mapping that says date_format: '%m/%d/%Y %H:%M' (or '%d/%m/%Y %H:%M')"
+    """
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return ""
+    clock = _clock(found)
+    formats = [f"'{each}{clock}'" for each in _dates(found[1], found[2], found[3], found[4])]
+    if not formats:
+        return ""
+    other = f" (or {formats[1]})" if formats[1:] else ""
+    return f"; for such dates name a mapping that says date_format: {formats[0]}{other}"
+
+
+def _dates(first: str, sign: str, second: str, last: str) -> list[str]:
+    """Return the patterns of a date, the likeliest first; with points between them the day stands first."""
+    if len(first) == _YEAR and len(last) <= _SHORT:
+        iso = sign == "-" and len(second) == len(last) == _SHORT  # of the usual form, so what is wrong is the day
+        return [f"%Y{sign}%m{sign}%d"] if not iso and _is_day(month=second, day=last) else []
+    if len(first) > _SHORT or len(last) not in {_SHORT, _YEAR}:
+        return []
+    year = "%Y" if len(last) == _YEAR else "%y"
+    month_first = [f"%m{sign}%d{sign}{year}"] if sign != "." and _is_day(month=first, day=second) else []
+    return month_first + ([f"%d{sign}%m{sign}{year}"] if _is_day(month=second, day=first) else [])
+
+
+def _is_day(*, month: str, day: str) -> bool:
+    return 1 <= int(month) <= _MONTHS and 1 <= int(day) <= _MONTH_DAYS
+
+
+def _clock(found: re.Match[str]) -> str:
+    if not found[5]:
+        return ""
+    half = found[8] or ""
+    seconds = f"{':%S' if found[6] else ''}{'.%f' if found[7] else ''}"
+    return f"{found[5]}{'%I' if half else '%H'}:%M{seconds}{half[:-2]}{'%p' if half else ''}"
+
+
+def looks_like_utf16(head: bytes) -> bool:
+    """Return whether the first bytes of a file without a byte order mark are UTF-16: every other one is zero."""
+    start = head[:64]
+    return len(start) > 1 and (not any(start[1::2]) or not any(start[::2])) and any(start)
+
+
+def _quoted(sign: str) -> str:
+    """Return a sign as YAML text that can be seen."""
+    if sign == "'":
+        return '"\'"'
+    return f"'{sign}'" if sign.isascii() else f'"\\u{ord(sign):04X}"'

@@ -1,0 +1,165 @@
+"""Files of another notation: the first reject says what to write, and with that the file is read."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from earlywarn.adapters.files import CellBatch, InputDefaults, InputFile, RowBatch, open_inputs
+from earlywarn.adapters.files.mappings import parse_mapping
+from earlywarn.domain.cell import Cell
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+from earlywarn.errors import InputError
+
+CHF = InputDefaults(currency="CHF", country="CH", time_zone="Europe/Zurich")
+CELL_COLUMNS = "date: {date}\n  region: region\n  sector: sector\n  transactions: transactions\n  amount: amount"
+
+
+def opened(path: Path, content: bytes, mapping: str = "") -> InputFile:
+    path.write_bytes(content)
+    [file] = open_inputs([str(path)], parse_mapping(mapping, "m.yaml") if mapping else None, defaults=CHF)
+    return file
+
+
+def cells(file: InputFile) -> list[Cell | Reject]:
+    return [cell for batch in file.batches() if isinstance(batch, CellBatch) for cell in batch.cells]
+
+
+def mapping(date: str = "date", form: str = "") -> str:
+    columns = CELL_COLUMNS.format(date=date)
+    return f"name: own\nkind: cells\n{f'format: {form}' if form else ''}\ncolumns:\n  {columns}\n"
+
+
+@pytest.mark.parametrize(
+    ("transactions", "amount", "read"),
+    [
+        ("1,234", "5.00", (1234, 500)),
+        ("1", "1,234,567", (1, 123_456_700)),
+        ("1", "1,234.56", (1, 123_456)),
+        ("1", "12,50", (1, 1250)),
+        ("1", "1.234,56", (1, 123_456)),
+        ("1.234.567", "1,00", (1_234_567, 100)),
+        ("1'234", "5.00", (1234, 500)),
+        ("1 234", "5", (1234, 500)),
+        ("1\u202f234", "5", (1234, 500)),
+        ("1", "1\u00a0234,5", (1, 123_450)),
+    ],
+)
+def test_numbers_of_another_notation_are_read_with_the_format_that_their_reject_names(
+    tmp_path: Path, transactions: str, amount: str, read: tuple[int, int]
+) -> None:
+    text = f"date;region;sector;transactions;amount\n2023-12-31;R;s;{transactions};{amount}\n".encode()
+    [reject] = cells(opened(tmp_path / "a.csv", text))
+    assert isinstance(reject, Reject)
+    said = re.search(r"format: \{ (.+?) \}", reject.detail)
+    assert said is not None, reject.detail
+    form = f'{{ delimiter: ";", {said[1]} }}'
+    assert yaml.safe_load(form)
+    [cell] = cells(opened(tmp_path / "a.csv", text, mapping(form=form)))
+    assert isinstance(cell, Cell)
+    assert (cell.transactions, cell.amount_minor) == read
+
+
+def test_one_comma_before_three_digits_of_an_amount_may_be_either(tmp_path: Path) -> None:
+    text = b"date;region;sector;transactions;amount\n2023-12-31;R;s;1;1,234\n"
+    [reject] = cells(opened(tmp_path / "a.csv", text))
+    assert isinstance(reject, Reject)
+    assert reject.detail == (
+        "'1,234' is not a number; for such thousands name a mapping that says format: { thousands: ',' }, "
+        "for decimal commas { decimal: ',' }"
+    )
+
+
+def test_points_between_thousands_are_told_beside_decimal_commas(tmp_path: Path) -> None:
+    text = b"date;region;sector;transactions;amount\n2023-12-31;R;s;1;1.234,50\n"
+    [reject] = cells(opened(tmp_path / "a.csv", text, mapping(form='{ delimiter: ";", decimal: "," }')))
+    assert isinstance(reject, Reject)
+    assert "thousands: '.'" in reject.detail
+
+
+@pytest.mark.parametrize(
+    ("date", "wanted"),
+    [
+        ("31.12.2023", "%d.%m.%Y"),
+        ("12/31/2023", "%m/%d/%Y"),
+        ("31/12/2023", "%d/%m/%Y"),
+        ("31-12-2023", "%d-%m-%Y"),
+        ("2023/12/31", "%Y/%m/%d"),
+        ("31.12.23", "%d.%m.%y"),
+    ],
+)
+def test_dates_of_another_form_are_read_with_the_date_format_that_their_reject_names(
+    tmp_path: Path, date: str, wanted: str
+) -> None:
+    text = f"date,region,sector,transactions,amount\n{date},R,s,1,2\n".encode()
+    [reject] = cells(opened(tmp_path / "a.csv", text))
+    assert isinstance(reject, Reject)
+    assert reject.detail.endswith(f"name a mapping that says date_format: '{wanted}'")
+    [cell] = cells(opened(tmp_path / "a.csv", text, mapping(f"{{ column: date, date_format: '{wanted}' }}")))
+    assert isinstance(cell, Cell)
+    assert cell.day.isoformat() == "2023-12-31"
+
+
+def test_a_date_that_may_be_of_two_months_is_told_with_both_forms(tmp_path: Path) -> None:
+    [reject] = cells(opened(tmp_path / "a.csv", b"date,region,sector,transactions,amount\n01/02/2023,R,s,1,2\n"))
+    assert isinstance(reject, Reject)
+    assert reject.detail.endswith("date_format: '%m/%d/%Y' (or '%d/%m/%Y')")
+
+
+@pytest.mark.parametrize("date", ["2023-02-30", "99.99.2023", "soon", "123/1/2023", "1.2.345"])
+def test_what_is_no_date_in_any_form_gets_no_advice(tmp_path: Path, date: str) -> None:
+    [reject] = cells(opened(tmp_path / "a.csv", f"date,region,sector,transactions,amount\n{date},R,s,1,2\n".encode()))
+    assert isinstance(reject, Reject)
+    assert "date_format" not in reject.detail
+
+
+@pytest.mark.parametrize("time", ["31.12.2023 13:30", "12/31/2023 1:30:00 PM", "31.12.2023 13:30:00.000"])
+def test_times_of_transactions_are_read_with_the_date_format_that_their_reject_names(tmp_path: Path, time: str) -> None:
+    text = f"id,ts,amount_minor\nt-1,{time},100\n".encode()
+    [batch] = opened(tmp_path / "a.csv", text).batches()
+    assert isinstance(batch, RowBatch)
+    [reject] = batch.records
+    assert isinstance(reject, Reject)
+    said = re.search(r"date_format: ('.+')$", reject.detail)
+    assert said is not None, reject.detail
+    columns = f"id: id\n  ts: {{ column: ts, date_format: {said[1]} }}\n  amount_minor: amount_minor"
+    own = f"name: own\nkind: transactions\ncolumns:\n  {columns}\n"
+    [batch] = opened(tmp_path / "a.csv", text, own).batches()
+    assert isinstance(batch, RowBatch)
+    [record] = batch.records
+    assert isinstance(record, Transaction)
+    assert record.ts == 1_704_025_800_000
+
+
+def test_bytes_in_another_encoding_are_told_with_the_way_out(tmp_path: Path) -> None:
+    text = "date,region,sector,transactions,amount\n2023-12-31,Zürich,s,1,2\n".encode("latin-1")
+    [reject] = cells(opened(tmp_path / "a.csv", text))
+    assert isinstance(reject, Reject)
+    assert reject.detail == (
+        "bytes that are not text in UTF-8, as which the file is read; save it as UTF-8, or name a mapping that says "
+        "which it is, such as format: { encoding: latin-1 }"
+    )
+    [cell] = cells(opened(tmp_path / "a.csv", text, mapping(form="{ encoding: latin-1 }")))
+    assert isinstance(cell, Cell)
+    assert cell.region == "Zürich"
+
+
+def test_a_header_in_another_encoding_than_its_mapping_says_is_told(tmp_path: Path) -> None:
+    text = "Tag;region;sector;transactions;amount\n".replace("Tag", "Tägig").encode("latin-1")
+    with pytest.raises(InputError, match=r"reads Tägig; .*; UTF-8 it is not: save it as UTF-8"):
+        opened(tmp_path / "a.csv", text, mapping("Tägig", '{ delimiter: ";" }'))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_json_in_utf16_is_refused_with_the_way_out(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(InputError, match="UTF-16, and JSON is read as UTF-8 alone; save it as UTF-8"):
+        opened(tmp_path / "a.jsonl", '{"id": "t-1"}\n'.encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_its_mark_is_refused_with_the_way_out(tmp_path: Path, encoding: str) -> None:
+    text = "date,region,sector,transactions,amount\n2023-12-31,R,s,1,2\n"
+    with pytest.raises(InputError, match="UTF-16 without a byte order mark, and so not read; save it as UTF-8"):
+        opened(tmp_path / "a.csv", text.encode(encoding))

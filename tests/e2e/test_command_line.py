@@ -49,13 +49,14 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
     assert [line.split(";")[0] for line in told] == [
         "assumed: country unknown",
         "assumed: currency EUR",
+        "assumed: time zone UTC",
         "assumed: classification fable",
         "assumed: name cells.csv",
         "assumed: exercise true",
     ]
     summary = json.loads(finished.stdout)
     settings = [each["setting"] for each in summary["assumed"]]
-    assert settings == ["country", "currency", "classification", "name", "exercise"]
+    assert settings == ["country", "currency", "time zone", "classification", "name", "exercise"]
     assert summary["warnings"] == [learning]
     assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
     report = html.unescape((tmp_path / "out/report.html").read_text())

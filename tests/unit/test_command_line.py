@@ -212,8 +212,8 @@ def test_generate_expands_the_plain_cells_of_the_documentation(
     no_date = "cells.csv:21: date: '2021-02-30' is no date of the form YYYY-MM-DD (time_invalid)"
     assert finished.stderr.splitlines()[:3] == [
         "earlywarn: assumed: currency EUR; the input names none; no country is known (--currency)",
+        "earlywarn: assumed: time zone UTC; no country is known; the days of the cells are days there (--time-zone)",
         f"earlywarn: rows left out that are no cells: 1; the first: {no_date}",
-        "earlywarn: assumed: time zone UTC; the cells name no country (--country or --time-zone)",
     ]
     assert '"currency":"EUR"' in (workplace / "load.jsonl").read_text()
     stated = command("generate", "cells.csv", "--out", "load.jsonl", "--transactions", "500", "--country", "CH")

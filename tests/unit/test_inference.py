@@ -34,7 +34,7 @@ def settings_assumed(assumed: tuple[Assumption, ...]) -> dict[str, str]:
 
 def test_bare_cells_assume_currency_and_name_and_know_no_country(tmp_path: Path) -> None:
     panel, assumed = infer_panel(opened(tmp_path / "cells.csv", CELLS))
-    assert settings_assumed(assumed) == {"country": "", "currency": "EUR", "name": "cells.csv"}
+    assert settings_assumed(assumed) == {"country": "", "currency": "EUR", "time zone": "UTC", "name": "cells.csv"}
     assert all("(--" in each.reason for each in assumed), "each says how to state it"
     assert (panel.currency, panel.holiday_countries, panel.name) == ("EUR", (), "cells.csv")
 
@@ -179,6 +179,26 @@ def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> 
     zone = ZoneInfo("America/New_York")
     assert [datetime.fromtimestamp(record.ts / 1000, zone).strftime("%Y-%m-%d %H:%M:%S") for record in records] == times
     assert settings_assumed(ready.assumed) == {"time zone": "America/New_York"}
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "reason"),
+    [
+        ("JP", "UTC", "none is known of JP; the days of the cells are days there (--time-zone)"),
+        ("US", "America/New_York", "the usual one of US, which has several; the days of the cells are days there"),
+        ("CH", "Europe/Zurich", None),
+    ],
+)
+def test_a_time_zone_that_a_country_does_not_decide_is_told_of_cells_too(
+    tmp_path: Path, country: str, zone: str, reason: str | None
+) -> None:
+    text = CELLS.splitlines()[0] + "\n2023-01-01,Kanto,food,1,2\n"
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text), country=country)
+    told = {each.setting: each for each in assumed}.get("time zone")
+    assert panel.time_zone == zone
+    assert (told is None) if reason is None else (told is not None and told.reason.startswith(reason))
+    stated = infer_panel(opened(tmp_path / "cells.csv", text), country=country, time_zone=zone).assumed
+    assert "time zone" not in settings_assumed(stated)
 
 
 def test_a_classification_that_recodes_is_told_with_what_it_makes_of_codes(tmp_path: Path) -> None:

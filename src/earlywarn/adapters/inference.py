@@ -124,13 +124,21 @@ def infer_panel(
         assumed.append(Assumption("country", "", reason))
     if not currency and not look.currencies:
         assumed.append(Assumption("currency", panel.currency, f"the input names none; {usual} (--currency)"))
-    if not time_zone and not cells and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
-        assumed.append(Assumption("time zone", panel.time_zone, f"{usual}; days begin at its midnight (--time-zone)"))
+    if not time_zone and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
+        assumed.append(Assumption("time zone", panel.time_zone, _zone_reason(known, usual, cells=cells)))
     if classification not in {"open", "mcc"} and not all(each.has_shipped_mapping for each in inputs):
         assumed.append(Assumption("classification", classification, _recoded(look, classification)))
     if not name and not countries:
         assumed.append(Assumption("name", panel.name, "what texts call the panel (--name)"))
     return Inferred(panel, tuple(assumed))
+
+
+def _zone_reason(countries: Sequence[str], usual: str, *, cells: bool) -> str:
+    """Return why a time zone was taken, what hangs on it, and the way out."""
+    of_several = len(countries) == 1 and countries[0] in _SEVERAL_ZONES
+    why = f"{usual}, which has several" if of_several else usual
+    # Days of cells stay the days that they are: the zone says when they begin, and so their times in results.
+    return f"{why}; {'the days of the cells are days there' if cells else 'days begin at its midnight'} (--time-zone)"
 
 
 def guessed_mappings(inputs: Sequence[InputFile]) -> Iterator[Assumption]:

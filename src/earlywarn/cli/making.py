@@ -176,7 +176,7 @@ def _cells(
     """
     inputs, inferred = open_and_infer(patterns, None, country=country, currency=currency, time_zone=time_zone)
     for each in inferred.assumed:
-        if each.setting == "currency":
+        if each.setting in {"currency", "time zone"}:
             remark(each.in_words())
     cells: list[Cell] = []
     examples: list[str] = []
@@ -192,8 +192,6 @@ def _cells(
         raise InputError("\n".join([f"{', '.join(patterns)}: not one cell could be used", *examples]))
     if rejected:
         remark(f"rows left out that are no cells: {rejected:,}; the first: {examples[0]}")
-    if not time_zone and not inferred.panel.holiday_countries:
-        remark(f"assumed: time zone {inferred.panel.time_zone}; the cells name no country (--country or --time-zone)")
     return cells, inferred.panel.time_zone
 
 

@@ -1,5 +1,6 @@
 """The folder of results: one finished run's files, whatever was there and however a run ends."""
 
+import html
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,8 @@ LEARNING = (
     "panel AT: the models are still learning what is usual (28 days seen); alerts are raised from about day 90 on, "
     "none can be before"
 )
+
+LACKING = "Figures lack them, so a fall may be no more than that"
 
 
 def ran(path: Path, out: Path, *, report: bool = True, country: str | None = None) -> RunResult:
@@ -118,7 +121,10 @@ def test_mostly_rejected_input_is_a_warning_with_examples(tmp_path: Path) -> Non
     path.write_text(HEADER + DAYS + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 60)
     result = ran(path, tmp_path / "out", report=True)
     first, example, learning, *more = result.warnings
-    assert first == "60 of 88 records were rejected (68.1 %); the first of each reason:"
+    assert (
+        first
+        == f"60 of 88 records were rejected (68.1 %), all as count_out_of_range. {LACKING}; the first of each reason:"
+    )
     assert example == f"{path}:30: transactions: -1 is not within 0 to 10^9 (count_out_of_range)"
     assert (learning, more) == (LEARNING, [])
     assert json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"] == [first, example, LEARNING]
@@ -131,8 +137,8 @@ def test_a_share_of_rejects_that_may_hide_a_region_is_a_warning_with_its_commone
     regions = "".join(DAYS.replace("AT13", region) for region in ("AT11", "AT12", "AT13", "AT3l"))
     path.write_text(HEADER + regions + "2021-02-01,AT13,food,-1,1,EUR,AT\n")
     first, *examples, learning = ran(path, tmp_path / "out", report=False, country="AT").warnings
-    told = "29 of 113 records were rejected (25.6 %), 28 of them as region_unknown; the first of each reason:"
-    assert (first, learning) == (told, LEARNING)
+    told = "29 of 113 records were rejected (25.6 %), 28 of them as region_unknown"
+    assert (first, learning) == (f"{told}. {LACKING}; the first of each reason:", LEARNING)
     assert [line.rpartition(" ")[2] for line in examples] == ["(region_unknown)", "(count_out_of_range)"]
 
 
@@ -141,6 +147,36 @@ def test_few_rejects_are_no_warning(tmp_path: Path) -> None:
     path.write_text(SHOCKED + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 3)
     result = ran(path, tmp_path / "out", report=False)
     assert (result.summary["rejected"], result.warnings) == ({"count_out_of_range": 3}, ())
+
+
+def test_figures_do_not_lack_copies(tmp_path: Path) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_text(HEADER + DAYS + DAYS)
+    first, *_ = ran(path, tmp_path / "out", report=False).warnings
+    assert first == "28 of 56 records were rejected (50 %), all as duplicate_cell; the first of each reason:"
+    path.write_text(HEADER + DAYS + DAYS + "2021-02-01,AT13,food,-1,1,EUR,AT\n")
+    first, *_ = ran(path, tmp_path / "out", report=False).warnings
+    assert "28 of them as duplicate_cell. Figures lack 1 of them (the others are copies), so a fall" in first
+
+
+def test_files_that_lack_many_of_their_records_are_a_warning_in_a_long_run_too(tmp_path: Path) -> None:
+    """Of a history in 130 files, three regions each, one lost a region and one the counts of two."""
+    days = tmp_path / "days"
+    days.mkdir()
+    _, *rows = SHOCKED.splitlines(keepends=True)
+    for at in range(130):
+        day = "".join(rows[3 * at : 3 * at + 3])
+        broken = day.replace(",food,", ",food,-", 2) if at == 60 else day.replace("AT13", "AT3l") if at == 70 else day
+        (days / f"{at:03}.csv").write_text(HEADER + broken)
+    ready = prepare([str(days / "*.csv")], config=None, country="AT")
+    result = run_files(ready.run, ready.inputs, tmp_path / "out", received_ms=RECEIVED_MS)
+    told = "2 of 3 records were rejected (66.6 %), all as count_out_of_range (and many of 1 more file)"
+    [warning] = result.warnings
+    assert warning == (
+        f"{days / '060.csv'}: {told}. Figures of its days lack them, so a fall of these may be no more than that"
+    )
+    assert json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"] == [warning]
+    assert html.unescape((tmp_path / "out/report.html").read_text()).count(warning) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Input files as feeds of the embedded run: every batch becomes decoded outcomes with their places."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,6 +37,7 @@ class FileFeed:
     """The batches of one reading, decoded. Cells count at noon of their local day.
 
     Attributes:
+        records: how many were read of each file.
         rounded: amounts that were rounded to minor units.
         one_sided: cells with transactions and no amount, or an amount and no transactions, which count as they stand.
         first_one_sided: where the first of these stands.
@@ -45,6 +47,7 @@ class FileFeed:
         self._read = read
         self._calendar = calendar
         self._noons: dict[date, int] = {}
+        self.records: Counter[str] = Counter()
         self.rounded = 0
         self.one_sided = 0
         self.first_one_sided: Place | None = None
@@ -52,6 +55,7 @@ class FileFeed:
     def batches(self) -> Iterator[DecodedBatch]:
         """Yield the records in the order of the file."""
         for batch in self._read():
+            self.records.update(_files_of(batch))
             if isinstance(batch, JsonBatch):
                 yield DecodedBatch(decode(batch.values), batch.place)
             elif isinstance(batch, CellBatch):
@@ -93,6 +97,13 @@ def feeds_of(inputs: Sequence[InputFile], calendar: LocalCalendar, *, sort_in: P
     if transactions and sort_in is not None:
         return [*feeds, FileFeed(lambda: iter(sorted_transactions(transactions, _time_of, sort_in)), calendar)]
     return [*feeds, *(FileFeed(each.batches, calendar) for each in transactions)]
+
+
+def _files_of(batch: Batch) -> Mapping[str, int]:
+    """Return how many records of a batch are of which file: of several, if they were sorted."""
+    if isinstance(batch, JsonBatch) and batch.files:
+        return Counter(batch.files)
+    return {batch.file: len(batch.lines)}
 
 
 def _time_of(value: bytes) -> int | None:

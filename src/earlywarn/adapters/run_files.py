@@ -20,6 +20,7 @@ from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
     cell_warnings,
+    file_warnings,
     fold_warnings,
     history_warnings,
     input_warnings,
@@ -160,6 +161,7 @@ def run_files(
         seen = {panel: record.seen for panel, record in sink.report.panels.items()}
         warnings = (
             *input_warnings(inputs, sink.records, rejects, sort=sort),
+            *file_warnings(feeds, rejects),
             *fold_warnings(run, fold),
             *cell_warnings(feeds),
             *history_warnings(run, seen),

@@ -9,21 +9,25 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
 from earlywarn.domain.alert import Alert
+from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
 
 REJECTED_SHARE = 0.01
 """Beyond which share of rejected records a run says so: a region or a sector may be missing by a mistake."""
+REJECTED_SHARE_OF_FILE = 0.05
+"""Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
 _DISORDER_SHARE = 0.01
+_COPIES = frozenset({RejectReason.DUPLICATE.value, RejectReason.DUPLICATE_CELL.value})
 
 
 def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, *, sort: bool) -> Iterator[str]:
     """Yield what is doubtful about the input."""
     if rejects.total > REJECTED_SHARE * records:
-        per_cent = math.floor(1000 * rejects.total / records) / 10  # rounded down: 100 % means all
-        reason, count = max(rejects.by_reason.items(), key=lambda each: each[1])
-        most = f", {count:,} of them as {reason}" if len(rejects.by_reason) > 1 else ""
-        share = f"{rejects.total:,} of {records:,} records were rejected ({per_cent:g} %)"
-        yield f"{share}{most}; the first of each reason:"
+        told = _rejected(rejects.by_reason, rejects.total, records)
+        lacking = sum(_lacking(rejects.by_reason).values())
+        which = "them" if lacking == rejects.total else f"{lacking:,} of them (the others are copies)"
+        lack = f". Figures lack {which}, so a fall may be no more than that" if lacking else ""
+        yield f"{told}{lack}; the first of each reason:"
         yield from rejects.examples.values()
         yield from ways_out(rejects)
         if len({each.kind for each in inputs}) > 1:
@@ -31,6 +35,33 @@ def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWr
     too_late = rejects.by_reason.get("too_late", 0)
     if too_late > _DISORDER_SHARE * records and not sort:
         yield f"{too_late:,} records were too late: if the input is not in time order, run it with --sort"
+
+
+def file_warnings(feeds: Sequence[FileFeed], rejects: RejectsWriter) -> Iterator[str]:
+    """Yield the file that lacks most of its records, where that is little of the run and much of the file's days."""
+    read = {name: count for feed in feeds for name, count in feed.records.items()}
+    if rejects.total > REJECTED_SHARE * sum(read.values()):
+        return  # told of the run as a whole
+    lacking = {name: _lacking(found) for name, found in rejects.by_file.items()}
+    shares = {name: sum(found.values()) / read[name] for name, found in lacking.items()}
+    much = sorted((name for name in shares if shares[name] > REJECTED_SHARE_OF_FILE), key=lambda name: -shares[name])
+    if much:
+        found = lacking[much[0]]
+        told = _rejected(found, sum(found.values()), read[much[0]])
+        more = f" (and many of {len(much) - 1} more {'file' if len(much) == 2 else 'files'})" if much[1:] else ""
+        yield f"{much[0]}: {told}{more}. Figures of its days lack them, so a fall of these may be no more than that"
+
+
+def _lacking(by_reason: Mapping[str, int]) -> dict[str, int]:
+    """Return the rejects that figures lack, by reason: of copies the first one counts."""
+    return {reason: count for reason, count in by_reason.items() if reason not in _COPIES}
+
+
+def _rejected(by_reason: Mapping[str, int], rejected: int, records: int) -> str:
+    per_cent = math.floor(1000 * rejected / records) / 10  # rounded down: 100 % means all
+    reason, count = max(sorted(by_reason.items()), key=lambda each: each[1])
+    most = f", {f'{count:,} of them' if len(by_reason) > 1 else 'all'} as {reason}"
+    return f"{rejected:,} of {records:,} records were rejected ({per_cent:g} %){most}"
 
 
 def fold_warnings(run: Run, fold: RunFold) -> Iterator[str]:

@@ -32,6 +32,7 @@ class RejectsWriter:
     def __init__(self, path: Path, lines_kept: int = LINES_KEPT) -> None:
         self._lines_kept = lines_kept
         self._by_reason: Counter[str] = Counter()
+        self._by_file: dict[str, Counter[str]] = {}
         self._examples: dict[str, str] = {}
         self._total = 0
         self._encoder = msgspec.json.Encoder()
@@ -53,6 +54,11 @@ class RejectsWriter:
         return dict(sorted(self._by_reason.items()))
 
     @property
+    def by_file(self) -> Mapping[str, Mapping[str, int]]:
+        """Rejects by file and reason, of the files that have any."""
+        return self._by_file
+
+    @property
     def examples(self) -> Mapping[str, str]:
         """The first reject of each reason as a line for people, the most frequent reason first."""
         order = sorted(self._examples, key=lambda reason: (-self._by_reason[reason], reason))
@@ -62,6 +68,7 @@ class RejectsWriter:
         """Count one reject, and write it while there is room."""
         self._total += 1
         self._by_reason[reject.reason.value] += 1
+        self._by_file.setdefault(place.file, Counter())[reject.reason.value] += 1
         if reject.reason.value not in self._examples:
             self._examples[reject.reason.value] = in_words(place, reject)
         if self._total <= self._lines_kept:

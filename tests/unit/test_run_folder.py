@@ -10,7 +10,7 @@ import pytest
 from earlywarn.adapters.run_files import RunResult, run_files
 from earlywarn.adapters.run_folder import RESULTS, RunFolder
 from earlywarn.cli.preparing import prepare
-from earlywarn.errors import InputError
+from earlywarn.errors import ConfigError, InputError
 
 HEADER = "date,region,sector,transactions,amount,currency,country\n"
 DAYS = "".join(f"2021-01-{day:02},AT13,food,100,{day}00.50,EUR,AT\n" for day in range(1, 29))
@@ -61,15 +61,64 @@ def test_a_run_without_report_takes_the_old_report_away(cells: Path, tmp_path: P
     assert result.report is None
 
 
-def test_a_run_that_could_use_nothing_leaves_only_what_explains_it(cells: Path, tmp_path: Path) -> None:
-    ran(cells, tmp_path / "out")
+def test_a_run_that_could_use_nothing_leaves_earlier_results_and_what_explains_it(cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran(cells, out)
+    before = contents(out)
     bad = tmp_path / "bad.csv"
     bad.write_text(HEADER + "2021-01-01,AT13,food,10,12;5,EUR,AT\n")
-    with pytest.raises(InputError, match="not one record could be used") as caught:
-        ran(bad, tmp_path / "out")
-    assert set(contents(tmp_path / "out")) == {"summary.json", "rejects.jsonl"}
-    assert str(caught.value).splitlines()[1] == f"{bad}:2: amount: '12;5' is not a number (wrong_type)"
-    assert json.loads((tmp_path / "out/summary.json").read_bytes())["accepted_records"] == 0
+    for folder in (out, tmp_path / "new"):
+        with pytest.raises(InputError, match="not one record could be used") as caught:
+            ran(bad, folder)
+        first, example = str(caught.value).splitlines()
+        assert f"see {folder / 'failed.rejects.jsonl'}" in first
+        assert example == f"{bad}:2: amount: '12;5' is not a number (wrong_type)"
+    failed = {"failed.summary.json", "failed.rejects.jsonl"}
+    assert set(contents(tmp_path / "new")) == failed
+    assert {name: content for name, content in contents(out).items() if name not in failed} == before
+    assert set(contents(out)) == {*before, *failed}
+    assert json.loads((out / "failed.summary.json").read_bytes())["accepted_records"] == 0
+    ran(cells, out)
+    assert set(contents(out)) == set(RESULTS), "the next run takes away what explained the failed one"
+
+
+def test_settings_that_cannot_be_used_leave_earlier_results(cells: Path, tmp_path: Path) -> None:
+    ran(cells, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    (tmp_path / "bad.toml").write_text("run = 5\n")
+    with pytest.raises(ConfigError):
+        prepare([str(cells)], config=tmp_path / "bad.toml")
+    with pytest.raises(InputError):
+        ran(tmp_path / "none.csv", tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_results_that_cannot_all_be_moved_leave_the_earlier_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    """A move in the middle fails: what was moved before goes back, and no draft is left."""
+    earlier = dict.fromkeys(RESULTS, b"earlier")
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, content in earlier.items():
+        (out / name).write_bytes(content)
+    replace, moves = Path.replace, []
+
+    def failing(self: Path, target: Path) -> Path:
+        moves.append(target)
+        if len(moves) == 8:
+            raise stop
+        return replace(self, target)
+
+    with RunFolder(out, []) as folder:
+        for name in RESULTS[:4]:
+            (folder.draft / name).write_text("new")
+        monkeypatch.setattr(Path, "replace", failing)
+        with pytest.raises((InputError, KeyboardInterrupt)):
+            folder.publish()
+    assert len(moves) > 8
+    assert contents(out) == earlier
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, OSError])

@@ -17,7 +17,7 @@ from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
-from earlywarn.adapters.run_folder import RunFolder
+from earlywarn.adapters.run_folder import FAILED, RunFolder
 from earlywarn.adapters.run_warnings import (
     cell_warnings,
     file_warnings,
@@ -127,11 +127,11 @@ def run_files(
     summary, so that a run can be repeated exactly). `sort` puts transactions in time order first. `assumed` is
     what the run takes for granted, for the summary and the report. With `past_days` nobody has said whether the run
     is an exercise: it is one if its last day lies more than so many days before that of receipt. Results of an
-    earlier run are replaced when the input has been read to the end, and left alone if the run breaks off.
+    earlier run are replaced when the input has been read to the end, and left alone if the run breaks off or fails.
 
     Raises:
-        InputError: not one record was accepted (summary and rejects are there, and nothing else), an input is
-            damaged, or the results cannot be written.
+        InputError: not one record was accepted (`failed.summary.json` and `failed.rejects.jsonl` say why), an input
+            is damaged, or the results cannot be written.
     """
     started = time.perf_counter()
     if received_ms is None:
@@ -201,11 +201,11 @@ def run_files(
         (draft / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
         usable = sink.records > rejects.total
         if not usable:
-            for name in ("alerts.jsonl", "aggregates.parquet", "divisions.parquet"):
-                (draft / name).unlink()
-        elif report:
-            write_report(draft / "report.html", sink.report, summary)
-        folder.publish()
+            folder.tell_failure()
+        else:
+            if report:
+                write_report(draft / "report.html", sink.report, summary)
+            folder.publish()
     if not usable:
         raise InputError(_nothing(inputs, rejects, out))
     return RunResult(alerts, summary, tuple(assumed), warnings, out, out / "report.html" if report else None)
@@ -236,5 +236,5 @@ def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out: Path) -> 
     names = ", ".join(each.name for each in inputs)
     if not rejects.total:
         return f"{names}: there is no record in it; give files with rows after the header"
-    told = f"{names}: not one record could be used of {rejects.total:,}; see {out / 'rejects.jsonl'}"
+    told = f"{names}: not one record could be used of {rejects.total:,}; see {out / FAILED['rejects.jsonl']}"
     return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects)])

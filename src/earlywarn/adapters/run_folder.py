@@ -2,12 +2,13 @@
 
 A run writes into a temporary folder inside it and moves its files to their names when it has read its input to
 the end; what an earlier run left under the names of results goes then. A run that breaks off, for whatever
-reason, leaves the folder as it was. Files of other names are never touched.
+reason, leaves the folder as it was, and so does one that could use nothing: what explains it has names of its own.
+Files of other names are never touched.
 """
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,13 @@ RESULTS = (
     "report.html",
     "summary.json",
 )
-"""The names that earlywarn writes, and the only ones that it removes."""
+"""The names of results."""
+FAILED = {name: f"failed.{name}" for name in ("rejects.jsonl", "summary.json")}
+"""What explains a run that could use nothing, by the name that it would have had; the next run takes it away.
+
+These and the results are the only names that earlywarn writes and removes.
+"""
+_NAMES = (*RESULTS, *FAILED.values())
 
 _PREFIX = ".earlywarn-"
 
@@ -47,7 +54,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"{self.out}: is a file; choose a folder for the results")
-        for path in (self.out / name for name in RESULTS):
+        for path in (self.out / name for name in _NAMES):
             if path.resolve() in self._read:
                 raise InputError(f"{path}: is an input and the name of a result; choose another folder for the results")
             if path.is_dir() and not path.is_symlink():
@@ -64,12 +71,42 @@ class RunFolder:
         return self
 
     def publish(self) -> None:
-        """Put the drafts in place of the results of earlier runs; a result that was not drafted is gone then."""
-        for name in RESULTS:
-            (self.out / name).unlink(missing_ok=True)
-        for name in RESULTS:
-            if (self.draft / name).exists():
-                (self.draft / name).replace(self.out / name)
+        """Put the drafts in place of the results of earlier runs; a result that was not drafted is gone then.
+
+        Raises:
+            InputError: they cannot be moved; the folder is as it was.
+        """
+        self._exchange(_NAMES, {name: name for name in RESULTS})
+
+    def tell_failure(self) -> None:
+        """Put what explains a run that could use nothing beside the results of earlier runs, which stay.
+
+        Raises:
+            InputError: it cannot be moved; the folder is as it was.
+        """
+        self._exchange(FAILED.values(), FAILED)
+
+    def _exchange(self, old: Iterable[str], new: Mapping[str, str]) -> None:
+        """Take `old` files away and move drafts to their `new` names; take all back if that fails halfway."""
+        aside = Path(tempfile.mkdtemp(dir=self.draft))
+        moves = [(self.out / name, aside / name) for name in old]
+        moves += [(self.draft / drafted, self.out / name) for drafted, name in new.items()]
+        done: list[tuple[Path, Path]] = []
+        try:
+            for source, target in moves:
+                if source.exists() or source.is_symlink():
+                    done.append((source, target))  # before it is moved: an interrupt may come right after
+                    source.replace(target)
+        except BaseException as error:
+            for source, target in reversed(done):
+                if target.exists() or target.is_symlink():
+                    target.replace(source)
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise InputError(
+                    f"{self.out}: results cannot be put there: {reason}; the folder is as it was"
+                ) from error
+            raise
         self._made = []
 
     def __exit__(

@@ -48,7 +48,7 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("replay", "cells.csv", "--config", "panel.toml", "--time-zone", "UTC"), "--time-zone"),
     (("run", "--out", "out"), "inputs"),
     (("backtest", "cells.csv", "--until", "yesterday"), "--until"),
-    (("backtest", "cells.csv", "--level", "village"), "levels"),
+    (("backtest", "cells.csv", "--level", "village"), "'--level': 'village': give some of"),
     (("backtest", "cells.csv", "--change", "-20", "--change", "0"), "--change"),
     (("score", "series.csv", "--out", "series.csv"), "--out"),
     (("demo", "--port", "99999", "--no-browser"), "--port"),
@@ -60,16 +60,57 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("generate", "--out", "load.jsonl", "--scale", "1", "--transactions", "10"), "--scale"),
     (("generate", "cells.csv", "--out", "load.jsonl", "--scale", "1000"), "--transactions"),
     (("generate", "--out", "load.jsonl", "--broken-share", "2"), "--broken-share"),
-    (("generate", "--out", "load.jsonl", "--scale", "inf"), "scale = inf"),
-    (("generate", "--out", "load.jsonl", "--scale", "1e308"), "scale = 1e+308"),
+    (("generate", "--out", "load.jsonl", "--scale", "inf"), "'--scale': inf: give above 0 to 1,000,000"),
+    (("generate", "--out", "load.jsonl", "--scale", "1e308"), "'--scale': 1e+308: give above 0 to 1,000,000"),
     (("generate", "--out", "load.jsonl", "--seed", "-1"), "--seed"),
     (("generate", "--out", "load.jsonl", "--first-day", "2099-12-01"), "--first-day"),
     (("generate", "--out", "load.jsonl", "--first-day", "9999-12-31"), "--first-day"),
     (("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=nan"), "change_pct"),
-    (("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=0,change_pct=-5"), "days = 0"),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=0,change_pct=-5"),
+        "days=0: give from 1",
+    ),
     (
         ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=-5,region=X"),
         "reaches no",
+    ),
+]
+
+OUT_OF_RANGE: list[tuple[tuple[str, ...], str]] = [
+    (("backtest", "cells.csv", "--change", "-20", "--change", "-150"), "'--change': -150: give from -100 to 1,000"),
+    (("backtest", "cells.csv", "--change", "nan"), "'--change': nan: give from -100 to 1,000"),
+    (("backtest", "cells.csv", "--days", "0"), "'--days': 0: give 1 or more"),
+    (("backtest", "cells.csv", "--ramp-days", "40"), "--ramp-days: 40: give from 0 to the length of the step, 28"),
+    (("backtest", "cells.csv", "--warm-up-days", "3"), "'--warm-up-days': 3: give 7 or more"),
+    (("backtest", "cells.csv", "--false-per-series-year", "-1"), "'--false-per-series-year': -1: give 0 or more"),
+    (("backtest", "cells.csv", "--jobs", "0"), "'--jobs': 0: give 1 or more"),
+    (("run", "cells.csv", "--out", "out", "--region-level", "4"), "'--region-level': 4: give from 0 to 3"),
+    (("run", "cells.csv", "--out", "out", "--received-at", "9999999999999999"), "9999999999999999: give from 631,1"),
+    (("run", "cells.csv", "--out", "out", "--run", "a b"), "'--run': 'a b': give letters, digits, - and _ only"),
+    (("demo", "--port", "70000", "--no-browser"), "'--port': 70000: give from 1 to 65,535"),
+    (("replay", "cells.csv", "--workers", "0"), "'--workers': 0: give 1 or more"),
+    (("replay", "cells.csv", "--to", "soon"), "--to: 'soon' is no date"),
+    (("replay", "cells.csv", "--from", "2020-02-01", "--to", "2020-01-01"), "--from, --to: 2020-02-01 is after"),
+    (("dlq", "list", "--limit", "0"), "'--limit': 0: give 1 or more"),
+    (("dlq", "replay", "--mend", "shop=1"), "--mend: 'shop=1': the form is FIELD=VALUE"),
+    (("topics", "delete", "--run", "a b"), "'--run': 'a b': give letters, digits, - and _ only"),
+    (
+        ("generate", "--out", "load.jsonl", "--seed", "99999999999999999999"),
+        "'--seed': 99999999999999999999: give from",
+    ),
+    (("generate", "--out", "load.jsonl", "--late-share", "1.5"), "'--late-share': 1.5: give from 0 to 1"),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=-150"),
+        "--shock: 'first_day=2019-02-01,days=3,change_pct=-150': change_pct=-150.0: give from -100 to 10,000;",
+    ),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=few,change_pct=-5"),
+        "days=few: give a whole number; the form is",
+    ),
+    (("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-31,days=3"), "change_pct is missing; the form"),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-31,days=3,change_pct=-5"),
+        "first_day=2019-02-31: give a date such as 2020-02-01; the form is",
     ),
 ]
 
@@ -178,6 +219,19 @@ def test_bad_usage_exits_2_and_names_the_option(
     assert finished.code == 2, finished.stderr
     assert named in finished.stderr
     assert not list(workplace.glob("load.*")), "nothing is written"
+
+
+@pytest.mark.parametrize(("arguments", "told"), OUT_OF_RANGE)
+def test_a_value_out_of_range_is_told_with_its_option_the_value_and_the_range(
+    workplace: Path, command: Callable[..., Finished], arguments: tuple[str, ...], told: str
+) -> None:
+    """As they were typed; no name of ours, and no file is begun."""
+    finished = command(*arguments)
+    assert finished.code == 2, finished.stderr
+    message = " ".join(line.strip("│ ") for line in finished.stderr.splitlines())
+    assert told in message
+    assert not any(name in message for name in ("changes_pct", "ramp_days", "_share =", "$.", "Object"))
+    assert not list(workplace.glob("*load.*"))
 
 
 @pytest.mark.parametrize(("arguments", "lines"), BAD_INPUT)

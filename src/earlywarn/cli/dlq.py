@@ -18,10 +18,12 @@ from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.application.mending import parse_mend
 from earlywarn.application.settings import Settings
 from earlywarn.cli.mended_letters import MendedLetters, Unmendable, read_edits
+from earlywarn.cli.ranges import COUNTING, ranged
 from earlywarn.cli.run_settings import Config, RunId, run_settings, running
 from earlywarn.cli.stages import stages
 from earlywarn.cli.terminal import print_table, remark, result_console, results
 from earlywarn.domain.reject import RejectReason
+from earlywarn.errors import InputError
 
 _LISTED = 50
 _UNMENDABLE_LISTED = 20
@@ -43,7 +45,7 @@ def list_letters(
     reason: Reason = None,
     field: Annotated[str | None, typer.Option("--field", help="Only those in which this field is wrong.")] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"At most so many. Default: {_LISTED}; with --json all.")
+        int | None, ranged(allowed=COUNTING, help=f"At most so many. Default: {_LISTED}; with --json all.")
     ] = None,
     show_values: Annotated[
         bool,
@@ -125,7 +127,10 @@ def replay_letters(
     """
     if not (mend or edit):
         raise typer.BadParameter("a record is rejected again as it is; mend it", param_hint="--mend, --edit")
-    mends = dict(map(parse_mend, mend or []))
+    try:
+        mends = dict(map(parse_mend, mend or []))
+    except InputError as error:  # it was given on the command line
+        raise typer.BadParameter(str(error), param_hint="--mend") from error
     edits = read_edits(edit) if edit else None
     run = running(config, run_id)
     settings = run.settings

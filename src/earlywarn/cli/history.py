@@ -1,8 +1,8 @@
 """`earlywarn backtest` and `earlywarn score`."""
 
+import math
 import sys
 import time
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,13 +11,23 @@ import typer
 
 from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.series_csv import score_file
-from earlywarn.application.backtest import BacktestPlan, collect_history, run_backtest
+from earlywarn.application.backtest import CHANGE_PCT, BacktestPlan, collect_history, run_backtest
 from earlywarn.application.score import ScoreSummary
 from earlywarn.cli.backtest_view import show_backtest
 from earlywarn.cli.preparing import Config, Country, Currency, Inputs, Json, Mapping, TimeZone, prepare
 from earlywarn.cli.progress import reading, stepping
+from earlywarn.cli.ranges import COUNTING, day, ranged
 from earlywarn.cli.terminal import remark, result_console, results
+from earlywarn.detection.hierarchy import LEVELS
+from earlywarn.domain.ranges import Range
 from earlywarn.errors import ConfigError, InputError
+
+
+def _levels(names: list[str] | None) -> list[str] | None:
+    for name in names or ():
+        if name not in LEVELS:
+            raise typer.BadParameter(f"{name!r}: give some of {', '.join(LEVELS)}")
+    return names
 
 
 def backtest(
@@ -29,22 +39,27 @@ def backtest(
     time_zone: TimeZone = None,
     change: Annotated[
         list[float] | None,
-        typer.Option(help="Size of a step in per cent, not 0; may stand several times."),
+        ranged(allowed=CHANGE_PCT, help="Size of a step in per cent, not 0; may stand several times."),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="Length of a step in days.")] = 28,
-    ramp_days: Annotated[int, typer.Option(min=0, help="Days over which a step grows to its size.")] = 0,
+    days: Annotated[int, ranged(allowed=COUNTING, help="Length of a step in days.")] = 28,
+    ramp_days: Annotated[
+        int, ranged(allowed=Range(0, math.inf), help="Days over which a step grows to its size; at most its length.")
+    ] = 0,
     measure: Annotated[Literal["both", "amount", "transactions"], typer.Option(help="What steps.")] = "both",
-    level: Annotated[list[str] | None, typer.Option(help="What is shocked: cell, region, sector, panel.")] = None,
+    level: Annotated[
+        list[str] | None, typer.Option(help=f"What is shocked: {', '.join(LEVELS)}.", callback=_levels)
+    ] = None,
     region: Annotated[list[str] | None, typer.Option(help="Shock targets of this region only.")] = None,
     sector: Annotated[list[str] | None, typer.Option(help="Shock targets of this sector only.")] = None,
-    starts: Annotated[int, typer.Option(min=1, help="Random starts of each target.")] = 5,
+    starts: Annotated[int, ranged(allowed=COUNTING, help="Random starts of each target.")] = 5,
     seed: Annotated[list[int] | None, typer.Option(help="Seeds of the starts; may stand several times.")] = None,
-    warm_up_days: Annotated[int, typer.Option(min=7, help="Days before the first start.")] = 120,
+    warm_up_days: Annotated[int, ranged(allowed=Range(7, math.inf), help="Days before the first start.")] = 120,
     false_per_series_year: Annotated[
-        float, typer.Option(min=0, help="Rate to which a second threshold is calibrated; 0 for none.")
+        float,
+        ranged(allowed=Range(0, math.inf), help="Rate to which a second threshold is calibrated; 0 for none."),
     ] = 1.0,
     until: Annotated[str | None, typer.Option(help="Last day of the history that is used.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on them.")] = 1,
+    jobs: Annotated[int, ranged(allowed=COUNTING, help="Processes; the result does not depend on them.")] = 1,
     json: Json = False,
 ) -> None:
     """Inject steps into a history and measure how soon they are seen, beside the false alarms.
@@ -60,6 +75,10 @@ def backtest(
             "a step of 0 % injects nothing; what chance finds stands beside every size ('by chance')",
             param_hint="--change",
         )
+    if ramp_days > days:
+        raise typer.BadParameter(
+            f"{ramp_days}: give from 0 to the length of the step, {days} (--days)", param_hint="--ramp-days"
+        )
     try:
         plan = BacktestPlan(
             changes_pct=tuple(change or (-20.0, -30.0, -50.0)),
@@ -73,7 +92,7 @@ def backtest(
             seeds=tuple(seed or (1,)),
             warm_up_days=warm_up_days,
             false_per_series_year=false_per_series_year or None,
-            until=None if until is None else _day(until),
+            until=None if until is None else day(until, "--until"),
         )
     except ConfigError as error:  # every value of the plan was given on the command line
         raise typer.BadParameter(str(error)) from error
@@ -90,13 +109,6 @@ def backtest(
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
         else:
             show_backtest(result, result_console())
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; the form is 2020-02-23", param_hint="--until") from error
 
 
 def score(

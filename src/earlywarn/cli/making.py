@@ -12,9 +12,11 @@ import typer
 from earlywarn.adapters.files import in_words, merge_cells
 from earlywarn.cli.preparing import Country, Currency, TimeZone, open_and_infer
 from earlywarn.cli.progress import counting
+from earlywarn.cli.ranges import COUNTING, day, ranged
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.money import MINOR_UNITS
+from earlywarn.domain.ranges import SHARE, out_of_range
 from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 from earlywarn.errors import ConfigError, InputError
 from earlywarn.generate import (
@@ -25,12 +27,20 @@ from earlywarn.generate import (
     synthetic_cells,
     write_generated,
 )
+from earlywarn.generate.options import OPTION_RANGES, SHOCK_RANGES
 
 SYNTHETIC_TRANSACTIONS = 1_000_000
 """How many the synthetic panel gives unasked: some 200 MB. Its cells count 85 million."""
 UNASKED_LIMIT = 5_000_000
 """More transactions than this are written only when their number is named: a gigabyte is no surprise to spring."""
 
+SHOCK_FORM = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]"
+_SHOCK_PARTS = {
+    "first_day": "a date such as 2020-02-01",
+    "days": "a whole number",
+    "change_pct": "a number",
+    "measure": "transactions or amount",
+}
 _EARLIEST, _END = (datetime.fromtimestamp(ms / 1000, UTC).date() for ms in (EARLIEST_MS, LATEST_MS))
 _DEMO_SHOCKS = (
     Shock(first_day=date(2023, 6, 5), days=28, change_pct=-35.0, region="CH07"),
@@ -59,29 +69,28 @@ def generate(
     ] = None,
     transactions: Annotated[
         int | None,
-        typer.Option(
-            min=1,
+        ranged(
+            allowed=COUNTING,
             help=f"About how many transactions in all; counts and amounts scale. Default: as many as the cells count "
             f"(at most {UNASKED_LIMIT:,}), {SYNTHETIC_TRANSACTIONS:,} of the synthetic panel.",
         ),
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(min=0, help="Factor on every count, in place of --transactions.")
+        float | None,
+        ranged(allowed=OPTION_RANGES["scale"], help="Factor on every count, in place of --transactions."),
     ] = None,
     poisson: Annotated[bool, typer.Option(help="Draw counts from a Poisson law; --no-poisson keeps them.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
-    days: Annotated[int, typer.Option(min=1, help="Days of the synthetic panel.")] = 425,
+    seed: Annotated[int, ranged(allowed=OPTION_RANGES["seed"], help="The same seed gives the same file.")] = 1,
+    days: Annotated[int, ranged(allowed=COUNTING, help="Days of the synthetic panel.")] = 425,
     first_day: Annotated[str, typer.Option(help="First day of the synthetic panel.")] = "2019-01-01",
     shock: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A step: first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]."
-        ),
+        typer.Option(help=f"A step: {SHOCK_FORM}."),
     ] = None,
-    late_share: Annotated[float, typer.Option(min=0, max=1, help="Share of records that arrive days late.")] = 0.0,
-    duplicate_share: Annotated[float, typer.Option(min=0, max=1, help="Share of records that come twice.")] = 0.0,
-    broken_share: Annotated[float, typer.Option(min=0, max=1, help="Broken records on top, as a share.")] = 0.0,
-    ecom_share: Annotated[float, typer.Option(min=0, max=1, help="Share of card-not-present payments.")] = 0.0,
+    late_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that arrive days late.")] = 0.0,
+    duplicate_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that come twice.")] = 0.0,
+    broken_share: Annotated[float, ranged(allowed=SHARE, help="Broken records on top, as a share.")] = 0.0,
+    ecom_share: Annotated[float, ranged(allowed=SHARE, help="Share of card-not-present payments.")] = 0.0,
     use_mcc: Annotated[
         bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")
     ] = False,
@@ -123,10 +132,9 @@ def generate(
         broken_share=broken_share,
     )
     try:
-        options.check()
         _reach(options.shocks, source)
-    except ConfigError as error:  # every option was given on the command line
-        raise typer.BadParameter(str(error)) from error
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint="--shock") from error
     expected = expected_transactions(source, options)
     if options.transactions is None and expected > UNASKED_LIMIT:
         raise typer.BadParameter(
@@ -198,17 +206,19 @@ def _cells(
 def _shock(text: str) -> Shock:
     """Read `key=value,...`; what cannot be read is bad usage, and the form is shown."""
     values = dict(part.partition("=")[::2] for part in text.split(","))
-    unknown = sorted(values.keys() - set(Shock.__struct_fields__))
-    try:
-        shock = msgspec.convert(values, Shock, strict=False)
-    except msgspec.ValidationError as error:
-        problem = str(error)
-    else:
-        problem = f"no such part: {', '.join(unknown)}" if unknown else ""
-    if not problem:
-        return shock
-    form = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]"
-    raise typer.BadParameter(f"{text!r}: {problem}; the form is {form}", param_hint="--shock")
+    problems = [f"no such part: {name}" for name in sorted(values.keys() - set(Shock.__struct_fields__))]
+    problems += [f"{name} is missing" for name in ("first_day", "days", "change_pct") if name not in values]
+    if not problems:
+        try:
+            shock = msgspec.convert(values, Shock, strict=False)
+        except msgspec.ValidationError as error:
+            name = str(error).rpartition("$.")[2].strip("`")
+            problems = [f"{name}={values.get(name, '')}: give {_SHOCK_PARTS.get(name, 'text')}"]
+        else:
+            problems = [line.replace(" = ", "=", 1) for line in out_of_range(shock, SHOCK_RANGES)]
+    if problems:
+        raise typer.BadParameter(f"{text!r}: {'; '.join(problems)}; the form is {SHOCK_FORM}", param_hint="--shock")
+    return shock
 
 
 def _reach(shocks: Iterable[Shock], cells: Iterable[Cell]) -> None:
@@ -234,13 +244,10 @@ def _reach(shocks: Iterable[Shock], cells: Iterable[Cell]) -> None:
 
 def _first_day(text: str, days: int) -> date:
     """Return the first day of a synthetic panel, all of whose days payments can have."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; the form is 2019-01-01", param_hint="--first-day") from error
-    if day <= _EARLIEST or days >= (_END - day).days:
+    first = day(text, "--first-day")
+    if first <= _EARLIEST or days >= (_END - first).days:
         raise typer.BadParameter(
-            f"{days:,} days from {day} on: payments lie between {_EARLIEST} and {_END}",
+            f"{days:,} days from {first} on: payments lie between {_EARLIEST} and {_END}",
             param_hint="--first-day, --days",
         )
-    return day
+    return first

@@ -32,9 +32,11 @@ from earlywarn.adapters.inference import (
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import Settings, load
+from earlywarn.cli.ranges import ranged
 from earlywarn.cli.run_settings import source_of
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
+from earlywarn.domain.ranges import Range
 from earlywarn.reference.zones import country_defaults
 
 _EMBEDDED_BLOCK = 20_000
@@ -106,7 +108,7 @@ Currency = Annotated[
     ),
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).", callback=_time_zone)]
-RegionLevel = Annotated[int | None, typer.Option(min=0, max=3, help="NUTS level of the panel's regions.")]
+RegionLevel = Annotated[int | None, ranged(allowed=Range(0, 3), help="NUTS level of the panel's regions.")]
 Exercise = Annotated[
     bool | None,
     typer.Option(

@@ -38,8 +38,9 @@ from earlywarn.cli.preparing import (
     open_and_infer,
     refuse_panel_options,
 )
+from earlywarn.cli.ranges import COUNTING, day, ranged
 from earlywarn.cli.replay_view import print_summary, shown, summary_of
-from earlywarn.cli.run_settings import run_settings, source_of
+from earlywarn.cli.run_settings import RunId, run_settings, source_of
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
 
 
@@ -54,18 +55,20 @@ def _speed(text: str) -> str:
     return text
 
 
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; the form is 2019-01-01") from error
+def _window(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    begin, end = (None if text is None else day(text, name) for text, name in ((first, "--from"), (last, "--to")))
+    if begin is not None and end is not None and begin > end:
+        raise typer.BadParameter(
+            f"{begin} is after {end}; no day is from the one to the other", param_hint="--from, --to"
+        )
+    return begin, end
 
 
 def replay(
     inputs: Annotated[
         list[str] | None, typer.Argument(help="Files or globs, all that `earlywarn run` reads.", show_default=False)
     ] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    run_id: RunId = None,
     speed: Annotated[
         str, typer.Option(help="N times real time by event time, or max: as fast as it goes.", callback=_speed)
     ] = "max",
@@ -74,7 +77,7 @@ def replay(
     country: Country = None,
     currency: Currency = None,
     time_zone: TimeZone = None,
-    workers: Annotated[int, typer.Option(min=1, help="Aggregators to start, besides one detector.")] = 1,
+    workers: Annotated[int, ranged(allowed=COUNTING, help="Aggregators to start, besides one detector.")] = 1,
     no_workers: Annotated[bool, typer.Option("--no-workers", help="The run's workers run already.")] = False,
     first_day: Annotated[str | None, typer.Option("--from", help="First local day, such as 2019-06-01.")] = None,
     last_day: Annotated[str | None, typer.Option("--to", help="Last local day.")] = None,
@@ -109,7 +112,7 @@ def replay(
         earlywarn replay --from-run live --config panel.toml --run what-if
     """
     end_in_order_when_terminated()
-    window = (_day(first_day), _day(last_day))
+    window = _window(first_day, last_day)
     _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort)
     ready = _prepared(
         inputs or [],
@@ -122,7 +125,10 @@ def replay(
         exercise=exercise,
     )
     if no_workers and (ready.inferred or exercise is not None):
-        raise typer.BadParameter("workers that run elsewhere have settings of their own; give them as --config too")
+        raise typer.BadParameter(
+            "workers that run elsewhere have settings of their own; give them as --config too",
+            param_hint="--no-workers",
+        )
     pace = Pace(None if speed == "max" else float(speed), clock=time.monotonic, sleep=time.sleep)
     folder = out or Path("out") / ready.run.settings.run
     folder.mkdir(parents=True, exist_ok=True)

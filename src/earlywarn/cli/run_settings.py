@@ -12,7 +12,7 @@ import typer
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
-from earlywarn.application.settings import Settings, load
+from earlywarn.application.settings import RUN_ID, Settings, load
 
 Config = Annotated[
     Path | None,
@@ -22,7 +22,18 @@ Config = Annotated[
         help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names, else the environment alone.",
     ),
 ]
-RunId = Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")]
+
+
+def run_id_checked(name: str | None) -> str | None:
+    """Return a run's id that an option gives; bad usage if it can be none."""
+    if name is not None and not RUN_ID.fullmatch(name):
+        raise typer.BadParameter(f"{name!r:.120}: give letters, digits, - and _ only, at most 100; it names topics")
+    return name
+
+
+RunId = Annotated[
+    str | None, typer.Option("--run", help="Id of the run. Default: the settings'.", callback=run_id_checked)
+]
 
 
 def run_settings(config: Path | None, run: str | None) -> Settings:

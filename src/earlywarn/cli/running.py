@@ -24,9 +24,13 @@ from earlywarn.cli.preparing import (
     prepare,
 )
 from earlywarn.cli.progress import reading
+from earlywarn.cli.ranges import ranged
 from earlywarn.cli.report_server import REPORT, listening
+from earlywarn.cli.run_settings import run_id_checked
 from earlywarn.cli.run_view import show_run
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark
+from earlywarn.domain.ranges import Range
+from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 
 SAMPLE = Path("data/swiss_cards")
 GENERATED_NAME = "Generated panel (not real data)"
@@ -44,11 +48,14 @@ def run(
     time_zone: TimeZone = None,
     region_level: RegionLevel = None,
     name: Annotated[str | None, typer.Option(help="What texts call the panel. Default: the country's name.")] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="Id of the run; part of every alert's id.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Id of the run; part of every alert's id.", callback=run_id_checked)
+    ] = None,
     received_at: Annotated[
         int | None,
-        typer.Option(
-            help="Time of receipt in epoch milliseconds, against which 'in the future' is judged. Default: now."
+        ranged(
+            allowed=Range(EARLIEST_MS, LATEST_MS),
+            help="Time of receipt in epoch milliseconds, against which 'in the future' is judged. Default: now.",
         ),
     ] = None,
     sort: Annotated[
@@ -104,7 +111,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out/demo"),
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65_535, help="Serve the report on this port of localhost until interrupted."),
+        ranged(allowed=Range(1, 65_535), help="Serve the report on this port of localhost until interrupted."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the report in a browser.")] = True,
     json: Json = False,

@@ -14,7 +14,7 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
-from earlywarn.cli.run_settings import Config, RunId, run_settings
+from earlywarn.cli.run_settings import Config, RunId, run_id_checked, run_settings
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
@@ -90,7 +90,7 @@ def create(
 
 @topics_app.command()
 def change(
-    run: Annotated[str | None, typer.Option("--run", help="Id of the run. Default: the settings'.")] = None,
+    run: RunId = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -119,7 +119,7 @@ def change(
 
 @topics_app.command()
 def delete(
-    run: Annotated[str, typer.Option("--run", help="Id of the run.")],
+    run: Annotated[str, typer.Option("--run", help="Id of the run.", callback=run_id_checked)],
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,

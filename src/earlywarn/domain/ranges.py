@@ -17,6 +17,8 @@ class Range(NamedTuple):
 
     >>> str(Range(1, 12)), str(Range(0, 1, most_in=False)), str(Range(0, 100, least_in=False)), 0.0 in Range(0, 1)
     ('from 1 to 12', 'from 0 to below 1', 'above 0 to 100', True)
+    >>> str(Range(1, math.inf))
+    '1 or more'
     """
 
     least: float
@@ -34,6 +36,8 @@ class Range(NamedTuple):
     def __str__(self) -> str:
         lower = f"from {self.least:,}" if self.least_in else f"above {self.least:,}"
         note = f"; {self.note}" if self.note else ""
+        if math.isinf(self.most):
+            return f"{self.least:,} or more{note}" if self.least_in else f"{lower}{note}"
         return f"{lower} to {'' if self.most_in else 'below '}{self.most:,}{note}"
 
 

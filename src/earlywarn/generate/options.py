@@ -20,7 +20,7 @@ HORIZON_DAYS = 44
 """Longest delay of a late record, in days: below the 45 days after which it would be rejected."""
 
 
-_RANGES = {
+OPTION_RANGES = {
     "seed": Range(0, 2**63 - 1),
     "scale": up_to(1_000_000),
     "amount_sigma": up_to(5),
@@ -30,7 +30,7 @@ _RANGES = {
     "late_days_mean": up_to(MOST_DAYS),
     "late_days_max": Range(1, HORIZON_DAYS),
 }
-_SHOCK_RANGES = {"days": SOME_DAYS, "change_pct": Range(-100, 10_000)}
+SHOCK_RANGES = {"days": SOME_DAYS, "change_pct": Range(-100, 10_000)}
 
 
 class Shock(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ class GenerateOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise ConfigError with every setting that cannot be used."""
-        problems = out_of_range(self, _RANGES)
+        problems = out_of_range(self, OPTION_RANGES)
         if self.transactions is not None and self.transactions < 1:
             problems.append(f"transactions = {self.transactions}: give 1 or more")
         if len(self.hourly_profile) != 24 or min(self.hourly_profile) < 0 or not sum(self.hourly_profile):
@@ -99,7 +99,7 @@ class GenerateOptions(msgspec.Struct, frozen=True, kw_only=True):
         problems += [
             f"shock from {shock.first_day}: {problem}"
             for shock in self.shocks
-            for problem in out_of_range(shock, _SHOCK_RANGES)
+            for problem in out_of_range(shock, SHOCK_RANGES)
         ]
         try:
             ZoneInfo(self.time_zone)

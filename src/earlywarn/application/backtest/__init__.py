@@ -1,7 +1,7 @@
 """The track record: steps injected into history, and how soon the product's own detector and desk see them."""
 
 from earlywarn.application.backtest.history import History, collect_history
-from earlywarn.application.backtest.plan import BacktestPlan
+from earlywarn.application.backtest.plan import CHANGE_PCT, BacktestPlan
 from earlywarn.application.backtest.result import (
     BacktestResult,
     Detection,
@@ -14,6 +14,7 @@ from earlywarn.application.backtest.result import (
 from earlywarn.application.backtest.run import run_backtest
 
 __all__ = [
+    "CHANGE_PCT",
     "BacktestPlan",
     "BacktestResult",
     "Detection",

@@ -8,10 +8,13 @@ from typing import Literal
 import msgspec
 
 from earlywarn.detection.hierarchy import LEVELS, Level, Node
+from earlywarn.domain.ranges import Range
 from earlywarn.errors import ConfigError
 
 ShockMeasure = Literal["both", "amount", "transactions"]
 CalibrationSpan = Literal["first-half", "whole"]
+CHANGE_PCT = Range(-100, 1000)
+"""Sizes of steps in per cent."""
 
 
 class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
         """
         rate = self.false_per_series_year
         rules = (
-            ("changes_pct", self.changes_pct, all(-100 <= size <= 1000 for size in self.changes_pct), "-100 to 1000"),
+            ("changes_pct", self.changes_pct, all(size in CHANGE_PCT for size in self.changes_pct), CHANGE_PCT),
             ("changes_pct", self.changes_pct, bool(self.changes_pct), "at least one"),
             ("days", self.days, self.days >= 1, "at least 1"),
             ("ramp_days", self.ramp_days, 0 <= self.ramp_days <= self.days, "0 to the length of the step"),

@@ -22,9 +22,13 @@ AMBIGUOUS = (
     "commas.csv:1: value: transactions and amount could be it; the header is 'date,region,sector,transactions,amount'; "
     "name the two columns timestamp and value"
 )
+NO_CLASSIFICATION = (
+    "panel panel: classification './none' is neither one of fable, mcc, sparkov, swiss-mcs nor a folder; "
+    "give one of these names or the path of a folder with a classification.toml"
+)
 SECTOR_HINT = (
-    "sector_unknown: give the panel the classification of these codes (fable, mcc, sparkov, swiss-mcs, or a folder), "
-    'or classification = "open" to take codes as they are'
+    "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
+    "fable, mcc, sparkov, swiss-mcs, or a folder), or open to take codes as they are"
 )
 
 PANEL = """
@@ -46,6 +50,8 @@ BAD_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("run", "cells.csv", "--out", "out", "--mapping", "nope"), "sparkov"),
     (("run", "cells.csv", "--out", "out", "--config", "panel.toml", "--country", "CH"), "--country"),
     (("replay", "cells.csv", "--config", "panel.toml", "--time-zone", "UTC"), "--time-zone"),
+    (("run", "cells.csv", "--out", "out", "--classification", "nope"), "--classification"),
+    (("run", "cells.csv", "--out", "out", "--config", "panel.toml", "--classification", "open"), "--classification"),
     (("run", "--out", "out"), "inputs"),
     (("backtest", "cells.csv", "--until", "yesterday"), "--until"),
     (("backtest", "cells.csv", "--level", "village"), "'--level': 'village': give some of"),
@@ -141,6 +147,9 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
     ]),
     (("run", "cells.csv", "--mapping", "none.yaml", "--out", "out"), [
         "none.yaml: cannot be read: No such file or directory",
+    ]),
+    (("run", "cells.csv", "--classification", "./none", "--out", "out"), [
+        NO_CLASSIFICATION,
     ]),
     *(((*words, "none.toml"), ["none.toml: cannot be read: No such file or directory"]) for words in (
         ("config", "check"),

@@ -208,10 +208,28 @@ def test_a_classification_that_recodes_is_told_with_what_it_makes_of_codes(tmp_p
     [told] = [each for each in assumed if each.setting == "classification"]
     assert (panel.classification, told.value) == ("fable", "fable")
     assert "'food' becomes grocery, 'hotels' becomes accommodation (" in told.reason
-    assert 'classification = "open"' in told.reason
+    assert "(--classification open keeps them as they are)" in told.reason
     own = CELLS + "2019-01-01,North,my own sector,10,100.5\n"
     panel, assumed = infer_panel(opened(tmp_path / "own.csv", own))
     assert (panel.classification, "classification" in settings_assumed(assumed)) == ("open", False)
+
+
+@pytest.mark.parametrize("classification", ["open", "fable"])
+def test_a_classification_that_is_given_is_taken_and_not_assumed(tmp_path: Path, classification: str) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_text(CELLS.splitlines()[0] + "\n2019-01-01,North,food,10,100.5\n")
+    ready = prepare([str(path)], config=None, classification=classification)
+    taken = ready.run.panels[0].panel.classification
+    assert taken.class_of(None, "food", None) == ("food" if classification == "open" else "grocery")
+    assert "classification" not in settings_assumed(ready.assumed)
+    replayed = prepared_replay(
+        [str(path)], None, mapping=None, country=None, currency=None, time_zone=None, classification=classification,
+        run_id="replay", exercise=None,
+    )  # fmt: skip
+    assert replayed.run.panels[0].panel.classification.class_of(None, "food", None) == taken.class_of(
+        None, "food", None
+    )
+    assert "classification" not in settings_assumed(replayed.assumed)
 
 
 def test_a_mistyped_region_of_cells_is_rejected(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def infer_panel(
     currency: str | None = None,
     time_zone: str | None = None,
     region_level: int | None = None,
+    classification: str | None = None,
     name: str | None = None,
 ) -> Inferred:
     """Return the settings of one panel for `inputs`; what is given is not guessed.
@@ -91,7 +92,7 @@ def infer_panel(
             time_zone=time_zone or FALLBACK_TIME_ZONE,
             region_level="none",
             any_region=True,
-            classification="open",
+            classification=classification or "open",
         )
         return Inferred(panel, ())
     tree = load_regions()
@@ -103,7 +104,7 @@ def infer_panel(
     level = region_level
     if nuts and level is None:
         level = _level_of_cells(look, tree, country) if cells else min([*_levels(look, tree, country), 2])
-    classification = _classification(look)
+    scheme = classification or _classification(look)
     known = [nuts_country(code) for code in countries]
     panel = PanelSettings(
         id=known[0] if len(known) == 1 else "panel",
@@ -114,7 +115,7 @@ def infer_panel(
         holiday_countries=tuple(countries),
         region_level="none" if level is None or not nuts else level,  # type: ignore[arg-type]  # 0..3 by construction
         any_region=level is None or not nuts,
-        classification=classification,
+        classification=scheme,
         resolution="day" if cells else "hour",
     )
     usual = f"the usual one of {first}" if defaults else f"none is known of {first}" if first else "no country is known"
@@ -126,8 +127,9 @@ def infer_panel(
         assumed.append(Assumption("currency", panel.currency, f"the input names none; {usual} (--currency)"))
     if not time_zone and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
         assumed.append(Assumption("time zone", panel.time_zone, _zone_reason(known, usual, cells=cells)))
-    if classification not in {"open", "mcc"} and not all(each.has_shipped_mapping for each in inputs):
-        assumed.append(Assumption("classification", classification, _recoded(look, classification)))
+    known_codes = scheme in {"open", "mcc"} or all(each.has_shipped_mapping for each in inputs)
+    if not classification and not known_codes:
+        assumed.append(Assumption("classification", scheme, _recoded(look, scheme)))
     if not name and not countries:
         assumed.append(Assumption("name", panel.name, "what texts call the panel (--name)"))
     return Inferred(panel, tuple(assumed))
@@ -259,7 +261,7 @@ def _recoded(look: _Look, name: str) -> str:
     classes = {sector: classification.class_of(None, sector, None) for sector in dict.fromkeys(look.sectors)}
     told = [f"{sector!r} becomes {found}" for sector, found in classes.items() if found != sector]
     examples = f": {', '.join(told[:_RECODINGS_TOLD])}{', ...' if len(told) > _RECODINGS_TOLD else ''}" if told else ""
-    return f'all sector codes are in it{examples} (a panel with classification = "open" keeps them as they are)'
+    return f"all sector codes are in it{examples} (--classification open keeps them as they are)"
 
 
 def _most_common(values: Sequence[str]) -> str:

@@ -128,8 +128,8 @@ def ways_out(rejects: RejectsWriter) -> Iterator[str]:
     """Yield what helps against rejects that a setting decides."""
     if rejects.by_reason.get("sector_unknown"):
         yield (
-            "sector_unknown: give the panel the classification of these codes "
-            f'({", ".join(available())}, or a folder), or classification = "open" to take codes as they are'
+            "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
+            f"{', '.join(available())}, or a folder), or open to take codes as they are"
         )
     if rejects.by_reason.get("panel_unknown"):
         yield "panel_unknown: no panel takes these countries; name theirs (--country, or countries in the settings)"

@@ -14,7 +14,7 @@ from earlywarn.adapters.series_csv import score_file
 from earlywarn.application.backtest import CHANGE_PCT, BacktestPlan, collect_history, run_backtest
 from earlywarn.application.score import ScoreSummary
 from earlywarn.cli.backtest_view import show_backtest
-from earlywarn.cli.preparing import Config, Country, Currency, Inputs, Json, Mapping, TimeZone, prepare
+from earlywarn.cli.preparing import Config, Country, Currency, Inputs, Json, Mapping, SectorCodes, TimeZone, prepare
 from earlywarn.cli.progress import reading, stepping
 from earlywarn.cli.ranges import COUNTING, day, ranged
 from earlywarn.cli.terminal import remark, result_console, results
@@ -37,6 +37,7 @@ def backtest(
     country: Country = None,
     currency: Currency = None,
     time_zone: TimeZone = None,
+    classification: SectorCodes = None,
     change: Annotated[
         list[float] | None,
         ranged(allowed=CHANGE_PCT, help="Size of a step in per cent, not 0; may stand several times."),
@@ -96,7 +97,15 @@ def backtest(
         )
     except ConfigError as error:  # every value of the plan was given on the command line
         raise typer.BadParameter(str(error)) from error
-    ready = prepare(inputs, config=config, mapping=mapping, country=country, currency=currency, time_zone=time_zone)
+    ready = prepare(
+        inputs,
+        config=config,
+        mapping=mapping,
+        country=country,
+        currency=currency,
+        time_zone=time_zone,
+        classification=classification,
+    )
     for each in ready.assumed:
         remark(each.in_words())
     feeds = feeds_of(ready.inputs, ready.run.panels[0].panel.calendar)

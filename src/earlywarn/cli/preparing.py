@@ -37,9 +37,12 @@ from earlywarn.cli.run_settings import source_of
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
 from earlywarn.domain.ranges import Range
+from earlywarn.reference.classifications import available
 from earlywarn.reference.zones import country_defaults
 
 _EMBEDDED_BLOCK = 20_000
+OPEN = "open"
+"""The classification in which each code is a class of its own."""
 
 
 def _country(code: str | None) -> str | None:
@@ -72,6 +75,17 @@ def _mapping(name: str | None) -> str | None:
         names = ", ".join(shipped_mapping_names())
         raise typer.BadParameter(f"{name!r} is neither a mapping that is shipped ({names}) nor a file")
     return name
+
+
+def _classification(name: str | None) -> str | None:
+    # What is meant as a folder may be missing: that is bad input and not bad usage.
+    if name is not None and name not in {OPEN, *available()} and Path(name).name == name and not Path(name).exists():
+        names = ", ".join(available())
+        raise typer.BadParameter(
+            f"{name!r} is neither a classification that is shipped ({names}) nor {OPEN} nor a folder"
+        )
+    # As settings read a path, so that a replay and its workers have one fingerprint.
+    return str(Path(name).resolve()) if name is not None and "/" in name and Path(name).is_dir() else name
 
 
 Inputs = Annotated[
@@ -109,6 +123,15 @@ Currency = Annotated[
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone of the panel's local days (IANA).", callback=_time_zone)]
 RegionLevel = Annotated[int | None, ranged(allowed=Range(0, 3), help="NUTS level of the panel's regions.")]
+SectorCodes = Annotated[
+    str | None,
+    typer.Option(
+        "--classification",
+        help=f"Classification of the sector codes: {', '.join(available())}, a folder, or {OPEN}, which takes each "
+        f"code as it is. Default: mcc of MCC, else a shipped one that knows all codes, else {OPEN}.",
+        callback=_classification,
+    ),
+]
 Exercise = Annotated[
     bool | None,
     typer.Option(
@@ -149,6 +172,7 @@ def prepare(
     currency: str | None = None,
     time_zone: str | None = None,
     region_level: int | None = None,
+    classification: str | None = None,
     name: str | None = None,
     run_id: str | None = None,
     exercise: bool | None = None,
@@ -168,7 +192,12 @@ def prepare(
         settings = msgspec.structs.replace(settings, exercise=exercise)
     if settings.panels:
         refuse_panel_options(
-            country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
+            country=country,
+            currency=currency,
+            time_zone=time_zone,
+            region_level=region_level,
+            classification=classification,
+            name=name,
         )
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config, environ)))
     else:
@@ -179,6 +208,7 @@ def prepare(
             currency=currency,
             time_zone=time_zone,
             region_level=region_level,
+            classification=classification,
             name=name,
         )
         given = settings.run != Settings().run  # else it would pass for the live run of an office
@@ -225,6 +255,7 @@ def open_and_infer(
     currency: str | None,
     time_zone: str | None,
     region_level: int | None = None,
+    classification: str | None = None,
     name: str | None = None,
 ) -> tuple[list[InputFile], Inferred]:
     """Open inputs that come without settings, and say what panel they are of.
@@ -238,7 +269,13 @@ def open_and_infer(
     )
     inputs = open_inputs(patterns, mapping, first)
     inferred = infer_panel(
-        inputs, country=country, currency=currency, time_zone=time_zone, region_level=region_level, name=name
+        inputs,
+        country=country,
+        currency=currency,
+        time_zone=time_zone,
+        region_level=region_level,
+        classification=classification,
+        name=name,
     )
     panel = inferred.panel
     defaults = InputDefaults(currency=panel.currency, country=country, time_zone=panel.time_zone)

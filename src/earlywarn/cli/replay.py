@@ -32,6 +32,7 @@ from earlywarn.cli.preparing import (
     Exercise,
     Json,
     Mapping,
+    SectorCodes,
     TimeZone,
     defaults_of,
     mapping_of,
@@ -77,6 +78,7 @@ def replay(
     country: Country = None,
     currency: Currency = None,
     time_zone: TimeZone = None,
+    classification: SectorCodes = None,
     workers: Annotated[int, ranged(allowed=COUNTING, help="Aggregators to start, besides one detector.")] = 1,
     no_workers: Annotated[bool, typer.Option("--no-workers", help="The run's workers run already.")] = False,
     first_day: Annotated[str | None, typer.Option("--from", help="First local day, such as 2019-06-01.")] = None,
@@ -121,6 +123,7 @@ def replay(
         country=country,
         currency=currency,
         time_zone=time_zone,
+        classification=classification,
         run_id=run_id,
         exercise=exercise,
     )
@@ -208,6 +211,7 @@ def _prepared(
     country: str | None,
     currency: str | None,
     time_zone: str | None,
+    classification: str | None = None,
     run_id: str | None,
     exercise: bool | None,
 ) -> _Prepared:
@@ -220,10 +224,17 @@ def _prepared(
     assumed: tuple[Assumption, ...] = ()
     has_panels = bool(settings.panels) or not patterns
     if has_panels:
-        refuse_panel_options(country=country, currency=currency, time_zone=time_zone)
+        refuse_panel_options(country=country, currency=currency, time_zone=time_zone, classification=classification)
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config))) if patterns else []
     else:
-        inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
+        inputs, inferred = open_and_infer(
+            patterns,
+            chosen,
+            country=country,
+            currency=currency,
+            time_zone=time_zone,
+            classification=classification,
+        )
         assumed = inferred.assumed
         if exercise is None and not settings.exercise:
             exercise = True

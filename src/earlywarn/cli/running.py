@@ -20,6 +20,7 @@ from earlywarn.cli.preparing import (
     Mapping,
     Prepared,
     RegionLevel,
+    SectorCodes,
     TimeZone,
     prepare,
 )
@@ -47,6 +48,7 @@ def run(
     currency: Currency = None,
     time_zone: TimeZone = None,
     region_level: RegionLevel = None,
+    classification: SectorCodes = None,
     name: Annotated[str | None, typer.Option(help="What texts call the panel. Default: the country's name.")] = None,
     run_id: Annotated[
         str | None, typer.Option("--run", help="Id of the run; part of every alert's id.", callback=run_id_checked)
@@ -78,6 +80,8 @@ def run(
         earlywarn run 'days/*.jsonl.zst' --config panel.toml --out out
 
         earlywarn run region_sector_daily.csv --mapping swiss-cards --out out
+
+        earlywarn run cells.csv --country AT --classification open --out out
     """
     end_in_order_when_terminated()
     ready = prepare(
@@ -88,6 +92,7 @@ def run(
         currency=currency,
         time_zone=time_zone,
         region_level=region_level,
+        classification=classification,
         name=name,
         run_id=run_id,
         exercise=exercise,

@@ -61,17 +61,22 @@ def test_a_bad_row_is_reported_keeps_its_place_and_touches_no_other_score(tmp_pa
     lines = series(60)
     path = write(tmp_path, "\n".join(["timestamp,value", *lines]))
     clean, _ = score(path)
-    bad = ["2014-04-01 00:50:00,", "yesterday,3.5", "2014-04-01 00:50:00,NaN", "2014-04-01 00:50:00,high", "alone"]
+    bad = ["2014-04-01 00:50:00,", "yesterday,3.5", "2014-04-01 00:50:00,NaN", "2014-04-01 00:50:00,high"]
+    bad += [f"2014-04-01 00:50:00,{value}" for value in ("1e308", "-1e999", "-inf")]
+    bad += ["alone"]
     rows, summary = score(write(tmp_path, "\n".join(["timestamp,value", *lines[:10], *bad, *lines[10:]])))
-    assert rows[:10] + rows[15:] == clean
-    assert [row[2] for row in rows[10:15]] == [""] * 5
-    assert (summary.rows, summary.scored, summary.bad) == (65, 60, 5)
+    assert rows[:10] + rows[18:] == clean
+    assert [row[2] for row in rows[10:18]] == [""] * 8
+    assert (summary.rows, summary.scored, summary.bad) == (68, 60, 8)
     assert summary.problems == (
         f"{path}:12: value: is missing",
         f"{path}:13: timestamp: 'yesterday' is no timestamp; expected ISO 8601 or epoch seconds",
         f"{path}:14: value: 'NaN' is no finite number",
         f"{path}:15: value: 'high' is no finite number",
-        f"{path}:16: row: 'alone' has 1 columns; expected timestamp and value",
+        f"{path}:16: value: '1e308' is too large; values lie within ±1e+300",
+        f"{path}:17: value: '-1e999' is too large; values lie within ±1e+300",
+        f"{path}:18: value: '-inf' is no finite number",
+        f"{path}:19: row: 'alone' has 1 columns; expected timestamp and value",
     )
 
 

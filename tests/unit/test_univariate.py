@@ -156,6 +156,21 @@ def test_values_that_are_no_numbers_are_no_news() -> None:
         assert plain.score_and_learn_one(x) == disturbed.score_and_learn_one(x)
 
 
+@pytest.mark.parametrize(("row", "ceiling"), [(100, 0.408), (115, 0.5025), (250, 0.885), (365, 0.951), (1000, 0.995)])
+def test_an_outlier_of_a_hundred_times_is_at_the_ceiling_of_its_row(row: int, ceiling: float) -> None:
+    """No step scores higher on that day; its later days may, since the ceiling rises with the rows."""
+    found = []
+    for size in (100, 3):
+        values = 1000 + np.random.default_rng(3).normal(0, 50, row + 30)
+        values[row] *= size
+        found.append(scores(times(len(values), 86_400.0), values)[row])
+    values = 1000 + np.random.default_rng(3).normal(0, 50, row + 30)
+    values[row:] *= 0.7
+    step = scores(times(len(values), 86_400.0), values)
+    assert found == [pytest.approx(ceiling, abs=6e-4)] * 2
+    assert step[row] <= found[0]
+
+
 @pytest.mark.parametrize("size", [1e3, 1e9, 1e300])
 def test_an_outlier_however_large_blinds_nobody(size: float) -> None:
     """After an outlier the next spike of usual size is still seen, and usual rows stay low."""

@@ -226,9 +226,8 @@ def _row(number: int, fields: list[str], columns: Columns, order: _Order) -> Ser
     if moment is None:
         reason = "is no timestamp; expected ISO 8601 or epoch seconds" if timestamp else "is missing"
         return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
-    if parsed is None:
-        reason = "is no finite number" if value else "is missing"
-        return SeriesRow(number, timestamp, value, problem=_told("value", value, reason))
+    if parsed is None or abs(parsed) > VALUE_MAX:
+        return SeriesRow(number, timestamp, value, problem=_told("value", value, _no_value(value, parsed)))
     if disorder := order.problem(moment):
         reason = f"is {disorder}; sort the file by time, each time once"
         return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
@@ -243,12 +242,21 @@ def _shown(text: str) -> str:
     return repr(text[:SHOWN] + ("…" if len(text) > SHOWN else ""))
 
 
+def _no_value(text: str, parsed: float | None) -> str:
+    """Return why a text is no value of the series."""
+    if not text:
+        return "is missing"
+    return "is no finite number" if parsed is None else f"is too large; values lie within ±{VALUE_MAX:g}"
+
+
 def _number(text: str, delimiter: str) -> float | None:
+    """Return the number that a text is; infinite for one that is too large for a float, None for what is none."""
     try:
         value = float(text.replace(",", ".") if delimiter == ";" else text)
     except ValueError:
         return None
-    return value if math.isfinite(value) and abs(value) <= VALUE_MAX else None
+    in_digits = math.isinf(value) and any(map(str.isdigit, text))
+    return value if math.isfinite(value) or in_digits else None
 
 
 def _moment(text: str) -> Moment | None:
@@ -256,6 +264,8 @@ def _moment(text: str) -> Moment | None:
     if not _COMPACT_DAY.fullmatch(text):
         epoch = _number(text, ",")
         if epoch is not None:
+            if math.isinf(epoch):
+                return None
             seconds = epoch / next((parts for size, parts in _EPOCH_UNITS if abs(epoch) >= size), 1.0)
             return Moment(seconds, seconds)
     if month := _MONTH.fullmatch(text):

@@ -134,6 +134,11 @@ def score(
     The score is in 0..1: above 0.5 is worth a look. The score of a row depends on the rows up to it alone. Rows that
     cannot be used keep their places without a score; they are listed, and the command then exits with 1.
 
+    Few rows cannot say how rare something is, so scores have a ceiling: 0.41 after 100 rows, 0.89 after 250, 0.95 after
+    365, 0.995 after 1,000; a row with fewer than 115 before it stays below 0.5. An outlier of a hundred times the usual
+    is at the ceiling of its row, and so may be one of three times; a later day of a lasting step may be at a higher
+    one. How large something is say the values, not their scores.
+
     Example:
 
         earlywarn score series.csv --out scored.csv

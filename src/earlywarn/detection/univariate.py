@@ -8,7 +8,8 @@ For each observation y at time t, with what was learned before:
  3. evidence    spike |e| / q, shifts |m_a| / r where m_a averages d over about 1/a observations, a burst (mean
     of |e| / q over about 12), and a freeze (how often the value has repeated), all as log(1 + x);
  4. p-values    each statistic's `TailRank` among its own past; p = the least of them times their effective number;
- 5. score       1 / (1 + (p / p0)^k), with p drawn towards 1 while little is known.
+ 5. score       1 / (1 + (p / p0)^k), with p drawn towards 1 while little is known, and no less than 4 (n + 1)^-2 after
+    n observations: a ceiling of the score, which outliers of any size and clear steps share and which rises with n.
 
 So the score is 0.5 where p = p0 (one in a thousand by default) and near 1 for what the past makes all but impossible,
 whatever the noise is like. Every observation is learned, outliers with bounded weight; what repeats becomes usual.

@@ -107,7 +107,7 @@ def test_nothing_readable_exits_1_and_says_why(earlywarn: Command, tmp_path: Pat
     finished = earlywarn("run", file, "--out", tmp_path / "out")
     assert finished.returncode == 1
     assert "not one record could be used" in finished.stderr
-    assert len((tmp_path / "out/failed.rejects.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "out/rejects.jsonl").read_text().splitlines()) == 3
 
 
 def test_bad_usage_exits_2(earlywarn: Command, tmp_path: Path) -> None:

@@ -137,11 +137,11 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
         "header.csv: there is no record in it; give files with rows after the header",
     ]),
     (("run", "commas.csv", "--out", "out"), [
-        "commas.csv: not one record could be used of 1; see out/failed.rejects.jsonl; the first of each reason:",
+        "commas.csv: not one record could be used of 1; see out/rejects.jsonl; the first of each reason:",
         COMMA,
     ]),
     (("run", "cells.csv", "--config", "mcc.toml", "--out", "out"), [
-        "cells.csv: not one record could be used of 19; see out/failed.rejects.jsonl; the first of each reason:",
+        "cells.csv: not one record could be used of 19; see out/rejects.jsonl; the first of each reason:",
         "cells.csv:2: sector: 'food' is not in the classification mcc (sector_unknown)",
         SECTOR_HINT,
     ]),

@@ -67,14 +67,14 @@ def test_a_run_that_could_use_nothing_leaves_earlier_results_and_what_explains_i
     before = contents(out)
     bad = tmp_path / "bad.csv"
     bad.write_text(HEADER + "2021-01-01,AT13,food,10,12;5,EUR,AT\n")
-    for folder in (out, tmp_path / "new"):
+    for folder, name in ((out, "failed.rejects.jsonl"), *[(tmp_path / "new", "rejects.jsonl")] * 2):
         with pytest.raises(InputError, match="not one record could be used") as caught:
             ran(bad, folder)
         first, example = str(caught.value).splitlines()
-        assert f"see {folder / 'failed.rejects.jsonl'}" in first
+        assert f"see {folder / name}" in first
         assert example == f"{bad}:2: amount: '12;5' is not a number (wrong_type)"
     failed = {"failed.summary.json", "failed.rejects.jsonl"}
-    assert set(contents(tmp_path / "new")) == failed
+    assert set(contents(tmp_path / "new")) == {"summary.json", "rejects.jsonl"}, "there are no results to leave"
     assert {name: content for name, content in contents(out).items() if name not in failed} == before
     assert set(contents(out)) == {*before, *failed}
     assert json.loads((out / "failed.summary.json").read_bytes())["accepted_records"] == 0

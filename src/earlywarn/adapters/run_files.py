@@ -17,7 +17,7 @@ from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
-from earlywarn.adapters.run_folder import FAILED, RunFolder
+from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
     cell_warnings,
     file_warnings,
@@ -130,8 +130,9 @@ def run_files(
     earlier run are replaced when the input has been read to the end, and left alone if the run breaks off or fails.
 
     Raises:
-        InputError: not one record was accepted (`failed.summary.json` and `failed.rejects.jsonl` say why), an input
-            is damaged, or the results cannot be written.
+        InputError: not one record was accepted (`summary.json` and `rejects.jsonl` say why; beside results of an
+            earlier run `failed.summary.json` and `failed.rejects.jsonl`), an input is damaged, or the results cannot
+            be written.
     """
     started = time.perf_counter()
     if received_ms is None:
@@ -199,15 +200,11 @@ def run_files(
             "seconds": round(time.perf_counter() - started, 1),
         }
         (draft / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-        usable = sink.records > rejects.total
-        if not usable:
-            folder.tell_failure()
-        else:
-            if report:
-                write_report(draft / "report.html", sink.report, summary)
-            folder.publish()
-    if not usable:
-        raise InputError(_nothing(inputs, rejects, out))
+        if sink.records <= rejects.total:
+            raise InputError(_nothing(inputs, rejects, folder.tell_failure()))
+        if report:
+            write_report(draft / "report.html", sink.report, summary)
+        folder.publish()
     return RunResult(alerts, summary, tuple(assumed), warnings, out, out / "report.html" if report else None)
 
 
@@ -232,9 +229,9 @@ def _counted(alerts: Sequence[Alert]) -> dict[str, object]:
     }
 
 
-def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out: Path) -> str:
+def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, listed: Path) -> str:
     names = ", ".join(each.name for each in inputs)
     if not rejects.total:
         return f"{names}: there is no record in it; give files with rows after the header"
-    told = f"{names}: not one record could be used of {rejects.total:,}; see {out / FAILED['rejects.jsonl']}"
+    told = f"{names}: not one record could be used of {rejects.total:,}; see {listed}"
     return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects)])

@@ -2,8 +2,8 @@
 
 A run writes into a temporary folder inside it and moves its files to their names when it has read its input to
 the end; what an earlier run left under the names of results goes then. A run that breaks off, for whatever
-reason, leaves the folder as it was, and so does one that could use nothing: what explains it has names of its own.
-Files of other names are never touched.
+reason, leaves the folder as it was, and so does one that could use nothing: what explains it has names of its own
+beside results of an earlier run. Files of other names are never touched.
 """
 
 import shutil
@@ -25,7 +25,9 @@ RESULTS = (
 )
 """The names of results."""
 FAILED = {name: f"failed.{name}" for name in ("rejects.jsonl", "summary.json")}
-"""What explains a run that could use nothing, by the name that it would have had; the next run takes it away.
+"""What explains a run that could use nothing beside earlier results, by the name that it has without such.
+
+The next run takes it away.
 
 These and the results are the only names that earlywarn writes and removes.
 """
@@ -78,13 +80,19 @@ class RunFolder:
         """
         self._exchange(_NAMES, {name: name for name in RESULTS})
 
-    def tell_failure(self) -> None:
+    def tell_failure(self) -> Path:
         """Put what explains a run that could use nothing beside the results of earlier runs, which stay.
+
+        Without such it has the names of results. Returns where the rejects are.
 
         Raises:
             InputError: it cannot be moved; the folder is as it was.
         """
-        self._exchange(FAILED.values(), FAILED)
+        explained = {"rejects.jsonl", "summary.json"}
+        found = {name for name in RESULTS if (self.out / name).exists() or (self.out / name).is_symlink()}
+        names = FAILED if found - explained else {name: name for name in explained}
+        self._exchange([*FAILED.values(), *names.values()], names)
+        return self.out / names["rejects.jsonl"]
 
     def _exchange(self, old: Iterable[str], new: Mapping[str, str]) -> None:
         """Take `old` files away and move drafts to their `new` names; take all back if that fails halfway."""

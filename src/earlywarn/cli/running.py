@@ -71,7 +71,8 @@ def run(
 
     Writes alerts.jsonl, aggregates.parquet, divisions.parquet, rejects.jsonl, summary.json and report.html when the
     input has been read to its end; results of an earlier run in the folder are replaced then. A run that fails leaves
-    them as they are; one that could not use a single record says why in summary.json and rejects.jsonl (failed.* beside them).
+    them as they are; one that could not use a single record says why in summary.json and rejects.jsonl, or in failed.*
+    beside them.
 
     Examples:
 

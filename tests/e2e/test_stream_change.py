@@ -4,13 +4,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
+import pytest
 from command_line import Command
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
 from scenario import PARTITIONS, SETTINGS, STEPS, Scenario
 from stream_run import StreamRun, wait_until
 
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.recount import verify_run
+from earlywarn.adapters.kafka.topic_identity import topic_identity
+from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.kafka.wire import decode_change, decode_partial, encode_alert, is_change
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
@@ -70,6 +75,38 @@ def test_a_run_goes_on_under_another_configuration(
         assert {key: value for key, value in found.alerts.items() if key in after} == after
         assert {key for key, each in hashes.items() if each == new.fingerprint} <= after.keys()
         assert all(hashes[key] == run.run.fingerprint for key in found.alerts.keys() - after.keys())
+
+
+def test_a_change_waits_for_what_is_published_in_part(
+    kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path, earlywarn: Command
+) -> None:
+    """The refusal says what to do, fences nobody off, and the same command does it when the partial is at its end."""
+    with StreamRun(kafka.address, redis_server.url, tmp_path, SETTINGS, name=f"run-{uuid4().hex[:12]}") as run:
+        later = tmp_path / "later.toml"
+        text = (tmp_path / "run.toml").read_text()
+        later.write_text(
+            text.replace("[kafka]", f'[alerts]\nalarm_evidence = 20\n[kafka]\nbrokers = "{kafka.address}"')
+        )
+        group = f"{run.topics.prefix}{run.topics.run}.detector.published"
+        log = topic_identity(run.settings.kafka, run.topics.partials)
+        publisher = Publisher(confluent_connection(run.settings.kafka), group, run.topics.partials, 0, log)
+        try:
+            publisher.open()
+            publisher.publish([(run.topics.aggregates, (b"key", b"{}"))], Progress(7, outputs=3))
+            refused = earlywarn("topics", "change", "--config", later)
+            assert refused.returncode == 1
+            told = (
+                f"{run.topics.partials}-0: what offset 7 makes publishable is published in part (the first 3 outputs)"
+            )
+            assert told in refused.stderr
+            assert "under the old settings, then try again" in refused.stderr
+            publisher.publish([(run.topics.aggregates, (b"other", b"{}"))], Progress(8))
+            finished = earlywarn("topics", "change", "--config", later)
+            assert finished.returncode == 0, finished.stderr
+            with pytest.raises(FencedError):
+                publisher.publish([(run.topics.aggregates, (b"late", b"{}"))], Progress(9))
+        finally:
+            publisher.close()
 
 
 def refolded(run: StreamRun, new: Run) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from earlywarn.adapters.stream.detector_service import DetectorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
-from earlywarn.adapters.stream.projector import Projector, records_of
+from earlywarn.adapters.stream.projector import Projector, logs_of, records_of
 from earlywarn.application.compose import compose_from
 from earlywarn.application.compose_fold import compose_fold
 
@@ -39,7 +39,12 @@ async def main() -> None:
         projection = RedisProjection(
             client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
         )
-        projector = Projector(projection, lambda: check_server(client, redis.settings.url), records_of(kafka, topics))
+        projector = Projector(
+            projection,
+            lambda: check_server(client, redis.settings.url),
+            records_of(kafka, topics),
+            lambda: logs_of(kafka, topics),
+        )
         parts = DetectorParts(
             new_fold=lambda q: compose_fold(
                 ready, manifest.transactions_partitions, manifest.panels_of[q], change=manifest.change

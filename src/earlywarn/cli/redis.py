@@ -18,7 +18,7 @@ from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection
 from earlywarn.adapters.redis.rebuild import Rebuilt, rebuild
 from earlywarn.adapters.redis.records import Record
-from earlywarn.adapters.stream.projector import records_of
+from earlywarn.adapters.stream.projector import logs_of, records_of
 from earlywarn.application.settings import Settings
 from earlywarn.cli.run_settings import Config, RunId, run_settings
 from earlywarn.cli.stages import stages
@@ -67,7 +67,8 @@ async def _rebuild(
         outages = Outages(redis.url, patience_seconds=_PATIENCE_SECONDS)
         projection = RedisProjection(client, topics, stream_length=redis.stream_length, outages=outages)
         read = _counted(records_of(settings.kafka, topics, to_end=True), tell)
-        return await rebuild(client, projection, partitions, read)
+        logs = await asyncio.to_thread(logs_of, settings.kafka, topics)
+        return await rebuild(client, projection, partitions, read, logs)
     except KafkaError as error:
         raise ConfigError(
             f"kafka.brokers = {settings.kafka.brokers!r}: {error}; Redis is not complete: run this again"

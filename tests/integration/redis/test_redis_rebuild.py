@@ -166,3 +166,30 @@ def test_nothing_is_written_while_a_run_is_being_removed(
             assert await dump_of(client, run) == {}
 
     asyncio.run(scenario())
+
+
+def test_what_was_made_of_other_logs_is_refused_until_it_is_rebuilt(
+    settings: RedisSettings, new_run: Callable[[], str]
+) -> None:
+    """Topics that were deleted and made anew under their names: longer than before, positions would not tell."""
+    run = new_run()
+    before: dict[TopicKind, str] = {"aggregates": "first-a", "alerts": "first-b"}
+    after: dict[TopicKind, str] = {"aggregates": "first-a", "alerts": "second-b"}
+
+    async def scenario() -> None:
+        async with connect(settings) as client:
+            one = projection(client, run)
+            for _ in range(2):
+                await one.claim(before)
+                await project_run(one, [0, 1], read)
+            with pytest.raises(
+                LogError, match=r"alerts: was deleted and made anew .*its id was first-b, it is second-b"
+            ):
+                await one.claim(after)
+            await one.claim(before)
+            await rebuild(client, one, [0, 1], read, after)
+            await one.claim(after)
+            with pytest.raises(LogError, match="run: earlywarn rebuild-redis"):
+                await one.claim(before)
+
+    asyncio.run(scenario())

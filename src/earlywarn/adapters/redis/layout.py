@@ -96,6 +96,11 @@ class RunLayout:
         return f"{kind}:{partition}"
 
     @staticmethod
+    def log_field(kind: TopicKind) -> str:
+        """Return the field of `positions` that holds which log of a topic's name was read."""
+        return f"{kind}:log"
+
+    @staticmethod
     def sequence_field(partition: int) -> str:
         """Return the field of `positions` that holds the last sequence in the stream of q."""
         return f"sequence:{partition}"

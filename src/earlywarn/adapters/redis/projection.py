@@ -7,7 +7,7 @@ itself, has fallen back in both, and is rebuilt by reading on from its own posit
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -82,6 +82,34 @@ class RedisProjection:
         self._topics = topics
         self._stream_length = stream_length
         self._limits = limits or CallLimits()
+
+    async def claim(self, logs: Mapping[TopicKind, str]) -> None:
+        """Check that what Redis holds was made of these logs (`topic_identity`), or note that it will be.
+
+        Raises:
+            ConfigError: Redis refuses the user.
+            LogError: it was made of other logs of the same names.
+        """
+        if not logs:
+            return
+        fields: dict[Any, Any] = {self.layout.log_field(kind): log for kind, log in logs.items()}
+
+        async def ask() -> list[Any]:
+            found: list[Any] = await self._client.hmget(self.layout.positions, list(fields))
+            return found
+
+        async def note() -> None:
+            await self._client.hset(self.layout.positions, mapping=fields)
+
+        found = await self.outages.wait_out(ask)
+        for kind, log in zip(logs, found, strict=True):
+            if log is not None and log.decode() != logs[kind]:
+                raise LogError(
+                    f"{getattr(self._topics, kind)}: was deleted and made anew since Redis was written (its id was "
+                    f"{log.decode()}, it is {logs[kind]}); run: earlywarn rebuild-redis"
+                )
+        if None in found:
+            await self.outages.wait_out(note)
 
     async def positions(self, partition: int) -> dict[TopicKind, int]:
         """Return the next offset to read of each topic's partition q: 0 where Redis holds nothing yet.

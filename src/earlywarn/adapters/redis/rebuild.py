@@ -3,14 +3,14 @@
 Detectors may run on: while keys are being removed they wait, and then they read again from where Redis is.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from earlywarn.adapters.redis.layout import POSITION_CLEARING, RunLayout
+from earlywarn.adapters.redis.layout import POSITION_CLEARING, RunLayout, TopicKind
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection, project_run
 from earlywarn.adapters.redis.scripts import CLEAR, ScriptCall
@@ -27,7 +27,13 @@ class Rebuilt:
     records: int
 
 
-async def rebuild(client: Redis, projection: RedisProjection, partitions: Sequence[int], read: RecordSource) -> Rebuilt:
+async def rebuild(
+    client: Redis,
+    projection: RedisProjection,
+    partitions: Sequence[int],
+    read: RecordSource,
+    logs: Mapping[TopicKind, str] | None = None,
+) -> Rebuilt:
     """Remove a run from Redis and project its topics from the start until their reading ends.
 
     Args:
@@ -35,12 +41,14 @@ async def rebuild(client: Redis, projection: RedisProjection, partitions: Sequen
         projection: Of the run.
         partitions: All q of the run.
         read: Both topics; it ends where the topics ended when it was opened.
+        logs: Which logs they are (`topic_identity`).
 
     Raises:
         ConfigError: Redis refuses the user, or is away for too long.
         LogError: a topic holds a foreign record, or another rebuild took over.
     """
     removed = await remove_run(client, projection.layout, projection.outages)
+    await projection.claim(logs or {})
     return Rebuilt(removed, await project_run(projection, partitions, read))
 
 

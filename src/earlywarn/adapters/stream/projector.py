@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 from aiokafka.errors import KafkaError
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_reader import read_partition
-from earlywarn.adapters.redis.layout import TopicKind
+from earlywarn.adapters.redis.layout import TOPIC_KINDS, TopicKind
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection, project_run
 from earlywarn.adapters.redis.records import Record
 from earlywarn.application.service_settings import KafkaSettings
@@ -29,6 +30,16 @@ def records_of(kafka: KafkaSettings, topics: RunTopics, *, to_end: bool = False)
     return read
 
 
+def logs_of(kafka: KafkaSettings, topics: RunTopics) -> dict[TopicKind, str]:
+    """Return which logs a run's aggregates and alerts are, as far as their names tell no more.
+
+    Raises:
+        LogError: there is no such topic.
+        ConfigError: no broker answers, or it refuses.
+    """
+    return {kind: topic_identity(kafka, getattr(topics, kind)) for kind in TOPIC_KINDS}
+
+
 class Projector:
     """Projects the partitions that this worker owns, for as long as it does.
 
@@ -36,13 +47,21 @@ class Projector:
         projection: into Redis.
         check: asks Redis whether it will do, each time before it is written to.
         read: reads the topics.
+        logs: says which logs they are; it blocks.
     """
 
-    def __init__(self, projection: RedisProjection, check: Callable[[], Awaitable[object]], read: RecordSource) -> None:
+    def __init__(
+        self,
+        projection: RedisProjection,
+        check: Callable[[], Awaitable[object]],
+        read: RecordSource,
+        logs: Callable[[], Mapping[TopicKind, str]],
+    ) -> None:
         self.trouble = ""
         self._projection = projection
         self._check = check
         self._read = read
+        self._logs = logs
         self._task: asyncio.Task[None] | None = None
 
     def own(self, partitions: Sequence[int]) -> None:
@@ -66,6 +85,7 @@ class Projector:
         while True:
             try:
                 await self._projection.outages.wait_out(self._check)
+                await self._projection.claim(await asyncio.to_thread(self._logs))
                 await project_run(self._projection, partitions, self._read)
             except (EarlywarnError, KafkaError) as error:
                 self.trouble = str(error)

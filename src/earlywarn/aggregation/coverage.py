@@ -117,8 +117,11 @@ class CoverageMeter:
 
     def observe(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
         """Add on-time transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
-        counts = self._open.setdefault(bucket, {}).setdefault(feed, {})
+        delivered = self._open.setdefault(bucket, {})
+        counts = delivered.setdefault(feed, {})
         counts[cell] = counts.get(cell, 0) + transactions
+        if len(delivered) > 2 * self.parameters.feeds_limit + len(self._feeds):
+            self._limit(delivered)
 
     # --- closing
 
@@ -129,8 +132,11 @@ class CoverageMeter:
         """
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._open.pop(bucket, {}).items():
-            for found in (delivered, self._today):
-                _count(found.setdefault(self._known(name), {}), counts)
+            _count(delivered.setdefault(self._known(name), {}), counts)
+        self._limit(delivered)
+        for name, counts in delivered.items():
+            _count(self._today.setdefault(name, {}), counts)
+        self._limit(self._today)
         if slot is None:
             return Delivery()
         volumes = self._base_today[slot] = {name: sum(counts.values()) for name, counts in delivered.items()}
@@ -200,6 +206,15 @@ class CoverageMeter:
         gone = {("partition", name) for name in ended}
         return [(name, feed) for name, feed in sorted(self._feeds.items()) if name not in gone]
 
+    def _limit(self, delivered: dict[FeedName, Counts]) -> None:
+        """Count named sources together that cannot become known: beyond the limit, the last in order.
+
+        More of them may still come, and smaller names: in the end the same are left, in whatever order they came.
+        """
+        new = sorted(name for name in delivered if name[0] == "source" and name not in self._feeds and name != _OTHERS)
+        for name in new[self.parameters.feeds_limit :]:
+            _count(delivered.setdefault(_OTHERS, {}), delivered.pop(name))
+
     def _known(self, name: FeedName) -> FeedName:
         """Return what a feed counts as: sources beyond the limit count together."""
         return _OTHERS if name[0] == "source" and name not in self._feeds and _OTHERS in self._feeds else name
@@ -208,7 +223,7 @@ class CoverageMeter:
         """Make new feeds known, as far as the limit goes; return what each counts as."""
         admitted = {}
         for name in names:
-            sources = sum(kind == "source" for kind, _ in self._feeds)
+            sources = sum(feed[0] == "source" and feed != _OTHERS for feed in self._feeds)
             beyond = name[0] == "source" and name not in self._feeds and sources >= self.parameters.feeds_limit
             admitted[name] = _OTHERS if beyond else name
             self._feeds.setdefault(admitted[name], Feed(self.slots))

@@ -1,6 +1,7 @@
 """Coverage: who stopped reporting, as against who sold less."""
 
 from collections.abc import Collection, Mapping
+from random import Random
 
 import pytest
 
@@ -186,6 +187,28 @@ def test_named_sources_beyond_the_limit_count_together() -> None:
     assert coverage.silent == ("source (others)",)
     assert coverage.volume == 0.5
     assert found.by_hour[-1] == 0.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_however_many_sources_few_are_kept_the_same_in_any_order(seed: int) -> None:
+    """A thousand names a day, each of another one: what is open and what the day has stays small."""
+    parameters = CoverageParameters(feeds_limit=8)
+    names, meters = [f"s{at:04d}" for at in range(1_000)], []
+    for order in (names, Random(seed).sample(names, len(names))):
+        meter = CoverageMeter(parameters, slots=7)
+        for day in range(MONDAY, MONDAY + 3):
+            for name in order:
+                meter.observe(day * 86_400, ("source", name), int(name[1:]) % 3, 1)
+            meter.observe(day * 86_400, ("partition", "0"), 0, 5)
+            assert len(encode_state(meter.state())) < 4_000
+            meter.close_base(day * 86_400, day % 7)
+            assert len(encode_state(meter.state())) < 4_000
+            meter.close_day(day, partitions_heard=1.0)
+        meters.append(meter.state())
+    by_feed = [{tuple(each[:2]): each[2] for each in state["feeds"]} for state in meters]
+    assert by_feed[0] == by_feed[1]
+    kept = [name for kind, name in by_feed[0] if kind == "source"]
+    assert kept == ["(others)", *names[:8]]
 
 
 def test_hours_know_who_is_missing() -> None:

@@ -5,23 +5,25 @@ A sector or a region is no feed: nothing paid there is zero, and may be what hap
 whole see `region_watch`). A feed is silent
 in a bucket when next to nothing came of what was expected of it since it last spoke, and that is sizeable.
 It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
-too young for an expectation bring stands in for what is missing: a source may change its name. What is missing is
-missing of the cells that the silent feeds deliver (`feed_cells`).
+too young for an expectation bring stands in for what is missing: a source may change its name, or be taken over. What
+is missing is missing of the cells that the silent feeds deliver (`feed_cells`). A day lacks what its hours lack.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
+from earlywarn.aggregation.delivery import DayOfBuckets, Delivery
 from earlywarn.aggregation.feed import Feed
-from earlywarn.aggregation.feed_cells import Counts, FeedCells, FeedName
+from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, shares
 from earlywarn.aggregation.partial import OTHER_SOURCES
-from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume
+from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Floats
 from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
 from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
+_REPLACED_DAYS = 7
+"""So long others have brought what a silent feed would: before it is usual of them as well, and expected twice."""
 
 
 class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,27 +79,14 @@ def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> 
         and (nothing or feed.owed + feed.expected >= parameters.sizeable_transactions)
     ]
     newly = sum(max(feed.heard, 0) for feed in feeds if feed.young)
-    missing = max(0.0, sum(feed.expected for feed in silent) - newly)
+    missing = sum(feed.expected for feed in silent)
+    missing = 0.0 if newly >= STAND_IN_SHARE * missing else missing - newly
     return round(1 - missing / expected, 6), tuple(feed.name for feed in silent)
 
 
 def is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
     """Return whether next to nothing came of a feed of what was expected of it in a bucket."""
     return feed.heard <= 0 or feed.heard < parameters.silent_share * feed.expected
-
-
-class Delivery(NamedTuple):
-    """What of a bucket the feeds delivered.
-
-    Attributes:
-        volume: share of the expected transactions, 1 where none were expected.
-        silent: who was silent.
-        cells: share of the usual volume of each cell, by its number; empty if all of every cell was heard.
-    """
-
-    volume: float = 1.0
-    silent: tuple[str, ...] = ()
-    cells: CellShares = ()
 
 
 class CoverageMeter:
@@ -114,6 +103,7 @@ class CoverageMeter:
         self._open: dict[int, dict[FeedName, Counts]] = {}
         self._today: dict[FeedName, Counts] = {}
         self._base_today: dict[int, dict[FeedName, int]] = {}
+        self._hours = DayOfBuckets()
 
     def observe(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
         """Add on-time transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
@@ -154,7 +144,9 @@ class CoverageMeter:
             for name, count in volumes.items()
             if name not in self._feeds
         }
-        return self._delivery({**readings, **new}, delivered)
+        delivery, lost, usual = self._delivery({**readings, **new}, delivered)
+        self._hours.add(delivery, sum(reading.expected for reading in readings.values()), lost, usual)
+        return delivery
 
     def close_day(
         self, day: int, *, partitions_heard: float, ended: Collection[str] = ()
@@ -178,13 +170,15 @@ class CoverageMeter:
             _count(delivered.setdefault(admitted[name], {}), counts)
         volumes = {name: sum(counts.values()) for name, counts in delivered.items()}
         readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
-        delivery = self._delivery(readings, delivered)
+        of_day, lost, _ = self._delivery(readings, delivered)
+        delivery = self._hours.take(of_day)
         spoke = any(count > 0 for count in volumes.values())
         base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
         for name, reading in readings.items():
             feed = self._feeds[name]
             if is_quiet(reading, self.parameters):
-                feed.learn_quiet(reading.expected, others_spoke=spoke)
+                is_replaced = not lost.any() and reading.name in of_day.silent
+                feed.learn_quiet(reading.expected, others_spoke=spoke, is_replaced=is_replaced)
             else:
                 feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
                 self._cells.learn(name, delivered[name])
@@ -193,13 +187,15 @@ class CoverageMeter:
         coverage = Coverage(round(partitions_heard, 6), delivery.volume, delivery.silent, forgotten=forgotten)
         return coverage, delivery.cells, tuple(readings.values())
 
-    def _delivery(self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]) -> Delivery:
-        """Return what was delivered, by what each feed brought."""
+    def _delivery(
+        self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]
+    ) -> tuple[Delivery, Floats, Floats]:
+        """Return what was delivered, by what each feed brought; and what was not of the cells, and is usual of them."""
         volume, silent = heard_share(list(readings.values()), self.parameters)
         named = set(silent)
         quiet = [name for name, reading in readings.items() if reading.name in named]
-        young = [delivered[name] for name, reading in readings.items() if reading.young and name in delivered]
-        return Delivery(volume, silent, self._cells.heard(readings, quiet, young))
+        lost, usual = self._cells.lost(readings, quiet, delivered)
+        return Delivery(volume if lost.any() or not usual.any() else 1.0, silent, shares(lost, usual)), lost, usual
 
     def _expected(self, ended: Collection[str]) -> Iterable[tuple[FeedName, Feed]]:
         """Return the feeds of which something may come, in order."""
@@ -230,10 +226,14 @@ class CoverageMeter:
         return admitted
 
     def _forget(self, silent: Sequence[str]) -> tuple[str, ...]:
-        """Forget the feeds that were missed for too long, but never the last; return those that were silent."""
+        """Forget the feeds that were missed for too long or are replaced; return those that were silent.
+
+        The last is never forgotten.
+        """
         forgotten = []
         for name, feed in sorted(self._feeds.items()):
-            if feed.missed_days >= self.parameters.forget_days and len(self._feeds) > 1:
+            is_gone = feed.missed_days >= self.parameters.forget_days or feed.replaced_days >= _REPLACED_DAYS
+            if is_gone and len(self._feeds) > 1:
                 self._drop(name)
                 forgotten.append(" ".join(name))
         return tuple(name for name in forgotten if name in silent)
@@ -249,6 +249,7 @@ class CoverageMeter:
         return {
             "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
             "cells": self._cells.state(),
+            "hours": self._hours.state(),
             "open": [[bucket, _plain(counts)] for bucket, counts in self._open.items()],
             "today": _plain(self._today),
             "base_today": [
@@ -261,6 +262,7 @@ class CoverageMeter:
         """Take over a state that `state` returned."""
         self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
         self._cells.restore(saved["cells"])
+        self._hours.restore(saved["hours"])
         self._open = {bucket: _counts(plain) for bucket, plain in saved["open"]}
         self._today = _counts(saved["today"])
         self._base_today = {

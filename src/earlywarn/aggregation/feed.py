@@ -22,12 +22,13 @@ class Feed:
         owed, owed_base: what was expected since the feed last spoke, by days and by base buckets.
         quiet_days: days since it last spoke.
         missed_days: those of them on which others spoke.
+        replaced_days: the last of them on which others brought what it would.
     """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.owed = self.owed_base = 0.0
-        self.quiet_days = self.missed_days = 0
+        self.quiet_days = self.missed_days = self.replaced_days = 0
         self._days: list[list[int]] = [[] for _ in range(_WEEK_DAYS)]
         self._base: list[list[int]] = [[] for _ in range(slots)]
 
@@ -47,8 +48,10 @@ class Feed:
         """Return whether it has not been seen in enough such base buckets yet."""
         return len(self._base[slot]) < _REMEMBERED
 
-    def learn_quiet(self, usual: float, *, others_spoke: bool) -> None:
+    def learn_quiet(self, usual: float, *, others_spoke: bool, is_replaced: bool) -> None:
         """Learn that it was quiet on a day of which `usual` was expected."""
+        if usual:
+            self.replaced_days = self.replaced_days + 1 if is_replaced else 0
         self.owed += usual
         self.quiet_days += 1
         self.missed_days += others_spoke
@@ -59,7 +62,7 @@ class Feed:
             for back in range(self.quiet_days, 0, -1):
                 self._learn_empty((weekday - back) % _WEEK_DAYS)
         self.owed = 0.0
-        self.quiet_days = self.missed_days = 0
+        self.quiet_days = self.missed_days = self.replaced_days = 0
         _push(self._days[weekday], volume)
         for slot, count in base.items():
             _push(self._base[slot], count)
@@ -74,7 +77,7 @@ class Feed:
         """Return the state as plain values."""
         return {
             "owed": [self.owed, self.owed_base],
-            "quiet": [self.quiet_days, self.missed_days],
+            "quiet": [self.quiet_days, self.missed_days, self.replaced_days],
             "days": self._days,
             "base": self._base,
         }
@@ -84,7 +87,7 @@ class Feed:
         """Return the feed that `state` came from."""
         feed = cls(len(saved["base"]))
         feed.owed, feed.owed_base = saved["owed"]
-        feed.quiet_days, feed.missed_days = saved["quiet"]
+        feed.quiet_days, feed.missed_days, feed.replaced_days = saved["quiet"]
         feed._days = [list(past) for past in saved["days"]]
         feed._base = [list(past) for past in saved["base"]]
         return feed

@@ -21,6 +21,8 @@ _MEMORY_DAYS = 10
 """A day on which a feed spoke takes a tenth off the past, so that no weekday decides alone."""
 _UNIT = 1000.0
 """The past is in whole thousandths of transactions: sums of whole numbers are the same in any order of the cells."""
+STAND_IN_SHARE = 0.5
+"""If so much of what a silent feed would bring comes in another way, it is taken over: what is less is news."""
 _SHARES = tuple(at / 1000 for at in range(1001))  # shared: a panel keeps a share for each cell and bucket of an outage
 
 
@@ -28,13 +30,16 @@ class FeedCells:
     """What each feed brought to each cell, the past weighted. Cells are numbered, and only ever become more.
 
     Example: of two feeds that bring as much as each other, one delivers cell 1 alone, and is silent.
-        >>> cells = FeedCells()
-        >>> cells.learn(("source", "a"), {0: 80, 1: 20})
-        >>> cells.learn(("source", "b"), {1: 100})
-        >>> volumes = {("source", "a"): FeedVolume("a", 100.0, 97, 0.0, False),
-        ...            ("source", "b"): FeedVolume("b", 100.0, 0, 0.0, False)}
-        >>> cells.heard(volumes, [("source", "b")], [])
+        >>> cells, a, b = FeedCells(), ("source", "a"), ("source", "b")
+        >>> cells.learn(a, {0: 80, 1: 20})
+        >>> cells.learn(b, {1: 100})
+        >>> volumes = {a: FeedVolume("a", 100.0, 97, 0.0, False), b: FeedVolume("b", 100.0, 0, 0.0, False)}
+        >>> shares(*cells.lost(volumes, [b], {a: {0: 78, 1: 19}}))
         (1.0, 0.167)
+
+    If the other one has taken over what it brought, nothing is lost.
+        >>> shares(*cells.lost(volumes, [b], {a: {0: 78, 1: 115}}))
+        ()
     """
 
     def __init__(self) -> None:
@@ -49,27 +54,35 @@ class FeedCells:
         """Forget a feed."""
         self._past.pop(name, None)
 
-    def heard(
-        self, volumes: Mapping[FeedName, FeedVolume], silent: Collection[FeedName], instead: Iterable[Counts]
-    ) -> CellShares:
-        """Return the share of its usual volume that was heard of each cell, by number, in steps of a thousandth.
+    def lost(
+        self,
+        volumes: Mapping[FeedName, FeedVolume],
+        silent: Collection[FeedName],
+        delivered: Mapping[FeedName, Counts],
+    ) -> tuple[Floats, Floats]:
+        """Return float64[K] twice: what is missing of each cell of a bucket, and what is usual, in transactions.
+
+        What feeds bring that are too young for an expectation stands in for what is missing. If half of it or more is
+        there in that way, or what all bring to the cells of the silent is nearer to what is usual than to what they
+        leave of it, somebody has taken over, and nothing is missing.
 
         Args:
             volumes: what is expected of each feed in the bucket.
             silent: those of them that are.
-            instead: what feeds brought that are too young for an expectation: it stands in for what is missing.
-
-        Empty if all of every cell was heard. Cells that are new since are beyond the end, and heard.
+            delivered: what each feed brought.
         """
-        if not silent:
-            return ()
         spread = {name: self._spread_of(name, each.expected) for name, each in volumes.items() if each.expected > 0}
         usual = _sum(spread.values())
         missing = _sum([np.zeros(len(usual)), *(spread[name] for name in silent)])
-        new = _sum([np.zeros(len(usual)), *map(_spread, instead)])[: len(usual)]
-        lost = np.clip(missing - np.maximum(new, 0.0), 0.0, None)
-        share = 1.0 - np.divide(lost, usual, out=np.zeros(len(usual)), where=usual > 0)
-        return tuple(_SHARES[at] for at in np.rint(1000 * share).astype(np.int64).tolist()) if lost.any() else ()
+        if not missing.any():
+            return missing, usual
+        young = [delivered[name] for name, each in volumes.items() if each.young and name in delivered]
+        new = np.maximum(_among(young, len(usual)), 0.0)
+        share = np.divide(missing, usual, out=np.zeros(len(usual)), where=usual > 0)
+        seen = float(share @ _among(delivered.values(), len(usual)))
+        if new.sum() >= STAND_IN_SHARE * missing.sum() or seen >= share @ (usual - STAND_IN_SHARE * missing):
+            return np.zeros(len(usual)), usual
+        return np.clip(missing - new, 0.0, None), usual
 
     def _spread_of(self, name: FeedName, expected: float) -> Floats:
         past = np.maximum(self._past.get(name, np.zeros(0)), 0.0)
@@ -83,6 +96,22 @@ class FeedCells:
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._past = {(kind, name): past.copy() for kind, name, past in saved["past"]}
+
+
+def shares(lost: Floats, usual: Floats) -> CellShares:
+    """Return the share that was heard of each cell, in steps of a thousandth; empty if all of every cell was."""
+    heard = 1.0 - np.divide(lost, usual, out=np.zeros(len(usual)), where=usual > 0)
+    return tuple(_SHARES[at] for at in np.rint(1000 * heard).astype(np.int64).tolist()) if lost.any() else ()
+
+
+def added(one: Floats, other: Floats) -> Floats:
+    """Return the sum of two arrays over the first cells, each as far as it goes."""
+    return _sum([one, other])
+
+
+def _among(counts: Iterable[Counts], cells: int) -> Floats:
+    """Return float64[K]: the sums over the first cells."""
+    return _sum([np.zeros(cells), *map(_spread, counts)])[:cells]
 
 
 def _spread(counts: Counts) -> Floats:

@@ -2,11 +2,13 @@
 
 A region is no feed (see `coverage`), but where nothing comes of any sector of a region of several, its cells are
 missing and not zero. Which share of a total that is goes by what is usual of its cells on such a weekday, in hours as
-well. A sector of which nothing comes, in however many regions, is heard: it may be closed.
+well. A sector of which nothing comes, in however many regions, is heard: it may be closed. A day of a
+region lacks what its hours lack.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,7 @@ class RegionWatch:
         self._regions: dict[str, Feed] = {}
         self._cells = UsualVolumes()
         self._base_today: dict[int, dict[str, int]] = {}
+        self._hours: dict[str, list[float]] = {}  # of the day's base buckets: expected, and of these missing
         self._places = _Places()
 
     def close_base(
@@ -66,7 +69,12 @@ class RegionWatch:
         weekday = slot * _WEEK_DAYS // self.slots
         if not any(count > 0 for count in volumes.values()):
             return self._gap((), weekday, cells, delivered)
-        return self._gap(self._gone(self._quiet(readings), cells, born), weekday, cells, delivered)
+        gone = self._gone(self._quiet(readings), cells, born)
+        for reading in readings:
+            hours = self._hours.setdefault(reading.name, [0.0, 0.0])
+            hours[0] += reading.expected
+            hours[1] += reading.expected if reading.name in gone else 0.0
+        return self._gap(gone, weekday, cells, delivered)
 
     def close_day(
         self,
@@ -83,6 +91,7 @@ class RegionWatch:
         weekday = (day + 6) % _WEEK_DAYS
         volumes = self._places.by_region(cells, transactions, born)
         base, self._base_today = self._base_today, {}
+        hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
             return ((), *self._gap((), weekday, cells, delivered))
         for name in volumes:
@@ -92,11 +101,12 @@ class RegionWatch:
             for name, feed in sorted(self._regions.items())
         ]
         quiet = self._quiet(readings)
-        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, delivered)
+        in_part = {name: round(1 - missing / expected, 3) for name, (expected, missing) in hours.items() if missing}
+        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, delivered, in_part)
         for reading in readings:
             feed = self._regions[reading.name]
             if is_quiet(reading, self.parameters):
-                feed.learn_quiet(reading.expected, others_spoke=True)
+                feed.learn_quiet(reading.expected, others_spoke=True, is_replaced=False)
             else:
                 counts = {slot: heard.get(reading.name, 0) for slot, heard in base.items()}
                 feed.learn(weekday, reading.heard, counts)
@@ -113,12 +123,19 @@ class RegionWatch:
         return tuple(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE)
 
     def _gap(
-        self, gone: tuple[str, ...], weekday: int, cells: Sequence[CellKey], delivered: CellShares
+        self,
+        gone: tuple[str, ...],
+        weekday: int,
+        cells: Sequence[CellKey],
+        delivered: CellShares,
+        in_part: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[Gap, CellShares]:
-        if not gone and not delivered:
+        """Return what was not heard of totals, and what was of cells; `in_part` is what was of some regions."""
+        if not gone and not delivered and not in_part:
             return NO_GAP, ()
+        of_region = {**in_part, **dict.fromkeys(gone, 0.0)}
         by_feeds = of_cells(delivered, range(len(cells))).tolist()
-        shares = tuple(0.0 if cell.region in gone else share for cell, share in zip(cells, by_feeds, strict=True))
+        shares = tuple(min(of_region.get(cell.region, 1.0), heard) for cell, heard in zip(cells, by_feeds, strict=True))
         return Gap(gone, self._of_totals(cells, shares, self._cells.usual(weekday, len(cells)))), shares
 
     @staticmethod
@@ -149,6 +166,7 @@ class RegionWatch:
             "regions": [[name, feed.state()] for name, feed in sorted(self._regions.items())],
             "cells": self._cells.state(),
             "base_today": [[slot, list(volumes.items())] for slot, volumes in self._base_today.items()],
+            "hours": [[name, *hours] for name, hours in self._hours.items()],
         }
 
     def restore(self, saved: State) -> None:
@@ -156,6 +174,7 @@ class RegionWatch:
         self._regions = {name: Feed.restored(feed) for name, feed in saved["regions"]}
         self._cells.restore(saved["cells"])
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
+        self._hours = {name: [expected, missing] for name, expected, missing in saved["hours"]}
         self._places = _Places()
 
 

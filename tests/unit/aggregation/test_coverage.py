@@ -1,6 +1,6 @@
 """Coverage: who stopped reporting, as against who sold less."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 import pytest
@@ -50,6 +50,18 @@ class Days:
             self.by_hour.append(delivery.volume)
             self.cells_by_hour.append(delivery.cells)
         coverage, self.cells, _ = self.meter.close_day(self.day, partitions_heard=heard, ended=ended)
+        self.day += 1
+        return coverage
+
+    def close_hours(self, volumes: Mapping[str, Sequence[int]]) -> Coverage:
+        """Close the next day, of which each hour's volumes are given."""
+        for hour in range(self.hours):
+            bucket = self.day * 86_400 + hour * 3600
+            for feed, by_hour in volumes.items():
+                if by_hour[hour]:
+                    self.meter.observe(bucket, *feed_of(feed), by_hour[hour])
+            self.meter.close_base(bucket, (self.day + 6) % 7 * self.hours + hour)
+        coverage, self.cells, _ = self.meter.close_day(self.day, partitions_heard=1.0)
         self.day += 1
         return coverage
 
@@ -170,7 +182,7 @@ def test_a_source_under_a_new_name_is_not_missing(days: Days) -> None:
     coverage = days.pass_days(60, {"source a": 600, "source bee": 300, "source c": 100})
     assert {each.volume for each in coverage} == {1.0}
     assert coverage[0].silent == ("source b",)
-    assert [at for at, each in enumerate(coverage) if each.forgotten] == [27]
+    assert [(at, each.forgotten) for at, each in enumerate(coverage) if each.forgotten] == [(6, ("source b",))]
 
 
 def test_an_ended_partition_is_expected_no_more() -> None:
@@ -258,11 +270,46 @@ def test_of_a_forgotten_source_no_cell_is_missed() -> None:
 
 
 def test_a_new_source_stands_in_where_it_delivers() -> None:
-    """Under its new name it takes over cell 2, and leaves cell 1 to nobody."""
+    """It brings most of cell 2, less than half of what is missing, and leaves cell 1 to nobody."""
     found = Days()
     found.pass_days(35, LOCAL)
-    found.close({"source a@0": 960, "source a@1": 720, "source bee@2": 240})
-    assert found.cells == (1.0, 0.75, 1.0)
+    found.close({"source a@0": 960, "source a@1": 720, "source bee@2": 120})
+    assert found.cells == (1.0, 0.75, 0.5)
+
+
+@pytest.mark.parametrize("left", [1.0, 0.7, 0.5])
+def test_what_is_less_than_usual_of_a_source_under_a_new_name_is_news(left: float) -> None:
+    """It is not missing: half and more of what the old name brought says that it goes on."""
+    found = Days(hours=24)
+    found.pass_days(35, LOCAL)
+    renamed = {feed.replace("source b", "source bee"): round(volume * left) for feed, volume in LOCAL.items()}
+    for coverage in found.pass_days(40, renamed):
+        assert coverage.volume == 1.0
+        assert (found.cells, set(found.cells_by_hour)) == ((), {()})
+
+
+def test_what_another_source_takes_over_is_not_missing() -> None:
+    """A merger under a name that is known: what comes is as usual."""
+    found = Days(hours=24)
+    found.pass_days(35, LOCAL)
+    merged = {"source a@0": 960, "source a@1": 960, "source a@2": 240}
+    assert {coverage.volume for coverage in found.pass_days(40, merged)} == {1.0}
+    assert (found.cells, set(found.cells_by_hour)) == ((), {()})
+
+
+def test_a_day_lacks_what_its_hours_lack() -> None:
+    """Silence from eight to twenty hours, on no day whole, is missing of the day: of its volume, of its cells."""
+    found = Days(hours=24)
+    found.pass_days(35, LOCAL)
+    hours = {feed: [volume // 24] * 24 for feed, volume in LOCAL.items()}
+    for feed in ("source b@1", "source b@2"):
+        hours[feed][8:20] = [0] * 12
+    coverage = found.close_hours(hours)
+    assert coverage.silent == ("source b",)
+    # Twenty an hour are sizeable in the third hour of silence.
+    assert coverage.volume == pytest.approx(1 - 10 * 20 / 2160, abs=1e-6)
+    assert found.cells == (1.0, pytest.approx(1 - 10 * 10 / 960, abs=1e-3), pytest.approx(1 - 10 / 24, abs=1e-3))
+    assert found.close(LOCAL).volume == 1.0
 
 
 def test_where_a_source_delivers_goes_by_its_last_days() -> None:

@@ -115,8 +115,11 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
         if alert.kind != "coverage" or alert.status in {"resolved", "superseded"}:
             continue
         until = f"from {alert.opened_on} to the end of the input"
-        if alert.region is None:
+        held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
+        if alert.region is None and held_back:
             yield f"panel {alert.panel}: too little was reported {until}; these days are not judged"
+        elif alert.region is None:
+            yield f"panel {alert.panel}: a source was silent {until}; what it delivers is not judged"
         else:
             yield (
                 f"panel {alert.panel}: nothing was reported of region {alert.region} {until}; totals are without "

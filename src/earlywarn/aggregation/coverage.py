@@ -181,7 +181,8 @@ class CoverageMeter:
                 feed.learn_quiet(reading.expected, others_spoke=spoke, is_replaced=is_replaced)
             else:
                 feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
-                self._cells.learn(name, delivered[name])
+                if reading.young or not of_day.silent:  # others may stand in: where they deliver is not usual then
+                    self._cells.learn(name, delivered[name])
         self._today, self._base_today = {}, {}
         forgotten = self._forget(delivery.silent)
         coverage = Coverage(round(partitions_heard, 6), delivery.volume, delivery.silent, forgotten=forgotten)
@@ -194,7 +195,8 @@ class CoverageMeter:
         volume, silent = heard_share(list(readings.values()), self.parameters)
         named = set(silent)
         quiet = [name for name, reading in readings.items() if reading.name in named]
-        lost, usual = self._cells.lost(readings, quiet, delivered)
+        at_once = all(self._feeds[name].replaced_days == self._feeds[name].quiet_days for name in quiet)
+        lost, usual = self._cells.lost(readings, quiet, delivered, may_be_taken_over=at_once)
         return Delivery(volume if lost.any() or not usual.any() else 1.0, silent, shares(lost, usual)), lost, usual
 
     def _expected(self, ended: Collection[str]) -> Iterable[tuple[FeedName, Feed]]:

@@ -23,6 +23,8 @@ _UNIT = 1000.0
 """The past is in whole thousandths of transactions: sums of whole numbers are the same in any order of the cells."""
 STAND_IN_SHARE = 0.5
 """If so much of what a silent feed would bring comes in another way, it is taken over: what is less is news."""
+_WHOLE_SHARE = 0.8
+"""Of feeds that are known so much of it is asked: more than on most days chance alone could bring."""
 _SHARES = tuple(at / 1000 for at in range(1001))  # shared: a panel keeps a share for each cell and bucket of an outage
 
 
@@ -59,17 +61,21 @@ class FeedCells:
         volumes: Mapping[FeedName, FeedVolume],
         silent: Collection[FeedName],
         delivered: Mapping[FeedName, Counts],
+        *,
+        may_be_taken_over: bool = True,
     ) -> tuple[Floats, Floats]:
         """Return float64[K] twice: what is missing of each cell of a bucket, and what is usual, in transactions.
 
         What feeds bring that are too young for an expectation stands in for what is missing. If half of it or more is
-        there in that way, or what all bring to the cells of the silent is nearer to what is usual than to what they
-        leave of it, somebody has taken over, and nothing is missing.
+        there in that way, somebody has taken over, and nothing is missing. Neither is it if all together bring to the
+        cells of the silent nearly what is usual.
 
         Args:
             volumes: what is expected of each feed in the bucket.
             silent: those of them that are.
             delivered: what each feed brought.
+            may_be_taken_over: whether feeds that are known may have taken over. They have from the first day of
+                silence on or not at all: later a good day would be taken for it.
         """
         spread = {name: self._spread_of(name, each.expected) for name, each in volumes.items() if each.expected > 0}
         usual = _sum(spread.values())
@@ -80,7 +86,8 @@ class FeedCells:
         new = np.maximum(_among(young, len(usual)), 0.0)
         share = np.divide(missing, usual, out=np.zeros(len(usual)), where=usual > 0)
         seen = float(share @ _among(delivered.values(), len(usual)))
-        if new.sum() >= STAND_IN_SHARE * missing.sum() or seen >= share @ (usual - STAND_IN_SHARE * missing):
+        is_whole = may_be_taken_over and seen >= share @ (usual - (1 - _WHOLE_SHARE) * missing)
+        if is_whole or new.sum() >= STAND_IN_SHARE * missing.sum():
             return np.zeros(len(usual)), usual
         return np.clip(missing - new, 0.0, None), usual
 

@@ -1,6 +1,6 @@
 """A coverage alert in words: what was not reported, by whom, and what that holds back."""
 
-from earlywarn.alerting.words import Names, day, days_of, figure, place, size_pct, subject
+from earlywarn.alerting.words import THIN, Names, day, days_of, figure, place, size_pct, subject
 from earlywarn.domain.alert import LOST, Alert
 
 _PLACES = 3
@@ -34,7 +34,7 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
 def _held_back(alert: Alert, names: Names) -> str:
     """Say which economic alerts are held back."""
     if figure(alert, "alerts_held_back"):
-        return "This says nothing about spending; economic alerts are held back meanwhile."
+        return "This says nothing about spending, which it may hide; economic alerts are held back meanwhile."
     places = [item for item in alert.evidence if item.name == "missing_volume" and item.series_id is not None]
     if not places:
         return "Economic alerts are not held back: enough is heard without it."
@@ -52,12 +52,13 @@ def _unreported(alert: Alert, missing: float) -> str:
     days, empty = _missing_days(alert)
     if days == 1 and _is_all(missing):
         return f"{_nothing(alert)} was reported of {day(alert.as_of)}"
+    less = size_pct(missing) if round(missing, 1) else f"less than 0.1{THIN}%"
     if days == 1:
-        return f"{size_pct(missing)} of the expected volume of {day(alert.as_of)} was not reported"
+        return f"{less} of the expected volume of {day(alert.as_of)} was not reported"
     if empty >= days:
         return f"nothing {_reported(alert)}"
     told = [f"nothing at all on {empty} of these days"] if empty else []
-    told += [] if _is_all(missing) else [f"{size_pct(missing)} less than expected on the last of them"]
+    told += [] if _is_all(missing) else [f"{less} less than expected on the last of them"]
     told = told or ["next to nothing on the last of them"]
     return f"too little {_reported(alert)}, {' and '.join(told)}"
 

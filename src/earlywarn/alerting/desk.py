@@ -37,6 +37,8 @@ from earlywarn.domain.state import State
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
 _UNHEARD_DAYS = 28
 """Days in a row without anything from a node after which its episode is followed no further."""
+_PARTS_JOIN_AFTER_DAYS = (0, 2)
+"""Days after a total's alarm on which cells join that move along: some of them are not sure on the first."""
 _HOLD_DAYS_OF_RETURNS = 3
 """Alarm days in a row after which a level that was usual before is accepted: it is no news that it may last."""
 
@@ -155,7 +157,8 @@ class AlertDesk:
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
             self._open(candidate, weighing, other, mine, looks)
         for at in [at for at, each in mine.items() if each.level != "cell" and weighing.ratio[at] > 1]:
-            if not any(other_one.contains(mine[at]) for other_one in mine.values()):
+            is_top = not any(other_one.contains(mine[at]) for other_one in mine.values())
+            if is_top and self._is_time_for_parts(mine[at], scores.day):
                 self._open_parts(at, weighing, other, mine, looks)
         adopt(mine.values())
         alerts = []
@@ -192,6 +195,11 @@ class AlertDesk:
             return
         self._book.add(episode)
         looks[candidate.node], mine[candidate.node] = look, episode
+
+    def _is_time_for_parts(self, whole: Episode, day: date) -> bool:
+        """Return whether parts may join today: a total is not revised for each of them."""
+        due = (day - whole.last_revised_on).days >= self.parameters.revise_days
+        return due or whole.has_news or (day - whole.detected_on).days in _PARTS_JOIN_AFTER_DAYS
 
     def _open_parts(
         self, at: int, weighing: Weighing, other: Floats, mine: dict[int, Episode], looks: dict[int, "_Look"]

@@ -112,7 +112,13 @@ class Reading:
         if self._episode.leads_back_from is not None:
             days = (self._scores.day - self._episode.leads_back_from).days
             found.append(Evidence(name="days_since_level_began", value=float(days), unit="days"))
-        return (*found, *self._neighbours(), *self._contributors(panel), *self._mix())
+        return (*found, *self._unheard(), *self._neighbours(), *self._contributors(panel), *self._mix())
+
+    def _unheard(self) -> list[Evidence]:
+        """Count the cells that today's figures of a total are without."""
+        members = self._baselines.members
+        count = int((members[self._place] & ~self._scores.heard[: members.shape[1]]).sum())
+        return [Evidence(name="cells_unheard", value=float(count), unit="cells")] if count else []
 
     @property
     def is_there_today(self) -> bool:
@@ -157,7 +163,7 @@ class Reading:
             unit = "transactions" if self.measure == "transactions" else "minor units"
             value = round(usual * (1 + last.change_pct / 100), 2)
             found.append(Evidence(name="new_baseline", value=value, unit=unit))
-        return tuple(found)
+        return (*found, *self._unheard())
 
     def _cells(self) -> tuple[Floats, Floats]:
         """Return today's transactions and amounts [2, K] of all cells, and what the episode's baseline expects."""

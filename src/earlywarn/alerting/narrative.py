@@ -101,8 +101,16 @@ def _day(alert: Alert, names: Names) -> str:
     when = f"{day(alert.as_of)} itself was {word}" if against else f"On {day(alert.as_of)}"
     return (
         f"{when}: {observed} against {expected} expected, {size_pct(change)} {word} expected "
-        f"(usual range {lower} to {upper})."
+        f"(usual range {lower} to {upper}){_left_out(alert)}."
     )
+
+
+def _left_out(alert: Alert) -> str:
+    """Say that the day's figures are without some cells of a total."""
+    count = round(figure(alert, "cells_unheard") or 0)
+    if not count:
+        return ""
+    return f", without {count} {'cell' if count == 1 else 'cells'} of which too little was reported"
 
 
 def _certainty(alert: Alert) -> str:

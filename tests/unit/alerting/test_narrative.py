@@ -94,7 +94,9 @@ def test_an_outage_that_goes_on_says_for_how_long() -> None:
         days_of_nothing=1.0,
         alerts_held_back=1.0,
     )
-    assert first.startswith("Testland: nothing was reported of 5 Sep 2023. This says nothing about spending;")
+    assert first.startswith(
+        "Testland: nothing was reported of 5 Sep 2023. This says nothing about spending, which it may hide;"
+    )
     later = told(notice, missing_volume=100.0, days_missing=20.0, days_of_nothing=20.0, alerts_held_back=1.0)
     assert later.startswith("Testland: nothing has been reported since 5 Sep 2023 (20 days, to 24 Sep 2023). This says")
     part = told(notice, missing_volume=40.0, days_missing=20.0, alerts_held_back=1.0)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -246,6 +247,29 @@ LOCAL_SHARE = 6.0
 def local(cell: Cell, source: str) -> float:
     """Return what comes if the smallest source delivers one region, of which the others leave it a part."""
     return 1.0 if source != LOCAL else LOCAL_SHARE if cell.region == "CH04" else 0.0
+
+
+@pytest.mark.parametrize("left", [1.0, 0.7])
+def test_a_source_under_a_new_name_hides_nothing(run: Run, left: float) -> None:
+    """Two fifths of the panel come under another name; a week later all of it falls, or does not."""
+    renamed, fall = date(2022, 6, 20), SHOCK
+
+    found = Collected(lambda *_: 1.0)
+    found.outcomes = [
+        msgspec.structs.replace(each, source="smaller")
+        if each.source == "small" and each.ts >= (renamed - date(1970, 1, 1)).days * 86_400_000
+        else each
+        for each in Collected(lambda cell, _: left if cell.day >= fall else 1.0).outcomes
+    ]
+    run_embedded(run, [found], found, received_ms=RECEIVED_MS)
+    assert {alert.text for alert in found.of_kind("coverage")} == {
+        (
+            "Testland: nothing is expected any more of source small, silent for so long. Nothing is missing without "
+            "it; economic alerts go by all others."
+        )
+    }
+    tops = [alert for alert in found.economic(days=5) if alert.parent is None and alert.status == "open"]
+    assert [(alert.level, alert.direction) for alert in tops] == ([] if left == 1.0 else [("panel", "down")])
 
 
 def test_a_source_of_one_region_that_stops_holds_back_that_region_alone(run: Run) -> None:

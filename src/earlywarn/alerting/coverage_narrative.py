@@ -16,6 +16,11 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
         return _silent_region(alert, names)
     missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    if gone and not round(missing, 1):
+        return (
+            f"{names.panel(alert.panel)}: nothing is expected any more of {', '.join(gone)}, silent for so long. "
+            "Nothing is missing without it; economic alerts go by all others."
+        )
     text = f"{names.panel(alert.panel)}: {_unreported(alert, missing)}"
     if silent and not _is_all(missing):
         text += f" (silent: {', '.join(silent)})"
@@ -26,9 +31,8 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
     rest = f"; still silent: {', '.join(still)}" if still else ""
     if gone:
         return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
-    if still:
-        return f"{text}. Enough is reported again after {day(alert.resolved_on)}{rest}."
-    return f"{text}. Reporting is complete again after {day(alert.resolved_on)}."
+    what = "Enough is reported" if still else "Reporting is complete"
+    return f"{text}. {what} again after {day(alert.resolved_on)}{rest}."
 
 
 def _held_back(alert: Alert, names: Names) -> str:

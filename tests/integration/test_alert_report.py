@@ -146,6 +146,30 @@ def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
     assert "Ended" not in fall
 
 
+@pytest.mark.parametrize("sectors", [("Retail: Fuel stations",), ("Retail: Fuel stations", "Accommodation")])
+def test_a_fall_to_nothing_lasts_though_nothing_is_expected_any_more(sectors: tuple[str, ...]) -> None:
+    """A cell that is silent for four weeks is dormant; three weeks later no baseline knows what it was worth."""
+    words = reported(1000, 0.0, sectors=sectors)[1].replace("\u202f", " ")
+    week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
+    true = sum(cell.amount_minor for cell in week if cell.sector in sectors) / sum(cell.amount_minor for cell in week)
+    headline = re.search(r"at the new level \((?:in all )?(\d+) % below the level before 4 July 2022\)", words)
+    assert headline is not None
+    assert int(headline[1]) == pytest.approx(100 * true, rel=0.25)
+    assert "1 shock lasts as a new level, " in words
+    assert "It lasts: the 7 days to 2 Sep 2022 were 100 % below the level from before it." in words
+    assert "It did not last" not in words
+
+
+def test_a_fall_to_nothing_is_over_when_its_level_is_back() -> None:
+    """The models meet the cells anew when these wake; the page knows what they were worth before."""
+    words = reported(70, 0.0, history_days=DAYS + 30)[1].replace("\u202f", " ")
+    fall = words[words.index("was a new level Retail: fuel stations, all regions of Testland The fall") :]
+    back = re.search(r"It did not last: from (\d+) Sep 2022 on, a week was nearer to the level from before it\.", fall)
+    assert back is not None
+    assert 12 <= int(back[1]) <= 19
+    assert "as a new level," not in words
+
+
 def test_a_level_beyond_an_earlier_one_is_dated_from_before_both() -> None:
     """A fall by 20 % became the level, then spending rose to 150 % of what it was: half as much again, since July."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.adapters.report.expected_before import ExpectedBefore
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import holds
@@ -45,7 +45,7 @@ class BeforeShock:
     def __init__(self) -> None:
         self._days: deque[_Day] = deque(maxlen=_WEEK_DAYS)
 
-    def keep(self, scores: DayScores, baselines: CellBaselines, first_days: Iterable[int]) -> None:
+    def keep(self, scores: DayScores, baselines: ExpectedBefore, first_days: Iterable[int]) -> None:
         """Take in a judged day; `first_days` are those that are followed."""
         cells = tuple((node.region, node.sector) for node in scores.nodes if node.level == "cell")
         size, window = len(cells), len(scores.effects.days)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from earlywarn.adapters.report.before_shock import BeforeShock, Expected
-from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.adapters.report.expected_before import ExpectedBefore
 from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.alerting.words import figure
@@ -67,7 +67,7 @@ class Following:
 
     def __init__(self) -> None:
         self._courses: dict[str, _Course] = {}
-        self._baselines = CellBaselines()
+        self._baselines = ExpectedBefore()
         self._before = BeforeShock()
 
     def step(self, scores: DayScores) -> None:

@@ -100,7 +100,7 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     card = words[words.index("Lasting as a new level 1") :]
     assert re.search(r"Last alarm \d+ Jul 2022 Accepted as new level \d+ Jul 2022 Against before", card)
     assert "Ended" not in card[: card.index("Figures of")]
-    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following.now)
+    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following)
     top = next(each for each in shown.values() if each.alert.series_id == Series("CH", None, "retail-fuel").series_id)
     assert top.day == LAST
     assert top.change_pct == pytest.approx(-40, abs=4)
@@ -110,7 +110,7 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
 def test_the_headline_of_a_new_level_says_how_far_it_is_from_before(sectors: tuple[str, ...]) -> None:
     """Read alone, it says that the shock has not gone; also where it is told by several levels of parts."""
     collector, words = reported(1000, 0.68, sectors=sectors)
-    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following.now)
+    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following)
     assert ((None, None) in {(each.alert.region, each.alert.sector) for each in shown.values()}) == (not sectors)
     week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
     hit = sum(cell.amount_minor for cell in week if not sectors or cell.sector in sectors)
@@ -187,6 +187,29 @@ def test_a_level_beyond_an_earlier_one_is_dated_from_before_both() -> None:
     assert cell is not None
     assert {int(found[1]) for found in (headline, named, card)} == {int(card[1])}
     assert int(card[1]) == pytest.approx(50, abs=4)
+
+
+def test_a_later_shock_of_a_level_that_came_back_is_its_own() -> None:
+    """Two closures with a usual autumn between them: the second one lasts, against before itself."""
+    opened, again = SHOCK + timedelta(35), SHOCK + timedelta(84)
+
+    def change(cell: Cell) -> float:
+        hit = cell.sector == "Retail: Fuel stations" and (SHOCK <= cell.day < opened or cell.day >= again)
+        return 0.5 if hit else 1.0
+
+    words = report_of(change, 310)[1].replace("\u202f", " ")
+    assert "1 shock lasts as a new level, " in words
+    assert re.search(
+        r"Retail: fuel stations, all regions [^()]*\(card \w+ \u2212\d+ % against before 26 Sep 2022\)", words
+    )
+    assert re.search(r"at the new level \((in all )?\d+ % below the level before 26 September 2022\)", words)
+    lasting, past = (words.index(heading) for heading in ("Lasting as a new level 1", "was a new level Retail: fuel"))
+    assert "began on 26 Sep 2022 has become the new level" in words[lasting:past]
+    back = re.search(
+        r"led back Retail: fuel stations, .*? It led back: the 7 days to .*? from before 4 Jul 2022\.", words
+    )
+    assert back is not None
+    assert "It did not last: from 1" in words[past:], "the first fall, from its reopening on"
 
 
 def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:

@@ -9,7 +9,7 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.following import Following, Level
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import against_expected, short_day, signed
+from earlywarn.adapters.report.wording import against, against_expected, short_day, signed
 from earlywarn.alerting.words import MEASURE_WORDS, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
@@ -140,7 +140,7 @@ class CardMaker:
             is_faded=alert.outcome == "faded",
             change="" if level is None else f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}",
             before="" if level is None else _day(level.root.opened_on),
-            status="open" if record.is_open else "new level" if level is not None else _ended(alert),
+            status="open" if record.is_open else "new level" if level is not None else self._ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
             until="now" if record.is_open or alert.resolved_on is None else _day(alert.resolved_on),
@@ -184,8 +184,9 @@ class CardMaker:
         if level is not None:
             found.append(("Against before", f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}"))
         elif alert.outcome == "accepted":
-            back = self._following.back_on(alert)
-            found.append(("Level back", "unknown" if back is None else short_day(back)))
+            back = self._following.back(alert)
+            if back is None or back.root.id == alert.id:
+                found.append(("Level back", "unknown" if back is None else short_day(back.day)))
         return (*found, ("Figures of", _day(alert.as_of)))
 
     def _words_now(self, alert: Alert, *, is_open: bool, level: Level | None) -> str:
@@ -194,14 +195,10 @@ class CardMaker:
         if level is not None:
             if level.day.isoformat() == alert.as_of:
                 return ""
-            side = "below" if level.change_pct < 0 else "above"
-            size = signed(abs(level.change_pct) / 100).removeprefix("+")
-            # A level that another one led back to is measured from before that one.
-            before = "from before it" if level.root is alert else f"from before {_day(level.root.opened_on)}"
-            return f"It lasts: the 7 days to {short_day(level.day)} were {size} {side} the level {before}."
-        back = self._following.back_on(alert)
-        if alert.outcome == "accepted" and back is not None:
-            return f"It did not last: from {short_day(back)} on, a week was nearer to the level from before it."
+            return f"It lasts: the 7 days to {short_day(level.day)} were {_against_before(level)}."
+        back = self._following.back(alert)
+        if back is not None:
+            return _words_back(back)
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
         today, when = now.reading, short_day(now.day)
@@ -214,6 +211,13 @@ class CardMaker:
             f"days since {_day(alert.opened_on)}; on {when} itself {observed} against {expected} expected "
             f"({signed(today.change_pct / 100)})."
         )
+
+    def _ended(self, alert: Alert) -> str:
+        """Return how an alert that neither is open nor lasts has ended."""
+        if alert.outcome == "accepted":
+            back = self._following.back(alert)
+            return "was a new level" if back is None or back.root.id == alert.id else "led back"
+        return alert.status if alert.outcome is None else _OUTCOMES[alert.outcome].lower()
 
     def span(self, alert: Alert) -> tuple[int, int]:
         """Return the first and last day of an alert, as indices of the panel's history."""
@@ -240,11 +244,17 @@ def _sentence(alert: Alert, title: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _ended(alert: Alert) -> str:
-    """Return how an alert that neither is open nor lasts has ended."""
-    if alert.outcome == "accepted":
-        return "was a new level"
-    return alert.status if alert.outcome is None else _OUTCOMES[alert.outcome].lower()
+def _against_before(level: Level) -> str:
+    # A level that leads back from another one, or beyond it, is measured from before that one.
+    before = "from before it" if level.root.id == level.alert.id else f"from before {_day(level.root.opened_on)}"
+    return f"{against(level.change_pct / 100, 'the level')} {before}"
+
+
+def _words_back(back: Level) -> str:
+    day = short_day(back.day)
+    if back.root.id != back.alert.id:
+        return f"It led back: the 7 days to {day} were {_against_before(back)}."
+    return f"It did not last: from {day} on, a week was nearer to the level from before it."
 
 
 def _day(iso: str) -> str:

@@ -4,8 +4,8 @@ A revision tells figures of its own day. While an alert is open the next one may
 new level there is none; here the days since are set against what was expected before the alert's first day.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 
 import msgspec
 import numpy as np
@@ -35,31 +35,40 @@ class Now(msgspec.Struct, frozen=True):
     week_pct: float
 
 
-class _Course(msgspec.Struct):
-    """An alert that is followed.
-
-    `latest` is its last revision, `week` the sums of each of the last days heard. Of an accepted one `back_on` is the
-    day from which on the level has been nearer to that of before; None as long as the new one lasts.
-    """
-
-    latest: Alert
-    first_day: int
-    sums: Sums
-    week: list[Sums]
-    now: Now | None = None
-    back_on: date | None = None
-
-
 class Level(msgspec.Struct, frozen=True):
-    """A new level that lasts: the alert that ended as one, and its change against before, over the days to `day`.
+    """Where a series stands after an alert that ended as a new level: its change against before, of the days to `day`.
 
-    Before is before the first day of `root`: the alert itself, or the one whose level it led back from.
+    Before is before the first day of `root`: the alert itself, or the one whose level it led back from or beyond.
     """
 
     alert: Alert
     root: Alert
     change_pct: float
     day: date
+
+    @property
+    def lasts(self) -> bool:
+        """Return whether it is nearer to what the alert ended as than to before."""
+        change, left = _change_pct(self.alert) / 100, self.change_pct / 100
+        return bool(change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER)
+
+
+class _Course(msgspec.Struct):
+    """An alert that is followed.
+
+    `latest` is its last revision, `week` the sums of each of the last days heard, `root` the id of the alert from
+    before whose first day it is measured. Of an accepted one `back` is where it stood on the day from which on it has
+    been nearer to before; None as long as the new level lasts. What stayed back for a week `is_over` for good.
+    """
+
+    latest: Alert
+    first_day: int
+    sums: Sums
+    week: list[Sums]
+    root: str
+    now: Now | None = None
+    back: Level | None = None
+    is_over: bool = False
 
 
 class Following:
@@ -100,12 +109,28 @@ class Following:
             self._note_returns(scores.day)
 
     def _note_returns(self, day: date) -> None:
-        """Note of each accepted level whether it is gone by a day."""
-        accepted = [course for course in self._courses.values() if course.latest.outcome == "accepted"]
-        alerts = [course.latest for course in accepted]
-        for course in accepted:
-            is_back = _level(course.latest, alerts, self.now) is None
-            course.back_on = (course.back_on or day) if is_back else None
+        """Note of each accepted level whether it is gone by a day on which it was heard."""
+        for course in self._courses.values():
+            level = None if course.is_over or course.latest.outcome != "accepted" else self._standing(course.latest)
+            if level is not None and level.day == day:
+                course.back = None if level.lasts else course.back or level
+                course.is_over = course.back is not None and (day - course.back.day).days >= _WEEK_DAYS
+
+    def _standing(self, alert: Alert) -> Level | None:
+        """Return where the series of an accepted alert stands; None if that is not known."""
+        course = self._courses.get(alert.id)
+        if course is None:
+            return Level(alert, alert, _change_pct(alert), date.fromisoformat(alert.as_of))
+        root = self._courses.get(course.root)
+        return None if root is None or root.now is None else Level(alert, root.latest, root.now.week_pct, root.now.day)
+
+    def level(self, alert: Alert) -> Level | None:
+        """Return the new level that an alert ended as, if it lasts; what once stayed back is over for good."""
+        course = self._courses.get(alert.id)
+        if alert.outcome != "accepted" or alert.status != "resolved" or (course is not None and course.is_over):
+            return None
+        level = self._standing(alert)
+        return level if level is not None and level.lasts else None
 
     def forget(self, name: str) -> None:
         """Follow an alert (by its id) no more."""
@@ -120,10 +145,10 @@ class Following:
         course = self._courses.get(alert.id)
         return None if course is None else course.now
 
-    def back_on(self, alert: Alert) -> date | None:
-        """Return the day on which the level from before an accepted alert was back; None if that is not known."""
+    def back(self, alert: Alert) -> Level | None:
+        """Return where an accepted alert stood when the level from before was back; None if that is not known."""
         course = self._courses.get(alert.id)
-        return None if course is None else course.back_on
+        return None if course is None else course.back
 
     def _begin(self, alert: Alert, scores: DayScores) -> None:
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
@@ -135,8 +160,28 @@ class Following:
         today = self._baselines.sums(first_day, at)
         if today.expected(alert.measure) is None or not np.isfinite(today.expected_transactions):
             return
-        course = self._courses[alert.id] = _Course(alert, first_day, since(scores.effects, at, age), [today])
+        sums, root = since(scores.effects, at, age), self._root(alert)
+        course = self._courses[alert.id] = _Course(alert, first_day, sums, [today], root)
         _read(course, scores, at)
+
+    def _root(self, alert: Alert) -> str:
+        """Return the alert (its id) from before which one that opens is measured.
+
+        It is the alert itself; where it leads back from a level of the other direction that had lasted until then, the
+        one from before which that level is measured.
+        """
+        # The estimate of a first day errs by days: it is this alert that a level went with which had just gone by then.
+        lately = date.fromisoformat(alert.opened_on) - timedelta(days=_WEEK_DAYS)
+        left = [
+            course
+            for course in self._courses.values()
+            if (course.latest.region, course.latest.sector) == (alert.region, alert.sector)
+            and course.latest.outcome == "accepted"
+            and course.latest.direction != alert.direction
+            and course.latest.opened_on < alert.opened_on
+            and (course.back is None or course.back.day >= lately)
+        ]
+        return min(left, key=lambda course: course.first_day).root if left else alert.id
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:
@@ -149,36 +194,11 @@ def _read(course: _Course, scores: DayScores, at: int) -> None:
     )
 
 
-def levels(alerts: Sequence[Alert], now: Callable[[Alert], Now | None]) -> dict[str, Level]:
+def _change_pct(alert: Alert) -> float:
+    return figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0
+
+
+def levels(alerts: Sequence[Alert], following: Following) -> dict[str, Level]:
     """Return the levels that last, by the id of the alert that ended as one."""
-    accepted = [alert for alert in alerts if alert.outcome == "accepted" and alert.status == "resolved"]
-    found = ((alert.id, _level(alert, accepted, now)) for alert in accepted)
+    found = ((alert.id, following.level(alert)) for alert in alerts)
     return {name: level for name, level in found if level is not None}
-
-
-def _level(alert: Alert, accepted: Sequence[Alert], now: Callable[[Alert], Now | None]) -> Level | None:
-    """Return the level that an accepted alert ended as, if it lasts: it is no more when it is nearer to that of before.
-
-    An alert that led back from an earlier level of the other direction is a return: what is left is measured from
-    before that level.
-    """
-    change = (figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0) / 100
-    root = _root(alert, accepted)
-    current = now(root)
-    if current is None and root is not alert:
-        return None
-    left, day = (change, date.fromisoformat(alert.as_of)) if current is None else (current.week_pct / 100, current.day)
-    lasts = change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER
-    return Level(alert, root, 100 * left, day) if lasts else None
-
-
-def _root(alert: Alert, accepted: Sequence[Alert]) -> Alert:
-    """Return the first earlier alert of the same series and the other direction that became a level, else itself."""
-    earlier = [
-        each
-        for each in accepted
-        if (each.region, each.sector) == (alert.region, alert.sector)
-        and each.direction != alert.direction
-        and each.opened_on < alert.opened_on
-    ]
-    return min(earlier, key=lambda each: each.opened_on, default=alert)

@@ -139,7 +139,7 @@ def _panel(
     history = PanelHistory(record, run.settings.detection.interval_probability, standing_alerts)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
-    lasting = levels([each.latest for each in alerts], record.following.now)
+    lasting = levels([each.latest for each in alerts], record.following)
     absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, run.names)
     missing = still_missing(record, alerts, run.settings.alerts.coverage_share)
     maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following, missing)

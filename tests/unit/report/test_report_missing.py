@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_page import FIRST, SWISS, alert, collect, page_of
 
@@ -50,3 +51,16 @@ def test_a_lost_partition_has_no_days_to_tell_of(tmp_path: Path) -> None:
     lost = Evidence(name="lost: partition 3", value=1.0, unit="feed")
     collector.observe(alert(None, None, FIRST + timedelta(BEGAN), kind="coverage", text="Lost.", evidence=(lost,)))
     assert "Still missing" not in page_of(collector, tmp_path).words
+
+
+def test_a_week_of_nothing_is_without_no_regions(tmp_path: Path) -> None:
+    """Where every region was silent there is no total that lacks them."""
+    collector = collect(SWISS, DAYS)
+    record = collector.panels["P"]
+    gap = Gap(("CH04", "CH07"), totals=((None, None, 0.0), ("CH04", None, 0.0), ("CH07", None, 0.0)))
+    for at in range(-7, 0):
+        record.coverage[at] = (record.coverage[at][0], Coverage(gap=gap))
+        record.days[at].values[:] = np.nan
+    words = page_of(collector, tmp_path).words
+    assert "card spending in Testland could not be judged" in words
+    assert "without" not in words[: words.index("Where: the last 7 days")]

@@ -60,14 +60,14 @@ def absences(
     )
 
 
-def without(absent: Sequence[Absence]) -> str:
-    """Return what a total of the last week is without; empty if it is whole.
+def without(absent: Sequence[Absence], regions: int) -> str:
+    """Return what a total of so many regions is without in the last week; empty if of none or of all.
 
     >>> oberland, tal = Absence("1", "Oberland", 7, True, None), Absence("2", "Tal", 3, False, None)
-    >>> without([oberland]), without([oberland, tal])
-    ('without Oberland', 'without Oberland and Tal (3 days)')
+    >>> without([oberland], 3), without([oberland, tal], 3), without([oberland, tal], 2)
+    ('without Oberland', 'without Oberland and Tal (3 days)', '')
     """
-    if not absent:
+    if not absent or len(absent) >= regions:
         return ""
     if len(absent) > _NAMED:
         return f"without {counted(len(absent), 'region')}"

@@ -82,7 +82,8 @@ def state(
     tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
     shocking = [record.latest for record in alerts if record.is_open and record.latest.kind == "economic"]
     level = new_level(history, shocking, levels)
-    told = _week(" ".join(filter(None, (name, without(absent)))), week, last, level)
+    whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
+    told = _week(whole, week, last, level)
     return State(tone, told, _alerts(standing, cards), caveat)
 
 
@@ -102,7 +103,8 @@ def key_figures(
     counts = history.week((None, None), 0)
     standing, lasting = sum(card.is_open for card in cards), sum(card.is_lasting for card in cards)
     stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
-    parts = f", {without(absent)}" if absent else ""
+    lacking = without(absent, len(history.regions))
+    parts = f", {lacking}" if lacking else ""
     figures = [
         Figure("Transactions", compact(transactions), _against(counts) + parts),
         Figure("Amount", money(amount, currency), _against(week) + parts),

@@ -97,7 +97,7 @@ def cell_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
 
 
 def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]:
-    """Yield the panels whose history is none of days, or too short for any alert."""
+    """Yield the panels whose history is none of days, too short for any alert, or cut short on its last day."""
     for panel, history in sorted(seen.items()):
         days = history.closed
         if history.is_sparse:
@@ -106,6 +106,12 @@ def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]
             yield (
                 f"panel {panel}: the models are still learning what is usual ({days} {'day' if days == 1 else 'days'} "
                 f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
+            )
+        resolution = next(each.panel.resolution for each in run.panels if each.panel.id == panel)
+        if history.cut_short is not None and resolution != "day":
+            yield (
+                f"panel {panel}: nothing came of the last two hours of the last day, {history.cut_short}: it is "
+                "published and not judged"
             )
 
 

@@ -96,6 +96,7 @@ class ReportCollector:
         else:
             record.coverage.append((date.fromisoformat(rows.start[:10]), rows.coverage))
             record.seen.closed += 1
+            record.seen.last = date.fromisoformat(rows.start[:10])
             record.seen.heard += bool(rows.transactions.any() or rows.amount_minor.any())
         for at in range(len(rows.series) - 1, -1, -1):  # the panel's own row is the last
             if rows.series[at].level == "panel":
@@ -115,6 +116,7 @@ class ReportCollector:
         panel = self.panels[judged.closed.panel]
         panel.days.append(record)
         panel.last_scores = scores
+        panel.seen.last_judged = scores.day
         panel.seen.ready |= bool(scores.ready.any())
         panel.following.step(scores)
 

@@ -58,7 +58,8 @@ class _Course(msgspec.Struct):
 
     `latest` is its last revision, `week` the sums of each of the last days heard, `root` the id of the alert from
     before whose first day it is measured. Of an accepted one `back` is where it stood on the day from which on it has
-    been nearer to before; None as long as the new level lasts. What stayed back for a week `is_over` for good.
+    been nearer to before; None as long as the new level lasts. It `is_over` for good if it was back when another
+    alert of its series and measure opened.
     """
 
     latest: Alert
@@ -114,7 +115,6 @@ class Following:
             level = None if course.is_over or course.latest.outcome != "accepted" else self._standing(course.latest)
             if level is not None and level.day == day:
                 course.back = None if level.lasts else course.back or level
-                course.is_over = course.back is not None and (day - course.back.day).days >= _WEEK_DAYS
 
     def _standing(self, alert: Alert) -> Level | None:
         """Return where the series of an accepted alert stands; None if that is not known."""
@@ -125,7 +125,7 @@ class Following:
         return None if root is None or root.now is None else Level(alert, root.latest, root.now.week_pct, root.now.day)
 
     def level(self, alert: Alert) -> Level | None:
-        """Return the new level that an alert ended as, if it lasts; what once stayed back is over for good."""
+        """Return the new level that an alert ended as, if it lasts; None of one that is over for good."""
         course = self._courses.get(alert.id)
         if alert.outcome != "accepted" or alert.status != "resolved" or (course is not None and course.is_over):
             return None
@@ -172,15 +172,17 @@ class Following:
         """
         # The estimate of a first day errs by days: it is this alert that a level went with which had just gone by then.
         lately = date.fromisoformat(alert.opened_on) - timedelta(days=_WEEK_DAYS)
-        left = [
+        same = [
             course
             for course in self._courses.values()
             if (course.latest.region, course.latest.sector) == (alert.region, alert.sector)
             and course.latest.outcome == "accepted"
-            and course.latest.direction != alert.direction
             and course.latest.opened_on < alert.opened_on
-            and (course.back is None or course.back.day >= lately)
         ]
+        for course in same:
+            is_back = course.back is not None and course.back.day < lately
+            course.is_over |= is_back and course.latest.measure == alert.measure
+        left = [course for course in same if course.latest.direction != alert.direction and not course.is_over]
         return min(left, key=lambda course: course.first_day).root if left else alert.id
 
 

@@ -108,7 +108,7 @@ def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]
                 f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
             )
         resolution = next(each.panel.resolution for each in run.panels if each.panel.id == panel)
-        if history.cut_short is not None and resolution != "day":
+        if history.ready and history.cut_short is not None and resolution != "day":
             yield (
                 f"panel {panel}: nothing came of the last two hours of the last day, {history.cut_short}: it is "
                 "published and not judged"

@@ -32,7 +32,8 @@ class NewLevel:
 def new_level(history: PanelHistory, standing: Iterable[Alert], levels: Sequence[Level]) -> NewLevel | None:
     """Return where the panel is against before its new levels; None if they change nothing of the whole.
 
-    Levels of parts count like those of the panel: several of sectors or regions may be a national shock together.
+    Levels of sectors and regions count like those of the panel: several may be a national shock together. Parts of an
+    alert count with it.
 
     Args:
         history: of the panel.
@@ -40,6 +41,7 @@ def new_level(history: PanelHistory, standing: Iterable[Alert], levels: Sequence
         levels: the new levels that last.
     """
     around = list(standing)
+    levels = [level for level in levels if level.alert.parent is None] or levels
     share, as_is = (
         history.against_before((None, None), _AMOUNT, alerts)
         for alerts in ([*around, *(level.root for level in levels)], around)

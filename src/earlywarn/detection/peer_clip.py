@@ -7,8 +7,9 @@ what it is. For the total's own hypotheses the limits of its series are then, wi
 
     c + m / s,      m the lower median of their errors (up; of a fall likewise), of one measure.
 
-This is asked of the panel first; only if it has no such step, of regions and sectors. Hypotheses of all others are told
-what is clipped one by one: a step of all says nothing for one against its peers.
+Both measures must have such a step, on the same side. This is asked of the panel first; only if it has no such step, of
+regions and sectors. Hypotheses of all others are told what is clipped one by one: a step of all says nothing for one
+against its peers.
 
 Example: four series fall by half, one of them much less noisy than the others; a fifth one stays.
     >>> tree = NodeTree([("A", "x"), ("B", "x"), ("C", "x"), ("D", "x"), ("E", "x")])
@@ -52,7 +53,8 @@ def moved_together(z: Floats, error: Floats, seen: Flags, tree: NodeTree, clip: 
                 mine[rows] = inside
                 mine &= seen
                 _widen(limits, mine, z, error, clip)
-            if (limits > clip).any():
+            by_measure = limits.reshape(2, 2, cells).max(axis=2)
+            if (by_measure > clip).all(axis=1).any():  # of one measure alone it is no step of both
                 found[at] = np.clip(z, -limits[0], limits[1])
     return found
 

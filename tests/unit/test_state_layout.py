@@ -19,7 +19,7 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "fab2a06247c5"),
+    "aggregation": (2, "121ab6433752"),
     "alerting": (2, "d43bc9893bf6"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "6889c36000b1"),

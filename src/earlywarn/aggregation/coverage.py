@@ -144,8 +144,8 @@ class CoverageMeter:
             for name, count in volumes.items()
             if name not in self._feeds
         }
-        delivery, lost, usual = self._delivery({**readings, **new}, delivered)
-        self._hours.add(delivery, sum(reading.expected for reading in readings.values()), lost, usual)
+        delivery, lost = self._delivery({**readings, **new}, delivered)
+        self._hours.add(delivery, {name: reading.expected for name, reading in readings.items()}, lost)
         return delivery
 
     def close_day(
@@ -170,8 +170,8 @@ class CoverageMeter:
             _count(delivered.setdefault(admitted[name], {}), counts)
         volumes = {name: sum(counts.values()) for name, counts in delivered.items()}
         readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
-        of_day, lost, _ = self._delivery(readings, delivered)
-        delivery = self._hours.take(of_day)
+        of_day, lost = self._delivery(readings, delivered)
+        delivery = self._hours.take(of_day, self._cells)
         spoke = any(count > 0 for count in volumes.values())
         base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
         for name, reading in readings.items():
@@ -190,14 +190,17 @@ class CoverageMeter:
 
     def _delivery(
         self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]
-    ) -> tuple[Delivery, Floats, Floats]:
-        """Return what was delivered, by what each feed brought; and what was not of the cells, and is usual of them."""
+    ) -> tuple[Delivery, Floats]:
+        """Return what was delivered, by what each feed brought; and what was not of the cells."""
         volume, silent = heard_share(list(readings.values()), self.parameters)
         named = set(silent)
         quiet = [name for name, reading in readings.items() if reading.name in named]
         at_once = all(self._feeds[name].replaced_days == self._feeds[name].quiet_days for name in quiet)
-        lost, usual = self._cells.lost(readings, quiet, delivered, may_be_taken_over=at_once)
-        return Delivery(volume if lost.any() or not usual.any() else 1.0, silent, shares(lost, usual)), lost, usual
+        lost = self._cells.lost(readings, quiet, delivered, may_be_taken_over=at_once)
+        if not lost.any():
+            return Delivery(1.0 if len(lost) else volume, silent), lost
+        usual = self._cells.usual({name: reading.expected for name, reading in readings.items()})
+        return Delivery(volume, silent, shares(lost, usual)), lost
 
     def _expected(self, ended: Collection[str]) -> Iterable[tuple[FeedName, Feed]]:
         """Return the feeds of which something may come, in order."""

@@ -1,11 +1,12 @@
 """What of a bucket the feeds delivered, and what a day lacks by its base buckets."""
 
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
 
-from earlywarn.aggregation.feed_cells import added, shares
+from earlywarn.aggregation.feed_cells import FeedCells, FeedName, added, shares
 from earlywarn.aggregation.rows import CellShares, Floats
 from earlywarn.domain.state import State
 
@@ -31,22 +32,24 @@ class DayOfBuckets:
         self._clear()
 
     def _clear(self) -> None:
-        self._missing = self._expected = 0.0
+        self._expected: dict[FeedName, float] = {}
+        self._missing = 0.0
         self._silent: dict[str, None] = {}
-        self._lost = self._usual = np.zeros(0)
+        self._lost = np.zeros(0)
 
-    def add(self, delivery: Delivery, expected: float, lost: Floats, usual: Floats) -> None:
-        """Add a base bucket, of which so much was expected."""
-        self._expected += expected
-        self._missing += (1 - delivery.volume) * expected
+    def add(self, delivery: Delivery, expected: Mapping[FeedName, float], lost: Floats) -> None:
+        """Add a base bucket: what was expected of each feed, and what was lost of each cell."""
+        for name, each in expected.items():
+            self._expected[name] = self._expected.get(name, 0.0) + each
+        self._missing += (1 - delivery.volume) * sum(expected.values())
         if delivery.volume < 1 or delivery.cells:
             self._silent |= dict.fromkeys(delivery.silent)
-        self._lost, self._usual = added(self._lost, lost), added(self._usual, usual)
+        self._lost = added(self._lost, lost)
 
-    def take(self, day: Delivery) -> Delivery:
+    def take(self, day: Delivery, cells_of: FeedCells) -> Delivery:
         """Return what was delivered of the day, by itself and by its base buckets: the less of both."""
-        volume = round(1 - self._missing / self._expected, 6) if self._missing else 1.0
-        cells = shares(self._lost, self._usual)
+        volume = round(1 - self._missing / sum(self._expected.values()), 6) if self._missing else 1.0
+        cells = shares(self._lost, cells_of.usual(self._expected)) if self._lost.any() else ()
         silent = tuple(sorted({*day.silent, *self._silent}))
         self._clear()
         both = tuple(min(pair) for pair in zip_longest(day.cells, cells, fillvalue=1.0))
@@ -55,13 +58,15 @@ class DayOfBuckets:
     def state(self) -> State:
         """Return the state as plain values and arrays."""
         return {
-            "volume": [self._missing, self._expected],
+            "expected": [[*name, each] for name, each in self._expected.items()],
+            "missing": self._missing,
             "silent": list(self._silent),
-            "cells": [self._lost.copy(), self._usual.copy()],
+            "lost": self._lost.copy(),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._missing, self._expected = saved["volume"]
+        self._expected = {(kind, name): each for kind, name, each in saved["expected"]}
+        self._missing = saved["missing"]
         self._silent = dict.fromkeys(saved["silent"])
-        self._lost, self._usual = (each.copy() for each in saved["cells"])
+        self._lost = saved["lost"].copy()

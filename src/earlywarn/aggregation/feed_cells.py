@@ -5,6 +5,7 @@ spoke, recent ones counting most. So an acquirer of one region is missed there a
 panel that is.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
@@ -36,11 +37,12 @@ class FeedCells:
         >>> cells.learn(a, {0: 80, 1: 20})
         >>> cells.learn(b, {1: 100})
         >>> volumes = {a: FeedVolume("a", 100.0, 97, 0.0, False), b: FeedVolume("b", 100.0, 0, 0.0, False)}
-        >>> shares(*cells.lost(volumes, [b], {a: {0: 78, 1: 19}}))
+        >>> usual = cells.usual({a: 100.0, b: 100.0})
+        >>> shares(cells.lost(volumes, [b], {a: {0: 78, 1: 19}}), usual)
         (1.0, 0.167)
 
     If the other one has taken over what it brought, nothing is lost.
-        >>> shares(*cells.lost(volumes, [b], {a: {0: 78, 1: 115}}))
+        >>> shares(cells.lost(volumes, [b], {a: {0: 78, 1: 115}}), usual)
         ()
     """
 
@@ -63,8 +65,10 @@ class FeedCells:
         delivered: Mapping[FeedName, Counts],
         *,
         may_be_taken_over: bool = True,
-    ) -> tuple[Floats, Floats]:
-        """Return float64[K] twice: what is missing of each cell of a bucket, and what is usual, in transactions.
+    ) -> Floats:
+        """Return float64[K]: what is missing of each cell of a bucket, in transactions.
+
+        Empty if no feed is silent, or it is not known where the silent deliver; zeros if somebody has taken over.
 
         What feeds bring that are too young for an expectation stands in for what is missing. If half of it or more is
         there in that way, somebody has taken over, and nothing is missing. Neither is it if all together bring to the
@@ -77,19 +81,25 @@ class FeedCells:
             may_be_taken_over: whether feeds that are known may have taken over. They have from the first day of
                 silence on or not at all: later a good day would be taken for it.
         """
-        spread = {name: self._spread_of(name, each.expected) for name, each in volumes.items() if each.expected > 0}
-        usual = _sum(spread.values())
-        missing = _sum([np.zeros(len(usual)), *(spread[name] for name in silent)])
+        if not silent:
+            return np.zeros(0)
+        usual = self.usual({name: each.expected for name, each in volumes.items()})
+        missing = _sum([np.zeros(len(usual)), self.usual({name: volumes[name].expected for name in silent})])
         if not missing.any():
-            return missing, usual
+            return np.zeros(0)
         young = [delivered[name] for name, each in volumes.items() if each.young and name in delivered]
         new = np.maximum(_among(young, len(usual)), 0.0)
         share = np.divide(missing, usual, out=np.zeros(len(usual)), where=usual > 0)
-        seen = float(share @ _among(delivered.values(), len(usual)))
-        is_whole = may_be_taken_over and seen >= share @ (usual - (1 - _WHOLE_SHARE) * missing)
-        if is_whole or new.sum() >= STAND_IN_SHARE * missing.sum():
-            return np.zeros(len(usual)), usual
-        return np.clip(missing - new, 0.0, None), usual
+        # Sums that decide do not hang on the order of the cells, which is that of their arrival.
+        seen = math.fsum(share * _among(delivered.values(), len(usual)))
+        is_whole = may_be_taken_over and seen >= math.fsum(share * (usual - (1 - _WHOLE_SHARE) * missing))
+        if is_whole or math.fsum(new) >= STAND_IN_SHARE * math.fsum(missing):
+            return np.zeros(len(usual))
+        return np.clip(missing - new, 0.0, None)
+
+    def usual(self, expected: Mapping[FeedName, float]) -> Floats:
+        """Return float64[K]: what is usual of each cell where so much is expected of each feed, in transactions."""
+        return _sum(self._spread_of(name, each) for name, each in expected.items() if each > 0)
 
     def _spread_of(self, name: FeedName, expected: float) -> Floats:
         past = np.maximum(self._past.get(name, np.zeros(0)), 0.0)

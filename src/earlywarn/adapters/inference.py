@@ -6,7 +6,7 @@ What they do not say is assumed, and each assumption is handed out, so that it c
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import msgspec
 
@@ -65,6 +65,17 @@ class _Look(msgspec.Struct):
     sectors: list[str] = []
     mccs: int = 0
     records: int = 0
+
+
+class Stated(TypedDict, total=False):
+    """What somebody states of a panel that is inferred; None of what nobody does. The names are those of options."""
+
+    country: str | None
+    currency: str | None
+    time_zone: str | None
+    region_level: int | None
+    classification: str | None
+    name: str | None
 
 
 def infer_panel(

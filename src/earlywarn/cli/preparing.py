@@ -5,7 +5,7 @@ from collections.abc import Mapping as Variables
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -26,6 +26,7 @@ from earlywarn.adapters.inference import (
     FALLBACK_TIME_ZONE,
     Assumption,
     Inferred,
+    Stated,
     guessed_mappings,
     infer_panel,
 )
@@ -168,15 +169,10 @@ def prepare(
     *,
     config: Path | None,
     mapping: str | None = None,
-    country: str | None = None,
-    currency: str | None = None,
-    time_zone: str | None = None,
-    region_level: int | None = None,
-    classification: str | None = None,
-    name: str | None = None,
     run_id: str | None = None,
     exercise: bool | None = None,
     environ: Variables[str, str] = os.environ,
+    **stated: Unpack[Stated],
 ) -> Prepared:
     """Open inputs and compose their run: by the settings, else by an inferred panel.
 
@@ -191,26 +187,10 @@ def prepare(
     if exercise is not None:
         settings = msgspec.structs.replace(settings, exercise=exercise)
     if settings.panels:
-        refuse_panel_options(
-            country=country,
-            currency=currency,
-            time_zone=time_zone,
-            region_level=region_level,
-            classification=classification,
-            name=name,
-        )
+        refuse_panel_options(**stated)
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config, environ)))
     else:
-        inputs, inferred = open_and_infer(
-            patterns,
-            chosen,
-            country=country,
-            currency=currency,
-            time_zone=time_zone,
-            region_level=region_level,
-            classification=classification,
-            name=name,
-        )
+        inputs, inferred = open_and_infer(patterns, chosen, **stated)
         given = settings.run != Settings().run  # else it would pass for the live run of an office
         settings = msgspec.structs.replace(settings, run=settings.run if given else "run", panels=(inferred.panel,))
         past_days = None if exercise is not None or settings.exercise else PAST_DAYS
@@ -236,47 +216,32 @@ def defaults_of(settings: Settings, source: str) -> InputDefaults:
     )
 
 
-def refuse_panel_options(**options: str | int | None) -> None:
+def refuse_panel_options(**stated: Unpack[Stated]) -> None:
     """Refuse options that describe a panel where the settings do.
 
     Raises:
         typer.BadParameter: one is given.
     """
-    given = ", ".join(f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None)
+    given = ", ".join(f"--{option.replace('_', '-')}" for option, value in stated.items() if value is not None)
     if given:
         raise typer.BadParameter("the settings name their panels; change it there, or leave it out", param_hint=given)
 
 
 def open_and_infer(
-    patterns: Sequence[str],
-    mapping: ColumnMapping | None,
-    *,
-    country: str | None,
-    currency: str | None,
-    time_zone: str | None,
-    region_level: int | None = None,
-    classification: str | None = None,
-    name: str | None = None,
+    patterns: Sequence[str], mapping: ColumnMapping | None, **stated: Unpack[Stated]
 ) -> tuple[list[InputFile], Inferred]:
     """Open inputs that come without settings, and say what panel they are of.
 
     What the inputs do not say is the panel's: amounts are in its currency, times without offset in its time zone.
     """
+    country = stated.get("country")
     known = country_defaults(country) if country else None
     first = InputDefaults(
-        currency=currency or (known.currency if known else FALLBACK_CURRENCY),
-        time_zone=time_zone or (known.time_zone if known else FALLBACK_TIME_ZONE),
+        currency=stated.get("currency") or (known.currency if known else FALLBACK_CURRENCY),
+        time_zone=stated.get("time_zone") or (known.time_zone if known else FALLBACK_TIME_ZONE),
     )
     inputs = open_inputs(patterns, mapping, first)
-    inferred = infer_panel(
-        inputs,
-        country=country,
-        currency=currency,
-        time_zone=time_zone,
-        region_level=region_level,
-        classification=classification,
-        name=name,
-    )
+    inferred = infer_panel(inputs, **stated)
     panel = inferred.panel
     defaults = InputDefaults(currency=panel.currency, country=country, time_zone=panel.time_zone)
     return [replace(each, defaults=defaults) for each in inputs], inferred

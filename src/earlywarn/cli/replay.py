@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Unpack
 
 import msgspec
 import typer
 
 from earlywarn.adapters.files import InputFile, open_inputs
-from earlywarn.adapters.inference import Assumption, guessed_mappings
+from earlywarn.adapters.inference import Assumption, Stated, guessed_mappings
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Window, play
 from earlywarn.adapters.replay.environment import worker_environment
@@ -208,12 +208,9 @@ def _prepared(
     config: Path | None,
     *,
     mapping: str | None,
-    country: str | None,
-    currency: str | None,
-    time_zone: str | None,
-    classification: str | None = None,
     run_id: str | None,
     exercise: bool | None,
+    **stated: Unpack[Stated],
 ) -> _Prepared:
     """Open the inputs and compose the run: by settings with panels, else by a panel inferred from the inputs."""
     if config is None and os.environ.get(CONFIG_NAME):
@@ -224,17 +221,10 @@ def _prepared(
     assumed: tuple[Assumption, ...] = ()
     has_panels = bool(settings.panels) or not patterns
     if has_panels:
-        refuse_panel_options(country=country, currency=currency, time_zone=time_zone, classification=classification)
+        refuse_panel_options(**stated)
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config))) if patterns else []
     else:
-        inputs, inferred = open_and_infer(
-            patterns,
-            chosen,
-            country=country,
-            currency=currency,
-            time_zone=time_zone,
-            classification=classification,
-        )
+        inputs, inferred = open_and_infer(patterns, chosen, **stated)
         assumed = inferred.assumed
         if exercise is None and not settings.exercise:
             exercise = True

@@ -31,7 +31,7 @@ from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Severity
-from earlywarn.domain.series import holds
+from earlywarn.domain.series import contains
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
@@ -114,7 +114,8 @@ class AlertDesk:
                 self._book.records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
         for node in sorted(self._lasting, key=lambda node: canonical((node.region, node.sector))):
             level = self._lasting[node]
-            if not any(_lies_in(node, wider) and self._lasting[wider] == level for wider in self._lasting):
+            alike = (wider for wider in self._lasting if self._lasting[wider] == level)
+            if not any(contains((wider.region, wider.sector), (node.region, node.sector)) for wider in alike):
                 models.accept([node], *level)
         for node, direction in self._settled:
             models.settle(node, direction)
@@ -333,7 +334,3 @@ class _Look(NamedTuple):
     score: float
     told: Told
     grade: Severity | None
-
-
-def _lies_in(node: Node, wider: Node) -> bool:
-    return node != wider and holds((wider.region, wider.sector), (node.region, node.sector))

@@ -9,7 +9,7 @@ import msgspec
 
 from earlywarn.alerting.estimate import NOTHING, Sums
 from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
-from earlywarn.domain.series import Level, Measure, Series, holds
+from earlywarn.domain.series import Level, Measure, Series, contains, holds
 from earlywarn.domain.state import State
 
 NAMESPACE = UUID("6f2b8c1e-0d5a-5f0e-9a7e-2f1c5f4d7b10")
@@ -94,7 +94,7 @@ class Episode(msgspec.Struct):
 
     def contains(self, other: "Episode") -> bool:
         """Return whether the other's cells are a part of this one's."""
-        return self.holds(other.region, other.sector) and (self.region, self.sector) != (other.region, other.sector)
+        return contains((self.region, self.sector), (other.region, other.sector))
 
     def add(self, today: Sums, *, days_kept: int) -> None:
         """Take in what was seen and expected today."""

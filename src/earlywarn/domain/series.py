@@ -30,6 +30,15 @@ def holds(outer: tuple[str | None, str | None], inner: tuple[str | None, str | N
     return outer[0] in (None, inner[0]) and outer[1] in (None, inner[1])
 
 
+def contains(outer: tuple[str | None, str | None], inner: tuple[str | None, str | None]) -> bool:
+    """Return whether the cells of one series are some of another one's: as `holds`, and not the same series.
+
+    >>> contains(("CH04", None), ("CH04", "food")), contains(("CH04", None), ("CH04", None))
+    (True, False)
+    """
+    return outer != inner and holds(outer, inner)
+
+
 class Series(NamedTuple):
     """A cell or a total of a panel; `region` and `sector` are None where the series sums over them."""
 

@@ -1,11 +1,11 @@
 """Outages, closures and lost sources in a generated panel: what is missing is said, and nothing is made of it."""
 
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
+from sourced_panel import FIRST, RECEIVED_MS, SHOCK, Collected, folded, within
 
 from earlywarn.adapters.run_warnings import fold_warnings
 from earlywarn.adapters.stream.fold_metrics import show_fold
@@ -14,89 +14,15 @@ from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
-from earlywarn.application.fold import JudgedDay, Output, RunFold
 from earlywarn.application.settings import PanelSettings, Settings
-from earlywarn.domain.alert import Alert
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
-from earlywarn.generate import synthetic_cells
-
-FIRST, DAYS, SHOCK = date(2022, 1, 1), 230, date(2022, 7, 4)
-REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 5))
-SOURCES = {"big": 0.6, "small": 0.37, "tiny": 0.03}
-RECEIVED_MS = 1_900_000_000_000
-
-Heard = Callable[[Cell, str], float]
-"""Which share of a cell's transactions of a source comes."""
-
-
-class Collected:
-    """A sink that keeps what a run gives, and a feed of cells in memory, each split among three sources."""
-
-    def __init__(self, heard: Heard) -> None:
-        self.alerts: list[Alert] = []
-        self.judged: list[JudgedDay] = []
-        self.rows: list[AggregateRows] = []
-        self.outcomes: list[Transaction | Reject] = []
-        for cell in synthetic_cells(seed=11, first_day=FIRST, days=DAYS, regions=REGIONS, noise_log=0.04):
-            noon_ms = ((cell.day - date(1970, 1, 1)).days * 86_400 + 43_200) * 1000
-            for source, share in SOURCES.items():
-                factor = heard(cell, source) * share
-                if round(cell.transactions * factor):
-                    self.outcomes.append(
-                        Transaction(
-                            id="cell",
-                            ts=noon_ms,
-                            amount_minor=round(cell.amount_minor * factor),
-                            currency="CHF",
-                            region=cell.region,
-                            sector=cell.sector,
-                            country="CH",
-                            count=round(cell.transactions * factor),
-                            source=source,
-                        )
-                    )
-
-    def batches(self) -> "Iterator[Collected]":
-        yield self  # one batch, itself
-
-    def publish(self, output: Output) -> None:
-        if isinstance(output, Alert):
-            self.alerts.append(output)
-        elif isinstance(output, JudgedDay):
-            self.judged.append(output)
-        else:
-            self.rows.append(output)
-
-    def reject(self, _batch: object, _index: int, reject: Reject) -> None:
-        raise AssertionError(reject)
-
-    def advance(self, records: int) -> None:
-        assert records
-
-    def of_kind(self, kind: str) -> list[Alert]:
-        return [alert for alert in self.alerts if alert.kind == kind]
-
-    def economic(self, first: date = SHOCK, days: int = DAYS) -> list[Alert]:
-        """Return the economic alerts detected within so many days."""
-        within = (first.isoformat(), (first + timedelta(days=days)).isoformat())
-        return [alert for alert in self.of_kind("economic") if within[0] <= alert.detected_on < within[1]]
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
     return compose(Settings(run="test", exercise=True, panels=(panel,)))
-
-
-def folded(run: Run, heard: Heard) -> tuple[Collected, RunFold]:
-    collected = Collected(heard)
-    return collected, run_embedded(run, [collected], collected, received_ms=RECEIVED_MS)
-
-
-def within(cell: Cell, first: date, days: int) -> bool:
-    return first <= cell.day < first + timedelta(days=days)
 
 
 def test_a_day_without_data_is_a_coverage_alert_and_mutes_economic_ones(run: Run) -> None:

@@ -9,7 +9,7 @@ from random import Random
 from fold_oracle import Payment
 
 from earlywarn.aggregation.block import BlockFold, FoldParameters
-from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import Difference, PartialsFold
 from earlywarn.aggregation.partial import Partial

@@ -140,7 +140,17 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
     keys = tuple(CellKey(*cell) for cell in cells)
     counts = np.full(len(cells), 1000)
     return JudgedDay(
-        ClosedDay("P", day, keys, counts, counts * 5000, Coverage(), complete=True, cells_heard=np.ones(len(keys))),
+        ClosedDay(
+            "P",
+            day,
+            keys,
+            counts,
+            counts * 5000,
+            Coverage(),
+            complete=True,
+            cells_heard=np.ones(len(keys)),
+            cells_new=np.zeros(len(keys), dtype=bool),
+        ),
         scores,
     )
 

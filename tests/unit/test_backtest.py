@@ -41,7 +41,15 @@ def closed_days(count: int, seed: int = 1) -> tuple[ClosedDay, ...]:
         amounts = np.rint(counts * 3000 * np.exp(random.normal(0.0, 0.05, 4))).astype(np.int64)
         days.append(
             ClosedDay(
-                "T", FIRST + timedelta(age), CELLS, counts, amounts, Coverage(), complete=True, cells_heard=np.ones(4)
+                "T",
+                FIRST + timedelta(age),
+                CELLS,
+                counts,
+                amounts,
+                Coverage(),
+                complete=True,
+                cells_heard=np.ones(4),
+                cells_new=np.zeros(4, dtype=bool),
             )
         )
     return tuple(days)
@@ -177,6 +185,7 @@ def test_a_shock_moves_its_measure_in_its_cells_alone(
         Coverage(),
         complete=True,
         cells_heard=np.ones(2),
+        cells_new=np.zeros(2, dtype=bool),
     )
     replay = replay_of(run, [closed], BacktestPlan(measure=measure))
     after = shocked(closed, replay, CELL, -10.0, 0)

@@ -19,8 +19,8 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "121ab6433752"),
-    "alerting": (2, "d43bc9893bf6"),
+    "aggregation": (2, "a2976e3a6e8c"),
+    "alerting": (2, "d4c628728990"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "6889c36000b1"),
 }

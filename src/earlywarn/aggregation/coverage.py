@@ -6,58 +6,42 @@ whole see `region_watch`). A feed is silent
 in a bucket when next to nothing came of what was expected of it since it last spoke, and that is sizeable.
 It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
 too young for an expectation bring stands in for what is missing: a source may change its name, or be taken over. What
-is missing is missing of the cells that the silent feeds deliver (`feed_cells`). A day lacks what its hours lack.
+is missing is missing of the cells that the silent feeds deliver (`feed_cells`). A day lacks what its hours lack. By
+days it is seen as well where a source is silent that speaks elsewhere (`branches`), and where one is new (`newcomers`).
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-import msgspec
-
+from earlywarn.aggregation.branch_volumes import BranchVolumes
+from earlywarn.aggregation.branches import REPLACED_DAYS, Branches, BranchSilence
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.delivery import DayOfBuckets, Delivery
 from earlywarn.aggregation.feed import Feed
-from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, shares
+from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, added, shares
+from earlywarn.aggregation.newcomers import Newcomers
 from earlywarn.aggregation.partial import OTHER_SOURCES
-from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Floats
-from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
+from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, Floats
 from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
-_REPLACED_DAYS = 7
-"""So long others have brought what a silent feed would: before it is usual of them as well, and expected twice."""
 
 
-class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """When a feed counts as silent, and for how long silence is followed.
+class FeedsDay(NamedTuple):
+    """What a local day says of the feeds.
 
-    silent_share: of its expected transactions, below which a feed is quiet.
-    sizeable_transactions: a feed is silent once so many were expected of it since it last spoke.
-    forget_days: after so many days of silence on which others spoke, a feed is expected no more; the last never.
-    feeds_limit: named sources of a panel that are told apart; further ones count together.
-    fill_days: days without any transaction that a panel publishes as zeros; then it rests until it is heard again.
+    Attributes:
+        coverage: but for its gap.
+        cells: the share heard of each cell, as in `Delivery`.
+        cells_new: bool[K], as in `ClosedDay`.
+        feeds: the volumes that this was read from.
     """
 
-    silent_share: float = 0.02
-    sizeable_transactions: int = 50
-    forget_days: int = 28
-    feeds_limit: int = 64
-    fill_days: int = 400
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            ConfigError: one line for each value out of range.
-        """
-        check_ranges(
-            self,
-            {
-                "silent_share": Range(0, 1, most_in=False),
-                "sizeable_transactions": Range(1, 1_000_000_000),
-                "feeds_limit": Range(1, 10_000),
-                "forget_days": Range(7, MOST_DAYS, note="a feed may rest for a week"),
-                "fill_days": Range(28, MOST_DAYS, note="28 is the longest rolling window"),
-            },
-        )
+    coverage: Coverage
+    cells: CellShares
+    cells_new: Flags
+    feeds: tuple[FeedVolume, ...]
 
 
 def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> tuple[float, tuple[str, ...]]:
@@ -100,6 +84,8 @@ class CoverageMeter:
         self.slots = slots
         self._feeds: dict[FeedName, Feed] = {}
         self._cells = FeedCells()
+        self._branches = Branches(parameters)
+        self._newcomers = Newcomers()
         self._open: dict[int, dict[FeedName, Counts]] = {}
         self._today: dict[FeedName, Counts] = {}
         self._base_today: dict[int, dict[FeedName, int]] = {}
@@ -149,17 +135,15 @@ class CoverageMeter:
         return delivery
 
     def close_day(
-        self, day: int, *, partitions_heard: float, ended: Collection[str] = ()
-    ) -> tuple[Coverage, CellShares, tuple[FeedVolume, ...]]:
+        self, day: int, regions: Sequence[str], *, partitions_heard: float, ended: Collection[str] = ()
+    ) -> FeedsDay:
         """Judge a local day whose base buckets are closed, and learn it.
 
         Args:
             day: its ordinal.
+            regions: K codes, of the cells by their number.
             partitions_heard: share of partitions that spoke for all of the day.
             ended: partitions of which no more is expected, today or ever.
-
-        Returns the day's coverage but for its gap, the share heard of each cell as `Delivery`, and the volumes that
-        both were read from.
         """
         for partition in ended:
             self._drop(("partition", partition))
@@ -168,25 +152,65 @@ class CoverageMeter:
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._today.items():
             _count(delivered.setdefault(admitted[name], {}), counts)
-        volumes = {name: sum(counts.values()) for name, counts in delivered.items()}
-        readings = {name: _reading(name, feed, weekday, volumes) for name, feed in self._expected(ended)}
-        of_day, lost = self._delivery(readings, delivered)
-        delivery = self._hours.take(of_day, self._cells)
-        spoke = any(count > 0 for count in volumes.values())
-        base = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
+        sums = {name: sum(counts.values()) for name, counts in delivered.items()}
+        readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
+        by_feeds, lost = self._delivery(readings, delivered)
+        volumes = BranchVolumes(regions, readings, delivered, self._cells)
+        new, cells_new = self._newcomers.close_day(volumes, self.parameters.sizeable_transactions)
+        silence = self._branches.close_day(volumes, readings, delivered, self._cells)
+        delivery = self._hours.take(self._without(by_feeds, lost, silence.lost, readings), self._cells)
+        self._base_today = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
+        is_replaced = not lost.any()
+        self._learn(weekday, readings, delivered, silence, replaced=by_feeds.silent if is_replaced else ())
+        for name, region in silence.dropped:
+            self._cells.forget_cells(name, volumes.cells_of(region))
+            self._newcomers.forget(name, region)
+        self._today, self._base_today = {}, {}
+        coverage = Coverage(
+            round(partitions_heard, 6),
+            delivery.volume,
+            delivery.silent,
+            forgotten=self._forget(delivery.silent),
+            branches=silence.silent,
+            branches_forgotten=silence.forgotten,
+            new=new,
+        )
+        return FeedsDay(coverage, delivery.cells, cells_new, tuple(readings.values()))
+
+    def _learn(
+        self,
+        weekday: int,
+        readings: Mapping[FeedName, FeedVolume],
+        delivered: Mapping[FeedName, Counts],
+        silence: BranchSilence,
+        replaced: Collection[str],
+    ) -> None:
+        """Learn what each feed brought; what it left out in single regions stays expected there."""
+        spoke = any(reading.heard > 0 for reading in readings.values())
+        quiet = {name for name, reading in readings.items() if is_quiet(reading, self.parameters)}
+        whole = not silence.silent and not any(readings[name].expected for name in quiet)
         for name, reading in readings.items():
             feed = self._feeds[name]
-            if is_quiet(reading, self.parameters):
-                is_replaced = not lost.any() and reading.name in of_day.silent
-                feed.learn_quiet(reading.expected, others_spoke=spoke, is_replaced=is_replaced)
-            else:
-                feed.learn(weekday, reading.heard, {slot: counts.get(name, 0) for slot, counts in base.items()})
-                if reading.young or not of_day.silent:  # others may stand in: where they deliver is not usual then
-                    self._cells.learn(name, delivered[name])
-        self._today, self._base_today = {}, {}
-        forgotten = self._forget(delivery.silent)
-        coverage = Coverage(round(partitions_heard, 6), delivery.volume, delivery.silent, forgotten=forgotten)
-        return coverage, delivery.cells, tuple(readings.values())
+            if name in quiet:
+                feed.learn_quiet(reading.expected, others_spoke=spoke, is_replaced=reading.name in replaced)
+                continue
+            left_out = silence.quiet.get(name, {})
+            base = {slot: counts.get(name, 0) for slot, counts in self._base_today.items()}
+            feed.learn(weekday, reading.heard + sum(left_out.values()), base)
+            if reading.young or whole:  # else others may stand in: where they deliver is not usual then
+                counts = dict(delivered[name])
+                _count(counts, left_out)
+                self._cells.learn(name, counts)
+
+    def _without(
+        self, delivery: Delivery, lost: Floats, more: Floats, readings: Mapping[FeedName, FeedVolume]
+    ) -> Delivery:
+        """Return what was delivered if, beside what silent feeds left out, more was lost of the cells."""
+        if not more.any():
+            return delivery
+        expected = {name: reading.expected for name, reading in readings.items()}
+        volume = delivery.volume - math.fsum(more) / math.fsum(expected.values())
+        return Delivery(round(volume, 6), delivery.silent, shares(added(lost, more), self._cells.usual(expected)))
 
     def _delivery(
         self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]
@@ -196,7 +220,8 @@ class CoverageMeter:
         named = set(silent)
         quiet = [name for name, reading in readings.items() if reading.name in named]
         at_once = all(self._feeds[name].replaced_days == self._feeds[name].quiet_days for name in quiet)
-        lost = self._cells.lost(readings, quiet, delivered, may_be_taken_over=at_once)
+        missing = self._cells.usual({name: readings[name].expected for name in quiet})
+        lost = self._cells.lost(readings, missing, delivered, may_be_taken_over=at_once)
         if not lost.any():
             return Delivery(1.0 if len(lost) else volume, silent), lost
         usual = self._cells.usual({name: reading.expected for name, reading in readings.items()})
@@ -237,7 +262,7 @@ class CoverageMeter:
         """
         forgotten = []
         for name, feed in sorted(self._feeds.items()):
-            is_gone = feed.missed_days >= self.parameters.forget_days or feed.replaced_days >= _REPLACED_DAYS
+            is_gone = feed.missed_days >= self.parameters.forget_days or feed.replaced_days >= REPLACED_DAYS
             if is_gone and len(self._feeds) > 1:
                 self._drop(name)
                 forgotten.append(" ".join(name))
@@ -246,6 +271,8 @@ class CoverageMeter:
     def _drop(self, name: FeedName) -> None:
         self._feeds.pop(name, None)
         self._cells.forget(name)
+        self._branches.forget(name)
+        self._newcomers.forget(name)
 
     # --- snapshot
 
@@ -254,6 +281,8 @@ class CoverageMeter:
         return {
             "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
             "cells": self._cells.state(),
+            "branches": self._branches.state(),
+            "newcomers": self._newcomers.state(),
             "hours": self._hours.state(),
             "open": [[bucket, _plain(counts)] for bucket, counts in self._open.items()],
             "today": _plain(self._today),
@@ -267,6 +296,8 @@ class CoverageMeter:
         """Take over a state that `state` returned."""
         self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
         self._cells.restore(saved["cells"])
+        self._branches.restore(saved["branches"])
+        self._newcomers.restore(saved["newcomers"])
         self._hours.restore(saved["hours"])
         self._open = {bucket: _counts(plain) for bucket, plain in saved["open"]}
         self._today = _counts(saved["today"])

@@ -6,11 +6,11 @@ panel that is.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from earlywarn.aggregation.rows import CellShares, FeedVolume, Floats
+from earlywarn.aggregation.rows import CellShares, FeedVolume, Flags, Floats
 from earlywarn.domain.state import State
 
 FeedName = tuple[str, str]
@@ -38,11 +38,12 @@ class FeedCells:
         >>> cells.learn(b, {1: 100})
         >>> volumes = {a: FeedVolume("a", 100.0, 97, 0.0, False), b: FeedVolume("b", 100.0, 0, 0.0, False)}
         >>> usual = cells.usual({a: 100.0, b: 100.0})
-        >>> shares(cells.lost(volumes, [b], {a: {0: 78, 1: 19}}), usual)
+        >>> missing = cells.usual({b: 100.0})
+        >>> shares(cells.lost(volumes, missing, {a: {0: 78, 1: 19}}), usual)
         (1.0, 0.167)
 
     If the other one has taken over what it brought, nothing is lost.
-        >>> shares(cells.lost(volumes, [b], {a: {0: 78, 1: 115}}), usual)
+        >>> shares(cells.lost(volumes, missing, {a: {0: 78, 1: 115}}), usual)
         ()
     """
 
@@ -52,23 +53,33 @@ class FeedCells:
     def learn(self, name: FeedName, counts: Counts) -> None:
         """Learn a day on which a feed spoke."""
         past = self._past.get(name, np.zeros(0))
-        self._past[name] = _sum([past, -np.floor(past / _MEMORY_DAYS), _UNIT * _spread(counts)])
+        self._past[name] = _sum([past, -np.floor(past / _MEMORY_DAYS), _UNIT * spread(counts)])
 
     def forget(self, name: FeedName) -> None:
         """Forget a feed."""
         self._past.pop(name, None)
 
+    def forget_cells(self, name: FeedName, inside: Flags) -> None:
+        """Forget what a feed brought to some cells [K]."""
+        past = self.past(name, len(inside))
+        self._past[name] = np.where(inside, 0.0, past)
+
+    def past(self, name: FeedName, cells: int) -> Floats:
+        """Return float64[K], what a feed brought to the first cells, in whole numbers of a unit of its own."""
+        past = self._past.get(name, np.zeros(0))[:cells]
+        return np.concatenate([np.maximum(past, 0.0), np.zeros(cells - len(past))])
+
     def lost(
         self,
         volumes: Mapping[FeedName, FeedVolume],
-        silent: Collection[FeedName],
+        missing: Floats,
         delivered: Mapping[FeedName, Counts],
         *,
         may_be_taken_over: bool = True,
     ) -> Floats:
         """Return float64[K]: what is missing of each cell of a bucket, in transactions.
 
-        Empty if no feed is silent, or it is not known where the silent deliver; zeros if somebody has taken over.
+        Empty if it is not known where the silent deliver; zeros if somebody has taken over.
 
         What feeds bring that are too young for an expectation stands in for what is missing. If half of it or more is
         there in that way, somebody has taken over, and nothing is missing. Neither is it if all together bring to the
@@ -76,19 +87,17 @@ class FeedCells:
 
         Args:
             volumes: what is expected of each feed in the bucket.
-            silent: those of them that are.
+            missing: float64[K], what the silent would have brought.
             delivered: what each feed brought.
             may_be_taken_over: whether feeds that are known may have taken over. They have from the first day of
                 silence on or not at all: later a good day would be taken for it.
         """
-        if not silent:
-            return np.zeros(0)
-        usual = self.usual({name: each.expected for name, each in volumes.items()})
-        missing = _sum([np.zeros(len(usual)), self.usual({name: volumes[name].expected for name in silent})])
         if not missing.any():
             return np.zeros(0)
+        usual = _sum([np.zeros(len(missing)), self.usual({name: each.expected for name, each in volumes.items()})])
+        missing = added(missing, np.zeros(len(usual)))
         young = [delivered[name] for name, each in volumes.items() if each.young and name in delivered]
-        new = np.maximum(_among(young, len(usual)), 0.0)
+        new = np.where(missing > 0, np.maximum(_among(young, len(usual)), 0.0), 0.0)
         share = np.divide(missing, usual, out=np.zeros(len(usual)), where=usual > 0)
         # Sums that decide do not hang on the order of the cells, which is that of their arrival.
         seen = math.fsum(share * _among(delivered.values(), len(usual)))
@@ -128,11 +137,12 @@ def added(one: Floats, other: Floats) -> Floats:
 
 def _among(counts: Iterable[Counts], cells: int) -> Floats:
     """Return float64[K]: the sums over the first cells."""
-    return _sum([np.zeros(cells), *map(_spread, counts)])[:cells]
+    return _sum([np.zeros(cells), *map(spread, counts)])[:cells]
 
 
-def _spread(counts: Counts) -> Floats:
-    found = np.zeros(max(counts, default=-1) + 1)
+def spread(counts: Counts, cells: int = 0) -> Floats:
+    """Return the transactions of cells as an array, at least of the first so many cells."""
+    found = np.zeros(max(max(counts, default=-1) + 1, cells))
     found[list(counts)] = list(counts.values())
     return found
 

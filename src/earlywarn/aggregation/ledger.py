@@ -13,7 +13,8 @@ from datetime import date
 import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
-from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters
+from earlywarn.aggregation.coverage import CoverageMeter
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Delivered, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
@@ -190,13 +191,18 @@ class PanelLedger:
         begin, end = self.panel.calendar.day_bounds(day)
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
-        delivered, by_feeds, feeds = self.coverage_meter.close_day(
-            day.toordinal(), partitions_heard=fold.heard(end), ended=fold.ended_before(begin)
+        keys = self._cells.keys()
+        of_feeds = self.coverage_meter.close_day(
+            day.toordinal(),
+            [cell.region for cell in keys],
+            partitions_heard=fold.heard(end),
+            ended=fold.ended_before(begin),
         )
         quiet, gap, shares = self.region_watch.close_day(
-            day.toordinal(), self._cells.keys(), values[:, 0], self._cells.is_born(end), by_feeds
+            day.toordinal(), keys, values[:, 0], self._cells.is_born(end), of_feeds.cells
         )
-        coverage = dataclasses.replace(delivered, quiet=tuple(f"region {region}" for region in quiet), gap=gap)
+        quiet_regions = tuple(f"region {region}" for region in quiet)
+        coverage = dataclasses.replace(of_feeds.coverage, quiet=quiet_regions, gap=gap)
         begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage, shares)
         if self._published.days.first is None:
@@ -204,7 +210,7 @@ class PanelLedger:
         seen_until = fold.newest_event_seconds or 0
         complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
         complete = complete or self.panel.resolution == "day"
-        born, keys = self._cells.born_cells(end), self._cells.keys()
+        born = self._cells.born_cells(end)
         yield ClosedDay(
             panel=self.panel.id,
             day=day,
@@ -214,7 +220,8 @@ class PanelLedger:
             coverage=coverage,
             complete=complete,
             cells_heard=of_cells(shares, born),
-            feeds=feeds,
+            cells_new=of_feeds.cells_new[born],
+            feeds=of_feeds.feeds,
         )
 
     # --- snapshot

@@ -8,7 +8,7 @@ import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
-from earlywarn.aggregation.rows import AggregateRows, CellShares, Coverage, Floats, Gap, Integers
+from earlywarn.aggregation.rows import AggregateRows, Branch, CellShares, Coverage, Floats, Gap, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.state import State
@@ -229,13 +229,18 @@ class Publication:
 
 def _plain(coverage: Coverage) -> list[list[Any]]:
     names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
+    branches = [[list(each) for each in of] for of in (coverage.branches, coverage.branches_forgotten, coverage.new)]
     gap = coverage.gap
-    return [[coverage.partitions, coverage.volume], names, [list(gap.regions), [list(total) for total in gap.totals]]]
+    totals = [list(total) for total in gap.totals]
+    return [[coverage.partitions, coverage.volume], names, branches, [list(gap.regions), totals, gap.most]]
 
 
-def _coverage(shares: Sequence[float], names: Sequence[Sequence[str]], gap: Sequence[Any]) -> Coverage:
+def _coverage(
+    shares: Sequence[float], names: Sequence[Sequence[str]], branches: Sequence[Sequence[Any]], gap: Sequence[Any]
+) -> Coverage:
     partitions, volume = shares
     silent, quiet, forgotten = map(tuple, names)
-    regions, totals = gap
-    left = Gap(tuple(regions), tuple((region, sector, share) for region, sector, share in totals))
-    return Coverage(partitions, volume, silent, quiet, forgotten, left)
+    regions, totals, most = gap
+    left = Gap(tuple(regions), tuple((region, sector, share) for region, sector, share in totals), most)
+    of_regions = (tuple(Branch(*each) for each in of) for of in branches)
+    return Coverage(partitions, volume, silent, quiet, forgotten, left, *of_regions)

@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.aggregation.coverage import CoverageParameters, heard_share, is_quiet
+from earlywarn.aggregation.coverage import heard_share, is_quiet
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
 from earlywarn.aggregation.usual_volumes import UsualVolumes
@@ -68,13 +69,13 @@ class RegionWatch:
             feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
         weekday = slot * _WEEK_DAYS // self.slots
         if not any(count > 0 for count in volumes.values()):
-            return self._gap((), weekday, cells, delivered)
+            return self._gap((), weekday, cells, born, delivered)
         gone = self._gone(self._quiet(readings), cells, born)
         for reading in readings:
             hours = self._hours.setdefault(reading.name, [0.0, 0.0])
             hours[0] += reading.expected
             hours[1] += reading.expected if reading.name in gone else 0.0
-        return self._gap(gone, weekday, cells, delivered)
+        return self._gap(gone, weekday, cells, born, delivered)
 
     def close_day(
         self,
@@ -93,7 +94,7 @@ class RegionWatch:
         base, self._base_today = self._base_today, {}
         hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
-            return ((), *self._gap((), weekday, cells, delivered))
+            return ((), *self._gap((), weekday, cells, born, delivered))
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
@@ -102,7 +103,7 @@ class RegionWatch:
         ]
         quiet = self._quiet(readings)
         in_part = {name: round(1 - missing / expected, 3) for name, (expected, missing) in hours.items() if missing}
-        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, delivered, in_part)
+        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, born, delivered, in_part)
         for reading in readings:
             feed = self._regions[reading.name]
             if is_quiet(reading, self.parameters):
@@ -127,6 +128,7 @@ class RegionWatch:
         gone: tuple[str, ...],
         weekday: int,
         cells: Sequence[CellKey],
+        born: Flags,
         delivered: CellShares,
         in_part: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[Gap, CellShares]:
@@ -136,7 +138,9 @@ class RegionWatch:
         of_region = {**in_part, **dict.fromkeys(gone, 0.0)}
         by_feeds = of_cells(delivered, range(len(cells))).tolist()
         shares = tuple(min(of_region.get(cell.region, 1.0), heard) for cell, heard in zip(cells, by_feeds, strict=True))
-        return Gap(gone, self._of_totals(cells, shares, self._cells.usual(weekday, len(cells)))), shares
+        totals = self._of_totals(cells, shares, self._cells.usual(weekday, len(cells)))
+        most = max((share for share, is_born in zip(shares, born, strict=True) if is_born), default=1.0)
+        return Gap(gone, totals, most), shares
 
     @staticmethod
     def _of_totals(

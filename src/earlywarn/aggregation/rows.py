@@ -35,6 +35,17 @@ class FeedVolume(NamedTuple):
     young: bool
 
 
+class Branch(NamedTuple):
+    """What a feed brings to one region: its name as in `FeedVolume`, and the region's code."""
+
+    feed: str
+    region: str
+
+
+_LEAST_OF_A_PANEL = 0.5
+"""With less of it delivered nothing is judged: what the other half does says nothing of the whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """What of a panel was not heard: silent regions, and what silent feeds deliver.
@@ -43,10 +54,12 @@ class Gap:
         regions: codes of the regions of which nothing came in any of several sectors.
         totals: region, sector (both None: the panel) and the share of the usual volume that was heard of every total of
             which it is below 1.
+        most: the share that was heard of the cell of which most was.
     """
 
     regions: tuple[str, ...] = ()
     totals: tuple[tuple[str | None, str | None, float], ...] = ()
+    most: float = 1.0
 
     @property
     def panel(self) -> float:
@@ -83,7 +96,9 @@ class Coverage:
     `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
     silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke. `gap`
     says what silent feeds, and those of the quiet regions whose silence is taken for missing data, leave of each
-    series. `forgotten` names silent feeds of which nothing is expected from the next day on.
+    series. `forgotten` names silent feeds of which nothing is expected from the next day on. Of feeds that speak,
+    `branches` says in which regions they are silent all the same, `branches_forgotten` in which nothing is expected of
+    them any more, and `new` to which they bring something for the first time, which changes the level of cells there.
     """
 
     partitions: float = 1.0
@@ -92,11 +107,30 @@ class Coverage:
     quiet: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
     gap: Gap = NO_GAP
+    branches: tuple[Branch, ...] = ()
+    branches_forgotten: tuple[Branch, ...] = ()
+    new: tuple[Branch, ...] = ()
+
+    @property
+    def begins_anew(self) -> bool:
+        """Return whether what comes from the next day on lacks what silent feeds had brought."""
+        return bool(self.forgotten or self.branches_forgotten)
 
     @property
     def delivered(self) -> float:
-        """Return the share that feeds delivered: with too little of it nothing of the panel can be judged."""
+        """Return the share that feeds delivered."""
         return min(self.partitions, self.volume)
+
+    def mutes(self, least_share: float) -> bool:
+        """Return whether nothing of the panel can be judged: too little was delivered, and that of every cell.
+
+        Less than a part may do where it is known of which cells something is missing: these are missing then, and no
+        others. `least_share` is that of the expected volume that must be heard of what is judged.
+        """
+        if self.delivered >= least_share:
+            return False
+        is_located = self.partitions >= least_share and self.gap.panel < 1
+        return not is_located or self.volume < _LEAST_OF_A_PANEL or self.gap.most < least_share
 
     @property
     def share(self) -> float:
@@ -153,7 +187,8 @@ class ClosedDay:
 
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
     by the end of the input): it is published, not judged. `feeds` is what its coverage was read from, `cells_heard`
-    (K) the share of the usual volume that was heard of each cell.
+    (K) the share of the usual volume that was heard of each cell, `cells_new` (K) whether a source that is new brings
+    so much to a cell that its level is another one from this day on.
     """
 
     panel: str
@@ -164,6 +199,7 @@ class ClosedDay:
     coverage: Coverage
     complete: bool
     cells_heard: Floats
+    cells_new: Flags
     feeds: tuple[FeedVolume, ...] = ()
 
     @property

@@ -12,10 +12,10 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
     lost = [item.name.removeprefix(LOST) for item in alert.evidence if item.name.startswith(LOST)]
     if lost:
         return _loss(alert, lost[0], names)
-    if alert.region is not None:
-        return _silent_region(alert, names)
+    if alert.region is not None or alert.direction == "up":
+        return _silent_region(alert, names) if alert.direction == "down" else _new_sources(alert, names)
     missing = figure(alert, "missing_volume") or 0.0
-    silent, gone = _listed(alert, "silent: "), _listed(alert, "expected no more: ")
+    silent, gone = _listed(alert, "silent: ", names), _listed(alert, "expected no more: ", names)
     if gone and not round(missing, 1):
         return (
             f"{names.panel(alert.panel)}: nothing is expected any more of {', '.join(gone)}, silent for so long. "
@@ -27,7 +27,7 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
     if alert.status != "resolved":
         forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
         return " ".join([f"{text}.", _held_back(alert, names), *forgotten])
-    still = _listed(alert, "still silent: ")
+    still = _listed(alert, "still silent: ", names)
     rest = f"; still silent: {', '.join(still)}" if still else ""
     if gone:
         return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
@@ -109,8 +109,37 @@ def _reported(alert: Alert) -> str:
     return f"has been reported since {day(alert.opened_on)} ({days}, to {day(alert.as_of)})"
 
 
-def _listed(alert: Alert, kind: str) -> list[str]:
-    return sorted(feed_name(item.name.removeprefix(kind)) for item in alert.evidence if item.name.startswith(kind))
+def _new_sources(alert: Alert, names: Names) -> str:
+    return (
+        f"{names.panel(alert.panel)}: {', '.join(_listed(alert, 'new: ', names))} delivered for the first time on "
+        f"{day(alert.as_of if alert.resolved_on is None else alert.resolved_on)}. What a new source adds is no rise of "
+        "spending: what is usual there is learned anew from then on, and until it is known, changes there raise no "
+        "alert."
+    )
+
+
+def _listed(alert: Alert, kind: str, names: Names) -> list[str]:
+    """Return the feeds of some evidence, with the regions that it is about; without regions, it is about all."""
+    found: dict[str, list[str]] = {}
+    for item in alert.evidence:
+        if item.name.startswith(kind):
+            regions = found.setdefault(feed_name(item.name.removeprefix(kind)), [])
+            regions += [] if item.series_id is None else [place(item.series_id, names)]
+    return [_of_regions(feed, regions) for feed, regions in sorted(found.items())]
+
+
+def _of_regions(feed: str, regions: list[str]) -> str:
+    """Return a feed and where it is what is said of it.
+
+    >>> _of_regions("acquirer A", ["Ticino", "Jura"]), _of_regions("acquirer A", ["A", "B", "C", "D"])
+    ('acquirer A in Jura and Ticino', 'acquirer A in A, B and 2 more regions')
+    """
+    if not regions:
+        return feed
+    told = sorted(regions)
+    if len(told) > _PLACES:
+        told = [*told[: _PLACES - 1], f"{len(told) - _PLACES + 1} more regions"]
+    return f"{feed} in {', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else f"{feed} in {told[0]}"
 
 
 def feed_name(name: str) -> str:

@@ -72,7 +72,7 @@ class AlertDesk:
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
-        return closed.coverage.delivered < self.parameters.coverage_share
+        return closed.coverage.mutes(self.parameters.coverage_share)
 
     def step(self, scores: DayScores, closed: ClosedDay, models: Models) -> list[Alert]:
         """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import msgspec
 import numpy as np
 
-from earlywarn.aggregation.rows import ClosedDay, Coverage, Loss
+from earlywarn.aggregation.rows import Branch, ClosedDay, Coverage, Loss
 from earlywarn.alerting.episode import Episode, alert_id
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.domain.alert import LOST, SEVERITIES, Alert, Evidence, Kind, Severity, Status
+from earlywarn.domain.alert import LOST, SEVERITIES, Alert, Direction, Evidence, Kind, Severity, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
@@ -27,7 +27,9 @@ class Notices:
         self.letterhead = letterhead
         self._coverage: Episode | None = None
         self._missed: Coverage | None = None
-        self._forgotten: tuple[str, ...] = ()
+        self._forgotten: tuple[Evidence, ...] = ()
+        self._new: Episode | None = None
+        self._newcomers: tuple[Branch, ...] = ()
         self._regions: dict[str, Episode] = {}
         self._model: Episode | None = None
         self._drifted: dict[tuple[str, str], date] = {}
@@ -38,22 +40,23 @@ class Notices:
         An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
         is expected any more is told of as well, however small it was, and one without which cells cannot be judged. A
         resolved episode tells the last day of which something was missing. Regions that are silent are told of on days
-        on which the panel is heard.
+        on which the panel is heard. What sources bring for the first time has an episode of its own.
         """
-        notices = self._feeds(closed)
-        if closed.coverage.delivered >= self.parameters.coverage_share:
+        notices = [*self._feeds(closed), *self._new_sources(closed)]
+        if not self._mutes(closed.coverage):
             notices += self._silent_regions(closed)
         return notices
 
     def _feeds(self, closed: ClosedDay) -> list[Alert]:
         news = closed.coverage
-        local = self._local(closed) if news.delivered >= self.parameters.coverage_share else ()
-        if news.delivered >= self.parameters.coverage_share and not news.forgotten and not local:
+        is_muted = self._mutes(news)
+        local = () if is_muted else self._local(closed)
+        if not is_muted and not news.begins_anew and not local:
             if self._coverage is None or self._missed is None:
                 return []
             episode, missed = self._coverage, self._missed
             self._coverage = self._missed = None
-            still = tuple(Evidence(name=f"still silent: {feed}", value=1.0, unit="feed") for feed in news.silent)
+            still = self._feeds_told("still silent: ", news.silent, news.branches)
             return [self._coverage_alert(episode, missed, (), episode.last_alarm_on, "resolved", still)]
         before, self._missed = self._missed, news
         status: Status = "updated"
@@ -61,11 +64,39 @@ class Notices:
             self._coverage, self._forgotten = self._episode("coverage", closed.day), ()
             status = "open"
         self._coverage.miss(closed.day, is_all=not closed.transactions.any())
-        self._forgotten = tuple(sorted({*self._forgotten, *news.forgotten}))
-        is_known = before is not None and before.silent == news.silent and not news.forgotten
+        gone = {*self._forgotten, *self._feeds_told("expected no more: ", news.forgotten, news.branches_forgotten)}
+        self._forgotten = tuple(sorted(gone, key=lambda each: (each.name, each.series_id or "")))
+        is_known = before is not None and _who(before) == _who(news) and not news.begins_anew
         if is_known and not self._is_due(self._coverage, closed.day):
             return []
         return [self._coverage_alert(self._coverage, news, local, closed.day, status)]
+
+    def _new_sources(self, closed: ClosedDay) -> list[Alert]:
+        """Tell of sources that are new; with the next day that brings no further ones that is said and done."""
+        if closed.coverage.new:
+            status: Status = "updated"
+            if self._new is None:
+                self._new, self._newcomers = self._episode("coverage", closed.day, direction="up"), ()
+                status = "open"
+            self._newcomers = tuple(sorted({*self._newcomers, *closed.coverage.new}))
+            self._new.last_alarm_on = closed.day
+        elif self._new is not None:
+            status = "resolved"
+        else:
+            return []
+        evidence = self._feeds_told("new: ", (), self._newcomers)
+        notice = self._notice(self._new, "coverage", status, closed.day, "medium", 1.0, evidence)
+        if status == "resolved":
+            self._new = None
+        return [notice]
+
+    def _feeds_told(self, prefix: str, feeds: tuple[str, ...], branches: tuple[Branch, ...]) -> tuple[Evidence, ...]:
+        """Return what is told of feeds, and of feeds in single regions."""
+        places = [*((feed, None) for feed in feeds), *((feed, self._total(region)) for feed, region in branches)]
+        return tuple(Evidence(name=prefix + feed, value=1.0, unit="feed", series_id=at) for feed, at in places)
+
+    def _total(self, region: str) -> str:
+        return Series(self.panel, region, None).series_id
 
     def _local(self, closed: ClosedDay) -> tuple[Evidence, ...]:
         """Return where so much is missing that nothing can be judged though most of the panel is heard.
@@ -138,14 +169,16 @@ class Notices:
         )
         return self._notice(episode, "coverage", "open", day, "severe", self._missing_score(1.0), evidence)
 
-    def _episode(self, kind: Kind, day: date, region: str | None = None, *, what: str = "") -> Episode:
+    def _episode(
+        self, kind: Kind, day: date, region: str | None = None, *, what: str = "", direction: Direction = "down"
+    ) -> Episode:
         series = Series(self.panel, region, None)
         opening = f"{day.isoformat()} {what}".rstrip()
         return Episode(
-            id=alert_id(self.letterhead.run, series.series_id, kind, "down", opening),
+            id=alert_id(self.letterhead.run, series.series_id, kind, direction, opening),
             region=region,
             sector=None,
-            direction="down",
+            direction=direction,
             detected_on=day,
             opened_on=day,
             last_alarm_on=day,
@@ -167,11 +200,11 @@ class Notices:
         grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
-            Evidence(name="alerts_held_back", value=float(missing > self._tolerated), unit="flag"),
+            Evidence(name="alerts_held_back", value=float(self._mutes(coverage)), unit="flag"),
             *_duration(episode),
             *local,
-            *(Evidence(name=f"silent: {feed}", value=1.0, unit="feed") for feed in coverage.silent),
-            *(Evidence(name=f"expected no more: {feed}", value=1.0, unit="feed") for feed in self._forgotten),
+            *self._feeds_told("silent: ", coverage.silent, coverage.branches),
+            *self._forgotten,
             *(Evidence(name=f"quiet: {region}", value=1.0, unit="region") for region in coverage.quiet),
             *more,
         )
@@ -184,6 +217,9 @@ class Notices:
             *_duration(episode),
         )
         return self._notice(episode, "coverage", status, day, "high", self._missing_score(1.0), evidence)
+
+    def _mutes(self, coverage: Coverage) -> bool:
+        return coverage.mutes(self.parameters.coverage_share)
 
     @property
     def _tolerated(self) -> float:
@@ -225,7 +261,7 @@ class Notices:
             region=episode.region,
             sector=None,
             measure="transactions",
-            direction="down",
+            direction=episode.direction,
             severity=episode.severity,
             probability=1.0,
             opened_on=episode.opened_on.isoformat(),
@@ -254,7 +290,9 @@ class Notices:
         return {
             "coverage": None if self._coverage is None else msgspec.to_builtins(self._coverage),
             "missed": None if self._missed is None else msgspec.to_builtins(self._missed),
-            "forgotten": list(self._forgotten),
+            "forgotten": msgspec.to_builtins(self._forgotten),
+            "new": None if self._new is None else msgspec.to_builtins(self._new),
+            "newcomers": [list(each) for each in self._newcomers],
             "regions": [msgspec.to_builtins(episode) for _, episode in sorted(self._regions.items())],
             "model": None if self._model is None else msgspec.to_builtins(self._model),
             "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
@@ -265,9 +303,15 @@ class Notices:
         self._coverage = None if saved["coverage"] is None else msgspec.convert(saved["coverage"], Episode)
         self._model = None if saved["model"] is None else msgspec.convert(saved["model"], Episode)
         self._missed = None if saved["missed"] is None else msgspec.convert(saved["missed"], Coverage)
-        self._forgotten = tuple(saved["forgotten"])
+        self._forgotten = msgspec.convert(saved["forgotten"], tuple[Evidence, ...])
+        self._new = None if saved["new"] is None else msgspec.convert(saved["new"], Episode)
+        self._newcomers = tuple(Branch(*each) for each in saved["newcomers"])
         self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
+
+
+def _who(coverage: Coverage) -> tuple[tuple[str, ...], tuple[Branch, ...]]:
+    return coverage.silent, coverage.branches
 
 
 def _duration(episode: Episode) -> tuple[Evidence, Evidence]:

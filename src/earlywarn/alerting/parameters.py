@@ -25,8 +25,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     severity_change_pct: least size of the effect, in per cent, for medium, high, severe; both must be reached, and
         below that for medium nothing is told.
     probability_at_alarm: probability of a shock that a score of exactly 1 stands for.
-    coverage_share: with less of the expected volume delivered by feeds, economic alerts of the day are muted; of a part
-        of the panel, if it is that of a part.
+    coverage_share: where less than that of the expected volume was heard of a day, it has no economic alerts.
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
     """
 

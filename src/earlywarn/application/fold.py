@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from earlywarn import aggregation, alerting, detection
-from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial

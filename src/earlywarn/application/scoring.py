@@ -11,19 +11,23 @@ from earlywarn.detection.panel_detector import PanelDetector
 def scored(closed: ClosedDay, detector: PanelDetector, desk: AlertDesk) -> DayScores:
     """Let a panel's models judge a day and learn it, as far as it was heard.
 
-    Where feeds are expected no more from the next day on, what the rest delivers starts a new level.
+    Where feeds are expected no more from the next day on, what the rest delivers starts a new level; so does what a
+    cell brings from the day on that a new source adds to it.
     """
     least = desk.parameters.coverage_share
-    usable = closed.heard and not desk.mutes(closed)
+    heard = closed.heard_cells(least) & ~closed.cells_new
+    usable = closed.heard and bool(heard.any()) and not desk.mutes(closed)
     scores = detector.step(
         closed.day,
         closed.cells,
         closed.transactions,
         closed.amount_minor,
         usable=usable,
-        heard=closed.heard_cells(least),
+        heard=heard,
     )
-    if closed.coverage.forgotten:
-        in_part = closed.heard_in_part(least) if usable else np.ones(len(closed.cells), dtype=np.bool_)
-        detector.begin_anew(in_part)
+    changed = closed.cells_new
+    if closed.coverage.begins_anew:
+        changed = changed | (closed.heard_in_part(least) if usable else np.ones(len(closed.cells), dtype=np.bool_))
+    if changed.any():
+        detector.begin_anew(changed)
     return scores

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 import msgspec
 
 from earlywarn.aggregation.block import FoldParameters
-from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.application.environment import CONFIG_NAME, Secret, check_file, overlay, read_secret, wanted
 from earlywarn.application.service_settings import (

@@ -1,87 +1,18 @@
 """Coverage: who stopped reporting, as against who sold less."""
 
-from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 import pytest
+from feed_days import MONDAY, Days, Volumes
 
-from earlywarn.aggregation.coverage import CoverageMeter, CoverageParameters, heard_share
-from earlywarn.aggregation.feed_cells import FeedName
-from earlywarn.aggregation.rows import Coverage, FeedVolume
+from earlywarn.aggregation.coverage import CoverageMeter, heard_share
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
+from earlywarn.aggregation.rows import FeedVolume
 from earlywarn.domain.state import decode_state, encode_state
 from earlywarn.errors import ConfigError
 
-MONDAY = 737_066  # 2019-01-07
 WEEKS = 35
 FEEDS = {"source a": 600, "source b": 300, "source c": 100}
-
-Volumes = Mapping[str, int]
-
-
-class Days:
-    """A meter that is told whole days: the volumes of feeds, each spread over the hours of a day."""
-
-    def __init__(self, parameters: CoverageParameters | None = None, *, hours: int = 0) -> None:
-        self.meter = CoverageMeter(parameters or CoverageParameters(), slots=7 * hours)
-        self.hours = hours
-        self.day = MONDAY
-        self.by_hour: list[float] = []
-        self.cells: tuple[float, ...] = ()
-        self.cells_by_hour: list[tuple[float, ...]] = []
-
-    def close(
-        self,
-        volumes: Volumes,
-        *,
-        ended: Collection[str] = (),
-        heard: float = 1.0,
-    ) -> Coverage:
-        """Close the next day; of a feed named `source a@2` what it brings to cell 2, of others to cell 0."""
-        per_day = max(self.hours, 1)
-        self.by_hour, self.cells_by_hour = [], []
-        for hour in range(per_day):
-            bucket = self.day * 86_400 + hour * 3600
-            for feed, volume in volumes.items():
-                name, cell = feed_of(feed)
-                if volume >= per_day:
-                    self.meter.observe(bucket, name, cell, volume // per_day)
-            slot = (self.day + 6) % 7 * self.hours + hour if self.hours else None
-            delivery = self.meter.close_base(bucket, slot, ended=ended)
-            self.by_hour.append(delivery.volume)
-            self.cells_by_hour.append(delivery.cells)
-        coverage, self.cells, _ = self.meter.close_day(self.day, partitions_heard=heard, ended=ended)
-        self.day += 1
-        return coverage
-
-    def close_hours(self, volumes: Mapping[str, Sequence[int]]) -> Coverage:
-        """Close the next day, of which each hour's volumes are given."""
-        for hour in range(self.hours):
-            bucket = self.day * 86_400 + hour * 3600
-            for feed, by_hour in volumes.items():
-                if by_hour[hour]:
-                    self.meter.observe(bucket, *feed_of(feed), by_hour[hour])
-            self.meter.close_base(bucket, (self.day + 6) % 7 * self.hours + hour)
-        coverage, self.cells, _ = self.meter.close_day(self.day, partitions_heard=1.0)
-        self.day += 1
-        return coverage
-
-    def pass_days(self, days: int, volumes: Volumes, *, closed_on_sundays: Collection[str] = ()) -> list[Coverage]:
-        """Close several days alike."""
-        found = []
-        for _ in range(days):
-            sunday = (self.day + 6) % 7 == 6
-            found.append(
-                self.close(
-                    {feed: 0 if sunday and feed in closed_on_sundays else each for feed, each in volumes.items()}
-                )
-            )
-        return found
-
-
-def feed_of(text: str) -> tuple[FeedName, int]:
-    feed, _, cell = text.partition("@")
-    kind, name = feed.split(" ")
-    return (kind, name), int(cell or 0)
 
 
 @pytest.fixture
@@ -215,7 +146,7 @@ def test_of_however_many_sources_few_are_kept_the_same_in_any_order(seed: int) -
             assert len(encode_state(meter.state())) < 4_000
             meter.close_base(day * 86_400, day % 7)
             assert len(encode_state(meter.state())) < 4_000
-            meter.close_day(day, partitions_heard=1.0)
+            meter.close_day(day, ("R", "R", "R"), partitions_heard=1.0)
         meters.append(meter.state())
     by_feed = [{tuple(each[:2]): each[2] for each in state["feeds"]} for state in meters]
     assert by_feed[0] == by_feed[1]

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rows import NO_GAP, CellShares, ClosedDay, Coverage, Gap
 from earlywarn.aggregation.totals import Totals
@@ -160,7 +160,17 @@ def test_a_closed_day_knows_which_cells_were_heard() -> None:
     counts = np.array([1, 0, 0, 9, 9])
     coverage = Coverage(gap=gone_of("north", panel=0.6, food=0.5, fuel=0.75))
     heard = np.array([1.0, 0.0, 0.0, 0.94, 0.96])
-    closed = ClosedDay("P", date(2024, 1, 1), CELLS, counts, counts, coverage, complete=True, cells_heard=heard)
+    closed = ClosedDay(
+        "P",
+        date(2024, 1, 1),
+        CELLS,
+        counts,
+        counts,
+        coverage,
+        complete=True,
+        cells_heard=heard,
+        cells_new=np.zeros(len(CELLS), dtype=bool),
+    )
     assert closed.heard_cells(0.95).tolist() == [True, False, False, False, True]
     assert closed.heard_in_part(0.95).tolist() == [False, False, False, True, False]
     assert closed.heard_cells(0.0).tolist() == [True, False, False, True, True]

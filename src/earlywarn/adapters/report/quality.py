@@ -34,8 +34,8 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     """Return the coverage over time and the revisions; `least_share` mutes alerts below it."""
     days = [day for day, _ in record.coverage]
     shares = np.array([coverage.share for _, coverage in record.coverage])
-    muted = sum(coverage.delivered < least_share for _, coverage in record.coverage)
-    heard = [coverage for _, coverage in record.coverage if coverage.delivered >= least_share]
+    muted = sum(coverage.mutes(least_share) for _, coverage in record.coverage)
+    heard = [coverage for _, coverage in record.coverage if not coverage.mutes(least_share)]
     gaps = sum(bool(coverage.gap.regions) for coverage in heard)
     in_part = sum(bool(coverage.gap.in_part(least_share)) for coverage in heard)
     broken = [
@@ -78,7 +78,7 @@ def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_
     if muted:
         told.append(
             f"On {grouped(muted)} of {grouped(days)} days less than {percent(least_share)} of the expected volume was "
-            "delivered. Those days are not judged, so that an outage never looks like a fall of spending."
+            "delivered, of all series. Those days are not judged, so that an outage never looks like a fall of spending."
         )
     if gaps:
         told.append(
@@ -97,7 +97,9 @@ def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_
 
 def _silent(coverage: Coverage, names: Names) -> str:
     """Return who was silent, in words."""
-    return ", ".join([*map(feed_name, coverage.silent), *map(names.region, coverage.gap.regions)]) or "some sources"
+    in_regions = [f"{feed_name(feed)} in {names.region(region)}" for feed, region in coverage.branches]
+    told = [*map(feed_name, coverage.silent), *in_regions, *map(names.region, coverage.gap.regions)]
+    return ", ".join(told) or "some sources"
 
 
 def intake(summary: Mapping[str, object]) -> list[tuple[str, str]]:

@@ -52,11 +52,11 @@ def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
 
 def _is_missing(coverage: Coverage, region: str | None, least_share: float) -> bool:
     """Return whether what a notice is about was missing on a day; of a panel of which too little is heard all is."""
-    if coverage.delivered < least_share:
+    if coverage.mutes(least_share):
         return True
     if region is not None:
         return region in coverage.gap.regions
-    return bool(coverage.silent or coverage.forgotten or coverage.gap.in_part(least_share))
+    return bool(coverage.silent or coverage.branches or coverage.forgotten or coverage.gap.in_part(least_share))
 
 
 def _unheard(alert: Alert, record: PanelRecord) -> str:

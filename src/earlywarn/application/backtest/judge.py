@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.aggregation.coverage import CoverageParameters
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.rows import ClosedDay
 from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.letterhead import Letterhead

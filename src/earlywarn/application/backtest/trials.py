@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from earlywarn.aggregation.coverage import CoverageParameters, heard_share
+from earlywarn.aggregation.coverage import heard_share
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.rows import ClosedDay, Coverage
 from earlywarn.application.backtest.judge import DOWN, UP, Flags, Judge, Replay, alarms
 from earlywarn.application.backtest.plan import BacktestPlan

@@ -1,0 +1,98 @@
+"""A source that is silent in one region, and sources that are new: neither is a fall nor a rise of spending."""
+
+from datetime import date, timedelta
+
+import pytest
+from sourced_panel import SHOCK, SOURCES, folded, within
+
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.cell import Cell
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
+    return compose(Settings(run="test", exercise=True, panels=(panel,)))
+
+
+def test_a_source_silent_in_one_region_is_missing_there_and_nowhere_else(run: Run) -> None:
+    """Three fifths of a region do not come for ten days, and another region falls meanwhile: that is told."""
+
+    def heard(cell: Cell, source: str) -> float:
+        if not within(cell, SHOCK, 10):
+            return 1.0
+        return 0.0 if (cell.region, source) == ("CH04", "big") else 0.6 if cell.region == "CH02" else 1.0
+
+    found, _ = folded(run, heard)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "updated", "resolved"]
+    assert "was not reported (silent: source big in Zürich). Where it comes from, more is missing: 60" in (
+        coverage[0].text
+    )
+    assert "Reporting is complete again after 13 Jul 2022" in coverage[2].text
+    assert "CH04" not in {alert.region for alert in found.economic(days=40)}
+    assert {(alert.region, alert.direction) for alert in found.economic(days=10)} >= {("CH02", "down")}
+
+
+def test_a_region_that_a_source_leaves_for_good_leaves_no_fall_behind(run: Run) -> None:
+    gone, later = date(2022, 5, 2), date(2022, 8, 1)
+
+    def heard(cell: Cell, source: str) -> float:
+        if cell.region != "CH04" or cell.day < gone:
+            return 1.0
+        return 0.0 if source == "big" else 0.6 if cell.day >= later else 1.0
+
+    found, _ = folded(run, heard)
+    coverage = found.of_kind("coverage")
+    assert "From now on nothing is expected of source big in Zürich, silent for so long." in coverage[-2].text
+    assert "Nothing is expected any more of source big in Zürich" in coverage[-1].text
+    told = [alert for alert in found.economic(gone) if alert.region == "CH04" and alert.status == "open"]
+    assert [(alert.sector, alert.direction) for alert in told][:1] == [(None, "down")]
+    assert date.fromisoformat(told[0].detected_on) >= later
+
+
+@pytest.mark.parametrize("regions", [("CH04",), ("CH01", "CH02", "CH03", "CH04")])
+def test_a_new_source_is_told_and_what_it_adds_is_no_rise(run: Run, regions: tuple[str, ...]) -> None:
+    sources = {**SOURCES, "new": 0.4}
+
+    def heard(cell: Cell, source: str) -> float:
+        return float(source != "new" or (cell.region in regions and cell.day >= SHOCK))
+
+    found, _ = folded(run, heard, sources)
+    notices = found.of_kind("coverage")
+    assert [(alert.status, alert.direction, alert.severity) for alert in notices] == [
+        ("open", "up", "medium"), ("resolved", "up", "medium"),
+    ]  # fmt: skip
+    assert f"source new in {'Zürich' if len(regions) == 1 else ''}" in notices[0].text
+    assert "delivered for the first time on 4 Jul 2022. What a new source adds is no rise" in notices[0].text
+    opened = [alert for alert in found.economic(days=60) if alert.status == "open"]
+    assert [alert for alert in opened if (alert.change_pct or 0) > 20] == []  # of 40 per cent that were added
+    assert len(opened) <= 1, [alert.text for alert in opened]
+
+
+def test_a_source_that_comes_back_after_weeks_brings_no_rise(run: Run) -> None:
+    gone, back = date(2022, 5, 2), date(2022, 6, 20)
+
+    def heard(cell: Cell, source: str) -> float:
+        return 0.0 if (cell.region, source) == ("CH04", "big") and gone <= cell.day < back else 1.0
+
+    found, _ = folded(run, heard)
+    assert [alert.opened_on for alert in found.of_kind("coverage") if alert.status == "open"] == [
+        gone.isoformat(), back.isoformat(),
+    ]  # fmt: skip
+    assert [alert for alert in found.economic(gone) if alert.region == "CH04"] == []
+
+
+def test_a_fall_weeks_after_a_new_source_is_told(run: Run) -> None:
+    began, fall = date(2022, 5, 2), date(2022, 7, 11)
+
+    def heard(cell: Cell, source: str) -> float:
+        if source == "new" and cell.day < began:
+            return 0.0
+        return 0.6 if cell.region == "CH02" and cell.day >= fall else 1.0
+
+    found, _ = folded(run, heard, {**SOURCES, "new": 0.4})
+    told = [alert for alert in found.economic(fall, days=5) if alert.status == "open"]
+    assert ("CH02", None, "down") in {(alert.region, alert.sector, alert.direction) for alert in told}
+    assert fall - timedelta(days=7) <= date.fromisoformat(told[0].opened_on)

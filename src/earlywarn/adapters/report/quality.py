@@ -78,7 +78,7 @@ def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_
     if muted:
         told.append(
             f"On {grouped(muted)} of {grouped(days)} days less than {percent(least_share)} of the expected volume was "
-            "delivered, of all series. Those days are not judged, so that an outage never looks like a fall of spending."
+            "delivered, of all series. Those days are not judged: an outage must never look like a fall of spending."
         )
     if gaps:
         told.append(

@@ -63,7 +63,7 @@ class YardstickCalendar:
     class Row:
         def __init__(self, values: np.ndarray, inflation: float) -> None:
             self.values, self.inflation = values, inflation
-            self.special, self.label = inflation > 1.9, ""
+            self.holiday, self.label = False, ""
 
     def __init__(self, module: ModuleType) -> None:
         self.names = tuple(module.NAMES)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from sourced_panel import SHOCK, SOURCES, folded, within
+from sourced_panel import REGIONS, SHOCK, SOURCES, Collected, Heard, folded, within
 
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import PanelSettings, Settings
@@ -96,3 +96,65 @@ def test_a_fall_weeks_after_a_new_source_is_told(run: Run) -> None:
     told = [alert for alert in found.economic(fall, days=5) if alert.status == "open"]
     assert ("CH02", None, "down") in {(alert.region, alert.sector, alert.direction) for alert in told}
     assert fall - timedelta(days=7) <= date.fromisoformat(told[0].opened_on)
+
+
+SHOPS, SHARED = "shops", "everything"
+RETAIL = "Retail: Other goods"
+
+
+def of_shops(heard: Heard) -> Heard:
+    """Return what comes where one source delivers nine tenths of a sector, and another one all else."""
+
+    def share(cell: Cell, source: str) -> float:
+        part = 0.9 if cell.sector == RETAIL else 0.0
+        return heard(cell, source) * (part if source == SHOPS else 1 - part)
+
+    return share
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ((date(2022, 5, 26), date(2022, 6, 6)), []),  # Ascension Day and Whit Monday
+        ((date(2022, 6, 6), date(2022, 6, 7)), [("2022-06-06", "2022-06-07", 2.0)]),
+        ((date(2022, 6, 8),), [("2022-06-08", "2022-06-08", 1.0)]),
+    ],
+)
+def test_a_source_that_rests_on_public_holidays_is_not_called_silent(
+    run: Run, days: tuple[date, ...], told: list[tuple[str, str, float]]
+) -> None:
+    """If it goes on, it began on the holiday."""
+    heard = of_shops(lambda cell, source: float(source != SHOPS or cell.day not in days))
+    found, _ = folded(run, heard, {SHOPS: 1.0, SHARED: 1.0})
+    opened = [alert for alert in found.of_kind("coverage") if alert.status == "open"]
+    missing = [next(item.value for item in alert.evidence if item.name == "days_missing") for alert in opened]
+    assert [(alert.opened_on, alert.detected_on, at) for alert, at in zip(opened, missing, strict=True)] == told
+    assert [alert for alert in found.economic(min(days), days=30) if alert.sector == RETAIL] == []
+
+
+def test_an_outage_of_all_is_told_on_a_public_holiday_as_well(run: Run) -> None:
+    found, _ = folded(run, lambda cell, _: float(cell.day != date(2022, 6, 6)))
+    assert [alert.detected_on for alert in found.of_kind("coverage") if alert.status == "open"] == ["2022-06-06"]
+
+
+def test_a_region_that_rests_on_its_holiday_is_not_called_silent(run: Run) -> None:
+    """Corpus Christi is kept in some regions alone."""
+    day = date(2022, 6, 16)
+    keeps = {code for code, _ in REGIONS if run.panels[0].features.row(code, day).holiday}
+    assert 0 < len(keeps) < len(REGIONS)
+    for region in (min(keeps), min({code for code, _ in REGIONS} - keeps)):
+        found: Collected
+        found, _ = folded(run, lambda cell, _, at=region: float((cell.day, cell.region) != (day, at)))  # type: ignore[misc]
+        assert len(found.of_kind("coverage")) == (0 if region in keeps else 2)
+
+
+def test_a_sector_that_one_source_delivers_may_be_closed_and_is_said_to(run: Run) -> None:
+    def heard(cell: Cell, source: str) -> float:
+        if (source == SHOPS) != (cell.sector == RETAIL):
+            return 0.0
+        return 0.0 if source == SHOPS and cell.day >= SHOCK else 1.0
+
+    found, _ = folded(run, heard, {SHOPS: 1.0, SHARED: 1.0})
+    notice = found.of_kind("coverage")[0]
+    assert "% in Retail: other goods. " in notice.text
+    assert notice.text.endswith("Nobody else reports Retail: other goods: it may also be closed.")

@@ -125,6 +125,7 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         nodes=tree.nodes,
         ready=np.full(len(size), ready),
         usable_days=np.full(len(size), 100),
+        holiday=np.zeros(len(size), dtype=bool),
         down=evidence,
         up=evidence,
         transactions=deviation(1000.0),

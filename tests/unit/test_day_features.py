@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from earlywarn.domain.calendar import orthodox_easter
-from earlywarn.domain.day_features import NAMES, SPECIAL, DayFeatures, FeatureRow, black_friday
+from earlywarn.domain.day_features import NAMES, DayFeatures, FeatureRow, black_friday
 from earlywarn.errors import ConfigError
 from earlywarn.reference.holiday import HolidayShares
 from earlywarn.reference.nuts import load_regions
@@ -36,7 +36,7 @@ def test_an_ordinary_day_is_its_weekday_and_season(swiss: DayFeatures) -> None:
         "c2",
         "s2",
     }
-    assert row == FeatureRow(values=row.values, inflation=1.0, special=False, label="")
+    assert row == FeatureRow(values=row.values, inflation=1.0, holiday=False, label="")
 
 
 def test_weekdays_stand_against_sunday(swiss: DayFeatures) -> None:
@@ -100,13 +100,13 @@ def test_uncertain_days_widen_the_variance_and_say_why(
 ) -> None:
     row = swiss.row("CH04", day)
     assert (row.inflation, row.label) == (inflation, label)
-    assert row.special == (inflation >= SPECIAL)
+    assert row.holiday == (label == "public holiday")
 
 
-def test_a_holiday_of_a_small_part_is_no_special_day(swiss: DayFeatures) -> None:
+def test_a_holiday_of_a_small_part_is_none_of_the_region(swiss: DayFeatures) -> None:
     row = swiss.row("CH05", date(2019, 6, 20))
-    assert 1.0 < row.inflation < SPECIAL
-    assert (row.special, row.label) == (False, "public holiday in part of the region")
+    assert 1.0 < row.inflation < 1.9
+    assert (row.holiday, row.label) == (False, "public holiday in part of the region")
 
 
 def test_every_day_of_years_has_a_label_exactly_where_it_is_inflated(swiss: DayFeatures) -> None:

@@ -20,7 +20,7 @@ from earlywarn.domain.state import decode_state
 DAYS = 400
 KNOWN = {
     "aggregation": (2, "a2976e3a6e8c"),
-    "alerting": (2, "d4c628728990"),
+    "alerting": (2, "c9f07405b420"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "6889c36000b1"),
 }

@@ -2,6 +2,7 @@
 
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, place, size_pct, subject
 from earlywarn.domain.alert import LOST, Alert
+from earlywarn.domain.series import ALL
 
 _PLACES = 3
 """So many are named, those of which most is missing."""
@@ -44,11 +45,14 @@ def _held_back(alert: Alert, names: Names) -> str:
         return "Economic alerts are not held back: enough is heard without it."
     told = [f"{size_pct(item.value)} in {place(item.series_id or '', names)}" for item in places[:_PLACES]]
     more = [f"as much or less in {len(places) - _PLACES} more"] if len(places) > _PLACES else []
-    return (
+    closed = [item.series_id or "" for item in places if _is_all(item.value) and _is_sector(item.series_id or "")]
+    alone = [f"Nobody else reports {place(at, names)}: it may also be closed." for at in closed[:1]]
+    where = (
         f"Where it comes from, more is missing: {', '.join(told + more)}. This says nothing about spending there; "
         "alerts about what is heard in part are held back meanwhile, all others are not, and totals are judged without "
         "it."
     )
+    return " ".join([where, *alone])
 
 
 def _unreported(alert: Alert, missing: float) -> str:
@@ -113,8 +117,7 @@ def _new_sources(alert: Alert, names: Names) -> str:
     return (
         f"{names.panel(alert.panel)}: {', '.join(_listed(alert, 'new: ', names))} delivered for the first time on "
         f"{day(alert.as_of if alert.resolved_on is None else alert.resolved_on)}. What a new source adds is no rise of "
-        "spending: what is usual there is learned anew from then on, and until it is known, changes there raise no "
-        "alert."
+        "spending: what is usual there is learned anew from then on."
     )
 
 
@@ -149,6 +152,11 @@ def feed_name(name: str) -> str:
     ('input without a source name, partition 0', 'acquirer A')
     """
     return f"input without a source name, {name}" if name.startswith("partition ") else name
+
+
+def _is_sector(series_id: str) -> bool:
+    _, region, sector = series_id.split("/")
+    return region == ALL and sector != ALL
 
 
 def _is_all(missing: float) -> bool:

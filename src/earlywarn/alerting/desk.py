@@ -76,7 +76,8 @@ class AlertDesk:
 
     def step(self, scores: DayScores, closed: ClosedDay, models: Models) -> list[Alert]:
         """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""
-        alerts = self.notices.coverage(closed)
+        keeps = zip(scores.nodes, scores.holiday.tolist(), strict=True)
+        alerts = self.notices.coverage(closed, {node.region for node, holiday in keeps if holiday})
         self._baselines.step(scores, (episode.first_day for episode in self._book.open.values()))
         if scores.usable:
             alerts += self.notices.drift(scores)

@@ -1,5 +1,6 @@
 """Notices that are no economic alerts: breaks of coverage of a panel or a region, and models that drift."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import msgspec
@@ -31,37 +32,49 @@ class Notices:
         self._new: Episode | None = None
         self._newcomers: tuple[Branch, ...] = ()
         self._regions: dict[str, Episode] = {}
+        self._resting: dict[str | None, date] = {}  # who is silent since when, on public holidays alone so far
         self._model: Episode | None = None
         self._drifted: dict[tuple[str, str], date] = {}
 
-    def coverage(self, closed: ClosedDay) -> list[Alert]:
+    def coverage(self, closed: ClosedDay, resting: Collection[str | None] = ()) -> list[Alert]:
         """Open a coverage episode when too little is heard; revise it when others fall silent; resolve it.
 
         An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
         is expected any more is told of as well, however small it was, and one without which cells cannot be judged. A
         resolved episode tells the last day of which something was missing. Regions that are silent are told of on days
         on which the panel is heard. What sources bring for the first time has an episode of its own.
+
+        On a public holiday a source, or a region, may rest like the shops: that is told of once it goes on. If nothing
+        at all is heard it is told at once.
+
+        Args:
+            closed: the day.
+            resting: regions that keep a holiday; None for the panel.
         """
-        notices = [*self._feeds(closed), *self._new_sources(closed)]
+        notices = [*self._feeds(closed, may_rest=None in resting and closed.heard), *self._new_sources(closed)]
         if not self._mutes(closed.coverage):
-            notices += self._silent_regions(closed)
+            notices += self._silent_regions(closed, resting)
         return notices
 
-    def _feeds(self, closed: ClosedDay) -> list[Alert]:
+    def _feeds(self, closed: ClosedDay, *, may_rest: bool) -> list[Alert]:
         news = closed.coverage
         is_muted = self._mutes(news)
         local = () if is_muted else self._local(closed)
         if not is_muted and not news.begins_anew and not local:
+            self._resting.pop(None, None)
             if self._coverage is None or self._missed is None:
                 return []
             episode, missed = self._coverage, self._missed
             self._coverage = self._missed = None
             still = self._feeds_told("still silent: ", news.silent, news.branches)
             return [self._coverage_alert(episode, missed, (), episode.last_alarm_on, "resolved", still)]
+        if self._coverage is None and may_rest and not news.begins_anew:
+            self._resting.setdefault(None, closed.day)
+            return []
         before, self._missed = self._missed, news
         status: Status = "updated"
         if self._coverage is None:
-            self._coverage, self._forgotten = self._episode("coverage", closed.day), ()
+            self._coverage, self._forgotten = self._opened(closed.day), ()
             status = "open"
         self._coverage.miss(closed.day, is_all=not closed.transactions.any())
         gone = {*self._forgotten, *self._feeds_told("expected no more: ", news.forgotten, news.branches_forgotten)}
@@ -101,14 +114,15 @@ class Notices:
     def _local(self, closed: ClosedDay) -> tuple[Evidence, ...]:
         """Return where so much is missing that nothing can be judged though most of the panel is heard.
 
-        In regions; if in none as a whole, in sectors; else in cells.
+        In regions or in sectors, where the most is missing; if in none of them as a whole, in cells.
         """
         least = self.parameters.coverage_share
         in_part = closed.heard_in_part(least)
         if not in_part.any():
             return ()
         short = closed.coverage.gap.in_part(least)
-        found = [total for total in short if total[0] is not None] or [total for total in short if total[1] is not None]
+        regions, sectors = ([total for total in short if total[at] is not None] for at in (0, 1))
+        found = min(regions, sectors, key=lambda totals: min((share for _, _, share in totals), default=1.0))
         if not found:
             found = [(*closed.cells[at], float(closed.cells_heard[at])) for at in np.flatnonzero(in_part)]
         return tuple(
@@ -121,21 +135,35 @@ class Notices:
             for region, sector, share in sorted(found, key=lambda each: each[2])[:_PLACES_TOLD]
         )
 
-    def _silent_regions(self, closed: ClosedDay) -> list[Alert]:
+    def _silent_regions(self, closed: ClosedDay, resting: Collection[str | None]) -> list[Alert]:
         silent = closed.coverage.gap.regions
         # A region that rests on Sundays is not silent then, and not heard either.
         heard = {cell.region for cell, count in zip(closed.cells, closed.transactions, strict=True) if count}
         notices = []
+        for region in [each for each in self._resting if each is not None and each not in silent]:
+            del self._resting[region]
         for region in silent:
             status: Status = "updated"
             if region not in self._regions:
-                self._regions[region], status = self._episode("coverage", closed.day, region), "open"
+                if region in resting:
+                    self._resting.setdefault(region, closed.day)
+                    continue
+                self._regions[region], status = self._opened(closed.day, region), "open"
             episode = self._regions[region]
             episode.miss(closed.day, is_all=region not in heard)
             if status == "open" or self._is_due(episode, closed.day):
                 notices.append(self._region_alert(episode, closed.day, status))
         again = sorted(self._regions.keys() & heard - set(silent))
         return notices + [self._region_alert(self._regions.pop(each), closed.day, "resolved") for each in again]
+
+    def _opened(self, day: date, region: str | None = None) -> Episode:
+        """Return a coverage episode that is told of today, and began with the holidays before it."""
+        began = self._resting.pop(region, day)
+        episode = self._episode("coverage", began, region)
+        episode.detected_on = day
+        for rested in range((day - began).days):
+            episode.miss(began + timedelta(days=rested), is_all=False)
+        return episode
 
     def _is_due(self, episode: Episode, day: date) -> bool:
         return (day - episode.last_revised_on).days >= self.parameters.revise_days
@@ -293,6 +321,7 @@ class Notices:
             "forgotten": msgspec.to_builtins(self._forgotten),
             "new": None if self._new is None else msgspec.to_builtins(self._new),
             "newcomers": [list(each) for each in self._newcomers],
+            "resting": [[region, day.isoformat()] for region, day in self._resting.items()],
             "regions": [msgspec.to_builtins(episode) for _, episode in sorted(self._regions.items())],
             "model": None if self._model is None else msgspec.to_builtins(self._model),
             "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
@@ -304,6 +333,7 @@ class Notices:
         self._model = None if saved["model"] is None else msgspec.convert(saved["model"], Episode)
         self._missed = None if saved["missed"] is None else msgspec.convert(saved["missed"], Coverage)
         self._forgotten = msgspec.convert(saved["forgotten"], tuple[Evidence, ...])
+        self._resting = {region: date.fromisoformat(day) for region, day in saved["resting"]}
         self._new = None if saved["new"] is None else msgspec.convert(saved["new"], Episode)
         self._newcomers = tuple(Branch(*each) for each in saved["newcomers"])
         self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}

@@ -105,6 +105,7 @@ class DayScores(msgspec.Struct, frozen=True):
         nodes: the G nodes.
         ready: bool[G], whether the node's warm-up is over; before that, do not alarm on it.
         usable_days: int64[G], usable days behind the node (of a total: of its median cell).
+        holiday: bool[G], whether most of the node's cells are in regions that keep a public holiday.
         down, up: evidence for a fall and for a rise.
         transactions, amount, mean_ticket: today against its prediction of yesterday, which learns every shock.
         effects: the change since each possible first day, against the baseline before it.
@@ -122,6 +123,7 @@ class DayScores(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...]
     ready: Flags
     usable_days: Integers
+    holiday: Flags
     down: Evidence
     up: Evidence
     transactions: Deviation

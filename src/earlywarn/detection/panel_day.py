@@ -4,7 +4,7 @@ Example:
     >>> class Flat:
     ...     names = ("const", "d0")
     ...     def row(self, region, day):
-    ...         return type("Row", (), {"values": (1.0, float(day.weekday() == 0)), "inflation": 1.0})
+    ...         return type("Row", (), {"values": (1.0, float(day.weekday() == 0)), "inflation": 1.0, "holiday": False})
     >>> tree = NodeTree([("CH01", "05"), ("CH02", "05")])
     >>> seen = panel_day(date(2024, 1, 1), tree, Flat(), np.array([10.0, 20.0, 500.0, 900.0]))
     >>> seen.design.shape, seen.weekday
@@ -33,6 +33,10 @@ class FeatureRow(Protocol):
     def inflation(self) -> float:
         """Return the factor on the variance of such a day, 1 on usual ones."""
 
+    @property
+    def holiday(self) -> bool:
+        """Return whether the region keeps a public holiday."""
+
 
 class DayFeatures(Protocol):
     """The calendar of a panel: see `domain.day_features`."""
@@ -53,6 +57,7 @@ class PanelDay(msgspec.Struct, frozen=True):
         design: float64[M, P], features.
         inflation: float64[M], variance factors.
         observed: float64[M], counts and amounts (minor units); NaN where nothing was heard.
+        holiday: float64[K], 1 for cells of a region that keeps a public holiday, else 0.
     """
 
     day: date
@@ -60,6 +65,7 @@ class PanelDay(msgspec.Struct, frozen=True):
     design: Floats
     inflation: Floats
     observed: Floats
+    holiday: Floats
 
     @property
     def heard(self) -> Flags:
@@ -79,4 +85,5 @@ def panel_day(day: date, tree: NodeTree, features: DayFeatures, observed: Floats
         design=np.tile(values[tree.region_of], (2, 1)),
         inflation=np.tile(inflation[tree.region_of], 2),
         observed=observed,
+        holiday=np.array([row.holiday for row in rows], dtype=np.float64)[tree.region_of],
     )

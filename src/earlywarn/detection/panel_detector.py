@@ -22,7 +22,7 @@ Example:
     >>> class Flat:
     ...     names = ("const",)
     ...     def row(self, region, day):
-    ...         return type("Row", (), {"values": (1.0,), "inflation": 1.0})
+    ...         return type("Row", (), {"values": (1.0,), "inflation": 1.0, "holiday": False})
     >>> detector = PanelDetector(DetectorParameters(ready_days=80), Flat())
     >>> cells = [("CH01", "05"), ("CH02", "05")]
     >>> for age in range(110):
@@ -58,6 +58,9 @@ from earlywarn.domain.alert import Direction
 from earlywarn.errors import SnapshotError
 
 __all__ = ["DayFeatures", "DayScores", "DetectorParameters", "FeatureRow", "PanelDetector"]
+
+
+_MOST_OF_A_NODE = 0.5
 
 
 class PanelDetector:
@@ -229,6 +232,7 @@ class PanelDetector:
             nodes=self._tree.nodes,
             ready=usable_days >= self.parameters.ready_days,
             usable_days=usable_days,
+            holiday=self._tree.means(seen.holiday) >= _MOST_OF_A_NODE,
             down=evidence(down, effects.effect, effects.sd, sign=-1.0),
             up=evidence(up, effects.effect, effects.sd, sign=1.0),
             transactions=deviations[0],

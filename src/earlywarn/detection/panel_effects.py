@@ -8,7 +8,8 @@ Example:
     >>> effects = PanelEffects(EffectParameters(), window_days=3, features=1)
     >>> effects.embed(tree, np.zeros(0, dtype=np.int64))
     >>> for count in [100.0] * 40 + [70.0] * 2:
-    ...     seen = PanelDay(date(2024, 1, 1), 0, np.ones((2, 1)), np.ones(2), np.array([count, 50 * count]))
+    ...     observed = np.array([count, 50 * count])
+    ...     seen = PanelDay(date(2024, 1, 1), 0, np.ones((2, 1)), np.ones(2), observed, np.zeros(1))
     ...     values = np.log(seen.observed)
     ...     effects.begin(bank, values, active=np.ones(1, dtype=bool), awake=np.zeros(1, dtype=bool))
     ...     innovation = bank.learn(values, seen.design, seen.inflation, seen.weekday)

@@ -19,6 +19,7 @@ from earlywarn.errors import ConfigError
 _ONE = timedelta(days=1)
 _CACHED_ROWS = 65_536
 _PENTECOST_DAYS = 49
+_HOLIDAY = 0.5
 
 NAMES: tuple[str, ...] = (
     "const",
@@ -42,17 +43,15 @@ class FeatureRow(msgspec.Struct, frozen=True):
         values: One number for each of `DayFeatures.names`.
         inflation: At least 1: what multiplies the variance of the observation on a day whose kind has a
             wide spread of effects, seen or not.
-        special: The day is so uncertain (inflation of `SPECIAL` and above) that its evidence counts for less.
+        holiday: Half of the region or more keeps a public holiday, so that some deliver nothing.
         label: What makes the day special, for people; empty exactly where the inflation is 1.
     """
 
     values: tuple[float, ...]
     inflation: float
-    special: bool
+    holiday: bool
     label: str
 
-
-SPECIAL = 1.9
 
 Share = Callable[[str, date], float]
 
@@ -136,7 +135,7 @@ class DayFeatures:
         return FeatureRow(
             values=tuple(float(features[name]) for name in self.names),
             inflation=inflation,
-            special=inflation >= SPECIAL,
+            holiday=today >= _HOLIDAY,
             label=label,
         )
 
@@ -151,7 +150,10 @@ def _uncertainty(day: date, today: float, features: Mapping[str, float]) -> tupl
     """Return the greatest inflation of what the day is, and its name."""
     december = day.month == 12
     kinds = (
-        (1 + 8 * min(1.0, 2 * today), "public holiday" if today >= 0.5 else "public holiday in part of the region"),
+        (
+            1 + 8 * min(1.0, 2 * today),
+            "public holiday" if today >= _HOLIDAY else "public holiday in part of the region",
+        ),
         (6.0 * features["eastsun"], "Easter or Pentecost Sunday"),
         (4.0 * features["dec24"], "Christmas Eve"),
         (4.0 * features["dec31"], "New Year's Eve"),

@@ -18,7 +18,7 @@ class Flat:
     names = ("const",)
 
     def row(self, _region: str, _day: date) -> Any:  # noqa: ANN401 -- duck-typed
-        return type("Row", (), {"values": (1.0,), "inflation": 1.0})
+        return type("Row", (), {"values": (1.0,), "inflation": 1.0, "holiday": False})
 
 
 @pytest.mark.parametrize(("payments_a_day", "ticket_sigma"), [(1.2, 1.0), (4.0, 1.3), (400.0, 1.0)])

@@ -6,13 +6,12 @@ from functools import cache
 from html import unescape
 
 import pytest
-from shocked_panel import FIRST, RECEIVED_MS, SHOCK, Change, ShockedPanel, cells, composed
+from shocked_panel import FIRST, SHOCK, Change, ShockedPanel, cells, composed
 
 from earlywarn.adapters.report import ReportCollector
 from earlywarn.adapters.report.following import levels
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.page import render_report
-from earlywarn.application.embedded import run_embedded
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.series import Series
 
@@ -44,7 +43,7 @@ def report_of(change: Change, history_days: int) -> tuple[ReportCollector, str]:
             collector.observe(output)  # type: ignore[arg-type]
 
     panel = Sink(cells(days=history_days), change)
-    run_embedded(run, [panel], panel, received_ms=RECEIVED_MS)
+    panel.play(run)
     page = render_report(collector, {})
     return collector, " ".join(
         unescape(re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)).split()

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
-from sourced_panel import FIRST, RECEIVED_MS, SHOCK, Collected, folded, within
+from sourced_panel import FIRST, SHOCK, Collected, folded, within
 
 from earlywarn.adapters.run_warnings import fold_warnings
 from earlywarn.adapters.stream.fold_metrics import show_fold
@@ -13,7 +13,6 @@ from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.embedded import run_embedded
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.transaction import Transaction
@@ -187,7 +186,7 @@ def test_a_source_under_a_new_name_hides_nothing(run: Run, left: float) -> None:
         else each
         for each in Collected(lambda cell, _: left if cell.day >= fall else 1.0).outcomes
     ]
-    run_embedded(run, [found], found, received_ms=RECEIVED_MS)
+    found.play(run)
     assert {alert.text for alert in found.of_kind("coverage")} == {
         (
             "Testland: nothing is expected any more of source small, silent for so long. Nothing is missing without "
@@ -297,7 +296,7 @@ def test_a_record_dated_years_ahead_fills_no_years_and_is_noted(run: Run) -> Non
             id="w", ts=wrong_ms, amount_minor=1, currency="CHF", region="CH01", sector="Accommodation", country="CH"
         )
     )
-    fold = run_embedded(run, [collected], collected, received_ms=RECEIVED_MS)
+    fold = collected.play(run)
     days = sorted({rows.start[:10] for rows in collected.rows})
     fill_days = run.settings.coverage.fill_days
     assert len(days) == 59 + fill_days + 1
@@ -328,7 +327,7 @@ def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> No
                 )
                 for day in days
             ],
-            RECEIVED_MS,
+            1_900_000_000_000,
         )
         for partial in (block.flush(), block.flush(idle=True) if idle else None):
             if partial is not None:

@@ -1,28 +1,25 @@
 """A generated panel with a shock in it, run through folds, models and desk; what the calm panel would have expected."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
+from panel_run import PanelRun
+
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.embedded import run_embedded
-from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject
-from earlywarn.domain.transaction import Transaction
 from earlywarn.generate import synthetic_cells
 
 FIRST, DAYS, SHOCK = date(2022, 1, 1), 230, date(2022, 7, 4)
 REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 6))
-RECEIVED_MS = 1_900_000_000_000
 
 Change = Callable[[Cell], float | tuple[float, float]]
 """By what a cell's figures are multiplied: both, or transactions and amount."""
 
 
-class ShockedPanel:
-    """A feed of cells in memory, and a sink that keeps alerts and judged days.
+class ShockedPanel(PanelRun):
+    """The cells of a panel with a shock.
 
     Args:
         cells: of the calm panel.
@@ -30,41 +27,10 @@ class ShockedPanel:
     """
 
     def __init__(self, cells: Sequence[Cell], change: Change) -> None:
-        self.alerts: list[Alert] = []
-        self.judged: list[JudgedDay] = []
-        self.outcomes: list[Transaction | Reject] = []
+        super().__init__()
         for cell in cells:
             factor = change(cell)
-            counts_by, amounts_by = factor if isinstance(factor, tuple) else (factor, factor)
-            noon_ms = ((cell.day - date(1970, 1, 1)).days * 86_400 + 43_200) * 1000
-            if count := round(cell.transactions * counts_by):
-                self.outcomes.append(
-                    Transaction(
-                        id="cell",
-                        ts=noon_ms,
-                        amount_minor=round(cell.amount_minor * amounts_by),
-                        currency="CHF",
-                        region=cell.region,
-                        sector=cell.sector,
-                        country="CH",
-                        count=count,
-                    )
-                )
-
-    def batches(self) -> "Iterator[ShockedPanel]":
-        yield self  # one batch, itself
-
-    def publish(self, output: Output) -> None:
-        if isinstance(output, Alert):
-            self.alerts.append(output)
-        elif isinstance(output, JudgedDay):
-            self.judged.append(output)
-
-    def reject(self, _batch: object, _index: int, reject: Reject) -> None:
-        raise AssertionError(reject)
-
-    def advance(self, records: int) -> None:
-        assert records
+            self.pay(cell, *(factor if isinstance(factor, tuple) else (factor, factor)))
 
     def tops(self, first: date = SHOCK, days: int = 14) -> list[Alert]:
         """Return the first revision of each economic episode without a parent that opens within so many days."""
@@ -104,5 +70,5 @@ def cells(*, days: int = DAYS, regions: Sequence[tuple[str, float]] = REGIONS, n
 def played(run: Run, calm: Sequence[Cell], change: Change) -> ShockedPanel:
     """Return the panel after its run."""
     panel = ShockedPanel(calm, change)
-    run_embedded(run, [panel], panel, received_ms=RECEIVED_MS)
+    panel.play(run)
     return panel

@@ -114,9 +114,9 @@ class Product:
 
 
 def false_rate(scores: np.ndarray, threshold: float) -> float:
-    """Episodes per series-year in scores[day, side, cell] after the warm-up."""
+    """Episodes of either direction per series-year in scores[day, side, cell] after the warm-up."""
     episodes = 0
-    alarm = (scores[WARM_UP_DAYS:] > threshold).reshape(len(scores) - WARM_UP_DAYS, -1)
+    alarm = (scores[WARM_UP_DAYS:] > threshold).any(axis=1)
     for column in alarm.T:
         days = np.flatnonzero(column)
         episodes += int(len(days) > 0) + int((np.diff(days) > QUIET_DAYS + 1).sum())

@@ -131,6 +131,7 @@ class Outcome:
     def __init__(self, partials: Sequence[Partial], rejects: dict[int, Reject], newest_ms: int | None) -> None:
         self.rows: Counter[tuple[object, ...]] = Counter()
         self.sources: Counter[tuple[object, ...]] = Counter()
+        self.unread: Counter[tuple[object, ...]] = Counter()
         self.rejected: Counter[str] = Counter()
         self.rejects = rejects
         self.newest_ms = newest_ms
@@ -143,6 +144,8 @@ class Outcome:
                 self.rows[*key, "amount"] += row.amount_minor
             for each in applied.delivered:
                 self.sources[each.panel, each.feed, each.bucket] += each.transactions
+            for each in applied.unread:
+                self.unread[tuple(each[:-1])] += each.transactions
             self.rejected.update(applied.rejected)
 
 
@@ -198,11 +201,12 @@ def in_messages(log: Sequence[Message], router: Router, rng: Random) -> Outcome:
 
 @given(log=logs(), seed=st.integers(0, 2**32), name=st.sampled_from(["open", "countries"]))
 def test_batched_records_count_as_their_rows_would_one_by_one(log: list[Message], seed: int, name: str) -> None:
-    """Rows on time and late, volumes by source, rejects with their details, and M are the same, however cut."""
+    """Rows on time and late, volumes by source, rejects with their places, and M are the same, however cut."""
     router = Router(panels(name))
     single, batched = one_by_one(log, router), in_messages(log, router, Random(seed))
     assert dict(batched.rows) == dict(single.rows)
     assert dict(batched.sources) == dict(single.sources)
+    assert dict(batched.unread) == dict(single.unread)
     assert batched.rejected == single.rejected
     assert batched.rejects == single.rejects
     assert batched.newest_ms == single.newest_ms
@@ -240,3 +244,5 @@ def test_batched_records_equal_a_plain_count(steps: list[tuple[int, int]], cuts:
             expected["P", region, sector, bucket, late, "amount"] += amount
     assert found.rows == expected
     assert found.rejected == truth.rejected
+    unread = {(region, sector, bucket): n for (_, region, sector, _, bucket), n in found.unread.items()}
+    assert unread == {(*cell, bucket): n for (cell, bucket), n in truth.unread.items()}

@@ -1,4 +1,7 @@
-"""A block tells its first named sources apart and counts the others together, however it is read."""
+"""A block tells its first named sources apart and counts the others together, however it is read.
+
+So it does of what is not accepted, and neither takes the places of the other.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -50,26 +53,25 @@ _Key = tuple[str, str, str, str, int]
 """Panel, region, sector, source, base bucket."""
 
 
-def counted(log: Log) -> Counter[_Key]:
-    """Return on-time transactions of each source: a plain loop, record by record."""
-    found: Counter[_Key] = Counter()
-    newest, block, first = 0, -1, dict[str, None]()
+def counted(log: Log) -> tuple[Counter[_Key], Counter[_Key]]:
+    """Return on-time transactions of each source, and those that are not accepted: a plain loop, record by record."""
+    found: tuple[Counter[_Key], Counter[_Key]] = Counter(), Counter()
+    newest, block, first = 0, -1, (dict[str, None](), dict[str, None]())
     for offset, message in enumerate(log):
         if offset // PARAMETERS.block_size != block:
-            block, first = offset // PARAMETERS.block_size, {}
+            block, first = offset // PARAMETERS.block_size, ({}, {})
         for each in message:
             end_ms = (each.ts // HOUR_MS + 1) * HOUR_MS
-            if each.amount_minor < 0 and each.kind == "purchase":
-                continue
+            is_unread = each.amount_minor < 0 and each.kind == "purchase"
             late = end_ms <= newest - PARAMETERS.lateness_seconds * 1000
-            newest = max(newest, each.ts)
-            if late or not each.source:
+            newest = newest if is_unread else max(newest, each.ts)
+            if late or not (each.source or is_unread):
                 continue
-            if len(first) < PARAMETERS.sources_limit:
-                first[each.source] = None
-            name = each.source if each.source in first else OTHER_SOURCES
+            if each.source and len(first[is_unread]) < PARAMETERS.sources_limit:
+                first[is_unread][each.source] = None
+            name = each.source or "" if each.source in first[is_unread] or not each.source else OTHER_SOURCES
             target = "Q" if each.country == "US" else "P", each.region, "x"
-            found[*target, name, each.ts // HOUR_MS * 3600] += each.kind == "purchase"
+            found[is_unread][*target, name, each.ts // HOUR_MS * 3600] += each.kind == "purchase"
     return found
 
 
@@ -103,22 +105,24 @@ def folded(log: Log, rng: Random, *, batched: bool) -> list[Partial]:
     return [*sent, last]
 
 
-def delivered(partials: Sequence[Partial]) -> Counter[_Key]:
+def delivered(partials: Sequence[Partial]) -> tuple[Counter[_Key], Counter[_Key]]:
     """Return what a detector makes of them."""
     fold = PartialsFold(partitions=1, lateness_seconds=PARAMETERS.lateness_seconds)
-    found: Counter[_Key] = Counter()
+    found: tuple[Counter[_Key], Counter[_Key]] = Counter(), Counter()
     for partial in partials:
-        for each in fold.apply(partial).delivered:
-            found[each.panel, each.region, each.sector, each.feed, each.bucket] += each.transactions
-    return found
+        applied = fold.apply(partial)
+        for counts, news in zip(found, (applied.delivered, applied.unread), strict=True):
+            for each in news:
+                counts[each.panel, each.region, each.sector, each.feed, each.bucket] += each.transactions
+    return +found[0], +found[1]
 
 
 @given(log=logs(), seed=st.integers(0, 2**32))
 def test_the_first_sources_of_a_block_are_told_apart(log: Log, seed: int) -> None:
     """In the log's order: neither flushes, crashes nor batches decide who is first."""
-    truth = counted(log)
-    assert +delivered(folded(log, Random(seed), batched=False)) == +truth
-    assert +delivered(folded(log, Random(seed), batched=True)) == +truth
+    accepted, unread = counted(log)
+    assert delivered(folded(log, Random(seed), batched=False)) == (+accepted, +unread)
+    assert delivered(folded(log, Random(seed), batched=True)) == (+accepted, +unread)
 
 
 def test_a_block_of_many_sources_stays_small() -> None:

@@ -12,7 +12,8 @@ from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch, Pla
 from earlywarn.aggregation.intake import Outcome, decode
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Place as CellPlace
+from earlywarn.domain.reject import Reject, Whereabouts
 from earlywarn.domain.transaction import Transaction
 
 
@@ -69,17 +70,13 @@ class FileFeed:
     def _transaction(self, cell: Cell | Reject, place: Place) -> Outcome:
         """Return the record that stands for all payments of a cell."""
         if isinstance(cell, Reject):
-            return cell
+            return self._with_time(cell)
         if (cell.transactions == 0) != (cell.amount_minor == 0):
             self.one_sided += 1
             self.first_one_sided = self.first_one_sided or place
-        noon = self._noons.get(cell.day)
-        if noon is None:
-            start, _ = self._calendar.day_bounds(cell.day)
-            noon = self._noons[cell.day] = (start + 12 * 3600) * 1000
         return Transaction(
             id=f"{place.file}:{place.line}"[-128:],
-            ts=noon,
+            ts=self._noon(cell.day),
             amount_minor=cell.amount_minor,
             currency=cell.currency,
             sector=cell.sector,
@@ -87,6 +84,22 @@ class FileFeed:
             country=cell.country,
             count=cell.transactions,
         )
+
+    def _with_time(self, reject: Reject) -> Reject:
+        """Return why a row is no cell, and where it would have counted as a record does that stands for a cell."""
+        about = reject.about
+        if not isinstance(about, Cell):
+            return reject
+        place = CellPlace(region=about.region, country=about.country, sector=about.sector)
+        told = Whereabouts(ts=self._noon(about.day), place=place, count=about.transactions)
+        return msgspec.structs.replace(reject, about=told)
+
+    def _noon(self, day: date) -> int:
+        noon = self._noons.get(day)
+        if noon is None:
+            start, _ = self._calendar.day_bounds(day)
+            noon = self._noons[day] = (start + 12 * 3600) * 1000
+        return noon
 
 
 def feeds_of(inputs: Sequence[InputFile], calendar: LocalCalendar, *, sort_in: Path | None = None) -> list[FileFeed]:

@@ -10,7 +10,7 @@ from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.refusals import negative_purchase, without_rate
 from earlywarn.aggregation.route import Route, Router
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, Whereabouts
 from earlywarn.domain.transaction import Transaction
 
 DAY_MS = 86_400_000
@@ -39,6 +39,7 @@ class AttributeRows:
         self._others: dict[Attributes, Route | Reject] = {}
         self._router = router
         self._base_bucket_seconds = parameters.base_bucket_seconds
+        self._lateness_ms = parameters.lateness_seconds * 1000
         self._sources_limit = parameters.sources_limit
         self.sums = BlockSums(self._sources_limit)
 
@@ -81,6 +82,14 @@ class AttributeRows:
 
     def refusal(self, item: Transaction) -> Reject | None:
         """Say why a transaction is not acceptable by itself, whatever its time; nothing is kept of it."""
+        route = self._known_route(item)
+        if isinstance(route, Reject):
+            return route
+        examined = _examine(item, route)
+        return examined if isinstance(examined, Reject) else None
+
+    def _known_route(self, item: Transaction) -> Route | Reject:
+        """Return the route of a transaction, or why it has none; nothing is kept of it."""
         key: Attributes = (
             item.region, item.mcc, item.currency, item.country, item.channel,
             item.sector, item.kind, item.source,
@@ -88,11 +97,23 @@ class AttributeRows:
         if item.mcc is None and item.merchant and not (item.sector or "").strip():
             key = (*key, item.merchant)
         # Not learned: the loop holds rows that would be collected when there are too many routes.
-        route = self.plain.get(key) or self._others.get(key) or self._router.resolve(item)
-        if isinstance(route, Reject):
-            return route
-        examined = _examine(item, route)
-        return examined if isinstance(examined, Reject) else None
+        return self.plain.get(key) or self._others.get(key) or self._router.resolve(item)
+
+    def miss(self, about: Whereabouts, newest_ms: int, latest_ms: int) -> None:
+        """Note a record that was not decoded, if it would have counted on time and its place can be told."""
+        base_ms = self._base_bucket_seconds * 1000
+        bucket = about.ts // base_ms
+        if about.ts > latest_ms or bucket < (newest_ms - self._lateness_ms) // base_ms:
+            return
+        target = self._router.locate(about.place)
+        if target is not None:
+            self.sums.miss(target, about.source, bucket * self._base_bucket_seconds, about.count)
+
+    def miss_transaction(self, item: Transaction, bucket: int) -> None:
+        """Note an on-time transaction that was refused, if it has a place; a refund adds no transaction anyway."""
+        route = self._known_route(item)
+        if isinstance(route, Route) and item.kind == "purchase":
+            self.sums.miss(route.target, route.source, bucket * self._base_bucket_seconds, item.count)
 
     def _learn_route(self, key: Attributes, transaction: Transaction) -> Route | Reject:
         """Resolve a new combination of attributes."""

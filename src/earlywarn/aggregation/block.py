@@ -19,7 +19,7 @@ from earlywarn.aggregation.parameters import FoldParameters
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.refusals import Rejected, in_future, too_late
 from earlywarn.aggregation.route import Router
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, Whereabouts
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import LogError
 
@@ -189,6 +189,8 @@ class BlockFold:
             if not bucket_start <= event_ms < bucket_end:
                 if isinstance(item, Reject):
                     self._reject(offsets[at], item, rejected)
+                    if isinstance(item.about, Whereabouts):
+                        self._records.miss(item.about, newest, latest)
                     continue
                 if event_ms > latest:
                     self._reject(offsets[at], in_future(event_ms, latest), rejected)
@@ -215,6 +217,7 @@ class BlockFold:
                     bucket_end = 0  # routes may have been forgotten: look the bucket's rows up anew
                     if isinstance(entry, Reject):
                         self._reject(offsets[at], entry, rejected)
+                        self._records.miss_transaction(item, bucket)
                         continue
                     row, count, amount = entry
                 if item.source and len(sources) < sources_limit:
@@ -315,7 +318,7 @@ class BlockFold:
         return self._emit(sealed=True)
 
     def _emit(self, *, sealed: bool, idle: bool = False, end: bool = False) -> Partial:
-        rows, sources = self._records.collect().take_changed()
+        changed = self._records.collect().take_changed()
         partial = Partial(
             partition=self.partition,
             partitions=self.partitions,
@@ -326,8 +329,9 @@ class BlockFold:
             event_time_ms=self.event_time_ms,
             idle=idle,
             end=end,
-            rows=rows,
-            sources=sources,
+            rows=changed.rows,
+            sources=changed.sources,
+            unread=changed.unread,
             rejected=dict(sorted(self._rejected.items())),
         )
         self._sent = self.position - 1

@@ -1,13 +1,22 @@
 """The sums of one block so far, and which of them changed since they were last sent."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from earlywarn.aggregation.column_sums import ColumnSums
 from earlywarn.aggregation.partial import OTHER_SOURCES, Row, SourceRow
-from earlywarn.aggregation.route import Route
+from earlywarn.aggregation.route import Route, Target
 
-_Target = tuple[str, str, str]
-"""Panel, region, sector."""
+_Place = tuple[Target, str, int]
+"""Target, source, bucket."""
+
+
+class Changed(NamedTuple):
+    """Cumulative values that changed: of cells, of what named sources brought, and of what could not be read."""
+
+    rows: tuple[Row, ...]
+    sources: tuple[SourceRow, ...]
+    unread: tuple[SourceRow, ...]
 
 
 class BlockSums:
@@ -23,10 +32,11 @@ class BlockSums:
         self.columns = ColumnSums()
         self.sources: dict[str, None] = {}
         self.sources_limit = sources_limit
-        self._rows: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
-        self._changed: dict[tuple[int, bool], dict[_Target, list[int]]] = {}
-        self._sources: dict[tuple[_Target, str, int], int] = {}
-        self._changed_sources: dict[tuple[_Target, str, int], None] = {}
+        self._rows: dict[tuple[int, bool], dict[Target, list[int]]] = {}
+        self._changed: dict[tuple[int, bool], dict[Target, list[int]]] = {}
+        self._sources = _Counts()
+        self._unread = _Counts()
+        self._unread_sources: dict[str, None] = {}
 
     def admit(self, source: str) -> None:
         """Note that a named source has brought something on time."""
@@ -49,21 +59,25 @@ class BlockSums:
             if route.source is not None and not late:
                 self.add_source(target, route.source, bucket, transactions)
 
-    def add_source(self, target: _Target, source: str, bucket: int, transactions: int) -> None:
+    def add_source(self, target: Target, source: str, bucket: int, transactions: int) -> None:
         """Add what a named source has brought to a cell and bucket on time."""
-        key = (target, source if source in self.sources else OTHER_SOURCES, bucket)
-        self._sources[key] = self._sources.get(key, 0) + transactions
-        self._changed_sources[key] = None
+        self._sources.add((target, source if source in self.sources else OTHER_SOURCES, bucket), transactions)
 
-    def take_changed(self) -> tuple[tuple[Row, ...], tuple[SourceRow, ...]]:
+    def miss(self, target: Target, source: str | None, bucket: int, transactions: int) -> None:
+        """Add what was not accepted and would have counted in a cell and bucket on time, in the log's order.
+
+        As many sources are told apart as of what is accepted, and take none of those their places.
+        """
+        if transactions:
+            if source and len(self._unread_sources) < self.sources_limit:
+                self._unread_sources[source] = None
+            known = not source or source in self._unread_sources
+            self._unread.add((target, source or "" if known else OTHER_SOURCES, bucket), transactions)
+
+    def take_changed(self) -> Changed:
         """Return the cumulative values that changed since the last call."""
         rows = self._take_changed() if self._rows else self.columns.take_changed()
-        sources = tuple(
-            SourceRow(*target, source, bucket, self._sources[target, source, bucket])
-            for target, source, bucket in self._changed_sources
-        )
-        self._changed_sources.clear()
-        return rows, sources
+        return Changed(rows, self._sources.take_changed(), self._unread.take_changed())
 
     def _take_changed(self) -> tuple[Row, ...]:
         """Return the changed rows of a block to which single records came as well."""
@@ -88,3 +102,20 @@ class BlockSums:
         values[0] += row.transactions
         values[1] += row.amount_minor
         return values
+
+
+class _Counts:
+    """Cumulative transactions by target, source and bucket."""
+
+    def __init__(self) -> None:
+        self._counts: dict[_Place, int] = {}
+        self._changed: dict[_Place, None] = {}
+
+    def add(self, place: _Place, transactions: int) -> None:
+        self._counts[place] = self._counts.get(place, 0) + transactions
+        self._changed[place] = None
+
+    def take_changed(self) -> tuple[SourceRow, ...]:
+        rows = tuple(SourceRow(*place[0], *place[1:], self._counts[place]) for place in self._changed)
+        self._changed.clear()
+        return rows

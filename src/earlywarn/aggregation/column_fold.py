@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from earlywarn.aggregation.attribute_rows import DAY_MS
 from earlywarn.aggregation.block_sums import BlockSums
+from earlywarn.aggregation.column_misses import Miss, Pace, told
+from earlywarn.aggregation.column_misses import add as add_missed
 from earlywarn.aggregation.column_routes import ColumnRoutes, Routed
 from earlywarn.aggregation.column_sums import SAFE, Entries, Sums, added_up
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
@@ -49,6 +51,7 @@ class ColumnFold:
         self._routes = ColumnRoutes(router)
         self._panels = {panel.id: panel for panel in router.panels}
         self._rate = lru_cache(_RATES_KEPT)(self._find_rate)
+        self._locate = router.locate
 
     def fold(
         self,
@@ -64,18 +67,23 @@ class ColumnFold:
         """
         routed = self._routes.of(columns)
         rows, rejects = self._in_time(columns, routed, received_ms)
+        latest_ms = received_ms + self._parameters.future_tolerance_seconds * 1000
+        misses = [*told(columns.rejects, latest_ms, self._locate)] if columns.rejects else []
+        before = _NEVER if newest_ms is None else newest_ms
         if not len(rows.ts):
+            self._miss(misses, rows, rows.ts, before, sums)
             return newest_ms, sorted(rejects.items())
         refused = self._examine(rows, routed)
+        misses += _missed(columns, rows, refused) if refused else []
         copied = {} if copies is None else _copied(columns, rows, refused, copies)
         moving = rows.ts
         if refused or copied:
             moving = moving.copy()
             moving[[*refused, *copied]] = _NEVER
-        before = _NEVER if newest_ms is None else newest_ms
         newest = max(before, int(moving.max()))
         buckets = _Buckets.of(rows.ts, self._parameters.base_bucket_seconds)
         late = self._late(buckets, moving, before, refused)
+        self._miss(misses, rows, moving, before, sums)
         refused |= copied  # a copy is just that, however late it comes
         if refused:
             rejects |= {rows.place(row): reject for row, reject in refused.items()}
@@ -86,6 +94,15 @@ class ColumnFold:
             _admit(rows.courses, late, sums)
             _add(rows, buckets, late, sums)
         return None if newest == _NEVER else newest, sorted(rejects.items())
+
+    def _miss(self, misses: list[Miss], rows: "_Rows", moving: Integers, before_ms: int, sums: BlockSums) -> None:
+        """Note what was not accepted and would have counted on time; `moving` are the times that move the newest."""
+        if not misses:
+            return
+        base_seconds = self._parameters.base_bucket_seconds
+        places = np.arange(len(rows.ts)) if rows.numbers is None else rows.numbers
+        pace = Pace(places, moving, before_ms, base_seconds * 1000, self._parameters.lateness_seconds * 1000)
+        add_missed(pace.on_time(misses), base_seconds, sums)
 
     def remember(self, columns: TransactionColumns, received_ms: int, copies: CopyWindow) -> None:
         """Note the acceptable rows of a record that is folded already."""
@@ -247,6 +264,17 @@ def _copied(columns: TransactionColumns, rows: _Rows, refused: _Rejects, copies:
     copied = copies.find(columns.identities(places))
     ids = columns.ids([places[at] for at in copied])
     return {acceptable[at]: duplicate(each) for at, each in zip(copied, ids, strict=True)}
+
+
+def _missed(columns: TransactionColumns, rows: _Rows, refused: _Rejects) -> list[Miss]:
+    """Return the decoded rows that are refused and have a place; a refund adds no transaction anyway."""
+    found = []
+    for row in refused:
+        place, cell = rows.place(row), rows.courses.at(row).cell
+        if cell is not None and columns.kind.at(place) == "purchase":
+            count = 1 if columns.count is None else int(columns.count[place])
+            found.append(Miss(place, cell[0], cell[1], int(columns.ts[place]), count))
+    return found
 
 
 def _admit(courses: Coded, late: Mask | None, sums: BlockSums) -> None:

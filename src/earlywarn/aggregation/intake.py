@@ -6,16 +6,14 @@ goes on behind it.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from earlywarn.aggregation.excerpt import shown, without_long_numbers
+from earlywarn.aggregation.whereabouts import PATH, epoch_ms, of_json
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import EARLIEST_MS, ID_LENGTH, LATEST_MS, TEXT_LENGTH, Transaction
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+from earlywarn.domain.transaction import ID_LENGTH, TEXT_LENGTH, Transaction
 
 
 class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
@@ -26,7 +24,6 @@ class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
 
 _decode = msgspec.json.Decoder(Transaction).decode
 _WIRE_DECODER = msgspec.json.Decoder(_Wire)
-_PATH = re.compile(r"`?\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _OUT_OF_RANGE = re.compile(r"^Expected `int` [<>]|out of range")
 _TYPES = re.compile(r"^Expected `([^`]+)`, got `(\w+)`")
@@ -90,7 +87,9 @@ def decode_one(value: bytes | None) -> Outcome:
             return _decode(value)
         return _with_epoch_time(record)
     except msgspec.ValidationError as error:
-        return explain(str(error))
+        reject = explain(str(error))
+        about = of_json(value, reject.field) if reject.field else None
+        return reject if about is None else msgspec.structs.replace(reject, about=about)
     except (ValueError, RecursionError) as error:
         return Reject(reason=RejectReason.NOT_JSON, detail=_not_json(error))
 
@@ -103,8 +102,8 @@ def _with_epoch_time(record: "_Wire") -> Outcome:
             reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC; write Z or +01:00 behind the time"
         )
     fields = {name: getattr(record, name) for name in Transaction.__struct_fields__}
-    fields["ts"] = (moment - _EPOCH) // _MILLISECOND
-    if not EARLIEST_MS <= fields["ts"] < LATEST_MS:
+    fields["ts"] = epoch_ms(moment)
+    if fields["ts"] is None:
         return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{moment} lies outside 1990 to 2100")
     return Transaction(**fields)
 
@@ -114,7 +113,7 @@ def explain(message: str) -> Reject:
     missing = _MISSING.search(message)
     if missing:
         return Reject(reason=RejectReason.MISSING_FIELD, field=missing[1], detail="the field is missing")
-    path = _PATH.search(message)
+    path = PATH.search(message)
     if path is None:
         return Reject(reason=RejectReason.NOT_AN_OBJECT, detail=_wrong_type(message))
     reason, detail = _reason(path[1], message)

@@ -27,7 +27,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
 
 class SourceRow(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
-    """Cumulative number of on-time transactions that one source (acquirer, feed) delivered to a cell and bucket."""
+    """Cumulative number of on-time transactions that one source (acquirer, feed) delivered to a cell and bucket.
+
+    Of what was not accepted the source is empty where the record names none.
+    """
 
     panel: str
     region: str
@@ -45,7 +48,9 @@ class Partial(
     `since` is the offset after which rows may have changed (the sender's previous record of the
     block, or the offset before the block's first); `last` the last offset folded in, -1 for an empty
     partition. `event_time_ms` is the running maximum of accepted event times, None before the first.
-    `rejected` counts the block's dead letters by reason, cumulatively.
+    `rejected` counts the block's dead letters by reason, cumulatively; `unread` are those, as transactions, of which is
+    known what cell and bucket they would have counted in on time. It is a list of its own, so no source's name passes
+    for it.
     A partial that does not fit into a record travels in several: `part` of `parts`, see `aggregation.parts`.
     `lost` says that the log begins at that offset now, behind what would have to be read next: nothing more comes of
     this partition. Such a record has no rows.
@@ -62,6 +67,7 @@ class Partial(
     end: bool = False
     rows: tuple[Row, ...] = ()
     sources: tuple[SourceRow, ...] = ()
+    unread: tuple[SourceRow, ...] = ()
     rejected: dict[str, int] = {}
     part: int = 0
     parts: int = 1
@@ -78,4 +84,5 @@ class Partial(
             self,
             rows=tuple(row for row in self.rows if takes(row.panel)),
             sources=tuple(row for row in self.sources if takes(row.panel)),
+            unread=tuple(row for row in self.unread if takes(row.panel)),
         )

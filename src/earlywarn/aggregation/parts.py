@@ -16,7 +16,7 @@ _Name = tuple[tuple[int, int, bool, int], int, int]
 
 
 def cut(partial: Partial, fits: Callable[[Partial], bool]) -> list[Partial]:
-    """Return a partial in as many parts as it takes for each to fit; one with a row and a source always must."""
+    """Return a partial in as many parts as it takes for each to fit; one with a row of each kind always must."""
     pieces = _halved(partial, fits)
     if len(pieces) == 1:
         return pieces
@@ -24,11 +24,11 @@ def cut(partial: Partial, fits: Callable[[Partial], bool]) -> list[Partial]:
 
 
 def _halved(partial: Partial, fits: Callable[[Partial], bool]) -> list[Partial]:
-    if fits(partial) or max(len(partial.rows), len(partial.sources)) <= 1:
+    lists = {"rows": partial.rows, "sources": partial.sources, "unread": partial.unread}
+    if fits(partial) or max(map(len, lists.values())) <= 1:
         return [partial]
-    row, source = (len(partial.rows) + 1) // 2, (len(partial.sources) + 1) // 2
-    first = msgspec.structs.replace(partial, rows=partial.rows[:row], sources=partial.sources[:source])
-    second = msgspec.structs.replace(partial, rows=partial.rows[row:], sources=partial.sources[source:])
+    first = msgspec.structs.replace(partial, **{name: each[: (len(each) + 1) // 2] for name, each in lists.items()})
+    second = msgspec.structs.replace(partial, **{name: each[(len(each) + 1) // 2 :] for name, each in lists.items()})
     return [*_halved(first, fits), *_halved(second, fits)]
 
 
@@ -57,6 +57,7 @@ class Parts:
             parts=1,
             rows=tuple(row for each in ordered for row in each.rows),
             sources=tuple(row for each in ordered for row in each.sources),
+            unread=tuple(row for each in ordered for row in each.unread),
         )
 
     def forget(self, applied: tuple[int, int, bool, int]) -> None:

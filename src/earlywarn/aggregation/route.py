@@ -1,29 +1,35 @@
 """Where a transaction counts: its panel, region, sector and sign, resolved once per combination of attributes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.reject import Place, Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 
 _SIGNS = {"purchase": (1, 1), "refund": (0, -1), "reversal": (-1, -1)}
 """By kind: the sign of the count and of the amount."""
+_PLACES_KEPT = 1 << 14  # of records that are not accepted; the least recently used are found anew
 _POSTAL_CODE = 8
 """Characters of the longest in Europe: SW1A 1AA, 1000-001."""
+
+
+Target = tuple[str, str, str]
+"""Panel, region, sector."""
 
 
 class Route(NamedTuple):
     """The destination of every transaction with the same attributes.
 
-    `target` is panel, region and sector; `plain` marks the common case: a purchase in the panel's currency,
+    `plain` marks the common case: a purchase in the panel's currency,
     added as it stands.
     """
 
     panel: Panel
-    target: tuple[str, str, str]
+    target: Target
     source: str | None
     count_sign: int
     amount_sign: int
@@ -32,16 +38,21 @@ class Route(NamedTuple):
 
 
 class Router:
-    """Finds the panel by country, then the region and the sector by the panel's own rules."""
+    """Finds the panel by country, then the region and the sector by the panel's own rules.
+
+    Attributes:
+        locate: where a record that was not accepted would have counted, None if that cannot be told.
+    """
 
     def __init__(self, panels: Sequence[Panel]) -> None:
         self.panels = tuple(panels)
         self._by_country = {nuts_country(country): panel for panel in panels for country in panel.countries}
         self._rest = next((panel for panel in panels if not panel.countries), None)
+        self.locate = lru_cache(_PLACES_KEPT)(self._locate)
 
     def resolve(self, transaction: Transaction) -> Route | Reject:
         """Return the route of a transaction, or why it has none."""
-        panel = self._panel(transaction)
+        panel = self._panel(transaction.country, transaction.region)
         if panel is None:
             where = transaction.country or transaction.region or ""
             return Reject(
@@ -70,12 +81,25 @@ class Router:
             plain=transaction.kind == "purchase" and transaction.currency == panel.currency,
         )
 
-    def _panel(self, transaction: Transaction) -> Panel | None:
+    def _locate(self, place: Place) -> Target | None:
+        """Return where a record that was not accepted would have counted, None if that cannot be told."""
+        panel = self._panel(place.country, place.region)
+        if panel is None:
+            return None
+        sector = panel.classification.class_of(place.mcc, place.sector, place.merchant)
+        region = panel.regions.resolve(place.region, place.country, place.channel)
+        if isinstance(sector, RejectReason) or isinstance(region, RejectReason):
+            return None
+        if place.any_channel and panel.regions.resolve(place.region, place.country, "ecom") != region:
+            return None
+        return panel.id, region, sector
+
+    def _panel(self, country: str | None, region: str | None) -> Panel | None:
         if len(self.panels) == 1:
             return self.panels[0]  # its regions say whose the record is, also where it states no country
-        if transaction.country:
-            return self._by_country.get(nuts_country(transaction.country), self._rest)
-        return self._by_country.get((transaction.region or "")[:2], self._rest)
+        if country:
+            return self._by_country.get(nuts_country(country), self._rest)
+        return self._by_country.get((region or "")[:2], self._rest)
 
 
 def _shown_region(region: str) -> str:

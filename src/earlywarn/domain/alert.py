@@ -15,6 +15,8 @@ Outcome = Literal["recovered", "faded", "accepted"]
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 LOST = "lost: "
 """Begins the name of the evidence that a source partition is lost."""
+UNREAD = "unread_volume"
+"""Name of the evidence of what came and could not be read."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

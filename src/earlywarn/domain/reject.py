@@ -1,9 +1,11 @@
 """Why a record was not accepted: a closed list, so that every reason can be counted and mended."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
+
+from earlywarn.domain.cell import Cell
 
 
 class RejectReason(StrEnum):
@@ -71,9 +73,38 @@ class RejectReason(StrEnum):
     """A cell (date, region, sector) stands twice in an already aggregated history."""
 
 
+class Place(NamedTuple):
+    """What says in which cell a record counts; the fields are those of `Transaction`.
+
+    `any_channel` tells that a channel is stated which cannot be read.
+    """
+
+    region: str | None = None
+    country: str | None = None
+    channel: str | None = None
+    mcc: str | None = None
+    sector: str | None = None
+    merchant: str | None = None
+    any_channel: bool = False
+
+
+class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a record that was not accepted says of where it would have counted.
+
+    `ts` is epoch milliseconds; `count` the transactions that it stands for, 1 where that cannot be read; `source` None
+    where it names none.
+    """
+
+    ts: int
+    place: Place
+    count: int = 1
+    source: str | None = None
+
+
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
     """Why one record was not accepted; `detail` is short and never holds a card token.
 
+    `about` is where the record would have counted, as far as it says so: of a row of cells the cell, without an amount.
     `ts` is no time: it lets the folds see by one comparison that an outcome is no transaction.
     """
 
@@ -82,3 +113,4 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     reason: RejectReason
     field: str = ""
     detail: str = ""
+    about: Whereabouts | Cell | None = None

@@ -62,8 +62,9 @@ def test_beside_single_records_both_count() -> None:
     sums._rows[HOUR, False] = {FOOD: [1, 5]}
     sums._changed[HOUR, False] = {FOOD: sums._rows[HOUR, False][FOOD]}
     added(sums.columns, (HOUR, True, FUEL, 1, 3))
-    rows, sources = sums.take_changed()
+    rows, sources, unread = sums.take_changed()
     assert taken(rows) == [(*FOOD, HOUR, False, 3, 205), (*FUEL, HOUR, True, 1, 3)]
     assert not sources
+    assert not unread
     added(sums.columns, (HOUR, False, FUEL, 1, 1))
     assert taken(sums.take_changed()[0]) == [(*FUEL, HOUR, False, 2, 71)]

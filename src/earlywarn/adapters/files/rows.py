@@ -20,10 +20,11 @@ from earlywarn.adapters.files.values import (
 )
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.aggregation.intake import explain
+from earlywarn.aggregation.whereabouts import PLACE_FIELDS, of_values
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import MINOR_UNITS
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.reject import Reject, RejectReason, Whereabouts
 from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, TEXT_LENGTH, Transaction
 from earlywarn.errors import InputError
 
@@ -111,7 +112,26 @@ class CellRows(_Columns):
         try:
             return self._cell(row)
         except RowError as error:
-            return error.reject
+            return msgspec.structs.replace(error.reject, about=self._about(row))
+
+    def _about(self, row: Row) -> Cell | None:
+        """Return the cell of a row that cannot be used, without an amount; None if it does not tell which it is."""
+        try:
+            region, sector = self._required("region", row), self._required("sector", row)
+            day = _within(self._day(self._required("date", row)), "date")
+        except RowError:
+            return None
+        if max(len(region), len(sector)) > TEXT_LENGTH:
+            return None
+        try:
+            transactions = _transactions(self._required("transactions", row))
+        except RowError:
+            transactions = 1
+        try:
+            country = self._text("country", row, self._country)
+        except RowError:
+            country = ""
+        return Cell(day, region, sector, transactions, 0, "", country if country in _COUNTRIES else None)
 
     def _cell(self, row: Row) -> Cell:
         day, region, sector, transactions_text, _ = (self._required(field, row) for field in CELL_REQUIRED)
@@ -123,9 +143,7 @@ class CellRows(_Columns):
             if len(text) > TEXT_LENGTH:
                 raise RowError(RejectReason.TEXT_TOO_LONG, field, f"{len(text)} characters, at most {TEXT_LENGTH}")
         local_day = _within(self._day(day), "date")
-        transactions = whole(number(transactions_text, "transactions", RejectReason.COUNT_OUT_OF_RANGE), "transactions")
-        if not 0 <= transactions <= COUNT_LIMIT:
-            raise RowError(RejectReason.COUNT_OUT_OF_RANGE, "transactions", f"{transactions} is not within 0 to 10^9")
+        transactions = _transactions(transactions_text)
         rounded = self.rounded
         amount_minor = self._amount_minor(self._amount, "amount", row, currency)
         if not 0 <= amount_minor <= AMOUNT_LIMIT_MINOR:
@@ -162,11 +180,30 @@ class TransactionRows(_Columns):
         try:
             values = self._values(row, line)
         except RowError as error:
-            return error.reject
+            return msgspec.structs.replace(error.reject, about=self._about(row))
         try:
             return msgspec.convert(values, Transaction)
         except msgspec.ValidationError as error:
-            return explain(str(error))
+            return msgspec.structs.replace(explain(str(error)), about=self._about(row))
+
+    def _about(self, row: Row) -> Whereabouts | None:
+        """Return where a row that cannot be used would have counted, None if it does not tell."""
+        values: dict[str, object] = {}
+        unread = set()
+        for field in PLACE_FIELDS:
+            if field != "ts" and field not in self._extract and field != "country":
+                continue
+            try:
+                text = self._text(field, row, self._country if field == "country" else "")
+                if field == "ts":
+                    values[field] = self._time(text)
+                elif field == "count" and text:
+                    values[field] = whole(number(text, field, RejectReason.COUNT_OUT_OF_RANGE), field)
+                elif text:
+                    values[field] = text
+            except RowError:
+                unread.add(field)
+        return of_values(values, frozenset(unread))
 
     def _values(self, row: Row, line: int) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -196,6 +233,13 @@ def _amount_source(mapping: ColumnMapping) -> FieldSource:
     if "amount" in mapping.fields:
         return mapping.fields["amount"][0]
     return msgspec.structs.replace(mapping.fields["amount_minor"][0], scale="minor")
+
+
+def _transactions(text: str) -> int:
+    transactions = whole(number(text, "transactions", RejectReason.COUNT_OUT_OF_RANGE), "transactions")
+    if not 0 <= transactions <= COUNT_LIMIT:
+        raise RowError(RejectReason.COUNT_OUT_OF_RANGE, "transactions", f"{transactions} is not within 0 to 10^9")
+    return transactions
 
 
 def _within(day: date, field: str) -> date:

@@ -1,0 +1,97 @@
+"""Where a record that cannot be used would have counted, as far as its other fields can be read.
+
+What is rejected was spent all the same: that it is missing must not look like a fall. This is a second look, on the
+rare path alone. A field that the place depends on and that cannot be read leaves the place untold.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+import msgspec
+
+from earlywarn.domain.reject import Place, Whereabouts
+from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS, Transaction
+
+PATH = re.compile(r"`?\$\.(\w+)")
+"""Where the decoder names the field that it does not take."""
+PLACE_FIELDS = ("ts", "region", "country", "channel", "mcc", "sector", "merchant", "source", "kind", "count")
+"""The fields that say where a record counts, and as how many transactions."""
+NEEDED = frozenset({"ts", "region", "sector"})
+"""If one of these is there and cannot be read, the place is not told."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_Read = Callable[[frozenset[str]], Any]
+
+
+def of_json(value: bytes, unread: str) -> Whereabouts | None:
+    """Return where a JSON record would have counted whose field `unread` cannot be read; None if that is not told."""
+    return _whereabouts(lambda spared: _decoder(spared).decode(value), frozenset({unread}))
+
+
+def of_values(values: Mapping[str, object], unread: frozenset[str]) -> Whereabouts | None:
+    """Return the same of a record's fields, of which some were `unread` before."""
+    return _whereabouts(lambda spared: msgspec.convert(values, _form(spared)), unread)
+
+
+def epoch_ms(moment: int | datetime) -> int | None:
+    """Return a time as epoch milliseconds, rounded down; None if it has no offset or lies outside 1990 to 2100."""
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            return None
+        moment = (moment - _EPOCH) // _MILLISECOND
+    return moment if EARLIEST_MS <= moment < LATEST_MS else None
+
+
+def _whereabouts(read: _Read, unread: frozenset[str]) -> Whereabouts | None:
+    spared = unread & frozenset(PLACE_FIELDS)
+    while not spared & NEEDED:
+        try:
+            return _told(read(spared), spared)
+        except msgspec.ValidationError as error:
+            found = PATH.search(str(error))
+            if found is None or found[1] in spared:
+                return None
+            spared |= {found[1]}
+        except (ValueError, RecursionError):
+            return None
+    return None
+
+
+def _told(record: Any, spared: frozenset[str]) -> Whereabouts | None:  # noqa: ANN401  # a form made at run time
+    """Return the whereabouts that a record tells, None if its place hangs on what cannot be read."""
+    ts = epoch_ms(record.ts)
+    fields = {name: getattr(record, name, None) or None for name in Place._fields[:-1]}
+    goods = [name for name in ("sector", "mcc", "merchant") if name in spared or (fields[name] or "").strip()]
+    is_hidden = bool(goods) and goods[0] in spared  # the first that is there decides
+    is_refund = getattr(record, "kind", "purchase") != "purchase"  # which adds no transaction
+    if ts is None or is_hidden or is_refund:
+        return None
+    return Whereabouts(
+        ts=ts,
+        place=Place(**fields, any_channel="channel" in spared),
+        count=getattr(record, "count", 1),
+        source=getattr(record, "source", None) or None,
+    )
+
+
+@lru_cache(256)
+def _form(spared: frozenset[str]) -> type[msgspec.Struct]:
+    """Return a struct of the fields that say where a record counts, but for some."""
+    kinds = get_type_hints(Transaction, include_extras=True) | {"ts": int | datetime}
+    named: list[Any] = [("ts", kinds["ts"])]
+    named += [
+        (name, kinds[name], 1 if name == "count" else "purchase" if name == "kind" else None)
+        for name in PLACE_FIELDS[1:]
+        if name not in spared
+    ]
+    return msgspec.defstruct("Whereabouts", named, gc=False)
+
+
+@lru_cache(256)
+def _decoder(spared: frozenset[str]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_form(spared))

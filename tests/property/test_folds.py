@@ -87,6 +87,8 @@ def plain(day: ClosedDay) -> tuple[object, ...]:
         day.amount_minor.tolist(),
         day.coverage,
         day.feeds,
+        day.cells_heard.tolist(),
+        day.cells_read,
     )
 
 
@@ -118,6 +120,7 @@ def test_aggregates_equal_a_plain_count(logs: list[list[Payment]], seed: int) ->
         assert hourly(second, latest=False, panel=panel) == on_time
         assert hourly(second, latest=True, panel=panel) == truth.final()
         assert second.rejected == dict(truth.rejected)
+        assert {place[1:]: n for place, n in second.unread.items() if place[0] == panel} == dict(truth.unread)
     assert second.uncounted == []
 
 

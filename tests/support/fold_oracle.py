@@ -84,10 +84,14 @@ class Payment(NamedTuple):
 
 @dataclass
 class Truth:
-    """What must come out: a panel's sums by (cell, base bucket), the run's rejects by reason and its newest event."""
+    """What must come out: a panel's sums by (cell, base bucket), the run's rejects by reason and its newest event.
+
+    `unread` are a panel's transactions that were not accepted and would have counted on time.
+    """
 
     on_time: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     late: dict[tuple[Cell, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    unread: Counter[tuple[Cell, int]] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     newest_ms: int | None = None
 
@@ -118,11 +122,12 @@ def count_plainly(logs: Sequence[Sequence[Payment]], parameters: FoldParameters,
             if is_late and newest is not None and end_ms <= newest - horizon_ms:
                 truth.rejected["too_late"] += 1
                 continue
-            if payment.kind == "purchase" and payment.amount_minor < 0:
-                truth.rejected["amount_out_of_range"] += 1
-                continue
-            if payment.currency == "USD":
-                truth.rejected["currency_no_rate"] += 1
+            is_negative = payment.kind == "purchase" and payment.amount_minor < 0
+            if is_negative or payment.currency == "USD":
+                truth.rejected["amount_out_of_range" if is_negative else "currency_no_rate"] += 1
+                if payment.kind == "purchase" and payment.panel == panel and not is_late:
+                    place = (payment.region, payment.sector), payment.event_ms // HOUR_MS * 3600
+                    truth.unread[place] += payment.count
                 continue
             if payment.panel == panel:
                 count, amount = _signed(payment)

@@ -3,15 +3,16 @@
 Partials of a worker that chops may travel in parts, between which it may die.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from fold_oracle import Payment
+from fold_oracle import Cell, Payment
 
 from earlywarn.aggregation.block import BlockFold, FoldParameters
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.ledger import PanelLedger
-from earlywarn.aggregation.merge import Difference, PartialsFold
+from earlywarn.aggregation.merge import Applied, Difference, PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.parts import cut
 from earlywarn.aggregation.route import Router
@@ -104,7 +105,7 @@ def _worker(
     rows_at_most = 1_000 if batch else rng.choice([1, 2, 1_000])
 
     def parts(partial: Partial) -> list[Partial]:
-        return cut(partial, lambda piece: len(piece.rows) <= rows_at_most)
+        return cut(partial, lambda piece: max(len(piece.rows), len(piece.unread)) <= rows_at_most)
 
     while position < len(log):
         size = batch or rng.randint(1, 7)
@@ -140,7 +141,7 @@ COVERAGE = CoverageParameters(sizeable_transactions=2, fill_days=28)
 class SecondFold:
     """Merge and the ledgers of all panels together, restarted from a snapshot wherever `rng` says.
 
-    `uncounted` holds what came too late for any bucket.
+    `uncounted` holds what came too late for any bucket, `unread` by panel, cell and bucket what was not accepted.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class SecondFold:
         self.rows: list[AggregateRows] = []
         self.days: list[ClosedDay] = []
         self.rejected: dict[str, int] = {}
+        self.unread: Counter[tuple[str, Cell, int]] = Counter()
         self.uncounted: list[Difference] = []
         self._rng = rng
         self.fold, self.ledgers = self._new()
@@ -165,12 +167,7 @@ class SecondFold:
     def apply(self, partials: Sequence[Partial]) -> None:
         """Apply partials; crash and restore between any two of them, now and then."""
         for partial in partials:
-            applied = self.fold.apply(partial)
-            for reason, count in applied.rejected.items():
-                self.rejected[reason] = self.rejected.get(reason, 0) + count
-            for difference in applied.differences:
-                if not self.ledgers[difference.panel].add(difference, partial.partition):
-                    self.uncounted.append(difference)
+            self._take(self.fold.apply(partial), partial.partition)
             for ledger in self.ledgers.values():
                 for output in ledger.close(self.fold):
                     if isinstance(output, AggregateRows):
@@ -179,6 +176,18 @@ class SecondFold:
                         self.days.append(output)
             if self._rng is not None and self._rng.random() < 0.15:
                 self._restart()
+
+    def _take(self, applied: Applied, partition: int) -> None:
+        for reason, count in applied.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + count
+        for difference in applied.differences:
+            if not self.ledgers[difference.panel].add(difference, partition):
+                self.uncounted.append(difference)
+        for each in applied.delivered:
+            self.ledgers[each.panel].deliver(each, partition)
+        for each in applied.unread:
+            self.ledgers[each.panel].miss(each, partition)
+            self.unread[each.panel, (each.region, each.sector), each.bucket] += each.transactions
 
     def _restart(self) -> None:
         ledgers = {name: ledger.state() for name, ledger in self.ledgers.items()}

@@ -19,8 +19,8 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "a2976e3a6e8c"),
-    "alerting": (2, "c9f07405b420"),
+    "aggregation": (2, "08382641bfd6"),
+    "alerting": (2, "620fa0c704ab"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "6889c36000b1"),
 }

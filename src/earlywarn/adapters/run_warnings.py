@@ -8,7 +8,7 @@ from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import UNREAD, Alert
 from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
 
@@ -122,7 +122,10 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
             continue
         until = f"from {alert.opened_on} to the end of the input"
         held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
-        if alert.region is None and held_back:
+        if any(item.name == UNREAD for item in alert.evidence):
+            what = "these days are" if held_back else "what they are about is"
+            yield f"panel {alert.panel}: too many records could not be read {until}; {what} not judged"
+        elif alert.region is None and held_back:
             yield f"panel {alert.panel}: too little was reported {until}; these days are not judged"
         elif alert.region is None:
             yield f"panel {alert.panel}: a source was silent {until}; what it delivers is not judged"

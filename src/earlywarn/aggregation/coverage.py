@@ -12,6 +12,7 @@ days it is seen as well where a source is silent that speaks elsewhere (`branche
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from earlywarn.aggregation.branch_volumes import BranchVolumes
@@ -26,6 +27,7 @@ from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, 
 from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
+_NOTHING: Mapping[FeedName, Counts] = MappingProxyType({})
 
 
 class FeedsDay(NamedTuple):
@@ -101,14 +103,26 @@ class CoverageMeter:
 
     # --- closing
 
-    def close_base(self, bucket: int, slot: int | None, *, ended: Collection[str] = ()) -> Delivery:
+    def close_base(
+        self,
+        bucket: int,
+        slot: int | None,
+        *,
+        unread: Mapping[FeedName, Counts] = _NOTHING,
+        ended: Collection[str] = (),
+    ) -> Delivery:
         """Close a base bucket; `slot` is its place in the week, None where only days are judged.
 
+        `unread` is what was not accepted: feeds that are known, or bring something else as well, are heard by it.
         `ended` are partitions of which no more is expected.
         """
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._open.pop(bucket, {}).items():
             _count(delivered.setdefault(self._known(name), {}), counts)
+        for name, counts in unread.items():
+            known = self._known(name)
+            if known in self._feeds or known in delivered:
+                _count(delivered.setdefault(known, {}), counts)
         self._limit(delivered)
         for name, counts in delivered.items():
             _count(self._today.setdefault(name, {}), counts)

@@ -130,6 +130,11 @@ def shares(lost: Floats, usual: Floats) -> CellShares:
     return tuple(_SHARES[at] for at in np.rint(1000 * heard).astype(np.int64).tolist()) if lost.any() else ()
 
 
+def product(one: float, other: float) -> float:
+    """Return a share of a share, in steps of a thousandth."""
+    return _SHARES[round(1000 * one * other)]
+
+
 def added(one: Floats, other: Floats) -> Floats:
     """Return the sum of two arrays over the first cells, each as far as it goes."""
     return _sum([one, other])

@@ -20,6 +20,7 @@ from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
+from earlywarn.aggregation.unread import ReadCells, UnreadBuckets, of_feeds
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -50,6 +51,7 @@ class PanelLedger:
         self._published = Publication(panel, self._cells, revision_horizon_days=revision_horizon_days)
         self._open: dict[int, dict[int, list[int]]] = {}
         self._open_day = np.zeros((0, 2), np.int64)
+        self._unread = UnreadBuckets(coverage.feeds_limit)
         self._next: int | None = None
         self._heard = 0
         self.leaps = 0
@@ -90,6 +92,13 @@ class PanelLedger:
     def _is_closed(self, bucket: int) -> bool:
         return self._next is not None and bucket < self._next
 
+    def miss(self, missed: Delivered, partition: int) -> None:
+        """Note transactions that a partition brought on time and that were not accepted."""
+        if not self._is_closed(missed.bucket):
+            cell = self._cells.place(CellKey(missed.region, missed.sector))
+            feed = ("source", missed.feed) if missed.feed else ("partition", str(partition))
+            self._unread.add(missed.bucket, feed, cell, missed.transactions)
+
     # --- closing
 
     def close(self, fold: PartialsFold) -> Iterator[AggregateRows | ClosedDay]:
@@ -129,6 +138,7 @@ class PanelLedger:
         day_start, _ = self.panel.calendar.day_bounds(self.panel.calendar.day_of(heard_again))
         if day_start > self._now:
             self._next = day_start
+            self._unread.forget_before(day_start)
             yield from self._revisions(until)
 
     def _started(self, watermark: int) -> bool:
@@ -141,6 +151,7 @@ class PanelLedger:
             first = min([*self._open, *([] if late is None else [late])], default=watermark)
             if first + self.base_seconds <= watermark:
                 self._next = self._heard = first
+                self._unread.forget_before(first)
         return self._next is not None
 
     @property
@@ -155,10 +166,11 @@ class PanelLedger:
 
     def _close_base(self, start: int, fold: PartialsFold) -> Iterator[AggregateRows]:
         pairs = self._open.pop(start, {})
+        unread = self._unread.close_base(start)
         if pairs:
             self._note_leap(start)
             self._heard = start
-        if self.panel.resolution == "day" and not pairs:
+        if self.panel.resolution == "day" and not pairs and not unread:
             return
         values = np.zeros((len(self._cells), 2), np.int64)
         for cell, pair in pairs.items():
@@ -166,10 +178,12 @@ class PanelLedger:
         self._open_day = widen(self._open_day, len(values)) + values
         end = start + self.base_seconds
         slot = self._slot(start)
-        delivery = self.coverage_meter.close_base(start, slot, ended=fold.ended_before(end))
+        delivery = self.coverage_meter.close_base(start, slot, unread=unread, ended=fold.ended_before(end))
         if slot is not None:
             born = self._cells.is_born(end)
-            gap, shares = self.region_watch.close_base(slot, self._cells.keys(), values[:, 0], born, delivery.cells)
+            gap, shares = self.region_watch.close_base(
+                slot, self._cells.keys(), values[:, 0], born, delivery.cells, of_feeds(unread)
+            )
             coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage, shares)
 
@@ -192,17 +206,18 @@ class PanelLedger:
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
         keys = self._cells.keys()
-        of_feeds = self.coverage_meter.close_day(
+        feeds_day = self.coverage_meter.close_day(
             day.toordinal(),
             [cell.region for cell in keys],
             partitions_heard=fold.heard(end),
             ended=fold.ended_before(begin),
         )
+        unread = self._unread.close_day()
         quiet, gap, shares = self.region_watch.close_day(
-            day.toordinal(), keys, values[:, 0], self._cells.is_born(end), of_feeds.cells
+            day.toordinal(), keys, values[:, 0], self._cells.is_born(end), feeds_day.cells, unread
         )
         quiet_regions = tuple(f"region {region}" for region in quiet)
-        coverage = dataclasses.replace(of_feeds.coverage, quiet=quiet_regions, gap=gap)
+        coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet_regions, gap=gap)
         begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage, shares)
         if self._published.days.first is None:
@@ -210,7 +225,7 @@ class PanelLedger:
         seen_until = fold.newest_event_seconds or 0
         complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
         complete = complete or self.panel.resolution == "day"
-        born = self._cells.born_cells(end)
+        born, read = self._cells.born_cells(end), ReadCells(values[:, 0], unread).shares
         yield ClosedDay(
             panel=self.panel.id,
             day=day,
@@ -220,8 +235,9 @@ class PanelLedger:
             coverage=coverage,
             complete=complete,
             cells_heard=of_cells(shares, born),
-            cells_new=of_feeds.cells_new[born],
-            feeds=of_feeds.feeds,
+            cells_new=feeds_day.cells_new[born],
+            feeds=feeds_day.feeds,
+            cells_read=tuple(of_cells(read, born).tolist()) if read else (),
         )
 
     # --- snapshot
@@ -232,6 +248,7 @@ class PanelLedger:
             "cells": self._cells.state(),
             "open": [[bucket, [[c, *pair] for c, pair in cells.items()]] for bucket, cells in self._open.items()],
             "open_day": self._open_day,
+            "unread": self._unread.state(),
             "next": self._next,
             "heard": self._heard,
             "leaps": [self.leaps, self.longest_leap],
@@ -247,6 +264,7 @@ class PanelLedger:
         self._open_day, self._next, self._heard = saved["open_day"], saved["next"], saved["heard"]
         self.leaps, longest = saved["leaps"]
         self.longest_leap = None if longest is None else (longest[0], longest[1])
+        self._unread.restore(saved["unread"])
         self._published.restore(saved["published"])
         self.coverage_meter.restore(saved["coverage"])
         self.region_watch.restore(saved["regions"])

@@ -8,9 +8,10 @@ A partition that is lost (retention has removed what would have to be read next)
 idle one, and brings nothing any more.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.partial import Partial, SourceRow
 from earlywarn.aggregation.parts import Parts
 from earlywarn.aggregation.rows import Loss
 from earlywarn.domain.state import State
@@ -18,6 +19,9 @@ from earlywarn.errors import LogError
 
 BEFORE_ALL = -(1 << 62)
 AFTER_ALL = 1 << 62
+
+_BySource = dict[tuple[str, str, str, str, int], int]
+"""Cumulative transactions by panel, region, sector, source and bucket."""
 
 
 class Difference(NamedTuple):
@@ -33,7 +37,10 @@ class Difference(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """On-time transactions of a named source that a partition added to a cell and bucket."""
+    """On-time transactions of a named source that a partition added to a cell and bucket.
+
+    Of what was not accepted the source is empty where the record names none.
+    """
 
     panel: str
     region: str
@@ -49,13 +56,14 @@ class Applied(NamedTuple):
     differences: list[Difference]
     delivered: list[Delivered]
     rejected: dict[str, int]
+    unread: list[Delivered] = []  # noqa: RUF012  # nobody adds to an outcome
     loss: Loss | None = None
 
 
 class _Partition:
     """What is applied of one source partition."""
 
-    __slots__ = ("end", "event_time_ms", "idle", "lost", "order", "parts", "rejected", "rows", "sources")
+    __slots__ = ("end", "event_time_ms", "idle", "lost", "order", "parts", "rejected", "rows", "sources", "unread")
 
     def __init__(self) -> None:
         self.order: tuple[int, int, bool, int] | None = None
@@ -65,7 +73,8 @@ class _Partition:
         self.lost = False
         self.parts = Parts()
         self.rows: dict[tuple[str, str, str, int, bool], tuple[int, int]] = {}
-        self.sources: dict[tuple[str, str, str, str, int], int] = {}
+        self.sources: _BySource = {}
+        self.unread: _BySource = {}
         self.rejected: dict[str, int] = {}
 
 
@@ -96,9 +105,12 @@ class PartialsFold:
 
     def _apply(self, partial: Partial, state: _Partition) -> Applied:
         if state.order is None or partial.block != state.order[0]:
-            state.rows, state.sources, state.rejected = {}, {}, {}
+            state.rows, state.sources, state.unread, state.rejected = {}, {}, {}, {}
         outcome = Applied(
-            self._differences(partial, state), self._delivered(partial, state), self._rejected(partial, state)
+            self._differences(partial, state),
+            self._news(partial.sources, state.sources),
+            self._rejected(partial, state),
+            self._news(partial.unread, state.unread),
         )
         state.order = partial.order
         state.parts.forget(partial.order)
@@ -172,7 +184,7 @@ class PartialsFold:
         state.lost = True
         if state.event_time_ms is None:
             state.event_time_ms = partial.event_time_ms
-        return Applied([], [], {}, Loss(partial.partition, partial.last + 1, begins, state.event_time_ms))
+        return Applied([], [], {}, loss=Loss(partial.partition, partial.last + 1, begins, state.event_time_ms))
 
     @staticmethod
     def _check_gap(partial: Partial, state: _Partition) -> None:
@@ -195,12 +207,12 @@ class PartialsFold:
         return found
 
     @staticmethod
-    def _delivered(partial: Partial, state: _Partition) -> list[Delivered]:
+    def _news(rows: Sequence[SourceRow], known: _BySource) -> list[Delivered]:
         found = []
-        for row in partial.sources:
+        for row in rows:
             key = (row.panel, row.region, row.sector, row.source, row.bucket)
-            before = state.sources.get(key, 0)
-            state.sources[key] = row.transactions
+            before = known.get(key, 0)
+            known[key] = row.transactions
             found.append(Delivered(*key, row.transactions - before))
         return found
 
@@ -230,6 +242,7 @@ class PartialsFold:
                     "parts": state.parts.state(),
                     "rows": [[*key, *value] for key, value in state.rows.items()],
                     "sources": [[*key, value] for key, value in state.sources.items()],
+                    "unread": [[*key, value] for key, value in state.unread.items()],
                     "rejected": dict(state.rejected),
                 }
                 for state in self._partitions
@@ -248,5 +261,6 @@ class PartialsFold:
             state.event_time_ms = each["event_time_ms"]
             state.rows = {tuple(row[:5]): (row[5], row[6]) for row in each["rows"]}
             state.sources = {tuple(row[:5]): row[5] for row in each["sources"]}
+            state.unread = {tuple(row[:5]): row[5] for row in each["unread"]}
             state.rejected = dict(each["rejected"])
             self._partitions.append(state)

@@ -8,7 +8,7 @@ import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
-from earlywarn.aggregation.rows import AggregateRows, Branch, CellShares, Coverage, Floats, Gap, Integers
+from earlywarn.aggregation.rows import AggregateRows, Branch, CellShares, Coverage, Floats, Gap, Integers, ReadShare
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.state import State
@@ -232,7 +232,8 @@ def _plain(coverage: Coverage) -> list[list[Any]]:
     branches = [[list(each) for each in of] for of in (coverage.branches, coverage.branches_forgotten, coverage.new)]
     gap = coverage.gap
     totals = [list(total) for total in gap.totals]
-    return [[coverage.partitions, coverage.volume], names, branches, [list(gap.regions), totals, gap.most]]
+    left = [list(gap.regions), totals, gap.most, [list(each) for each in gap.unread]]
+    return [[coverage.partitions, coverage.volume], names, branches, left]
 
 
 def _coverage(
@@ -240,7 +241,12 @@ def _coverage(
 ) -> Coverage:
     partitions, volume = shares
     silent, quiet, forgotten = map(tuple, names)
-    regions, totals, most = gap
-    left = Gap(tuple(regions), tuple((region, sector, share) for region, sector, share in totals), most)
+    regions, totals, most, unread = gap
+    left = Gap(
+        tuple(regions),
+        tuple((region, sector, share) for region, sector, share in totals),
+        most,
+        tuple(ReadShare(*each) for each in unread),
+    )
     of_regions = (tuple(Branch(*each) for each in of) for of in branches)
     return Coverage(partitions, volume, silent, quiet, forgotten, left, *of_regions)

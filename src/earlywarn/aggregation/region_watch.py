@@ -1,4 +1,4 @@
-"""Regions that fall silent as a whole: what they, and silent feeds, leave unheard of each series.
+"""Regions that fall silent as a whole: what they, silent feeds, and what cannot be read leave unheard of each series.
 
 A region is no feed (see `coverage`), but where nothing comes of any sector of a region of several, its cells are
 missing and not zero. Which share of a total that is goes by what is usual of its cells on such a weekday, in hours as
@@ -8,7 +8,6 @@ region lacks what its hours lack.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,19 @@ import numpy.typing as npt
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed import Feed
+from earlywarn.aggregation.feed_cells import Counts
 from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
+from earlywarn.aggregation.unread import ReadCells, both
 from earlywarn.aggregation.usual_volumes import UsualVolumes
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
 
 _SECTORS_OF_A_SILENCE = 2
 """Of a region with one sector, silence may be what happened to that sector."""
+_READ_TO_LEARN = 0.5
+"""Of a cell of which less was read it is not known how much came: a row may stand for any number of transactions."""
 _WEEK_DAYS = 7
+_NOTHING: Counts = {}
 
 
 class RegionWatch:
@@ -49,6 +53,7 @@ class RegionWatch:
         transactions: Integers,
         born: Flags,
         delivered: CellShares = (),
+        unread: Counts = _NOTHING,
     ) -> tuple[Gap, CellShares]:
         """Judge a base bucket; return what was not heard of totals, and what was of cells.
 
@@ -58,8 +63,10 @@ class RegionWatch:
             transactions: int64[K].
             born: bool[K].
             delivered: what feeds delivered of the cells.
+            unread: of that, transactions that were not accepted, by the number of a cell.
         """
-        volumes = self._base_today[slot] = self._places.by_region(cells, transactions, born)
+        read = ReadCells(transactions, unread)
+        volumes = self._base_today[slot] = self._places.by_region(cells, read.brought, born)
         readings = [
             FeedVolume(name, feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot))
             for name, feed in sorted(self._regions.items())
@@ -69,13 +76,16 @@ class RegionWatch:
             feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
         weekday = slot * _WEEK_DAYS // self.slots
         if not any(count > 0 for count in volumes.values()):
-            return self._gap((), weekday, cells, born, delivered)
-        gone = self._gone(self._quiet(readings), cells, born)
+            return self._gap((), weekday, cells, born, both(delivered, read.shares), read)
+        usual = self._cells.usual(weekday, len(cells))
+        speaking = read.unread_regions(cells, born, usual)
+        gone = self._gone(self._quiet(readings, speaking), cells, born)
         for reading in readings:
             hours = self._hours.setdefault(reading.name, [0.0, 0.0])
             hours[0] += reading.expected
             hours[1] += reading.expected if reading.name in gone else 0.0
-        return self._gap(gone, weekday, cells, born, delivered)
+        shares = self._shares(cells, delivered, dict.fromkeys(gone, 0.0))
+        return self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
 
     def close_day(
         self,
@@ -84,38 +94,48 @@ class RegionWatch:
         transactions: Integers,
         born: Flags,
         delivered: CellShares = (),
+        unread: Counts = _NOTHING,
     ) -> tuple[tuple[str, ...], Gap, CellShares]:
         """Judge a local day (its ordinal) and learn it; return the quiet regions, and what `close_base` returns.
 
-        Of a day of which nothing at all was heard, feeds tell.
+        Of a day of which nothing at all was heard, feeds tell. What came and could not be read was heard of a region,
+        and is usual of a cell as well.
         """
         weekday = (day + 6) % _WEEK_DAYS
-        volumes = self._places.by_region(cells, transactions, born)
+        read = ReadCells(transactions, unread)
+        volumes = self._places.by_region(cells, read.brought, born)
         base, self._base_today = self._base_today, {}
         hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
-            return ((), *self._gap((), weekday, cells, born, delivered))
+            return ((), *self._gap((), weekday, cells, born, both(delivered, read.shares), read))
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
             FeedVolume(name, feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
             for name, feed in sorted(self._regions.items())
         ]
-        quiet = self._quiet(readings)
+        speaking = read.unread_regions(cells, born, self._cells.usual(weekday, len(cells)))
+        quiet = self._quiet(readings, speaking)
+        gone = self._gone(quiet, cells, born)
         in_part = {name: round(1 - missing / expected, 3) for name, (expected, missing) in hours.items() if missing}
-        gap, shares = self._gap(self._gone(quiet, cells, born), weekday, cells, born, delivered, in_part)
+        shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)})
+        gap, heard = self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
         for reading in readings:
             feed = self._regions[reading.name]
+            if reading.name in speaking:
+                continue  # how much it was that could not be read is not known
             if is_quiet(reading, self.parameters):
                 feed.learn_quiet(reading.expected, others_spoke=True, is_replaced=False)
             else:
                 counts = {slot: heard.get(reading.name, 0) for slot, heard in base.items()}
                 feed.learn(weekday, reading.heard, counts)
-        self._cells.learn(weekday, transactions, born & (of_cells(shares, range(len(cells))) == 1))
-        return quiet, gap, shares
+        is_known = (of_cells(shares, range(len(cells))) == 1) & (read.of_cells() >= _READ_TO_LEARN)
+        self._cells.learn(weekday, read.brought, born & is_known)
+        return quiet, gap, heard
 
-    def _quiet(self, readings: Sequence[FeedVolume]) -> tuple[str, ...]:
-        return heard_share(readings, self.parameters)[1]
+    def _quiet(self, readings: Sequence[FeedVolume], speaking: frozenset[str]) -> tuple[str, ...]:
+        """Return the regions of which next to nothing came, but for those of which is known that they speak."""
+        return tuple(region for region in heard_share(readings, self.parameters)[1] if region not in speaking)
 
     @staticmethod
     def _gone(quiet: Sequence[str], cells: Sequence[CellKey], born: Flags) -> tuple[str, ...]:
@@ -129,18 +149,25 @@ class RegionWatch:
         weekday: int,
         cells: Sequence[CellKey],
         born: Flags,
-        delivered: CellShares,
-        in_part: Mapping[str, float] = MappingProxyType({}),
+        heard: CellShares,
+        read: ReadCells,
     ) -> tuple[Gap, CellShares]:
-        """Return what was not heard of totals, and what was of cells; `in_part` is what was of some regions."""
-        if not gone and not delivered and not in_part:
+        """Return what was not heard of totals, by what was `heard` of cells, and that."""
+        if not heard:
             return NO_GAP, ()
-        of_region = {**in_part, **dict.fromkeys(gone, 0.0)}
-        by_feeds = of_cells(delivered, range(len(cells))).tolist()
-        shares = tuple(min(of_region.get(cell.region, 1.0), heard) for cell, heard in zip(cells, by_feeds, strict=True))
-        totals = self._of_totals(cells, shares, self._cells.usual(weekday, len(cells)))
+        shares = tuple(of_cells(heard, range(len(cells))).tolist())
+        usual = self._cells.usual(weekday, len(cells))
+        totals = self._of_totals(cells, shares, usual)
         most = max((share for share, is_born in zip(shares, born, strict=True) if is_born), default=1.0)
-        return Gap(gone, totals, most), shares
+        return Gap(gone, totals, most, read.told(cells, born, usual, self.parameters.sizeable_transactions)), heard
+
+    @staticmethod
+    def _shares(cells: Sequence[CellKey], delivered: CellShares, of_regions: Mapping[str, float]) -> CellShares:
+        """Return what was heard of cells by feeds, and by what was of some regions; empty if all of every cell was."""
+        if not delivered and not of_regions:
+            return ()
+        by_feeds = of_cells(delivered, range(len(cells))).tolist()
+        return tuple(min(of_regions.get(cell.region, 1.0), share) for cell, share in zip(cells, by_feeds, strict=True))
 
     @staticmethod
     def _of_totals(

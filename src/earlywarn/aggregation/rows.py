@@ -42,24 +42,39 @@ class Branch(NamedTuple):
     region: str
 
 
+class ReadShare(NamedTuple):
+    """Of what came of a total or a cell the share that could be read; both None is the panel."""
+
+    region: str | None
+    sector: str | None
+    share: float
+
+
 _LEAST_OF_A_PANEL = 0.5
 """With less of it delivered nothing is judged: what the other half does says nothing of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What of a panel was not heard: silent regions, and what silent feeds deliver.
+    """What of a panel was not heard: silent regions, what silent feeds deliver, and what came and could not be read.
 
     Attributes:
         regions: codes of the regions of which nothing came in any of several sectors.
         totals: region, sector (both None: the panel) and the share of the usual volume that was heard of every total of
             which it is below 1.
         most: the share that was heard of the cell of which most was.
+        unread: totals and cells of which something sizeable could not be read.
     """
 
     regions: tuple[str, ...] = ()
     totals: tuple[tuple[str | None, str | None, float], ...] = ()
     most: float = 1.0
+    unread: tuple[ReadShare, ...] = ()
+
+    @property
+    def read(self) -> float:
+        """Return the share of what came of the panel that could be read."""
+        return next((each.share for each in self.unread if each.region is each.sector is None), 1.0)
 
     @property
     def panel(self) -> float:
@@ -95,10 +110,11 @@ class Coverage:
 
     `partitions`: source partitions that had spoken; `volume`: expected transactions of the feeds that were not
     silent; `silent` names the silent. `quiet` names regions of which next to nothing came though the feeds spoke. `gap`
-    says what silent feeds, and those of the quiet regions whose silence is taken for missing data, leave of each
-    series. `forgotten` names silent feeds of which nothing is expected from the next day on. Of feeds that speak,
-    `branches` says in which regions they are silent all the same, `branches_forgotten` in which nothing is expected of
-    them any more, and `new` to which they bring something for the first time, which changes the level of cells there.
+    says what silent feeds, those of the quiet regions whose silence is taken for missing data, and records that could
+    not be read leave of each series. `forgotten` names silent feeds of which nothing is expected from the next day on.
+    Of feeds that speak, `branches` says in which regions they are silent all the same, `branches_forgotten` in which
+    nothing is expected of them any more, and `new` to which they bring something for the first time, which changes the
+    level of cells there.
     """
 
     partitions: float = 1.0
@@ -122,15 +138,16 @@ class Coverage:
         return min(self.partitions, self.volume)
 
     def mutes(self, least_share: float) -> bool:
-        """Return whether nothing of the panel can be judged: too little was delivered, and that of every cell.
+        """Return whether nothing of the panel can be judged: too little was delivered or read, and that of every cell.
 
         Less than a part may do where it is known of which cells something is missing: these are missing then, and no
         others. `least_share` is that of the expected volume that must be heard of what is judged.
         """
-        if self.delivered >= least_share:
+        if min(self.delivered, self.gap.read) >= least_share:
             return False
         is_located = self.partitions >= least_share and self.gap.panel < 1
-        return not is_located or self.volume < _LEAST_OF_A_PANEL or self.gap.most < least_share
+        heard = self.volume * self.gap.read
+        return not is_located or heard < _LEAST_OF_A_PANEL or self.gap.most < least_share
 
     @property
     def share(self) -> float:
@@ -188,7 +205,8 @@ class ClosedDay:
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
     by the end of the input): it is published, not judged. `feeds` is what its coverage was read from, `cells_heard`
     (K) the share of the usual volume that was heard of each cell, `cells_new` (K) whether a source that is new brings
-    so much to a cell that its level is another one from this day on.
+    so much to a cell that its level is another one from this day on. `cells_read` (K) is the share of what came of each
+    cell that could be read; empty if all of every cell was.
     """
 
     panel: str
@@ -201,6 +219,7 @@ class ClosedDay:
     cells_heard: Floats
     cells_new: Flags
     feeds: tuple[FeedVolume, ...] = ()
+    cells_read: CellShares = ()
 
     @property
     def heard(self) -> bool:
@@ -208,7 +227,7 @@ class ClosedDay:
         return bool(self.transactions.any() or self.amount_minor.any())
 
     def heard_in_part(self, least_share: float) -> Flags:
-        """Return bool[K], cells of which feeds left too much unheard, in regions that are not silent as a whole."""
+        """Return bool[K], cells of which too much is unheard, in regions that are not silent as a whole."""
         silent = self.coverage.gap.regions
         speaks = np.array([cell.region not in silent for cell in self.cells], dtype=np.bool_)
         return speaks & ~self.heard_cells(least_share)

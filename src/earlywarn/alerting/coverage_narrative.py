@@ -1,7 +1,9 @@
 """A coverage alert in words: what was not reported, by whom, and what that holds back."""
 
+from collections.abc import Sequence
+
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, place, size_pct, subject
-from earlywarn.domain.alert import LOST, Alert
+from earlywarn.domain.alert import LOST, Alert, Evidence
 from earlywarn.domain.series import ALL
 
 _PLACES = 3
@@ -23,7 +25,7 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
             "Nothing is missing without it; economic alerts go by all others."
         )
     text = f"{names.panel(alert.panel)}: {_unreported(alert, missing)}"
-    if silent and not _is_all(missing):
+    if silent and not is_all(missing):
         text += f" (silent: {', '.join(silent)})"
     if alert.status != "resolved":
         forgotten = [f"From now on nothing is expected of {', '.join(gone)}, silent for so long."] if gone else []
@@ -40,25 +42,41 @@ def _held_back(alert: Alert, names: Names) -> str:
     """Say which economic alerts are held back."""
     if figure(alert, "alerts_held_back"):
         return "This says nothing about spending, which it may hide; economic alerts are held back meanwhile."
-    places = [item for item in alert.evidence if item.name == "missing_volume" and item.series_id is not None]
+    places = places_of(alert, "missing_volume")
     if not places:
         return "Economic alerts are not held back: enough is heard without it."
+    where = (
+        f"Where it comes from, more is missing: {told_places(places, names)}. This says nothing about spending there; "
+        f"{held_back_in_part('heard')}"
+    )
+    closed = [item.series_id or "" for item in places if is_all(item.value) and _is_sector(item.series_id or "")]
+    return " ".join([where, *(f"Nobody else reports {place(at, names)}: it may also be closed." for at in closed[:1])])
+
+
+def held_back_in_part(done: str) -> str:
+    """Return which economic alerts are held back where some is not `heard`, or not `read`."""
+    return (
+        f"alerts about what is {done} in part are held back meanwhile, all others are not, and totals are judged "
+        "without it."
+    )
+
+
+def places_of(alert: Alert, name: str) -> list[Evidence]:
+    """Return the evidence of that name that is about parts of the panel."""
+    return [item for item in alert.evidence if item.name == name and item.series_id is not None]
+
+
+def told_places(places: Sequence[Evidence], names: Names) -> str:
+    """Return how much it is in which places, in words; the first few are named."""
     told = [f"{size_pct(item.value)} in {place(item.series_id or '', names)}" for item in places[:_PLACES]]
     more = [f"as much or less in {len(places) - _PLACES} more"] if len(places) > _PLACES else []
-    closed = [item.series_id or "" for item in places if _is_all(item.value) and _is_sector(item.series_id or "")]
-    alone = [f"Nobody else reports {place(at, names)}: it may also be closed." for at in closed[:1]]
-    where = (
-        f"Where it comes from, more is missing: {', '.join(told + more)}. This says nothing about spending there; "
-        "alerts about what is heard in part are held back meanwhile, all others are not, and totals are judged without "
-        "it."
-    )
-    return " ".join([where, *alone])
+    return ", ".join(told + more)
 
 
 def _unreported(alert: Alert, missing: float) -> str:
     """Say what was not reported of the days that the alert is about: of its last one, and since its first."""
     days, empty = _missing_days(alert)
-    if days == 1 and _is_all(missing):
+    if days == 1 and is_all(missing):
         return f"{_nothing(alert)} was reported of {day(alert.as_of)}"
     less = size_pct(missing) if round(missing, 1) else f"less than 0.1{THIN}%"
     if days == 1:
@@ -66,7 +84,7 @@ def _unreported(alert: Alert, missing: float) -> str:
     if empty >= days:
         return f"nothing {_reported(alert)}"
     told = [f"nothing at all on {empty} of these days"] if empty else []
-    told += [] if _is_all(missing) else [f"{less} less than expected on the last of them"]
+    told += [] if is_all(missing) else [f"{less} less than expected on the last of them"]
     told = told or ["next to nothing on the last of them"]
     return f"too little {_reported(alert)}, {' and '.join(told)}"
 
@@ -159,5 +177,6 @@ def _is_sector(series_id: str) -> bool:
     return region == ALL and sector != ALL
 
 
-def _is_all(missing: float) -> bool:
+def is_all(missing: float) -> bool:
+    """Return whether a share in per cent is told as all."""
     return round(missing, 1) >= 100  # per cent

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from earlywarn.alerting.coverage_narrative import narrate_coverage
+from earlywarn.alerting.unread_narrative import narrate_unread
 from earlywarn.alerting.words import (
     MEASURE_WORDS,
     THIN,
@@ -16,7 +17,7 @@ from earlywarn.alerting.words import (
     size_pct,
     subject,
 )
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import UNREAD, Alert
 
 _NEARLY_SURE = 0.99
 _HALF_PCT = 50.0
@@ -26,7 +27,8 @@ _SHORT_RECORD_DAYS = 28
 def narrate(alert: Alert, names: Names) -> str:
     """Return what happened, how large, since when, against what, how unusual, and what the neighbours do."""
     if alert.kind == "coverage":
-        return narrate_coverage(alert, names)
+        is_unread = figure(alert, UNREAD) is not None
+        return narrate_unread(alert, names) if is_unread else narrate_coverage(alert, names)
     if alert.kind == "model":
         return _model(alert, names)
     if alert.status == "resolved":

@@ -6,21 +6,21 @@ from datetime import date, timedelta
 import msgspec
 import numpy as np
 
-from earlywarn.aggregation.rows import Branch, ClosedDay, Coverage, Loss
+from earlywarn.aggregation.rows import Branch, ClosedDay, Coverage, Loss, of_cells
 from earlywarn.alerting.episode import Episode, alert_id
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.alerting.unread_notice import UnreadNotice, graded
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import LOST, SEVERITIES, Alert, Direction, Evidence, Kind, Severity, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
-_SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
 _PLACES_TOLD = 12
 
 
 class Notices:
-    """At most one open coverage episode and one open model episode of a panel, and a coverage episode a region."""
+    """At most one open coverage episode of feeds and one of what cannot be read, one a region, and a model episode."""
 
     def __init__(self, panel: str, parameters: AlertParameters, letterhead: Letterhead) -> None:
         self.panel = panel
@@ -33,6 +33,7 @@ class Notices:
         self._newcomers: tuple[Branch, ...] = ()
         self._regions: dict[str, Episode] = {}
         self._resting: dict[str | None, date] = {}  # who is silent since when, on public holidays alone so far
+        self._unread = UnreadNotice(panel, parameters, self._begin_unread)
         self._model: Episode | None = None
         self._drifted: dict[tuple[str, str], date] = {}
 
@@ -42,7 +43,8 @@ class Notices:
         An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
         is expected any more is told of as well, however small it was, and one without which cells cannot be judged. A
         resolved episode tells the last day of which something was missing. Regions that are silent are told of on days
-        on which the panel is heard. What sources bring for the first time has an episode of its own.
+        on which the panel is heard. What sources bring for the first time has an episode of its own, and so has what
+        comes and cannot be read.
 
         On a public holiday a source, or a region, may rest like the shops: that is told of once it goes on. If nothing
         at all is heard it is told at once.
@@ -51,14 +53,15 @@ class Notices:
             closed: the day.
             resting: regions that keep a holiday; None for the panel.
         """
-        notices = [*self._feeds(closed, may_rest=None in resting and closed.heard), *self._new_sources(closed)]
+        notices = self._feeds(closed, may_rest=None in resting and closed.heard)
+        notices += [*self._unread_records(closed), *self._new_sources(closed)]
         if not self._mutes(closed.coverage):
             notices += self._silent_regions(closed, resting)
         return notices
 
     def _feeds(self, closed: ClosedDay, *, may_rest: bool) -> list[Alert]:
         news = closed.coverage
-        is_muted = self._mutes(news)
+        is_muted = self._mutes(news) and news.delivered < self.parameters.coverage_share
         local = () if is_muted else self._local(closed)
         if not is_muted and not news.begins_anew and not local:
             self._resting.pop(None, None)
@@ -83,6 +86,17 @@ class Notices:
         if is_known and not self._is_due(self._coverage, closed.day):
             return []
         return [self._coverage_alert(self._coverage, news, local, closed.day, status)]
+
+    def _unread_records(self, closed: ClosedDay) -> list[Alert]:
+        """Tell of what came and could not be read."""
+        news = self._unread.step(closed)
+        if news is None:
+            return []
+        score, evidence = self._missing_score(news.unread), news.evidence
+        return [self._notice(news.episode, "coverage", news.status, news.day, news.grade, score, evidence)]
+
+    def _begin_unread(self, day: date) -> Episode:
+        return self._episode("coverage", day, what="unread")
 
     def _new_sources(self, closed: ClosedDay) -> list[Alert]:
         """Tell of sources that are new; with the next day that brings no further ones that is said and done."""
@@ -117,10 +131,13 @@ class Notices:
         In regions or in sectors, where the most is missing; if in none of them as a whole, in cells.
         """
         least = self.parameters.coverage_share
-        in_part = closed.heard_in_part(least)
+        # What came and could not be read is told by itself.
+        read = of_cells(closed.cells_read, range(len(closed.cells)))
+        in_part = closed.heard_in_part(least) & (closed.cells_heard < read)
         if not in_part.any():
             return ()
-        short = closed.coverage.gap.in_part(least)
+        places = {place for at in np.flatnonzero(in_part) for place in closed.cells[at]}
+        short = [total for total in closed.coverage.gap.in_part(least) if total[0] in places or total[1] in places]
         regions, sectors = ([total for total in short if total[at] is not None] for at in (0, 1))
         found = min(regions, sectors, key=lambda totals: min((share for _, _, share in totals), default=1.0))
         if not found:
@@ -225,7 +242,7 @@ class Notices:
     ) -> Alert:
         missing = 1 - coverage.delivered
         most = max([missing, *(each.value / 100 for each in local)])
-        grade: Severity = "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"
+        grade = graded(missing, most)
         evidence = (
             Evidence(name="missing_volume", value=round(100 * missing, 1), unit="pct"),
             Evidence(name="alerts_held_back", value=float(self._mutes(coverage)), unit="flag"),
@@ -322,6 +339,7 @@ class Notices:
             "new": None if self._new is None else msgspec.to_builtins(self._new),
             "newcomers": [list(each) for each in self._newcomers],
             "resting": [[region, day.isoformat()] for region, day in self._resting.items()],
+            "unread": self._unread.state(),
             "regions": [msgspec.to_builtins(episode) for _, episode in sorted(self._regions.items())],
             "model": None if self._model is None else msgspec.to_builtins(self._model),
             "drifted": [[*series, day.isoformat()] for series, day in sorted(self._drifted.items())],
@@ -336,6 +354,7 @@ class Notices:
         self._resting = {region: date.fromisoformat(day) for region, day in saved["resting"]}
         self._new = None if saved["new"] is None else msgspec.convert(saved["new"], Episode)
         self._newcomers = tuple(Branch(*each) for each in saved["newcomers"])
+        self._unread.restore(saved["unread"])
         self._regions = {each.region or "": each for each in msgspec.convert(saved["regions"], list[Episode])}
         self._drifted = {(region, sector): date.fromisoformat(day) for region, sector, day in saved["drifted"]}
 

@@ -127,6 +127,8 @@ class RunFold:
             self.uncounted_transactions += 0 if counted else difference.transactions
         for delivered in applied.delivered:
             self._parts[delivered.panel].ledger.deliver(delivered, partial.partition)
+        for missed in applied.unread:
+            self._parts[missed.panel].ledger.miss(missed, partial.partition)
         yield from self._tell_losses()
         for parts in self._parts.values():
             for closed in parts.ledger.close(self.fold):

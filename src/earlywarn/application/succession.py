@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from earlywarn.domain.alert import LOST, Alert
+from earlywarn.domain.alert import LOST, UNREAD, Alert
 from earlywarn.domain.state import State
 
 _CLOSED = frozenset({"resolved", "superseded"})
@@ -128,6 +128,9 @@ def open_alerts(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
 
 
 def _subject(alert: Alert) -> tuple[str, str, str, str]:
-    """Return what an alert is about; that a partition is lost is no break of coverage that ends."""
-    lost = next((each.name for each in alert.evidence if each.name.startswith(LOST)), "")
-    return (alert.series_id, alert.kind, alert.direction, lost)
+    """Return what an alert is about; that a partition is lost is no break of coverage that ends.
+
+    That records could not be read is none of a feed.
+    """
+    what = next((each.name for each in alert.evidence if each.name == UNREAD or each.name.startswith(LOST)), "")
+    return (alert.series_id, alert.kind, alert.direction, what)

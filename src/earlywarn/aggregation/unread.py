@@ -1,0 +1,187 @@
+"""What of a panel's buckets was not accepted, by cell: it came, and was not understood.
+
+Such transactions were spent all the same. What is read of a cell is the accepted among all that came, and what is
+missing of it is no fall. Of a feed they are heard: who sends what cannot be read is not silent.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from earlywarn.aggregation.feed_cells import Counts, FeedName, product, shares, spread
+from earlywarn.aggregation.partial import OTHER_SOURCES
+from earlywarn.aggregation.rows import CellShares, Flags, Floats, Integers, ReadShare
+from earlywarn.domain.series import CellKey
+from earlywarn.domain.state import State
+
+_OTHERS = ("source", OTHER_SOURCES)
+
+
+class UnreadBuckets:
+    """Collects what was not accepted, in transactions, until its base bucket and its day are closed.
+
+    `feeds_limit` named sources of a bucket are told apart, the first by name.
+    """
+
+    def __init__(self, feeds_limit: int) -> None:
+        self._feeds_limit = feeds_limit
+        self._open: dict[int, dict[FeedName, Counts]] = {}
+        self._today: Counts = {}
+
+    def add(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
+        """Add transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
+        feeds = self._open.setdefault(bucket, {})
+        _add(feeds.setdefault(feed, {}), {cell: transactions})
+        if len(feeds) > 2 * self._feeds_limit:
+            self._limit(feeds)
+
+    def close_base(self, bucket: int) -> dict[FeedName, Counts]:
+        """Return what was not accepted of a bucket, by feed."""
+        feeds = self._open.pop(bucket, {})
+        self._limit(feeds)
+        for counts in feeds.values():
+            _add(self._today, counts)
+        return feeds
+
+    def close_day(self) -> Counts:
+        """Return what was not accepted of the day whose base buckets are closed."""
+        today, self._today = self._today, {}
+        return today
+
+    def forget_before(self, bucket: int) -> None:
+        """Forget base buckets that are passed over."""
+        self._open = {each: feeds for each, feeds in self._open.items() if each >= bucket}
+
+    def _limit(self, feeds: dict[FeedName, Counts]) -> None:
+        """Count the last sources by name together: in the end the same are left, in whatever order they came."""
+        named = sorted(feed for feed in feeds if feed[0] == "source" and feed != _OTHERS)
+        for feed in named[self._feeds_limit :]:
+            _add(feeds.setdefault(_OTHERS, {}), feeds.pop(feed))
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        return {
+            "open": [
+                [bucket, [[*feed, [list(each) for each in counts.items()]] for feed, counts in feeds.items()]]
+                for bucket, feeds in self._open.items()
+            ],
+            "today": [list(each) for each in self._today.items()],
+        }
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._open = {
+            bucket: {(kind, name): dict(counts) for kind, name, counts in feeds} for bucket, feeds in saved["open"]
+        }
+        self._today = dict(saved["today"])
+
+
+class ReadCells:
+    """What was read of K cells of a bucket.
+
+    Args:
+        transactions: int64[K], what was accepted.
+        unread: what was not, by the number of a cell.
+
+    Attributes:
+        brought: int64[K], both.
+        shares: the share that was read of each cell, in steps of a thousandth; empty if all of every cell was.
+
+    Example:
+        >>> read = ReadCells(np.array([0, 300, 70]), {0: 1, 1: 100})
+        >>> read.shares, read.brought.tolist()
+        ((0.0, 0.75, 1.0), [1, 400, 70])
+    """
+
+    def __init__(self, transactions: Integers, unread: Counts) -> None:
+        self.brought = transactions
+        self._lost = np.zeros(len(transactions), np.int64)
+        self.shares: CellShares = ()
+        if unread:
+            lost = spread(unread, len(transactions))
+            self._lost = lost.astype(np.int64)
+            self.brought = transactions + self._lost
+            found = shares(lost, np.maximum(transactions, 0) + lost)
+            self.shares = found if min(found, default=1.0) < 1 else ()
+
+    def of_cells(self) -> Floats:
+        """Return float64[K], the shares."""
+        return np.array(self.shares) if self.shares else np.ones(len(self.brought))
+
+    def unread_regions(self, cells: Sequence[CellKey], born: Flags, usual: Floats) -> frozenset[str]:
+        """Return the regions of which nothing was read in any cell that brings something, and something came in each.
+
+        They speak, however little it is that they say.
+        """
+        if not self.shares:
+            return frozenset()
+        matters = born & ((usual > 0) if usual.any() else True)
+        read: set[str] = set()
+        unread: set[str] = set()
+        for cell, share, counts in zip(cells, self.shares, matters.tolist(), strict=True):
+            if counts:
+                (unread if share <= 0 else read).add(cell.region)
+        return frozenset(unread - read)
+
+    def told(
+        self, cells: Sequence[CellKey], born: Flags, usual: Floats, sizeable_transactions: int
+    ) -> tuple[ReadShare, ...]:
+        """Return the panel, regions, sectors and cells of which so many transactions or more were left unread.
+
+        A cell weighs what is usual of it, or what came where that is not known. A row that stands for a cell may not
+        even say how many transactions it stands for.
+        """
+        if not self.shares:
+            return ()
+        weights = np.where(usual > 0, usual, self.brought)
+        lost = np.maximum(self._lost, np.rint(weights * (1 - self.of_cells())).astype(np.int64))
+        whole: dict[tuple[str | None, str | None], list[int]] = {}
+        for at in np.flatnonzero(born).tolist():
+            cell, weight, missing = cells[at], 2 * weights[at], int(lost[at])
+            places: tuple[tuple[str | None, str | None], ...] = (
+                (None, None),
+                (cell.region, None),
+                (None, cell.sector),
+                (cell.region, cell.sector),
+            )
+            for place in places:
+                sums = whole.setdefault(place, [0, 0, 0])
+                sums[0] += int(weight)
+                sums[1] += int(weight) * round(1000 * (1 - self.shares[at]))
+                sums[2] += missing
+        found = {
+            place: round(1 - unread / 1000 / weight, 6)
+            for place, (weight, unread, missing) in whole.items()
+            if unread and missing >= sizeable_transactions
+        }
+        return tuple(ReadShare(*place, found[place]) for place in sorted(found, key=_order))
+
+
+def both(one: CellShares, other: CellShares) -> CellShares:
+    """Return the shares of cells of which a share was delivered, and of that a share was read.
+
+    >>> both((0.5, 1.0, 0.9), (0.5, 0.25, 0.9)), both((), (0.5,))
+    ((0.25, 0.25, 0.81), (0.5,))
+    """
+    if not one or not other:
+        return one or other
+    size = max(len(one), len(other))
+    pairs = zip(one + (1.0,) * (size - len(one)), other + (1.0,) * (size - len(other)), strict=True)
+    return tuple(product(*pair) for pair in pairs)
+
+
+def of_feeds(unread: Mapping[FeedName, Counts]) -> Counts:
+    """Return what several feeds brought of each cell."""
+    found: Counts = {}
+    for counts in unread.values():
+        _add(found, counts)
+    return found
+
+
+def _order(place: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(each or "" for each in place)
+
+
+def _add(found: Counts, more: Counts) -> None:
+    for cell, count in more.items():
+        found[cell] = found.get(cell, 0) + count

@@ -1,0 +1,116 @@
+"""The coverage episode of what came and could not be read: since when, how much of the panel, and where."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import msgspec
+
+from earlywarn.aggregation.rows import ClosedDay, ReadShare
+from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.parameters import AlertParameters
+from earlywarn.domain.alert import UNREAD, Evidence, Severity, Status
+from earlywarn.domain.series import Series
+from earlywarn.domain.state import State
+
+_SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
+_PLACES_TOLD = 12
+_FEW_CELLS = 3
+"""So many are named themselves; of more, the regions or sectors that they add up to."""
+
+
+class Revision(NamedTuple):
+    """What is to be published of the episode; `unread` is the largest share that could not be read."""
+
+    episode: Episode
+    status: Status
+    day: date
+    grade: Severity
+    unread: float
+    evidence: tuple[Evidence, ...]
+
+
+class UnreadNotice:
+    """At most one open episode of a panel. It is no silence of a feed: nobody is missed, and nobody is forgotten."""
+
+    def __init__(self, panel: str, parameters: AlertParameters, begin: Callable[[date], Episode]) -> None:
+        self._panel = panel
+        self._least = parameters.coverage_share
+        self._revise_days = parameters.revise_days
+        self._begin = begin
+        self._episode: Episode | None = None
+        self._evidence: tuple[Evidence, ...] = ()
+
+    def step(self, closed: ClosedDay) -> Revision | None:
+        """Take in a day; return what is to be published of it.
+
+        The episode opens when less than `coverage_share` of something sizeable could be read, is revised when it is
+        other places and every `revise_days`, and is resolved, with the last figures, by the first day without.
+        """
+        short = self._short(closed)
+        if not short:
+            episode, self._episode = self._episode, None
+            return None if episode is None else self._revision(episode, "resolved", episode.last_alarm_on)
+        status: Status = "updated"
+        if self._episode is None:
+            self._episode, self._evidence, status = self._begin(closed.day), (), "open"
+        self._episode.miss(closed.day, is_all=not closed.heard)
+        before, self._evidence = self._evidence, self._told(closed, short)
+        same = [each.series_id for each in before] == [each.series_id for each in self._evidence]
+        if same and (closed.day - self._episode.last_revised_on).days < self._revise_days:
+            return None
+        return self._revision(self._episode, status, closed.day)
+
+    def _revision(self, episode: Episode, status: Status, day: date) -> Revision:
+        figures = [each.value / 100 for each in self._evidence if each.name == UNREAD]
+        days = Evidence(name="days_unread", value=float(episode.missing_days), unit="days")
+        return Revision(episode, status, day, graded(figures[0], max(figures)), max(figures), (*self._evidence, days))
+
+    def _short(self, closed: ClosedDay) -> list[ReadShare]:
+        """Return of what too little could be read, the least first: cells if these are few, else regions or sectors."""
+        short = [each for each in closed.coverage.gap.unread if each.share < self._least]
+        cells = [each for each in short if each.region is not None and each.sector is not None]
+        if not 0 < len(cells) <= _FEW_CELLS:
+            regions = [each for each in short if each.region is not None and each.sector is None]
+            sectors = [each for each in short if each.region is None and each.sector is not None]
+            whole = [each for each in short if each.region is each.sector is None]
+            cells = regions or sectors or cells or whole
+        return sorted(cells, key=lambda each: (each.share, each.region or "", each.sector or ""))
+
+    def _told(self, closed: ClosedDay, short: Sequence[ReadShare]) -> tuple[Evidence, ...]:
+        """Return what could not be read of the panel, whether nothing of it is judged, and the worst places."""
+        places = [each for each in short if each.region is not None or each.sector is not None]
+        return (
+            Evidence(name=UNREAD, value=_pct(closed.coverage.gap.read), unit="pct"),
+            Evidence(name="alerts_held_back", value=float(closed.coverage.mutes(self._least)), unit="flag"),
+            *(
+                Evidence(
+                    name=UNREAD,
+                    value=_pct(each.share),
+                    unit="pct",
+                    series_id=Series(self._panel, each.region, each.sector).series_id,
+                )
+                for each in places[:_PLACES_TOLD]
+            ),
+        )
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        return {
+            "episode": None if self._episode is None else msgspec.to_builtins(self._episode),
+            "evidence": msgspec.to_builtins(self._evidence),
+        }
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._episode = None if saved["episode"] is None else msgspec.convert(saved["episode"], Episode)
+        self._evidence = msgspec.convert(saved["evidence"], tuple[Evidence, ...])
+
+
+def graded(missing: float, most: float) -> Severity:
+    """Return the severity of a notice by the shares that are missing, of the panel and where it is most."""
+    return "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"
+
+
+def _pct(read: float) -> float:
+    return round(100 * (1 - read), 1)

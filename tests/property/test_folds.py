@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from random import Random
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from earlywarn.aggregation.block import FoldParameters
 from earlywarn.aggregation.partial import Partial
-from earlywarn.aggregation.rows import ClosedDay
+from earlywarn.aggregation.rows import ClosedDay, of_cells
 from earlywarn.domain.series import Resolution, Series
 
 PARAMETERS = FoldParameters(block_size=5, lateness_seconds=2 * 3600, revision_horizon_days=2)
@@ -137,6 +138,29 @@ def test_disturbance_changes_nothing(logs: list[list[Payment]], seed: int, resol
     for panel in panels:
         of_panel = [[plain(day) for day in each.days if day.panel == panel.id] for each in (stormy, calm)]
         assert of_panel[0] == of_panel[1]
+
+
+@given(logs=logs(), seed=st.integers(0, 2**32), resolution=st.sampled_from(["hour", "day"]))
+def test_of_a_cell_is_read_what_was_accepted_of_all_that_came(
+    logs: list[list[Payment]], seed: int, resolution: Resolution
+) -> None:
+    """On every day but the first, of which the beginning is not known; and no more is heard than was read."""
+    rng, panels = Random(seed), two_panels(resolution)
+    second = run(disturbed(panels, PARAMETERS, logs, rng), len(logs), rng, resolution)
+    for panel in panels:
+        truth = count_plainly(logs, PARAMETERS, panel.id)
+        sums: dict[tuple[date, Cell], list[int]] = defaultdict(lambda: [0, 0])
+        for (cell, bucket), (count, _) in truth.on_time.items():
+            sums[panel.calendar.day_of(bucket), cell][0] += count
+        for (cell, bucket), count in truth.unread.items():
+            sums[panel.calendar.day_of(bucket), cell][1] += count
+        for day in [each for each in second.days if each.panel == panel.id][1:]:
+            read = of_cells(day.cells_read, range(len(day.cells)))
+            for cell, share, heard in zip(day.cells, read.tolist(), day.cells_heard.tolist(), strict=True):
+                accepted, unread = sums[day.day, tuple(cell)]
+                whole = max(accepted, 0) + unread
+                assert share == (pytest.approx(max(accepted, 0) / whole, abs=5.1e-4) if unread else 1.0)
+                assert heard <= share
 
 
 @given(logs=logs(), seed=st.integers(0, 2**32))

@@ -149,7 +149,13 @@ class CoverageMeter:
         return delivery
 
     def close_day(
-        self, day: int, regions: Sequence[str], *, partitions_heard: float, ended: Collection[str] = ()
+        self,
+        day: int,
+        regions: Sequence[str],
+        *,
+        partitions_heard: float,
+        unread: Mapping[FeedName, Counts] = _NOTHING,
+        ended: Collection[str] = (),
     ) -> FeedsDay:
         """Judge a local day whose base buckets are closed, and learn it.
 
@@ -157,6 +163,7 @@ class CoverageMeter:
             day: its ordinal.
             regions: K codes, of the cells by their number.
             partitions_heard: share of partitions that spoke for all of the day.
+            unread: what of its base buckets was not accepted.
             ended: partitions of which no more is expected, today or ever.
         """
         for partition in ended:
@@ -167,6 +174,10 @@ class CoverageMeter:
         for name, counts in self._today.items():
             _count(delivered.setdefault(admitted[name], {}), counts)
         sums = {name: sum(counts.values()) for name, counts in delivered.items()}
+        for name, counts in unread.items():
+            if name in sums and counts.keys() >= self._cells.of(name):
+                # A row of each cell, however few transactions it says it stands for: the feed is there.
+                sums[name] = max(sums[name], round(self._feeds[name].usual_day(weekday)))
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
         by_feeds, lost = self._delivery(readings, delivered)
         volumes = BranchVolumes(regions, readings, delivered, self._cells)

@@ -69,6 +69,10 @@ class FeedCells:
         past = self._past.get(name, np.zeros(0))[:cells]
         return np.concatenate([np.maximum(past, 0.0), np.zeros(cells - len(past))])
 
+    def of(self, name: FeedName) -> frozenset[int]:
+        """Return the cells to which a feed has brought something of late."""
+        return frozenset(np.flatnonzero(self._past.get(name, np.zeros(0)) > 0).tolist())
+
     def lost(
         self,
         volumes: Mapping[FeedName, FeedVolume],

@@ -206,13 +206,15 @@ class PanelLedger:
         values = widen(self._open_day, len(self._cells))
         self._open_day = np.zeros((0, 2), np.int64)
         keys = self._cells.keys()
+        unread_by_feed = self._unread.close_day()
         feeds_day = self.coverage_meter.close_day(
             day.toordinal(),
             [cell.region for cell in keys],
+            unread=unread_by_feed,
             partitions_heard=fold.heard(end),
             ended=fold.ended_before(begin),
         )
-        unread = self._unread.close_day()
+        unread = of_feeds(unread_by_feed)
         quiet, gap, shares = self.region_watch.close_day(
             day.toordinal(), keys, values[:, 0], self._cells.is_born(end), feeds_day.cells, unread
         )

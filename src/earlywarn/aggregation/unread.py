@@ -26,7 +26,7 @@ class UnreadBuckets:
     def __init__(self, feeds_limit: int) -> None:
         self._feeds_limit = feeds_limit
         self._open: dict[int, dict[FeedName, Counts]] = {}
-        self._today: Counts = {}
+        self._today: dict[FeedName, Counts] = {}
 
     def add(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
         """Add transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
@@ -39,12 +39,13 @@ class UnreadBuckets:
         """Return what was not accepted of a bucket, by feed."""
         feeds = self._open.pop(bucket, {})
         self._limit(feeds)
-        for counts in feeds.values():
-            _add(self._today, counts)
+        for feed, counts in feeds.items():
+            _add(self._today.setdefault(feed, {}), counts)
+        self._limit(self._today)
         return feeds
 
-    def close_day(self) -> Counts:
-        """Return what was not accepted of the day whose base buckets are closed."""
+    def close_day(self) -> dict[FeedName, Counts]:
+        """Return what was not accepted of the day whose base buckets are closed, by feed."""
         today, self._today = self._today, {}
         return today
 
@@ -61,19 +62,14 @@ class UnreadBuckets:
     def state(self) -> State:
         """Return the state as plain values."""
         return {
-            "open": [
-                [bucket, [[*feed, [list(each) for each in counts.items()]] for feed, counts in feeds.items()]]
-                for bucket, feeds in self._open.items()
-            ],
-            "today": [list(each) for each in self._today.items()],
+            "open": [[bucket, _plain(feeds)] for bucket, feeds in self._open.items()],
+            "today": _plain(self._today),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._open = {
-            bucket: {(kind, name): dict(counts) for kind, name, counts in feeds} for bucket, feeds in saved["open"]
-        }
-        self._today = dict(saved["today"])
+        self._open = {bucket: _by_feed(plain) for bucket, plain in saved["open"]}
+        self._today = _by_feed(saved["today"])
 
 
 class ReadCells:
@@ -185,3 +181,11 @@ def _order(place: Iterable[str | None]) -> tuple[str, ...]:
 def _add(found: Counts, more: Counts) -> None:
     for cell, count in more.items():
         found[cell] = found.get(cell, 0) + count
+
+
+def _plain(feeds: Mapping[FeedName, Counts]) -> list[list[object]]:
+    return [[*feed, [list(each) for each in counts.items()]] for feed, counts in feeds.items()]
+
+
+def _by_feed(plain: Iterable[tuple[str, str, Iterable[tuple[int, int]]]]) -> dict[FeedName, Counts]:
+    return {(kind, name): dict(counts) for kind, name, counts in plain}

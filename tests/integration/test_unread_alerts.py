@@ -1,0 +1,186 @@
+"""Records that cannot be read, in a generated panel: what was rejected was spent, and is told as not understood."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import msgspec
+import pytest
+from sourced_panel import FIRST, RECEIVED_MS, SHOCK, SOURCES, Collected, folded
+
+from earlywarn.aggregation.intake import Outcome, decode_one
+from earlywarn.alerting.words import THIN
+from earlywarn.application.compose import Run, compose
+from earlywarn.application.embedded import run_embedded
+from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import Transaction
+
+ONE_SOURCE = {"": 1.0}
+"""A file of cells: nobody is named, and one row stands for all of a cell."""
+Broken = Callable[[Transaction, date], list[Outcome]]
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification="swiss-mcs", resolution="day")
+    return compose(Settings(run="test", exercise=True, panels=(panel,)))
+
+
+class Spoilt(Collected):
+    """A panel some of whose records are not what they were, and may be rejected."""
+
+    def __init__(self, broken: Broken, sources: dict[str, float]) -> None:
+        super().__init__(lambda *_: 1.0, sources)
+        self.rejected = 0
+        whole, self.outcomes = self.outcomes, []
+        for each in whole:
+            assert isinstance(each, Transaction)
+            self.outcomes += broken(each, date(1970, 1, 1) + timedelta(days=each.ts // 86_400_000))
+
+    def reject(self, _batch: object, _index: int, reject: Reject) -> None:  # noqa: ARG002  # any
+        self.rejected += 1
+
+
+def spoilt(run: Run, broken: Broken, sources: dict[str, float]) -> Spoilt:
+    found = Spoilt(broken, sources)
+    run_embedded(run, [found], found, received_ms=RECEIVED_MS)
+    assert found.rejected
+    return found
+
+
+def unread(record: Transaction, **changes: object) -> Outcome:
+    """Return what a record becomes whose provider writes a currency that is none."""
+    fields = {**msgspec.to_builtins(record), "currency": "FRANC", **changes}
+    outcome = decode_one(msgspec.json.encode(fields))
+    assert isinstance(outcome, Reject)
+    return outcome
+
+
+def within(day: date, days: int) -> bool:
+    return SHOCK <= day < SHOCK + timedelta(days=days)
+
+
+def named(alerts: list[Alert]) -> list[str]:
+    """Return the evidence that speaks of feeds or silent regions."""
+    return [
+        each.name
+        for alert in alerts
+        for each in alert.evidence
+        if each.name.startswith(("silent", "expected no more", "quiet", "still", "missing_volume"))
+    ]
+
+
+def test_one_row_that_cannot_be_read_is_a_notice_and_no_collapse(run: Run) -> None:
+    """Its cell is missing on that day, as if nobody knew: no alert, and the notice ends with the next day."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        is_it = day == SHOCK and (record.region, record.sector) == ("CH04", "Food and beverage services")
+        return [unread(record, count=-record.count)] if is_it else [record]
+
+    found = spoilt(run, broken, ONE_SOURCE)
+    calm, _ = folded(run, lambda *_: 1.0, ONE_SOURCE)
+    assert [alert.id for alert in found.economic(days=7)] == [alert.id for alert in calm.economic(days=7)]
+    opened, resolved = found.of_kind("coverage")
+    assert (opened.status, opened.detected_on, opened.region) == ("open", "2022-07-04", None)
+    assert (resolved.status, resolved.resolved_on) == ("resolved", "2022-07-04")
+    [panel, _, place, days] = opened.evidence
+    assert (place.name, place.value, place.series_id) == ("unread_volume", 100.0, "CH/CH04/food-beverage-services")
+    assert (days.name, days.value) == ("days_unread", 1.0)
+    assert opened.text == (
+        f"Testland: {panel.value:.0f}{THIN}% of the expected volume of 4 Jul 2022 came in records that could not be "
+        f"read: 100{THIN}% in Food and beverage services in Zürich. It was spent, and is no fall of spending; alerts "
+        "about what is read in part are held back meanwhile, all others are not, and totals are judged without it."
+    )
+    assert resolved.text.endswith("Enough can be read again after 4 Jul 2022.")
+    assert named(found.of_kind("coverage")) == []
+
+
+def test_a_region_of_which_nothing_can_be_read_is_not_called_silent(run: Run) -> None:
+    """A provider's bad release of a week: no alert of the region, no silence of it or of a source."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        return [unread(record)] if within(day, 7) and record.region == "CH04" else [record]
+
+    found = spoilt(run, broken, SOURCES)
+    assert found.economic(days=28) == []
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", "resolved"]
+    assert named(coverage) == []
+    assert f"100{THIN}% in Zürich" in coverage[0].text
+    assert "records could not be read from 4 Jul 2022 to 10 Jul 2022 (on 7 days)" in coverage[1].text
+    week = [each for each in found.judged if within(each.closed.day, 7)]
+    assert all(each.scores.usable for each in week)
+    assert {each.closed.coverage.volume for each in week} == {1.0}
+    assert {each.closed.coverage.gap.regions for each in week} == {()}
+    assert all(each.closed.coverage.share < 0.9 for each in week)
+    rows = next(each for each in found.rows if each.bucket == "day" and each.start.startswith("2022-07-05"))
+    heard = {each.series_id: share for each, share in zip(rows.series, rows.heard.tolist(), strict=True)}
+    assert heard["CH/CH04/*"] == 0
+    assert heard["CH/CH01/*"] == 1
+    assert 0.5 < heard["CH/*/*"] < 0.9
+
+
+def test_rows_that_do_not_say_for_how_many_they_stand_are_heard_as_well(run: Run) -> None:
+    """Each counts as one transaction, which is next to nothing of its region: that speaks all the same."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        return [unread(record, count=-1)] if within(day, 7) and record.region == "CH04" else [record]
+
+    found = spoilt(run, broken, ONE_SOURCE)
+    assert found.economic(days=28) == []
+    assert [alert.status for alert in found.of_kind("coverage")] == ["open", "resolved"]
+    assert named(found.of_kind("coverage")) == []
+
+
+def test_a_day_of_which_nothing_can_be_read_was_reported(run: Run) -> None:
+    """Of a file whose numbers cannot be read on two days: not one word of silence, and nothing is judged."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        return [unread(record, count=-1)] if within(day, 2) else [record]
+
+    found = spoilt(run, broken, ONE_SOURCE)
+    opened, resolved = found.of_kind("coverage")
+    assert "all of the expected volume of 4 Jul 2022 came in records that could not be read." in opened.text
+    assert opened.text.endswith("economic alerts are held back meanwhile.")
+    assert "from 4 Jul 2022 to 5 Jul 2022 (on 2 days)" in resolved.text
+    assert named([opened, resolved]) == []
+    assert found.economic(days=14) == []
+
+
+def test_a_source_that_cannot_be_read_is_neither_silent_nor_forgotten(run: Run) -> None:
+    """For forty days, longer than a silent feed is expected: then all of it counts again, and is no rise."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        return [unread(record)] if within(day, 40) and record.source == "small" else [record]
+
+    found = spoilt(run, broken, SOURCES)
+    coverage = found.of_kind("coverage")
+    assert [alert.status for alert in coverage] == ["open", *["updated"] * 5, "resolved"]
+    assert len({alert.id for alert in coverage}) == 1
+    assert named(coverage) == []
+    where = [f"37{THIN}% in {name}" for name in ("Région lémanique", "Espace Mittelland", "Nordwestschweiz")]
+    assert coverage[1].text == (
+        "Testland: records could not be read from 4 Jul 2022 and still on 11 Jul 2022 (on 8 days), on the last of them "
+        f"37{THIN}% of the expected volume: {', '.join(where)}, as much or less in 1 more. It was spent, and is no "
+        "fall of spending; economic alerts are held back meanwhile."
+    )
+    assert not any(each.scores.usable for each in found.judged if within(each.closed.day, 40))
+    calm, _ = folded(run, lambda *_: 1.0)
+    assert len(found.economic(days=90)) <= len(calm.economic(days=90)) + 1
+
+
+def test_one_bad_transaction_changes_nothing(run: Run) -> None:
+    """Every day one of the largest cell: no notice, and alert for alert what there is without."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        is_it = day > FIRST and (record.region, record.sector) == ("CH04", "Food and beverage services")
+        bad = unread(record, count=1)
+        return [bad, record] if is_it else [record]
+
+    found = spoilt(run, broken, ONE_SOURCE)
+    calm, _ = folded(run, lambda *_: 1.0, ONE_SOURCE)
+    assert found.of_kind("coverage") == []
+    assert [(each.id, each.revision, each.text) for each in found.alerts] == [
+        (each.id, each.revision, each.text) for each in calm.alerts
+    ]

@@ -1,0 +1,150 @@
+"""What came and could not be read: of a cell a loss, of a feed and a region something heard."""
+
+import numpy as np
+import pytest
+from feed_days import MONDAY, Days
+
+from earlywarn.aggregation.coverage_parameters import CoverageParameters
+from earlywarn.aggregation.feed_cells import Counts, FeedName
+from earlywarn.aggregation.region_watch import RegionWatch
+from earlywarn.aggregation.rows import Coverage, Gap, ReadShare
+from earlywarn.aggregation.unread import ReadCells, UnreadBuckets, both, of_feeds
+from earlywarn.domain.series import CellKey
+from earlywarn.domain.state import decode_state, encode_state
+
+CELLS = tuple(CellKey(*key) for key in [("east", "food"), ("east", "fuel"), ("west", "food"), ("west", "fuel")])
+USUAL = np.array([4000, 1000, 3000, 2000])
+BORN = np.ones(4, dtype=bool)
+A, B = ("source", "a"), ("partition", "0")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "unread", "share"),
+    [(0, 1, 0.0), (9_999, 1, 1.0), (999, 1, 0.999), (1, 3, 0.25), (-5, 2, 0.0), (0, 0, 1.0)],
+)
+def test_a_cell_is_read_as_far_as_what_came_was_accepted(accepted: int, unread: int, share: float) -> None:
+    """Where more is taken back than bought, nothing was accepted."""
+    read = ReadCells(np.array([accepted, 7]), {0: unread} if unread else {})
+    assert (read.shares or (1.0, 1.0)) == (share, 1.0)
+
+
+def test_what_is_told_is_sizeable() -> None:
+    """By what is usual of a cell, or by what came if that is more; a row may not say for how many it stands."""
+    read = ReadCells(np.array([0, 990, 2990, 2000]), {0: 1, 1: 10, 2: 10})
+    assert read.told(CELLS, BORN, USUAL, 50) == (
+        ReadShare(None, None, 0.5981),
+        ReadShare(None, "food", 0.427286),
+        ReadShare("east", None, 0.198),
+        ReadShare("east", "food", 0.0),
+    )
+    assert read.told(CELLS, BORN, USUAL, 10)[-2:] == (ReadShare("west", None, 0.9982), ReadShare("west", "food", 0.997))
+    assert read.told(CELLS, BORN, np.zeros(4), 50) == ()
+    assert read.told(CELLS, np.array([False, True, True, True]), USUAL, 50) == ()
+
+
+def test_shares_of_shares_are_in_thousandths() -> None:
+    assert both((0.333,), (0.333, 0.5)) == (0.111, 0.5)
+    assert both((), ()) == ()
+
+
+def test_buckets_give_what_came_by_feed_and_day() -> None:
+    """Of many sources the first by name are told apart, in whatever order they came."""
+    forwards, backwards = UnreadBuckets(2), UnreadBuckets(2)
+    names = ["a", "b", "c", "d", "e", "f", "g"]
+    for buckets, order in ((forwards, names), (backwards, names[::-1])):
+        for name in order:
+            buckets.add(0, ("source", name), 1, 5)
+        buckets.add(0, B, 2, 7)
+        buckets.add(3600, B, 2, 1)
+        buckets.add(9 * 3600, B, 2, 1)
+    other = UnreadBuckets(2)
+    other.restore(decode_state(encode_state(forwards.state())))
+    expected: dict[FeedName, Counts] = {A: {1: 5}, ("source", "b"): {1: 5}, ("source", "(others)"): {1: 25}, B: {2: 7}}
+    for buckets in (forwards, backwards, other):
+        assert buckets.close_base(0) == expected
+        assert buckets.close_base(3600) == {B: {2: 1}}
+        assert buckets.close_base(7200) == {}
+        day = buckets.close_day()
+        assert (of_feeds(day), day[B]) == ({1: 35, 2: 8}, {2: 8})
+        assert buckets.close_day() == {}
+        buckets.forget_before(10 * 3600)
+        assert buckets.close_base(9 * 3600) == {}
+
+
+def test_a_feed_is_heard_by_what_cannot_be_read() -> None:
+    """Only one that is known: what was never accepted of a source makes it no feed."""
+    days = Days()
+    days.pass_days(35, {"source a": 600, "source b": 300})
+    bucket = days.day * 86_400
+    days.meter.observe(bucket, ("source", "b"), 0, 300)
+    days.meter.close_base(bucket, None, unread={A: {0: 600}, ("source", "new"): {0: 900}})
+    found = days.meter.close_day(days.day, days.regions, partitions_heard=1.0)
+    assert (found.coverage.volume, found.coverage.silent) == (1.0, ())
+    assert [each.name for each in found.feeds] == ["source a", "source b"]
+    days.day += 1
+    assert days.close({"source b": 300}).silent == ("source a",)
+
+
+@pytest.mark.parametrize(("cells", "silent"), [((0, 2), ()), ((0,), ("source a",))])
+def test_a_feed_that_sends_a_row_of_each_of_its_cells_is_there(cells: tuple[int, ...], silent: tuple[str, ...]) -> None:
+    """A row may not say for how many transactions it stands; one of them alone is next to nothing."""
+    days = Days()
+    days.pass_days(35, {"source a": 600, "source a@2": 400, "source b": 300})
+    unread = {A: dict.fromkeys(cells, 1)}
+    days.meter.observe(days.day * 86_400, ("source", "b"), 0, 300)
+    days.meter.close_base(days.day * 86_400, None, unread=unread)
+    found = days.meter.close_day(days.day, days.regions, partitions_heard=1.0, unread=unread)
+    assert found.coverage.silent == silent
+
+
+class Watched:
+    """Five weeks of a watch, and then one day more."""
+
+    def __init__(self) -> None:
+        self.watch = RegionWatch(CoverageParameters(), slots=0)
+        self.day = MONDAY
+        for _ in range(35):
+            self.close(USUAL, {})
+
+    def close(
+        self, accepted: np.ndarray, unread: Counts, delivered: tuple[float, ...] = ()
+    ) -> tuple[tuple[str, ...], Gap, tuple[float, ...]]:
+        self.day += 1
+        return self.watch.close_day(self.day - 1, CELLS, accepted, BORN, delivered, unread)
+
+
+@pytest.mark.parametrize("unread", [{0: 4000, 1: 1000}, {0: 1, 1: 1}])
+def test_a_region_that_cannot_be_read_is_not_silent(unread: Counts) -> None:
+    """However few transactions its rows say they stand for, if there is one of every cell; else it is silent."""
+    watched = Watched()
+    gone = np.array([0, 0, 3000, 2000])
+    quiet, gap, shares = watched.close(gone, unread)
+    assert (quiet, gap.regions, shares) == ((), (), (0.0, 0.0, 1.0, 1.0))
+    assert (gap.panel, gap.read) == (0.5, 0.5)
+    assert ReadShare("east", None, 0.0) in gap.unread
+    quiet, gap, shares = watched.close(gone, {0: 1})
+    assert (quiet, gap.regions, shares) == (("east",), ("east",), (0.0, 0.0, 1.0, 1.0))
+
+
+def test_what_is_usual_includes_what_could_not_be_read() -> None:
+    """A tenth that is never read stays a tenth of what is usual; of a cell that is hardly read nothing is learned."""
+    watched = Watched()
+    for _ in range(70):
+        watched.close(np.array([3600, 1, 3000, 2000]), {0: 400, 1: 2})
+    _, gap, _ = watched.close(np.array([3600, 1, 3000, 2000]), {0: 400, 1: 999})
+    assert gap.read == pytest.approx(1 - (400 + 999) / 10_000)
+
+
+def test_what_a_silent_source_delivers_and_what_cannot_be_read_are_both_missing() -> None:
+    _, gap, shares = Watched().close(np.array([1000, 1000, 3000, 2000]), {0: 1000}, (0.5,))
+    assert shares == (0.25, 1.0, 1.0, 1.0)
+    assert (gap.panel, gap.read) == (0.7, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("read", "most", "mutes"), [(0.96, 0.5, False), (0.9, 1.0, False), (0.9, 0.94, True), (0.4, 1.0, True)]
+)
+def test_what_is_read_in_part_mutes_where_it_is(read: float, most: float, *, mutes: bool) -> None:
+    """All of the panel only if no cell is left, or if less than half of it could be read."""
+    gap = Gap((), ((None, None, read),), most, (ReadShare(None, None, read),))
+    assert Coverage(gap=gap).mutes(0.95) == mutes

@@ -9,9 +9,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.files import CellBatch, InputDefaults, InputFile, ReadLimits, merge_cells, open_inputs
+from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.reject import Place, Reject, RejectReason, Whereabouts
+from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
 
 CHF = InputDefaults(currency="CHF", country="CH")
@@ -194,3 +197,36 @@ def test_histories_hold_withdrawn_currencies(tmp_path: Path) -> None:
     text = "date,region,sector,transactions,amount,currency\n2019-01-01,R,s,1,1.25,HRK\n2019-01-01,R,t,1,1.25,BGN\n"
     found = [cell for _, cell in outcomes(opened(tmp_path / "a.csv", text)) if isinstance(cell, Cell)]
     assert sorted((cell.currency, cell.amount_minor) for cell in found) == [("BGN", 125), ("HRK", 125)]
+
+
+@pytest.mark.parametrize(
+    ("row", "about"),
+    [
+        ("2019-01-01,CH04,food,17,-5.00", Cell(date(2019, 1, 1), "CH04", "food", 17, 0, "", "CH")),
+        ("2019-01-01,CH04,food,17,1e300", Cell(date(2019, 1, 1), "CH04", "food", 17, 0, "", "CH")),
+        ("2019-01-01,CH04,food,17,", Cell(date(2019, 1, 1), "CH04", "food", 17, 0, "", "CH")),
+        ("2019-01-01,CH04,food,-17,5.00", Cell(date(2019, 1, 1), "CH04", "food", 1, 0, "", "CH")),
+        ("2019-01-01,CH04,food,many,n/a", Cell(date(2019, 1, 1), "CH04", "food", 1, 0, "", "CH")),
+        ("01.02.2019,CH04,food,17,5.00", None),
+        ("2019-01-01,,food,17,-5.00", None),
+        (f"2019-01-01,CH04,{'x' * 257},17,5.00", None),
+        ("2019-01-01,CH04,food,17", None),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_which_cell_it_is(tmp_path: Path, row: str, about: Cell | None) -> None:
+    """With its transactions if they can be read, else as one; not if its day, region or sector cannot be read."""
+    [(_, outcome)] = outcomes(opened(tmp_path / "a.csv", HEADER + row + "\n"))
+    assert isinstance(outcome, Reject)
+    assert outcome.about == about
+
+
+def test_a_cell_that_is_not_used_would_have_counted_at_noon(tmp_path: Path) -> None:
+    """As the record does that stands for a cell."""
+    file = opened(tmp_path / "a.csv", HEADER + "2019-07-01,CH04,food,17,-5.00\n2019-07-01,CH01,food,1,5.00\n")
+    [feed] = feeds_of([file], LocalCalendar("Europe/Zurich"))
+    rejected, accepted = (each for batch in feed.batches() for each in batch.outcomes)
+    assert isinstance(rejected, Reject)
+    assert isinstance(accepted, Transaction)
+    assert rejected.about == Whereabouts(
+        ts=accepted.ts, place=Place(region="CH04", country="CH", sector="food"), count=17
+    )

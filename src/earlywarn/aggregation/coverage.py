@@ -21,6 +21,7 @@ from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.delivery import DayOfBuckets, Delivery
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, added, shares
+from earlywarn.aggregation.feed_counts import add_counts, plain, relabelled, restored
 from earlywarn.aggregation.newcomers import Newcomers
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, Floats
@@ -118,14 +119,14 @@ class CoverageMeter:
         """
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._open.pop(bucket, {}).items():
-            _count(delivered.setdefault(self._known(name), {}), counts)
+            add_counts(delivered.setdefault(self._known(name), {}), counts)
         for name, counts in unread.items():
             known = self._known(name)
             if known in self._feeds or known in delivered:
-                _count(delivered.setdefault(known, {}), counts)
+                add_counts(delivered.setdefault(known, {}), counts)
         self._limit(delivered)
         for name, counts in delivered.items():
-            _count(self._today.setdefault(name, {}), counts)
+            add_counts(self._today.setdefault(name, {}), counts)
         self._limit(self._today)
         if slot is None:
             return Delivery()
@@ -172,7 +173,7 @@ class CoverageMeter:
         admitted = self._admit(sorted(self._today))
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._today.items():
-            _count(delivered.setdefault(admitted[name], {}), counts)
+            add_counts(delivered.setdefault(admitted[name], {}), counts)
         sums = {name: sum(counts.values()) for name, counts in delivered.items()}
         for name, counts in unread.items():
             if name in sums and counts.keys() >= self._cells.of(name):
@@ -184,7 +185,7 @@ class CoverageMeter:
         new, cells_new = self._newcomers.close_day(volumes, self.parameters.sizeable_transactions)
         silence = self._branches.close_day(volumes, readings, delivered, self._cells)
         delivery = self._hours.take(self._without(by_feeds, lost, silence.lost, readings), self._cells)
-        self._base_today = {slot: _relabelled(counts, admitted) for slot, counts in self._base_today.items()}
+        self._base_today = {slot: relabelled(counts, admitted) for slot, counts in self._base_today.items()}
         is_replaced = not lost.any()
         self._learn(weekday, readings, delivered, silence, replaced=by_feeds.silent if is_replaced else ())
         for name, region in silence.dropped:
@@ -224,7 +225,7 @@ class CoverageMeter:
             feed.learn(weekday, reading.heard + sum(left_out.values()), base)
             if reading.young or whole:  # else others may stand in: where they deliver is not usual then
                 counts = dict(delivered[name])
-                _count(counts, left_out)
+                add_counts(counts, left_out)
                 self._cells.learn(name, counts)
 
     def _without(
@@ -264,7 +265,7 @@ class CoverageMeter:
         """
         new = sorted(name for name in delivered if name[0] == "source" and name not in self._feeds and name != _OTHERS)
         for name in new[self.parameters.feeds_limit :]:
-            _count(delivered.setdefault(_OTHERS, {}), delivered.pop(name))
+            add_counts(delivered.setdefault(_OTHERS, {}), delivered.pop(name))
 
     def _known(self, name: FeedName) -> FeedName:
         """Return what a feed counts as: sources beyond the limit count together."""
@@ -309,8 +310,8 @@ class CoverageMeter:
             "branches": self._branches.state(),
             "newcomers": self._newcomers.state(),
             "hours": self._hours.state(),
-            "open": [[bucket, _plain(counts)] for bucket, counts in self._open.items()],
-            "today": _plain(self._today),
+            "open": [[bucket, plain(counts)] for bucket, counts in self._open.items()],
+            "today": plain(self._today),
             "base_today": [
                 [slot, [[*name, count] for name, count in volumes.items()]]
                 for slot, volumes in self._base_today.items()
@@ -324,8 +325,8 @@ class CoverageMeter:
         self._branches.restore(saved["branches"])
         self._newcomers.restore(saved["newcomers"])
         self._hours.restore(saved["hours"])
-        self._open = {bucket: _counts(plain) for bucket, plain in saved["open"]}
-        self._today = _counts(saved["today"])
+        self._open = {bucket: restored(feeds) for bucket, feeds in saved["open"]}
+        self._today = restored(saved["today"])
         self._base_today = {
             slot: {(kind, name): count for kind, name, count in plain} for slot, plain in saved["base_today"]
         }
@@ -333,23 +334,3 @@ class CoverageMeter:
 
 def _reading(name: FeedName, feed: Feed, weekday: int, volumes: Mapping[FeedName, int]) -> FeedVolume:
     return FeedVolume(" ".join(name), feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
-
-
-def _count(found: Counts, more: Counts) -> None:
-    for cell, count in more.items():
-        found[cell] = found.get(cell, 0) + count
-
-
-def _relabelled(volumes: Mapping[FeedName, int], names: Mapping[FeedName, FeedName]) -> dict[FeedName, int]:
-    found: dict[FeedName, int] = {}
-    for name, count in volumes.items():
-        found[names.get(name, name)] = found.get(names.get(name, name), 0) + count
-    return found
-
-
-def _plain(delivered: Mapping[FeedName, Counts]) -> list[list[object]]:
-    return [[*name, [list(item) for item in counts.items()]] for name, counts in delivered.items()]
-
-
-def _counts(plain: Iterable[tuple[str, str, Iterable[tuple[int, int]]]]) -> dict[FeedName, Counts]:
-    return {(kind, name): dict(counts) for kind, name, counts in plain}

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from earlywarn.aggregation.cell_groups import CellGroups
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed import Feed
@@ -45,6 +46,7 @@ class RegionWatch:
         self._base_today: dict[int, dict[str, int]] = {}
         self._hours: dict[str, list[float]] = {}  # of the day's base buckets: expected, and of these missing
         self._places = _Places()
+        self._groups = CellGroups()
 
     def close_base(
         self,
@@ -76,7 +78,7 @@ class RegionWatch:
             feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
         weekday = slot * _WEEK_DAYS // self.slots
         if not any(count > 0 for count in volumes.values()):
-            return self._gap((), weekday, cells, born, both(delivered, read.shares), read)
+            return self._gap((), weekday, cells, born, both(delivered, read.shares), None)
         usual = self._cells.usual(weekday, len(cells))
         speaking = read.unread_regions(cells, born, usual)
         gone = self._gone(self._quiet(readings, speaking), cells, born)
@@ -85,7 +87,7 @@ class RegionWatch:
             hours[0] += reading.expected
             hours[1] += reading.expected if reading.name in gone else 0.0
         shares = self._shares(cells, delivered, dict.fromkeys(gone, 0.0))
-        return self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
+        return self._gap(gone, weekday, cells, born, both(shares, read.shares), None)
 
     def close_day(
         self,
@@ -150,16 +152,19 @@ class RegionWatch:
         cells: Sequence[CellKey],
         born: Flags,
         heard: CellShares,
-        read: ReadCells,
+        read: ReadCells | None,
     ) -> tuple[Gap, CellShares]:
-        """Return what was not heard of totals, by what was `heard` of cells, and that."""
+        """Return what was not heard of totals, by what was `heard` of cells, and that; of days what was not read."""
         if not heard:
             return NO_GAP, ()
-        shares = tuple(of_cells(heard, range(len(cells))).tolist())
-        usual = self._cells.usual(weekday, len(cells))
-        totals = self._of_totals(cells, shares, usual)
-        most = max((share for share, is_born in zip(shares, born, strict=True) if is_born), default=1.0)
-        return Gap(gone, totals, most, read.told(cells, born, usual, self.parameters.sizeable_transactions)), heard
+        shares, usual = of_cells(heard, range(len(cells))), self._cells.usual(weekday, len(cells))
+        sizeable = self.parameters.sizeable_transactions
+        return Gap(
+            gone,
+            self._of_totals(cells, shares, usual),
+            float(shares[born].max()) if born.any() else 1.0,
+            () if read is None else read.told(cells, born, usual, sizeable, self._groups),
+        ), heard
 
     @staticmethod
     def _shares(cells: Sequence[CellKey], delivered: CellShares, of_regions: Mapping[str, float]) -> CellShares:
@@ -169,21 +174,17 @@ class RegionWatch:
         by_feeds = of_cells(delivered, range(len(cells))).tolist()
         return tuple(min(of_regions.get(cell.region, 1.0), share) for cell, share in zip(cells, by_feeds, strict=True))
 
-    @staticmethod
     def _of_totals(
-        cells: Sequence[CellKey], shares: CellShares, usual: Floats
+        self, cells: Sequence[CellKey], shares: Floats, usual: Floats
     ) -> tuple[tuple[str | None, str | None, float], ...]:
         """Return the totals of which less than all was heard: region, sector (None: all of them), and the share.
 
         Shares are of thousandths and usual volumes of halves: summed as whole numbers, in any order of the cells.
         """
-        whole: dict[tuple[str | None, str | None], list[float]] = {}
-        for cell, share, volume in zip(cells, shares, usual.tolist(), strict=True):
-            for total in ((None, None), (cell.region, None), (None, cell.sector)):
-                sums = whole.setdefault(total, [0.0, 0.0])
-                sums[0] += volume
-                sums[1] += volume * round(1000 * (1 - share))
-        found = {total: round(1 - lost / 1000 / volume, 6) for total, (volume, lost) in whole.items() if lost}
+        halves = np.rint(2 * usual).astype(np.int64)
+        whole = self._groups.sums(cells, halves)
+        missing = self._groups.sums(cells, halves * np.rint(1000 * (1 - shares)).astype(np.int64))
+        found = {total: round(1 - lost / 1000 / whole[total], 6) for total, lost in missing.items() if lost}
         return tuple(
             (region, sector, found[region, sector])
             for region, sector in sorted(found, key=lambda total: (total[0] or "", total[1] or ""))
@@ -207,6 +208,7 @@ class RegionWatch:
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
         self._hours = {name: [expected, missing] for name, expected, missing in saved["hours"]}
         self._places = _Places()
+        self._groups = CellGroups()
 
 
 class _Places:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from earlywarn.aggregation.cell_groups import CellGroups, Total
 from earlywarn.aggregation.feed_cells import Counts, FeedName, product, shares, spread
+from earlywarn.aggregation.feed_counts import add_counts, plain, restored
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Flags, Floats, Integers, ReadShare
 from earlywarn.domain.series import CellKey
@@ -31,7 +33,7 @@ class UnreadBuckets:
     def add(self, bucket: int, feed: FeedName, cell: int, transactions: int) -> None:
         """Add transactions of a feed to an open base bucket (epoch seconds) of a cell, by its number."""
         feeds = self._open.setdefault(bucket, {})
-        _add(feeds.setdefault(feed, {}), {cell: transactions})
+        add_counts(feeds.setdefault(feed, {}), {cell: transactions})
         if len(feeds) > 2 * self._feeds_limit:
             self._limit(feeds)
 
@@ -40,7 +42,7 @@ class UnreadBuckets:
         feeds = self._open.pop(bucket, {})
         self._limit(feeds)
         for feed, counts in feeds.items():
-            _add(self._today.setdefault(feed, {}), counts)
+            add_counts(self._today.setdefault(feed, {}), counts)
         self._limit(self._today)
         return feeds
 
@@ -57,19 +59,19 @@ class UnreadBuckets:
         """Count the last sources by name together: in the end the same are left, in whatever order they came."""
         named = sorted(feed for feed in feeds if feed[0] == "source" and feed != _OTHERS)
         for feed in named[self._feeds_limit :]:
-            _add(feeds.setdefault(_OTHERS, {}), feeds.pop(feed))
+            add_counts(feeds.setdefault(_OTHERS, {}), feeds.pop(feed))
 
     def state(self) -> State:
         """Return the state as plain values."""
         return {
-            "open": [[bucket, _plain(feeds)] for bucket, feeds in self._open.items()],
-            "today": _plain(self._today),
+            "open": [[bucket, plain(feeds)] for bucket, feeds in self._open.items()],
+            "today": plain(self._today),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._open = {bucket: _by_feed(plain) for bucket, plain in saved["open"]}
-        self._today = _by_feed(saved["today"])
+        self._open = {bucket: restored(feeds) for bucket, feeds in saved["open"]}
+        self._today = restored(saved["today"])
 
 
 class ReadCells:
@@ -120,7 +122,7 @@ class ReadCells:
         return frozenset(unread - read)
 
     def told(
-        self, cells: Sequence[CellKey], born: Flags, usual: Floats, sizeable_transactions: int
+        self, cells: Sequence[CellKey], born: Flags, usual: Floats, sizeable_transactions: int, groups: CellGroups
     ) -> tuple[ReadShare, ...]:
         """Return the panel, regions, sectors and cells of which so many transactions or more were left unread.
 
@@ -129,26 +131,17 @@ class ReadCells:
         """
         if not self.shares:
             return ()
-        weights = np.where(usual > 0, usual, self.brought)
-        lost = np.maximum(self._lost, np.rint(weights * (1 - self.of_cells())).astype(np.int64))
-        whole: dict[tuple[str | None, str | None], list[int]] = {}
-        for at in np.flatnonzero(born).tolist():
-            cell, weight, missing = cells[at], 2 * weights[at], int(lost[at])
-            places: tuple[tuple[str | None, str | None], ...] = (
-                (None, None),
-                (cell.region, None),
-                (None, cell.sector),
-                (cell.region, cell.sector),
-            )
-            for place in places:
-                sums = whole.setdefault(place, [0, 0, 0])
-                sums[0] += int(weight)
-                sums[1] += int(weight) * round(1000 * (1 - self.shares[at]))
-                sums[2] += missing
-        found = {
-            place: round(1 - unread / 1000 / weight, 6)
-            for place, (weight, unread, missing) in whole.items()
-            if unread and missing >= sizeable_transactions
+        thousandths = np.rint(1000 * (1 - self.of_cells())).astype(np.int64)
+        weights = np.where(born, np.where(usual > 0, usual, np.maximum(self.brought, 0)), 0.0)
+        missing = np.maximum(self._lost, np.rint(weights * thousandths / 1000).astype(np.int64)) * born
+        halves = np.rint(2 * weights).astype(np.int64)  # what is usual is a median of four
+        short = np.flatnonzero((missing >= sizeable_transactions) & (thousandths > 0)).tolist()
+        found: dict[Total, float] = {(cells[at].region, cells[at].sector): self.shares[at] for at in short}
+        sizes, unread = groups.sums(cells, halves), groups.sums(cells, halves * thousandths)
+        found |= {
+            total: round(1 - unread[total] / 1000 / sizes[total], 6)
+            for total, number in groups.sums(cells, missing).items()
+            if unread[total] and number >= sizeable_transactions
         }
         return tuple(ReadShare(*place, found[place]) for place in sorted(found, key=_order))
 
@@ -170,22 +163,9 @@ def of_feeds(unread: Mapping[FeedName, Counts]) -> Counts:
     """Return what several feeds brought of each cell."""
     found: Counts = {}
     for counts in unread.values():
-        _add(found, counts)
+        add_counts(found, counts)
     return found
 
 
 def _order(place: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(each or "" for each in place)
-
-
-def _add(found: Counts, more: Counts) -> None:
-    for cell, count in more.items():
-        found[cell] = found.get(cell, 0) + count
-
-
-def _plain(feeds: Mapping[FeedName, Counts]) -> list[list[object]]:
-    return [[*feed, [list(each) for each in counts.items()]] for feed, counts in feeds.items()]
-
-
-def _by_feed(plain: Iterable[tuple[str, str, Iterable[tuple[int, int]]]]) -> dict[FeedName, Counts]:
-    return {(kind, name): dict(counts) for kind, name, counts in plain}

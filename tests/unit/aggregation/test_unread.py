@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from feed_days import MONDAY, Days
 
+from earlywarn.aggregation.cell_groups import CellGroups
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed_cells import Counts, FeedName
 from earlywarn.aggregation.region_watch import RegionWatch
@@ -31,15 +32,18 @@ def test_a_cell_is_read_as_far_as_what_came_was_accepted(accepted: int, unread: 
 def test_what_is_told_is_sizeable() -> None:
     """By what is usual of a cell, or by what came if that is more; a row may not say for how many it stands."""
     read = ReadCells(np.array([0, 990, 2990, 2000]), {0: 1, 1: 10, 2: 10})
-    assert read.told(CELLS, BORN, USUAL, 50) == (
+    assert read.told(CELLS, BORN, USUAL, 50, CellGroups()) == (
         ReadShare(None, None, 0.5981),
         ReadShare(None, "food", 0.427286),
         ReadShare("east", None, 0.198),
         ReadShare("east", "food", 0.0),
     )
-    assert read.told(CELLS, BORN, USUAL, 10)[-2:] == (ReadShare("west", None, 0.9982), ReadShare("west", "food", 0.997))
-    assert read.told(CELLS, BORN, np.zeros(4), 50) == ()
-    assert read.told(CELLS, np.array([False, True, True, True]), USUAL, 50) == ()
+    assert read.told(CELLS, BORN, USUAL, 10, CellGroups())[-2:] == (
+        ReadShare("west", None, 0.9982),
+        ReadShare("west", "food", 0.997),
+    )
+    assert read.told(CELLS, BORN, np.zeros(4), 50, CellGroups()) == ()
+    assert read.told(CELLS, np.array([False, True, True, True]), USUAL, 50, CellGroups()) == ()
 
 
 def test_shares_of_shares_are_in_thousandths() -> None:

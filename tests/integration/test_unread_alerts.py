@@ -10,6 +10,7 @@ from sourced_panel import FIRST, RECEIVED_MS, SHOCK, SOURCES, Collected, folded
 from earlywarn.aggregation.intake import Outcome, decode_one
 from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.alert import Alert
@@ -184,3 +185,32 @@ def test_one_bad_transaction_changes_nothing(run: Run) -> None:
     assert [(each.id, each.revision, each.text) for each in found.alerts] == [
         (each.id, each.revision, each.text) for each in calm.alerts
     ]
+
+
+def test_a_fold_that_goes_on_from_a_snapshot_tells_the_same(run: Run) -> None:
+    """Amid an episode, with rejected records in open buckets: nothing of it is lost, and nothing told twice."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        return [unread(record)] if within(day, 9) and record.region == "CH04" else [record]
+
+    outcomes = Spoilt(broken, ONE_SOURCE).outcomes
+    block = run.block_fold(0, 1)
+    partials = []
+    for start in range(0, len(outcomes), 500):
+        batch = outcomes[start : start + 500]
+        partials += block.add(range(start, start + len(batch)), batch, RECEIVED_MS)[0]
+        news = block.flush()
+        partials += [] if news is None else [news]
+    last = block.flush(end=True)
+    assert last is not None
+    calm, restarted = compose_fold(run, 1), compose_fold(run, 1)
+    told: list[list[Alert]] = [[], []]
+    for partial in [*partials, last]:
+        told[0] += [each for each in calm.apply(partial) if isinstance(each, Alert)]
+        told[1] += [each for each in restarted.apply(partial) if isinstance(each, Alert)]
+        saved = restarted.snapshot()
+        restarted = compose_fold(run, 1)
+        restarted.restore(saved)
+    assert [alert.status for alert in told[0] if alert.kind == "coverage"] == ["open", "updated", "resolved"]
+    assert told[0] == told[1]
+    assert calm.snapshot() == restarted.snapshot()

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import msgspec
 import pytest
+from panel_run import RECEIVED_MS
 from prometheus_client import REGISTRY
 from sourced_panel import FIRST, SHOCK, Collected, folded, within
 
@@ -327,7 +328,7 @@ def test_what_an_idle_partition_brings_too_late_is_counted_apart(run: Run) -> No
                 )
                 for day in days
             ],
-            1_900_000_000_000,
+            RECEIVED_MS,
         )
         for partial in (block.flush(), block.flush(idle=True) if idle else None):
             if partial is not None:

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 
 import msgspec
 import pytest
-from sourced_panel import FIRST, RECEIVED_MS, SHOCK, SOURCES, Collected, folded
+from panel_run import RECEIVED_MS
+from sourced_panel import FIRST, SHOCK, SOURCES, Collected, folded
 
 from earlywarn.aggregation.intake import Outcome, decode_one
 from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.embedded import run_embedded
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.reject import Reject
@@ -45,7 +45,7 @@ class Spoilt(Collected):
 
 def spoilt(run: Run, broken: Broken, sources: dict[str, float]) -> Spoilt:
     found = Spoilt(broken, sources)
-    run_embedded(run, [found], found, received_ms=RECEIVED_MS)
+    found.play(run)
     assert found.rejected
     return found
 

@@ -13,7 +13,7 @@ from earlywarn.domain.cell import Cell
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
 
-_RECEIVED_MS = 1_900_000_000_000
+RECEIVED_MS = 1_900_000_000_000
 
 
 class PanelRun:
@@ -45,7 +45,7 @@ class PanelRun:
 
     def play(self, run: Run) -> RunFold:
         """Run all of it."""
-        return run_embedded(run, [self], self, received_ms=_RECEIVED_MS)
+        return run_embedded(run, [self], self, received_ms=RECEIVED_MS)
 
     def batches(self) -> Iterator[Self]:
         yield self  # one batch, itself

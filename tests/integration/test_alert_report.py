@@ -97,7 +97,7 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     )
     assert f"new level \u2212{said['size']} %" in words
     card = words[words.index("Lasting as a new level 1") :]
-    assert re.search(r"Last alarm \d+ Jul 2022 Accepted as new level \d+ Jul 2022 Against before", card)
+    assert re.search(r"Last alarm \d+ Jul 2022 Accepted as new level \d+ Jul 2022 New level ", card)
     assert "Ended" not in card[: card.index("Figures of")]
     shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following)
     top = next(each for each in shown.values() if each.alert.series_id == Series("CH", None, "retail-fuel").series_id)

@@ -7,15 +7,19 @@ from earlywarn.alerting.unread_narrative import narrate_unread
 from earlywarn.alerting.words import (
     MEASURE_WORDS,
     THIN,
+    TOO_LITTLE,
     Names,
     day,
     days_of,
+    deviation,
     figure,
+    is_too_little,
     percent,
     place,
     quantity,
     size_pct,
     subject,
+    times,
 )
 from earlywarn.domain.alert import UNREAD, Alert
 
@@ -47,9 +51,13 @@ def narrate(alert: Alert, names: Names) -> str:
 
 def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
-    effect = figure(alert, "effect")
+    what, since, effect = MEASURE_WORDS[alert.measure], f"since {day(alert.opened_on)}", figure(alert, "effect")
+    if is_too_little(alert):
+        return f"{what} {alert.direction} {since}, with {TOO_LITTLE}"
+    if effect is not None and times(effect):
+        return f"{what} at {deviation(effect, 'what was expected')} {since}"
     size = "by an unknown size" if effect is None else size_pct(effect)
-    return f"{MEASURE_WORDS[alert.measure]} {alert.direction} {size} since {day(alert.opened_on)}"
+    return f"{what} {alert.direction} {size} {since}"
 
 
 def _ending(alert: Alert, names: Names) -> str:
@@ -57,23 +65,22 @@ def _ending(alert: Alert, names: Names) -> str:
     word, side = ("fall", "below") if alert.direction == "down" else ("rise", "above")
     what, opened = MEASURE_WORDS[alert.measure], day(alert.opened_on)
     effect, largest = figure(alert, "effect") or 0.0, figure(alert, "largest_effect") or 0.0
-    most = f" ({size_pct(largest)} when it was largest)" if size_pct(largest) != size_pct(effect) else ""
+    told, most = (times(each) or size_pct(each) for each in (effect, largest))
+    far = f"{told} what was expected" if times(effect) else f"{told} {side} what was expected"
+    far += f" ({most} when it was largest)" if most != told else ""
+    if is_too_little(alert):
+        far = f"{side} what was expected, {TOO_LITTLE}"
     told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
-    size = (
-        f"By {day(told_on.isoformat())} it was {size_pct(effect)} {side} what was expected{most}; "
-        f"the last alarm was on {day(alert.resolved_on)}."
-    )
+    size = f"By {day(told_on.isoformat())} it was {far}; the last alarm was on {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
-    since = (
-        f"The last {days_of(days)} {'was' if days == 1 else 'were'} {size_pct(last)} {'below' if last < 0 else 'above'}"
-    )
+    since = f"The last {days_of(days)} {'was' if days == 1 else 'were'} {_lately(alert, last)}"
     if alert.outcome == "accepted":
         level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
-    between = f"between {percent(low)} and {percent(high)}"
+    between = TOO_LITTLE if is_too_little(alert) else f"between {percent(low)} and {percent(high)}"
     unheard = figure(alert, "days_unheard")
     if unheard is not None:
         return (
@@ -89,6 +96,14 @@ def _ending(alert: Alert, names: Names) -> str:
     return f"{opening} is over. {size} {since}{chance}."
 
 
+def _lately(alert: Alert, last: float) -> str:
+    """Return how far off the days without alarm were."""
+    side = "below" if last < 0 else "above"
+    if is_too_little(alert):
+        return side
+    return deviation(last, "what was expected") if times(last) else f"{size_pct(last)} {side}"
+
+
 def _day(alert: Alert, names: Names) -> str:
     """Say what the revision's day was against what was expected of it."""
     if alert.observed is None or alert.expected is None or alert.lower is None or alert.upper is None:
@@ -101,10 +116,10 @@ def _day(alert: Alert, names: Names) -> str:
     word = "below" if change < 0 else "above"
     against = change * (-1 if alert.direction == "down" else 1) < 0 and alert.status != "resolved"
     when = f"{day(alert.as_of)} itself was {word}" if against else f"On {day(alert.as_of)}"
-    return (
-        f"{when}: {observed} against {expected} expected, {size_pct(change)} {word} expected "
-        f"(usual range {lower} to {upper}){_left_out(alert)}."
+    far = (
+        TOO_LITTLE if is_too_little(alert) else deviation(change, "what was expected" if times(change) else "expected")
     )
+    return f"{when}: {observed} against {expected} expected, {far} (usual range {lower} to {upper}){_left_out(alert)}."
 
 
 def _left_out(alert: Alert) -> str:
@@ -117,7 +132,11 @@ def _left_out(alert: Alert) -> str:
 
 def _certainty(alert: Alert) -> str:
     low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
-    ends = [] if low is None or high is None else list(dict.fromkeys((percent(low), percent(high))))
+    ends = (
+        []
+        if low is None or high is None or is_too_little(alert)
+        else list(dict.fromkeys((percent(low), percent(high))))
+    )
     between = f", between {ends[0]} and {ends[1]}" if len(ends) > 1 else ""  # of a closure both are -100 %
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{THIN}%{between}."

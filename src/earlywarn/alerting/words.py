@@ -10,6 +10,13 @@ from earlywarn.domain.series import ALL
 
 MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 THIN = "\u202f"
+LEAST_PAYMENTS = 5.0
+"""With fewer payments a day expected a percentage says nothing: one payment more is a fifth of it or more."""
+TOO_LITTLE = "too little expected for a percentage"
+MOST_PCT = 999
+"""Beyond so much a rise is told as a multiple."""
+MOST_TIMES = 100
+"""A multiple beyond so much is told as no more than that: what was expected is then next to nothing."""
 
 
 class Names(Protocol):
@@ -62,7 +69,9 @@ def day(iso: str | None) -> str:
 def quantity(value: float, measure: str, currency: str) -> str:
     """Return a value of a measure with its unit, to a sensible number of digits."""
     if measure == "transactions":
-        return _grouped(f"{value:,.0f}")
+        # Of an expectation of 0.4 payments "0" would say that none were expected.
+        digits = 1 if 0 < value < LEAST_PAYMENTS and not float(value).is_integer() else 0
+        return _grouped(f"{value:,.{digits}f}")
     major = value / 10 ** MINOR_UNITS[currency]
     digits = 2 if measure == "mean_ticket" else 0
     return f"{currency} {_grouped(f'{major:,.{digits}f}')}"
@@ -88,14 +97,44 @@ def size_pct(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a change in per cent with its sign; nothing has none.
+    """Return a change in per cent with its sign; nothing has none, and what is beyond tenfold is a multiple.
 
-    >>> percent(-12.4).split(THIN), percent(-0.04).split(THIN)
-    (['\u221212', '%'], ['0', '%'])
+    >>> percent(-12.4).split(THIN), percent(-0.04).split(THIN), percent(2400.0)
+    (['\u221212', '%'], ['0', '%'], '25 times as much')
     """
+    if times(value):
+        return f"{times(value)} as much"
     value = round(value, 1)
     sign = "\u2212" if value < 0 else "+" if value > 0 else ""
     return f"{sign}{size_pct(value)}" if value else f"0{THIN}%"
+
+
+def times(change_pct: float) -> str:
+    """Return a rise beyond tenfold as a multiple, empty of any other change: long percentages are read by nobody.
+
+    >>> times(999.4), times(1000.0), times(2400.0), times(1_643_424.0)
+    ('', '11 times', '25 times', 'more than 100 times')
+    """
+    if round(change_pct) <= MOST_PCT:
+        return ""
+    factor = 1 + change_pct / 100
+    return f"{factor:.0f} times" if factor <= MOST_TIMES else f"more than {MOST_TIMES} times"
+
+
+def deviation(change_pct: float, what: str) -> str:
+    """Return a deviation from something in words: in per cent, beyond tenfold as a multiple.
+
+    >>> deviation(-12.4, "expected").replace(THIN, " "), deviation(2400.0, "what was expected")
+    ('12 % below expected', '25 times what was expected')
+    """
+    if times(change_pct):
+        return f"{times(change_pct)} {what}"
+    return f"{size_pct(change_pct)} {'below' if change_pct < 0 else 'above'} {what}"
+
+
+def is_too_little(alert: Alert) -> bool:
+    """Return whether too few payments are expected of an alert's day for a percentage."""
+    return alert.measure == "transactions" and alert.expected is not None and alert.expected < LEAST_PAYMENTS
 
 
 def figure(alert: Alert, name: str) -> float | None:

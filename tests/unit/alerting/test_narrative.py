@@ -138,3 +138,32 @@ def test_a_silent_region_says_for_how_long() -> None:
     assert "nothing was reported from 5 Sep 2023 to 24 Sep 2023 (20 days). It is heard again" in told(
         {**over, "resolved_on": "2023-09-24", "as_of": "2023-09-25"}, **more
     )
+
+
+def test_beyond_tenfold_a_rise_is_a_multiple_everywhere() -> None:
+    """Nobody reads +3 114 %; claim, day, interval and neighbours say it alike, and how a rise ended too."""
+    figures = {"effect": 2400.0, "effect_lower": 950.0, "effect_upper": 1_784_716.0, "rest_of_panel": 1300.0}
+    day: dict[str, object] = {"observed": 90000.0, "expected": 1000.0, "lower": 500.0, "upper": 2000.0}
+    rise: dict[str, object] = {"direction": "up", "change_pct": 8900.0, **day}
+    text = told(rise, **figures)
+    assert text.startswith("A, all sectors: card spending at 25 times what was expected since 5 Sep 2023. ")
+    assert "CHF 900 against CHF 10 expected, 90 times what was expected (usual" in text
+    assert "between +950 % and more than 100 times as much" in text
+    assert "the rest of the panel 14 times as much" in text
+    last = {"largest_effect": 4000.0, "last_days": 7.0, "last_days_effect": 2500.0}
+    ended: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2023-09-20"}
+    text = told({**rise, **ended}, effect=2400.0, **last)
+    assert "it was 25 times what was expected (41 times when it was largest); the last alarm" in text
+    assert "The last 7 days were 26 times what was expected, which is now taken as usual" in text
+
+
+@pytest.mark.parametrize("status", ["updated", "resolved"])
+def test_of_less_than_five_payments_a_day_no_percentage_is_told(status: str) -> None:
+    figures = {"effect": -50.0, "effect_lower": -70.0, "effect_upper": -20.0}
+    figures |= {"last_days": 7.0, "last_days_effect": -40.0, "last_days_effect_lower": -60.0}
+    few: dict[str, object] = {"measure": "transactions", "observed": 1.0, "expected": 2.4, "lower": 1.0, "upper": 4.0}
+    end: dict[str, object] = {"outcome": "faded", "resolved_on": "2023-09-20"} if status == "resolved" else {}
+    text = told({"status": status, "change_pct": -58.0, **few, **end}, **figures)
+    assert "1 against 2.4 expected, too little expected for a percentage (usual range 1 to 4)" in text
+    without = text.replace("probability of 97 %", "")
+    assert " %" not in without, without

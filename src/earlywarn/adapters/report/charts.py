@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.history import EXPECTED, MEASURES, OBSERVED, Key, PanelHistory, Values, weekly
-from earlywarn.adapters.report.wording import signed
+from earlywarn.adapters.report.week_words import in_short
 from earlywarn.alerting.words import Names
 from earlywarn.domain.money import MINOR_UNITS
 
@@ -105,7 +105,7 @@ class ChartBook:
             drawn = None if values is None or key not in self.keys else self._glance(key, values, measure)
             if drawn is not None:
                 week = self.history.week(key, measure)
-                found.append((self.index[key], self.title(key), "" if week is None else signed(week.share), drawn))
+                found.append((self.index[key], self.title(key), "" if week is None else in_short(week), drawn))
         return found
 
     def _glance(self, key: Key, values: Values, measure: int) -> Sketch | None:

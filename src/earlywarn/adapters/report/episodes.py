@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
-from earlywarn.adapters.report.following import Following, Level
+from earlywarn.adapters.report.following import Following, Level, Now
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import against, against_expected, short_day, signed
-from earlywarn.alerting.words import MEASURE_WORDS, Names, quantity, subject
+from earlywarn.adapters.report.wording import against, against_expected, change_against, short_day, signed
+from earlywarn.alerting.words import LEAST_PAYMENTS, MEASURE_WORDS, TOO_LITTLE, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
 CARDS_SHOWN = 200
@@ -30,8 +30,8 @@ _MEASURE = {"transactions": "number of card payments", "amount": "card spending"
 class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
-    `change` is what a lasting level is against before the day `before`, both empty of others; `dates` what happened
-    when, as label and day; `now` what became of the alert after its last revision, in words.
+    `change` is what a lasting level is against before, empty of others; `dates` what happened when, as label and day;
+    `now` what became of the alert after its last revision, in words.
     """
 
     anchor: str
@@ -45,7 +45,6 @@ class Card:
     is_lasting: bool
     is_faded: bool
     change: str
-    before: str
     status: str
     opened: str
     detected: str
@@ -138,8 +137,7 @@ class CardMaker:
             is_open=record.is_open,
             is_lasting=level is not None,
             is_faded=alert.outcome == "faded",
-            change="" if level is None else f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}",
-            before="" if level is None else _day(level.root.opened_on),
+            change="" if level is None else _change_in_all(level),
             status="open" if record.is_open else "new level" if level is not None else self._ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
@@ -182,7 +180,7 @@ class CardMaker:
         else:
             found += [("Last alarm", last), (_OUTCOMES[alert.outcome], _day(alert.as_of))]
         if level is not None:
-            found.append(("Against before", f"{_MEASURE[alert.measure]} {signed(level.change_pct / 100)}"))
+            found.append(("New level", _change_in_all(level)))
         elif alert.outcome == "accepted":
             back = self._following.back(alert)
             if back is None or back.root.id == alert.id:
@@ -201,16 +199,7 @@ class CardMaker:
             return _words_back(back)
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
-        today, when = now.reading, short_day(now.day)
-        if today.observed is None or today.expected is None or today.change_pct is None:
-            return ""
-        currency = self._names.currency(alert.panel)
-        observed, expected = (quantity(value, alert.measure, currency) for value in (today.observed, today.expected))
-        return (
-            f"Since then, to {when}: {MEASURE_WORDS[alert.measure]} {against_expected(now.since_pct / 100)} over all "
-            f"days since {_day(alert.opened_on)}; on {when} itself {observed} against {expected} expected "
-            f"({signed(today.change_pct / 100)})."
-        )
+        return _since_then(alert, now, self._names.currency(alert.panel))
 
     def _ended(self, alert: Alert) -> str:
         """Return how an alert that neither is open nor lasts has ended."""
@@ -242,6 +231,24 @@ def _sentence(alert: Alert, title: str) -> str:
     """Return the alert's text without the subject that its heading already gives."""
     text = alert.text.removeprefix(f"{title}: ")
     return text[:1].upper() + text[1:]
+
+
+def _since_then(alert: Alert, now: Now, currency: str) -> str:
+    """Tell an open alert as of the last day heard."""
+    today, when, what = now.reading, short_day(now.day), MEASURE_WORDS[alert.measure]
+    if today.observed is None or today.expected is None or today.change_pct is None:
+        return ""
+    observed, expected = (quantity(value, alert.measure, currency) for value in (today.observed, today.expected))
+    figures = f"on {when} itself {observed} against {expected} expected"
+    if alert.measure == "transactions" and today.expected < LEAST_PAYMENTS:
+        return f"Since then, to {when}: {what} with {TOO_LITTLE}; {figures}."
+    all_days = f"{against_expected(now.since_pct / 100)} over all days since {_day(alert.opened_on)}"
+    return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."
+
+
+def _change_in_all(level: Level) -> str:
+    before = f"before {_day(level.root.opened_on)}"
+    return f"{_MEASURE[level.alert.measure]} {change_against(level.change_pct / 100, before)}"
 
 
 def _against_before(level: Level) -> str:

@@ -9,7 +9,8 @@ from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
 from earlywarn.adapters.report.labels import Box, Label, frame, place_labels
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
-from earlywarn.adapters.report.wording import against_expected, colour_class, compact, money, signed
+from earlywarn.adapters.report.week_words import in_short, in_words
+from earlywarn.adapters.report.wording import colour_class, compact, money, signed
 from earlywarn.alerting.words import Names
 from earlywarn.domain.region import RegionTree
 
@@ -25,11 +26,13 @@ class Mark:
 
     `has_alert` says whether an alert of this very series is open, `alert_of` what measure it is of where that is
     another one; `is_unexplained` that it is outside of its usual range while no alert holds it: the words then say why
-    there is none. `level` is what a new level of this very series is against before, which expected has taken over,
-    with its measure in `level_of` where that is another one; empty where there is none.
+    there is none. `figures` stand in place of a percentage where too little is expected for one. `level` is what a new
+    level of this very series, which is now what is expected, is against before, with its measure in `level_of` where
+    that is another one; empty where there is none.
     """
 
     text: str
+    figures: str
     colour: str
     is_usual: bool
     words: str
@@ -178,15 +181,17 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     )
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "within its usual range" if week.is_usual else "outside its usual range"
+    figures = f" ({observed} against {expected}), {verdict} of {usual}"
     told, level = standing.alert(key), standing.level(key)
     open_of = standing.measures(key)
     why = "" if told or week.is_usual else standing.no_alert(key, MEASURES[measure], week.share)
     note = "".join(f"; {each}" for each in (told or why, standing.levels(key)) if each)
     return Mark(
-        text=signed(week.share),
+        text=in_short(week),
+        figures=f"{observed} against {expected}" if week.is_too_little else "",
         colour=colour_class(week.share),
         is_usual=week.is_usual,
-        words=f"{title}: {against_expected(week.share)} ({observed} against {expected}), {verdict} of {usual}{note}",
+        words=f"{title}: {in_words(week)}{'' if week.is_nothing else figures}{note}",
         has_alert=bool(open_of),
         alert_of="" if MEASURES[measure] in open_of else _SHORT.get(next(iter(open_of), ""), ""),
         is_unexplained=bool(why),

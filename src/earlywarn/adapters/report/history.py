@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from earlywarn.adapters.report.before_shock import Expected
 from earlywarn.adapters.report.collector import PanelRecord
+from earlywarn.alerting.words import LEAST_PAYMENTS
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import Measure, holds
 
@@ -32,7 +33,7 @@ class WeekDeviation:
     `lower` and `upper` bound what is usual of the series' own earlier weeks: their median, give or take the
     spread of their middle half, scaled to the probability as for a normal distribution (so that Christmas or
     a past shock does not widen it). As long as there are fewer than 56 weeks (they overlap), it is the sum
-    of the daily intervals, which is wider.
+    of the daily intervals, which is wider. `payments` are those expected of a day.
     """
 
     share: float
@@ -40,11 +41,22 @@ class WeekDeviation:
     upper: float
     observed: float
     expected: float
+    payments: float
+
+    @property
+    def is_nothing(self) -> bool:
+        """Return whether nothing came, as was expected: of what has fallen to nothing for good."""
+        return self.observed == self.expected == 0
+
+    @property
+    def is_too_little(self) -> bool:
+        """Return whether too little is expected for a percentage."""
+        return self.payments < LEAST_PAYMENTS and not self.is_nothing
 
     @property
     def is_usual(self) -> bool:
         """Return whether the week lies inside its usual range."""
-        return self.lower <= self.share <= self.upper
+        return self.is_nothing or self.lower <= self.share <= self.upper
 
 
 class PanelHistory:
@@ -124,15 +136,15 @@ class PanelHistory:
         values = self.values(key)
         if values is None or not self.days:
             return None
-        observed, expected, steps = weekly(values[measure])
-        if not np.isfinite(steps[-1]):
-            return None
-        lower, upper = self._usual(values[measure], steps)
+        lower, upper = self._usual(values[measure], weekly(values[measure])[2])
         if self._is_within_reach(key):
-            observed, expected, steps = weekly(self._against(self._before, key, values[measure], measure))
-        return WeekDeviation(
-            float(np.expm1(steps[-1])), float(lower - 1), float(upper - 1), float(observed[-1]), float(expected[-1])
-        )
+            values = np.stack([self._against(self._before, key, values[at], at) for at in range(len(MEASURES))])
+        observed, expected = (float(each[-1]) for each in weekly(values[measure])[:2])
+        payments = float(weekly(values[0])[1][-1])
+        if not (np.isfinite(observed) and np.isfinite(expected)):
+            return None
+        share = observed / expected - 1 if expected > 0 else np.inf if observed > 0 else 0.0
+        return WeekDeviation(share, float(lower - 1), float(upper - 1), observed, expected, payments)
 
     def against_before(self, key: Key, measure: int, alerts: Iterable[Alert]) -> float | None:
         """Return how far the last seven days lie from what was expected before some alerts (a share).

@@ -12,6 +12,7 @@ from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.new_level import NewLevel, new_level
+from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure
 from earlywarn.adapters.report.wording import (
     against,
     against_expected,
@@ -22,6 +23,7 @@ from earlywarn.adapters.report.wording import (
     percent,
     signed,
 )
+from earlywarn.alerting.words import TOO_LITTLE
 from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -58,6 +60,7 @@ def state(
     levels: Sequence[Level],
     *,
     missing: Mapping[str, str],
+    currency: str,
     ready_days: int,
 ) -> State:
     """Return what a reader must know first. `tone` is calm, watch or alarm.
@@ -83,7 +86,7 @@ def state(
     shocking = [record.latest for record in alerts if record.is_open and record.latest.kind == "economic"]
     level = new_level(history, shocking, levels)
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
-    told = _week(whole, week, last, level)
+    told = _week(whole, week, last, level, currency)
     return State(tone, told, _alerts(standing, cards), caveat)
 
 
@@ -106,8 +109,8 @@ def key_figures(
     lacking = without(absent, len(history.regions))
     parts = f", {lacking}" if lacking else ""
     figures = [
-        Figure("Transactions", compact(transactions), _against(counts) + parts),
-        Figure("Amount", money(amount, currency), _against(week) + parts),
+        Figure("Transactions", compact(transactions), for_a_key_figure(counts) + parts),
+        Figure("Amount", money(amount, currency), for_a_key_figure(week) + parts),
         Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else "no shock found"),
     ]
     if days:
@@ -134,10 +137,15 @@ def rejects(summary: Mapping[str, object]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | None) -> str:
+def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | None, currency: str) -> str:
     when = f"In the week to {long_day(last)}"
     if week is None:
         return f"{when}, card spending in {name} could not be judged: too few days were heard."
+    if week.is_nothing:
+        return f"{when}, no card was used in {name}: {NOTHING}."
+    if week.is_too_little:
+        came, expected = (money(7 * value, currency) for value in (week.observed, week.expected))
+        return f"{when}, card spending in {name} was {came} against {expected} expected: {TOO_LITTLE}."
     usual = f"{signed(week.lower)} to {signed(week.upper)}"
     verdict = "inside" if week.is_usual else "outside"
     how = f"{against_expected(week.share)}{_at_new_level(week, level)}"
@@ -176,7 +184,7 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}."
     if not lasting:
         return told
-    named = "; ".join(f"{card.title} ({card.change} against before {card.before})" for card in lasting[:_LEVELS_NAMED])
+    named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])
     more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
     return f"{told} {lasts}, which what is expected has taken over: {named}{more}."
@@ -191,10 +199,6 @@ def _past(cards: Sequence[Card]) -> list[str]:
     if faded:
         told.append(f"{faded if over else counted(faded, 'earlier alert')} can no longer be told from chance")
     return told
-
-
-def _against(week: WeekDeviation | None) -> str:
-    return "last week: not judged" if week is None else f"last week {signed(week.share)} against expected"
 
 
 def _rejected(summary: Mapping[str, object]) -> Figure:

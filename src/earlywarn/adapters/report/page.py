@@ -30,9 +30,12 @@ from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import long_day, percent, short_day
 from earlywarn.adapters.run_warnings import silence_warnings
+from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.reference.nuts import ATTRIBUTION
 
+_WORDING = {"mostPct": MOST_PCT, "mostTimes": MOST_TIMES, "leastPayments": LEAST_PAYMENTS}
+"""What the script needs to say a deviation as the rest of the page does."""
 _LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -107,7 +110,7 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
         style=Markup(_text("report.css")),  # noqa: S704  # our own file, nothing of the data
         script=Markup(script),  # noqa: S704  # our own file, nothing of the data
         plotly=Markup(plotly),  # noqa: S704  # the wheel's own script, checked in _plotly
-        chart_data=script_json({"panels": payload}),
+        chart_data=script_json({"panels": payload, "wording": _WORDING}),
         policy=_policy(script, plotly),
     )
 
@@ -166,6 +169,7 @@ def _panel(
             absent,
             list(lasting.values()),
             missing=missing,
+            currency=panel.currency,
             ready_days=run.settings.detection.ready_days,
         ),
         figures=key_figures(history, record, cards, panel.currency, absent, summary),

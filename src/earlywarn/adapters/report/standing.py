@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import Key
-from earlywarn.adapters.report.wording import short_day, signed
+from earlywarn.adapters.report.wording import change_against, short_day
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
 from earlywarn.alerting.words import MEASURE_WORDS, Names, subject
@@ -77,8 +77,8 @@ class Standing:
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
                 since = short_day(date.fromisoformat(level.root.opened_on))
-                change = f"{MEASURE_WORDS[alert.measure]} {signed(level.change_pct / 100)}"
-                told.append(f"new level{whose}: {change} against before {since}")
+                change = change_against(level.change_pct / 100, f"before {since}")
+                told.append(f"new level{whose}: {MEASURE_WORDS[alert.measure]} {change}")
         return "; ".join(told)
 
     def no_alert(self, key: Key, measure: Measure, change: float) -> str:

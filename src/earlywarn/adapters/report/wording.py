@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from earlywarn.alerting.words import times
 from earlywarn.domain.money import MINOR_UNITS
 
 _NARROW = "\u202f"
@@ -44,11 +45,13 @@ def money(minor: float, currency: str) -> str:
 
 
 def signed(share: float) -> str:
-    """Return a share as a signed percentage; a change that rounds to nothing has no sign.
+    """Return a share as a signed percentage, beyond tenfold as a multiple; what rounds to nothing has no sign.
 
-    >>> signed(-0.034).split("\u202f"), signed(0.001).split("\u202f")
-    (['\u22123', '%'], ['0', '%'])
+    >>> signed(-0.034).split("\u202f"), signed(0.001).split("\u202f"), signed(24.0)
+    (['\u22123', '%'], ['0', '%'], '25 times')
     """
+    if times(100 * share):
+        return times(100 * share)
     whole = round(100 * share)
     sign = "+" if whole > 0 else "\u2212" if whole < 0 else ""
     return f"{sign}{grouped(abs(whole))}{_NARROW}%"
@@ -66,13 +69,26 @@ def against_expected(share: float) -> str:
 def against(share: float, what: str) -> str:
     """Return a deviation from something in words.
 
-    >>> against(-0.32, "the level").replace("\u202f", " "), against(0.002, "the level")
-    ('32 % below the level', 'at the level')
+    >>> against(-0.32, "the level").replace("\u202f", " "), against(0.002, "the level"), against(24.0, "the level")
+    ('32 % below the level', 'at the level', '25 times the level')
     """
+    if times(100 * share):
+        return f"{times(100 * share)} {what}"
     whole = round(100 * share)
     if whole == 0:
         return f"at {what}"
     return f"{grouped(abs(whole))}{_NARROW}% {'above' if whole > 0 else 'below'} {what}"
+
+
+def change_against(share: float, than: str) -> str:
+    """Return a change with what it is against, in short.
+
+    >>> change_against(-0.32, "expected").replace("\u202f", " "), change_against(24.0, "before 3 May")
+    ('\u221232 % against expected', '25 times as much as before 3 May')
+    """
+    if times(100 * share):
+        return f"{times(100 * share)} as much as {than}"
+    return f"{signed(share)} against {than}"
 
 
 def percent(share: float) -> str:

@@ -31,10 +31,17 @@
 
   // Four digits: what the packed numbers are good for.
   const grouped = (value, digits) => Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: digits }).replace(/,/g, "\u202f");
+  // As the rest of the page says it: no percentage beyond tenfold, and none of less than so many payments a day.
+  const { mostPct, mostTimes, leastPayments } = data.wording;
+  const multiple = (share) => {
+    if (Math.round(100 * share) <= mostPct) return "";
+    return 1 + share > mostTimes ? `more than ${mostTimes} times` : `${Math.round(1 + share)} times`;
+  };
   const percent = (share) => {
     const whole = Math.round(100 * share);
-    return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : ""}${Math.abs(whole)}\u202f%`;
+    return multiple(share) || `${whole > 0 ? "+" : whole < 0 ? "\u2212" : ""}${Math.abs(whole)}\u202f%`;
   };
+  const isTooLittle = (payments) => payments !== null && payments < leastPayments;
 
   let loading = null;
   const plotly = () => {
@@ -80,7 +87,10 @@
       const series = this.panel.series[Number(this.select.value)];
       const measure = Number(this.choice("measure"));
       const daily = series.measures[measure].map(unpack);
-      if (this.choice("view") === "day") return daily;
+      const counts = measure ? series.measures[0].map(unpack) : daily;
+      const isDay = this.choice("view") === "day";
+      this.payments = isDay ? counts[EXPECTED] : weekly([counts[OBSERVED], counts[EXPECTED]])[1];
+      if (isDay) return daily;
       let [observed, expected] = weekly([daily[OBSERVED], daily[EXPECTED]]);
       const alone = weekly([daily[OBSERVED]])[0];
       observed = observed.map((value, at) => (value === null ? alone[at] : value));
@@ -151,10 +161,22 @@
       let at = to;
       while (at > 0 && (lines[OBSERVED][at] === null || lines[EXPECTED][at] === null)) at -= 1;
       const what = `${MEASURES[measure]}${measure ? ` in ${this.panel.currency}` : ""}, ${view === "day" ? "single days" : "mean of 7 days"}.`;
-      if (lines[OBSERVED][at] === null || !lines[EXPECTED][at]) return `${what} Nothing is expected yet: the model is still learning.`;
-      const share = lines[OBSERVED][at] / lines[EXPECTED][at] - 1;
-      const usual = lines[LOWER][at] <= lines[OBSERVED][at] && lines[OBSERVED][at] <= lines[UPPER][at];
-      return `${what} On ${day(this.dates[at])}: ${percent(share)} against expected, ${usual ? "inside" : "outside"} the usual range.`;
+      const observed = lines[OBSERVED][at], expected = lines[EXPECTED][at], when = `${what} On ${day(this.dates[at])}:`;
+      if (observed === null || expected === null) return `${what} Nothing is expected yet: the model is still learning.`;
+      if (!observed && !expected) return `${when} nothing came, and nothing is expected any more.`;
+      if (isTooLittle(this.payments[at]) || !expected) {
+        return `${when} ${grouped(observed, 2)} against ${grouped(expected, 2)} expected, too little expected for a percentage.`;
+      }
+      const share = observed / expected - 1;
+      const usual = lines[LOWER][at] <= observed && observed <= lines[UPPER][at];
+      const against = multiple(share) ? `${multiple(share)} what was expected` : `${percent(share)} against expected`;
+      return `${when} ${against}, ${usual ? "inside" : "outside"} the usual range.`;
+    }
+
+    against(observed, expected, at) {
+      if (observed === null || expected === null) return "\u2013";
+      if (!observed && !expected) return "0";
+      return isTooLittle(this.payments[at]) || !expected ? "too little" : percent(observed / expected - 1);
     }
 
     table() {
@@ -169,7 +191,7 @@
       for (let at = to; at >= Math.max(from, to - 27); at -= 1) {
         const [observed, expected, lower, upper] = lines.map((line) => line[at]);
         const write = (value) => (value === null ? "\u2013" : grouped(value, digits));
-        rows.push(row("td", [day(this.dates[at]), write(observed), write(expected), observed === null || !expected ? "\u2013" : percent(observed / expected - 1), write(lower), write(upper)]));
+        rows.push(row("td", [day(this.dates[at]), write(observed), write(expected), this.against(observed, expected, at), write(lower), write(upper)]));
       }
       details.querySelector("tbody").replaceChildren(...rows);
     }

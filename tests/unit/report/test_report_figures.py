@@ -1,0 +1,88 @@
+"""What the page says where a percentage would say nothing: of next to nothing, and beyond tenfold."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from report_page import FIRST, SWISS, alert, collect, page_of
+
+from earlywarn.adapters.report import ReportCollector
+from earlywarn.adapters.report.history import EXPECTED, OBSERVED, PanelHistory
+from earlywarn.domain.alert import Evidence
+
+CELL = ("CH07", "fuel")
+
+
+def with_last_week(observed: float, expected: float) -> ReportCollector:
+    """Return a panel whose one cell has so many of 1,000 payments a day in its last week, and so many expected."""
+    collector = collect(SWISS, 200)
+    for kept in list(collector.panels["P"].days)[-7:]:
+        at = [(node.region, node.sector) for node in kept.nodes].index(CELL)
+        kept.values[:2, OBSERVED, at] *= observed / 1000
+        kept.values[:2, EXPECTED:, at] *= expected / 1000
+    return collector
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected", "cell", "words"),
+    [
+        (2400.0, 100.0, "24 times", "24 times what was expected"),
+        (1000.0, 6.0, "more than 100 times", "more than 100 times what was expected"),
+        (3.0, 2.0, "too little", "too little expected for a percentage (CHF 1 050 against CHF 700)"),
+        (3.0, 0.0, "too little", "too little expected for a percentage (CHF 1 050 against CHF 0)"),
+        (0.0, 1000.0, "\u2212100 %", "100 % below what was expected (CHF 0 against CHF 350 000)"),
+        (0.0, 0.0, "0", "nothing came, and nothing is expected any more"),
+    ],
+)
+def test_the_table_says_what_can_be_said(
+    observed: float, expected: float, cell: str, words: str, tmp_path: Path
+) -> None:
+    page = page_of(with_last_week(observed, expected), tmp_path)
+    spending = re.findall(r'<table class="heat">.*?</table>', page.text, flags=re.DOTALL)[0].replace("\u202f", " ")
+    [(told, title)] = [
+        (text, title)
+        for title, text in re.findall(r'<td[^>]* title="([^"]*)">(.*?)</td>', spending)
+        if title.startswith("fuel in Ticino:")
+    ]
+    assert re.sub(r"<[^>]+>", "", told).startswith(cell)
+    assert words in title
+    assert ("CHF 1 050 against" in told) == (cell == "too little"), "the figures stand in the cell"
+    wording = page.data()["wording"]
+    assert wording == {"mostPct": 999, "mostTimes": 100, "leastPayments": 5.0}
+
+
+def test_a_new_level_of_nothing_stands_beside_its_zero(tmp_path: Path) -> None:
+    collector = with_last_week(0.0, 0.0)
+    gone = (Evidence(name="last_days_effect", value=-100.0, unit="pct"),)
+    ended: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2019-07-10"}
+    collector.observe(alert(*CELL, FIRST + timedelta(180), evidence=gone, **ended))
+    page = page_of(collector, tmp_path)
+    assert "0 new level \u2212100 %" in page.words.replace("\u202f", " ")
+    week = PanelHistory(collector.panels["P"], 0.95).week(CELL, 1)
+    assert week is not None
+    assert (week.is_nothing, week.is_usual, week.share) == (True, True, 0.0)
+
+
+def test_headline_and_key_figures_of_a_tiny_panel_have_no_percentage(tmp_path: Path) -> None:
+    collector = collect([("CH07", "fuel")], 160)
+    for kept in collector.panels["P"].days:
+        kept.values[:2] *= np.float32(0.002)
+    page = page_of(collector, tmp_path)
+    words = page.words.replace("\u202f", " ")
+    assert (
+        "card spending in Testland was CHF 700 against CHF 700 expected: too little expected for a percentage" in words
+    )
+    assert "last week: too little expected for a percentage" in words
+
+
+def test_an_open_alert_beyond_tenfold_is_told_as_a_multiple_around_it(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    rise = alert("CH07", None, FIRST + timedelta(195), direction="up")
+    evidence = (Evidence(name="effect", value=2400.0, unit="pct"),)
+    collector.observe(msgspec.structs.replace(rise, evidence=evidence))
+    page = page_of(collector, tmp_path)
+    titles = " ".join(str(attrs.get("title", "")) for _, attrs in page.elements)
+    assert "alert: card spending at 25 times what was expected since 15 Jul 2019" in titles

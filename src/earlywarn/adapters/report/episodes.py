@@ -1,4 +1,4 @@
-"""The alerts as the page tells them: cards, newest first, children inside their parents."""
+"""The alerts as the page tells them: cards, what is open and gravest first, children inside their parents."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.following import Following, Level, Now
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import against, against_expected, change_against, short_day, signed
+from earlywarn.adapters.report.wording import against, against_expected, change_against, percent, short_day, signed
 from earlywarn.alerting.words import LEAST_PAYMENTS, MEASURE_WORDS, TOO_LITTLE, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
@@ -98,12 +98,8 @@ class CardMaker:
         self._made = 0
 
     def cards(self, records: Iterable[AlertRecord]) -> list[Card]:
-        """Return the panel's top alerts, newest first, their children within them."""
-        mine = sorted(
-            (record for record in records if record.latest.panel == self._panel),
-            key=lambda record: (record.latest.detected_on, record.revisions[0].sequence),
-            reverse=True,
-        )
+        """Return the panel's top alerts in the order of the page, their children within them."""
+        mine = sorted((record for record in records if record.latest.panel == self._panel), key=self._rank)
         known = {record.latest.id for record in mine}
         by_parent: dict[str, list[AlertRecord]] = {}
         for record in mine:
@@ -111,6 +107,26 @@ class CardMaker:
                 by_parent.setdefault(record.latest.parent or "", []).append(record)
         tops = [record for record in mine if record.latest.parent not in known]
         return [self._card(record, by_parent.get(record.latest.id, [])) for record in tops]
+
+    def _rank(self, record: AlertRecord) -> tuple[float, ...]:
+        """Return what puts an alert before others: open or lasting, the gravest, the widest; newest where all is alike.
+
+        What is over is no ranking but a record: newest first.
+        """
+        alert = record.latest
+        newest = (-date.fromisoformat(alert.detected_on).toordinal(), -record.revisions[0].sequence)
+        stands = record.is_open or alert.id in self._levels
+        if not stands:
+            return (2.0, *newest)
+        share = self._share(alert)
+        wide = (0.0, -alert.score) if share is None else (-round(share, 3), 0.0)
+        return (0.0 if record.is_open else 1.0, -SEVERITIES.index(alert.severity), *wide, *newest)
+
+    def _share(self, alert: Alert) -> float | None:
+        """Return the share of the panel's spending that an alert is about, None if that is not known."""
+        history = self._book.history
+        whole, part = history.size((None, None)), history.size((alert.region, alert.sector))
+        return part / whole if whole > 0 else None
 
     def _card(self, record: AlertRecord, children: list[AlertRecord]) -> Card:
         alert = record.latest
@@ -171,6 +187,9 @@ class CardMaker:
         last = _day(alert.resolved_on or alert.as_of)
         found = [("Began" if alert.kind == "coverage" else "Began (estimated)", _day(alert.opened_on))]
         found.append(("Detected", _day(alert.detected_on)))
+        share = None if alert.region is alert.sector is None else self._share(alert)
+        if share is not None and (is_open or level is not None):
+            found.append(("Part of all spending", percent(share) if share else "none"))
         if is_open:
             found.append(("Ended", "still open"))
         elif alert.kind == "coverage":

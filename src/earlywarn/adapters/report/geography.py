@@ -9,7 +9,7 @@ from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
 from earlywarn.adapters.report.labels import Box, Label, frame, place_labels
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
-from earlywarn.adapters.report.week_words import in_short, in_words
+from earlywarn.adapters.report.week_words import in_short, in_words, verdict
 from earlywarn.adapters.report.wording import colour_class, compact, money, signed
 from earlywarn.alerting.words import Names
 from earlywarn.domain.region import RegionTree
@@ -179,9 +179,7 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         money(value * 7, currency) if measure else f"{compact(value * 7)} payments"
         for value in (week.observed, week.expected)
     )
-    usual = f"{signed(week.lower)} to {signed(week.upper)}"
-    verdict = "within its usual range" if week.is_usual else "outside its usual range"
-    figures = f" ({observed} against {expected}), {verdict} of {usual}"
+    figures = f" ({observed} against {expected}), {verdict(week)}"
     told, level = standing.alert(key), standing.level(key)
     open_of = standing.measures(key)
     why = "" if told or week.is_usual else standing.no_alert(key, MEASURES[measure], week.share)

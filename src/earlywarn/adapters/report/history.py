@@ -50,8 +50,8 @@ class WeekDeviation:
 
     @property
     def is_too_little(self) -> bool:
-        """Return whether too little is expected for a percentage."""
-        return self.payments < LEAST_PAYMENTS and not self.is_nothing
+        """Return whether too little is expected for a percentage: few payments, or (of payments of nothing) no amount."""
+        return not self.is_nothing and (self.payments < LEAST_PAYMENTS or self.expected == 0)
 
     @property
     def is_usual(self) -> bool:

@@ -1,6 +1,6 @@
 """How far the last week of a whole panel lies from before the new levels that last in it, for its first sentence.
 
-What is expected has taken a new level over, so "as expected" alone would hide it from whoever reads no further.
+A new level is what is expected from then on, so "as expected" alone would hide it from whoever reads no further.
 """
 
 from collections.abc import Iterable, Sequence

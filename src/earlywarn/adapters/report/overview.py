@@ -12,7 +12,7 @@ from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.new_level import NewLevel, new_level
-from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure
+from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure, verdict
 from earlywarn.adapters.report.wording import (
     against,
     against_expected,
@@ -21,7 +21,6 @@ from earlywarn.adapters.report.wording import (
     long_day,
     money,
     percent,
-    signed,
 )
 from earlywarn.alerting.words import TOO_LITTLE
 from earlywarn.domain.alert import SEVERITIES
@@ -146,10 +145,8 @@ def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | N
     if week.is_too_little:
         came, expected = (money(7 * value, currency) for value in (week.observed, week.expected))
         return f"{when}, card spending in {name} was {came} against {expected} expected: {TOO_LITTLE}."
-    usual = f"{signed(week.lower)} to {signed(week.upper)}"
-    verdict = "inside" if week.is_usual else "outside"
     how = f"{against_expected(week.share)}{_at_new_level(week, level)}"
-    return f"{when}, card spending in {name} was {how}, {verdict} its usual range ({usual})."
+    return f"{when}, card spending in {name} was {how}, {verdict(week)}."
 
 
 def _at_new_level(week: WeekDeviation, level: NewLevel | None) -> str:
@@ -187,7 +184,7 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
     named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])
     more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
-    return f"{told} {lasts}, which what is expected has taken over: {named}{more}."
+    return f"{told} {lasts}, now taken as usual: {named}{more}."
 
 
 def _past(cards: Sequence[Card]) -> list[str]:

@@ -1,5 +1,7 @@
 """A week against what was expected of it, in short and in words; where a percentage says nothing, there is none."""
 
+import math
+
 from earlywarn.adapters.report.history import WeekDeviation
 from earlywarn.adapters.report.wording import against_expected, change_against, signed
 from earlywarn.alerting.words import TOO_LITTLE
@@ -19,6 +21,14 @@ def in_words(week: WeekDeviation) -> str:
     if week.is_nothing:
         return NOTHING
     return TOO_LITTLE if week.is_too_little else against_expected(week.share)
+
+
+def verdict(week: WeekDeviation) -> str:
+    """Return whether it is usual, with the range; of what was at nothing until a shock none is known."""
+    if math.isnan(week.lower):
+        return "of which no usual range is known"
+    side = "inside" if week.is_usual else "outside"
+    return f"{side} its usual range ({signed(week.lower)} to {signed(week.upper)})"
 
 
 def for_a_key_figure(week: WeekDeviation | None) -> str:

@@ -50,7 +50,7 @@ class WeekDeviation:
 
     @property
     def is_too_little(self) -> bool:
-        """Return whether too little is expected for a percentage: few payments, or (of payments of nothing) no amount."""
+        """Return whether too little is expected for a percentage: few payments, or no amount of them."""
         return not self.is_nothing and (self.payments < LEAST_PAYMENTS or self.expected == 0)
 
     @property

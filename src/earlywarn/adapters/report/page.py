@@ -25,6 +25,7 @@ from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
+from earlywarn.adapters.report.reach import Reach, reach
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
@@ -45,6 +46,7 @@ class PanelView:
 
     at: int
     name: str
+    reach: Reach
     currency: str
     as_of: str
     days: int
@@ -150,18 +152,20 @@ def _panel(
     shown = cards[:CARDS_SHOWN]
     standing = Standing(alerts, record.last_scores, run.settings, run.names, list(lasting.values()))
     name = run.names.panel(panel.id)
+    covered = reach(name, history.regions, equipped.tree)
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day
     view = PanelView(
         at=at,
         name=name,
+        reach=covered,
         currency=panel.currency,
         as_of="" if last is None else long_day(last),
         days=history.days,
         first_day="" if last is None else short_day(first),
         last_day="" if last is None else short_day(last),
         state=state(
-            name,
+            covered.whole,
             history,
             record.seen,
             cards,

@@ -16,13 +16,14 @@ from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure, verd
 from earlywarn.adapters.report.wording import (
     against,
     against_expected,
+    change_against,
     compact,
     counted,
     long_day,
     money,
     percent,
 )
-from earlywarn.alerting.words import TOO_LITTLE
+from earlywarn.alerting.words import LEAST_PAYMENTS, TOO_LITTLE
 from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -107,9 +108,12 @@ def key_figures(
     stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
     lacking = without(absent, len(history.regions))
     parts = f", {lacking}" if lacking else ""
+    change = record.changes.changes.get((None, None))
+    shares = () if change is None or change.payments_before < LEAST_PAYMENTS else change.shares
+    years = [f"; {change_against(share, 'a year before')}" for share in shares] or ["", ""]
     figures = [
-        Figure("Transactions", compact(transactions), for_a_key_figure(counts) + parts),
-        Figure("Amount", money(amount, currency), for_a_key_figure(week) + parts),
+        Figure("Transactions", compact(transactions), for_a_key_figure(counts) + years[0] + parts),
+        Figure("Amount", money(amount, currency), for_a_key_figure(week) + years[1] + parts),
         Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else "no shock found"),
     ]
     if days:

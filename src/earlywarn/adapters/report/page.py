@@ -29,7 +29,8 @@ from earlywarn.adapters.report.reach import Reach, reach
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
-from earlywarn.adapters.report.wording import long_day, percent, short_day
+from earlywarn.adapters.report.wording import grouped, long_day, percent, short_day
+from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearOnYear, year_on_year
 from earlywarn.adapters.run_warnings import silence_warnings
 from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
@@ -50,11 +51,13 @@ class PanelView:
     currency: str
     as_of: str
     days: int
+    days_seen: str
     first_day: str
     last_day: str
     state: State
     figures: list[Figure]
     geography: Geography
+    years: YearOnYear
     open_cards: list[Card]
     lasting_cards: list[Card]
     past_cards: list[Card]
@@ -106,6 +109,7 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
         severities=[percent(each) for each in run.settings.alerts.severity_probabilities],
         sizes=[f"{each:.0f}" for each in run.settings.alerts.severity_change_pct],
         ready_days=run.settings.detection.ready_days,
+        year_days=KNOWN_FROM_DAYS,
         coverage_share=percent(run.settings.alerts.coverage_share),
         attribution=ATTRIBUTION,
         alerts_left_out=collector.alerts_left_out,
@@ -162,6 +166,7 @@ def _panel(
         currency=panel.currency,
         as_of="" if last is None else long_day(last),
         days=history.days,
+        days_seen=grouped(record.seen.closed),
         first_day="" if last is None else short_day(first),
         last_day="" if last is None else short_day(last),
         state=state(
@@ -178,6 +183,14 @@ def _panel(
         ),
         figures=key_figures(history, record, cards, panel.currency, absent, summary),
         geography=geography(history, book, equipped.tree, run.names, panel.currency, standing, absent),
+        years=year_on_year(
+            record.changes,
+            history,
+            book,
+            record.coverage,
+            run.settings.alerts.coverage_share,
+            run.names,
+        ),
         open_cards=[card for card in shown if card.is_open],
         lasting_cards=[card for card in shown if card.is_lasting],
         past_cards=[card for card in shown if not card.is_open and not card.is_lasting],

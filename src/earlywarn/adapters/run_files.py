@@ -25,16 +25,19 @@ from earlywarn.adapters.run_warnings import (
     history_warnings,
     input_warnings,
     leaps,
+    order_warnings,
     silence_warnings,
     ways_out,
 )
+from earlywarn.adapters.time_order import TimeOrder
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.domain.alert import Alert
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
 
 
@@ -67,6 +70,7 @@ class _FileSink:
         progress: Callable[[int], None],
     ) -> None:
         self.report = ReportCollector(run)
+        self.order = TimeOrder()
         self.alerts: dict[str, Alert] = {}
         self.records = 0
         self.revised_rows = 0
@@ -97,7 +101,10 @@ class _FileSink:
 
     def reject(self, batch: DecodedBatch, index: int, reject: Reject) -> None:
         """Keep a rejected record's place and reason."""
-        self._rejects.add(batch.place(index), batch.told(index, reject))
+        place, outcome = batch.place(index), batch.outcomes[index]
+        self._rejects.add(place, batch.told(index, reject))
+        if reject.reason is RejectReason.TOO_LATE and isinstance(outcome, Transaction) and not batch.cells:
+            self.order.add(place.file, outcome.ts)
 
     def advance(self, records: int) -> None:
         """Note progress."""
@@ -160,10 +167,15 @@ def run_files(
             sink.alerts = {name: msgspec.structs.replace(each, exercise=True) for name, each in sink.alerts.items()}
         alerts = tuple(sorted(sink.alerts.values(), key=lambda alert: (alert.detected_on, alert.sequence)))
         seen = {panel: record.seen for panel, record in sink.report.panels.items()}
+        read = {name: count for feed in feeds for name, count in feed.records.items()}
+        unsorted = {} if sort else sink.order.unsorted(read, has_leapt=bool(leaps(run, fold)))
+        for each in seen.values():
+            each.lost_to_disorder = sum(unsorted.values())
         warnings = (
-            *input_warnings(inputs, sink.records, rejects, sort=sort),
+            *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
+            *input_warnings(inputs, sink.records, rejects, sort=sort or bool(unsorted)),
             *file_warnings(feeds, rejects),
-            *fold_warnings(run, fold),
+            *fold_warnings(run, fold, is_sorted=not unsorted),
             *cell_warnings(feeds),
             *history_warnings(run, seen),
             *silence_warnings(alerts),

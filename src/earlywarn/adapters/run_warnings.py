@@ -17,6 +17,7 @@ REJECTED_SHARE = 0.01
 REJECTED_SHARE_OF_FILE = 0.05
 """Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
 _DISORDER_SHARE = 0.01
+_FILES_NAMED = 3
 _COPIES = frozenset({RejectReason.DUPLICATE.value, RejectReason.DUPLICATE_CELL.value})
 
 
@@ -35,6 +36,19 @@ def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWr
     too_late = rejects.by_reason.get("too_late", 0)
     if too_late > _DISORDER_SHARE * records and not sort:
         yield f"{too_late:,} records were too late: if the input is not in time order, run it with --sort"
+
+
+def order_warnings(unsorted: Mapping[str, int], horizon_days: int) -> Iterator[str]:
+    """Yield that files are not in the order of time, and what helps; `unsorted` says what that cost, by file."""
+    for at, (file, count) in enumerate(unsorted.items()):
+        if at == _FILES_NAMED:
+            yield f"so are {len(unsorted) - at} more files: not in the order of time"
+            return
+        yield (
+            f"{file} is not in the order of time: {count:,} of its records came after others that are more than "
+            f"{horizon_days} days newer, and were left out (too_late). Run it again with --sort, which puts records in "
+            "order first"
+        )
 
 
 def file_warnings(feeds: Sequence[FileFeed], rejects: RejectsWriter) -> Iterator[str]:
@@ -64,10 +78,13 @@ def _rejected(by_reason: Mapping[str, int], rejected: int, records: int) -> str:
     return f"{rejected:,} of {records:,} records were rejected ({per_cent:g} %){most}"
 
 
-def fold_warnings(run: Run, fold: RunFold) -> Iterator[str]:
-    """Yield what the fold noticed: sources whose clock may have leapt, and what stands in no aggregate."""
+def fold_warnings(run: Run, fold: RunFold, *, is_sorted: bool = True) -> Iterator[str]:
+    """Yield what the fold noticed: sources whose clock may have leapt, and what stands in no aggregate.
+
+    Of an input that is not in the order of time (`is_sorted` says so) clocks tell nothing.
+    """
     too_late = fold.rejected.get("too_late", 0)
-    for leap in leaps(run, fold):
+    for leap in leaps(run, fold) if is_sorted else ():
         others = f", the longest of {leap['silences']} such silences" if leap["silences"] != 1 else ""
         behind = (
             f", and behind it {too_late:,} records were too late: mend it, or give the time of receipt (--received-at)"
@@ -100,6 +117,8 @@ def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]
     """Yield the panels whose history is none of days, too short for any alert, or cut short on its last day."""
     for panel, history in sorted(seen.items()):
         days = history.closed
+        if history.is_sparse and history.lost_to_disorder:
+            continue  # the order is told of, and the days that it cost are no sums of weeks
         if history.is_sparse:
             yield f"panel {panel}: {history.what_is_sparse()}"
         elif days and not history.ready:

@@ -69,11 +69,14 @@ def state(
     of the input, in words by open alert.
     """
     last = history.last_day
-    if last is None:
-        return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", "")
     standing = [card for card in cards if card.is_open]
     notices = [record.latest for record in alerts if record.is_open and record.latest.kind != "economic"]
-    caveat = " ".join(f"{notice.text} {missing.get(notice.id, '')}".rstrip() for notice in notices)
+    caveats = [f"{notice.text} {missing.get(notice.id, '')}".rstrip() for notice in notices]
+    if seen.disorder and not seen.is_sparse:
+        caveats.insert(0, f"{seen.disorder[0].upper()}{seen.disorder[1:]}.")
+    caveat = " ".join(caveats)
+    if last is None:
+        return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", caveat)
     if not history.is_ready and seen.is_sparse:
         return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
     if not history.is_ready:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlywarn.domain.calendar import LocalCalendar, orthodox_easter, western_easter
+from earlywarn.domain.calendar import LocalCalendar, finest_bucket_seconds, orthodox_easter, western_easter
+from earlywarn.domain.country import COUNTRY_CODES
+from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.errors import ConfigError
 from earlywarn.reference.zones import country_defaults
 
@@ -118,7 +120,6 @@ def test_easter_follows_either_computus() -> None:
 
 
 def test_every_default_zone_makes_a_calendar_and_every_nuts_country_has_one() -> None:
-    from earlywarn.domain.money import MINOR_UNITS  # noqa: PLC0415 - reads a table of currencies
     from earlywarn.reference.nuts import load_regions  # noqa: PLC0415 - reads the NUTS tables
 
     for country in (*load_regions().codes(0), "US", "GB", "GR"):
@@ -127,3 +128,24 @@ def test_every_default_zone_makes_a_calendar_and_every_nuts_country_has_one() ->
         assert LocalCalendar(defaults.time_zone).time_zone == defaults.time_zone
         assert defaults.currency in MINOR_UNITS
     assert country_defaults("ZZ") is None
+
+
+def test_nearly_every_country_has_a_zone_and_a_currency() -> None:
+    """All but three that nobody pays in; and no zone needs a bucket below a quarter of an hour."""
+    found = {country: country_defaults(country) for country in COUNTRY_CODES}
+    assert {country for country, defaults in found.items() if defaults is None} == {"AQ", "BV", "HM"}
+    for country, defaults in found.items():
+        if defaults is not None:
+            assert finest_bucket_seconds(defaults.time_zone) in {900, 1800, 3600}, country
+            assert defaults.currency in MINOR_UNITS, country
+    assert {"AU", "BR", "CA", "CL", "CN", "ES", "ID", "MX", "NZ", "PT", "RU", "US"} <= {
+        country for country, defaults in found.items() if defaults is not None and defaults.has_several_zones
+    }
+    for country, zone, currency in (
+        ("BR", "America/Sao_Paulo", "BRL"), ("CA", "America/Toronto", "CAD"), ("IN", "Asia/Kolkata", "INR"),
+        ("KR", "Asia/Seoul", "KRW"), ("MX", "America/Mexico_City", "MXN"), ("NG", "Africa/Lagos", "NGN"),
+        ("UA", "Europe/Kyiv", "UAH"), ("ZA", "Africa/Johannesburg", "ZAR"),
+    ):  # fmt: skip
+        defaults = found[country]
+        assert defaults is not None
+        assert (defaults.time_zone, defaults.currency) == (zone, currency)

@@ -184,7 +184,9 @@ def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("country", "zone", "reason"),
     [
-        ("JP", "UTC", "none is known of JP; the days of the cells are days there (--time-zone)"),
+        ("BV", "UTC", "none is known of BV; the days of the cells are days there (--time-zone)"),
+        ("JP", "Asia/Tokyo", None),
+        ("AU", "Australia/Sydney", "the usual one of AU, which has several; the days of the cells are days there"),
         ("US", "America/New_York", "the usual one of US, which has several; the days of the cells are days there"),
         ("CH", "Europe/Zurich", None),
     ],
@@ -253,3 +255,15 @@ def test_a_mapping_that_nobody_named_is_an_assumption(tmp_path: Path, mapping: s
     ready = prepare([str(tmp_path / "a.csv")], config=None, mapping=mapping, time_zone="America/New_York")
     assert settings_assumed(ready.assumed) == ({} if mapping else {"mapping": "sparkov"})
     assert [each.value for each in guessed_mappings(opened(tmp_path / "b.csv", CELLS))] == []
+
+
+def test_a_country_beyond_nuts_has_its_own_currency_and_clock(tmp_path: Path) -> None:
+    """A fall of yen is none of euros, and where days begin at half past an hour of UTC buckets are shorter."""
+    text = "date,region,sector,transactions,amount\n2023-01-01,Kanto,food,1,2\n"
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", text), country="JP")
+    assert (panel.currency, panel.time_zone, panel.base_bucket_seconds) == ("JPY", "Asia/Tokyo", 3600)
+    assert settings_assumed(assumed) == {"currency": "JPY", "classification": "fable"}
+    (tmp_path / "in.jsonl").write_text(RECORD.format(id="t", region="Goa").replace("CHF", "INR"))
+    ready = prepare([str(tmp_path / "in.jsonl")], config=None, country="IN")
+    assert ready.run.panels[0].panel.calendar.time_zone == "Asia/Kolkata"
+    assert ready.run.panels[0].panel.calendar.base_bucket_seconds == 1800

@@ -13,6 +13,7 @@ import msgspec
 from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
+from earlywarn.domain.calendar import finest_bucket_seconds
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.region import ONLINE, RegionTree
@@ -30,7 +31,6 @@ _MOST = 0.9
 _HALF = 0.5
 _COUNTRIES_NAMED = 3
 _RECODINGS_TOLD = 3
-_SEVERAL_ZONES = frozenset({"ES", "PT", "US"})  # of the countries in reference/zones.csv, those with several clocks
 
 
 class Assumption(msgspec.Struct, frozen=True):
@@ -117,12 +117,14 @@ def infer_panel(
         level = _level_of_cells(look, tree, country) if cells else min([*_levels(look, tree, country), 2])
     scheme = classification or _classification(look)
     known = [nuts_country(code) for code in countries]
+    zone = time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE)
     panel = PanelSettings(
         id=known[0] if len(known) == 1 else "panel",
         countries=(country,) if country else (),
         name=name or _name_of_countries(known) or _name_of(inputs),
         currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),
-        time_zone=time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE),
+        time_zone=zone,
+        base_bucket_seconds=_bucket_seconds(zone),
         holiday_countries=tuple(countries),
         region_level="none" if level is None or not nuts else level,  # type: ignore[arg-type]  # 0..3 by construction
         any_region=level is None or not nuts,
@@ -136,8 +138,9 @@ def infer_panel(
         assumed.append(Assumption("country", "", reason))
     if not currency and not look.currencies:
         assumed.append(Assumption("currency", panel.currency, f"the input names none; {usual} (--currency)"))
-    if not time_zone and (not defaults or len(known) > 1 or known[0] in _SEVERAL_ZONES):
-        assumed.append(Assumption("time zone", panel.time_zone, _zone_reason(known, usual, cells=cells)))
+    if not time_zone and (not defaults or len(known) > 1 or defaults.has_several_zones):
+        several = bool(defaults and defaults.has_several_zones)
+        assumed.append(Assumption("time zone", panel.time_zone, _zone_reason(usual, several=several, cells=cells)))
     known_codes = scheme in {"open", "mcc"} or all(each.has_shipped_mapping for each in inputs)
     if not classification and not known_codes:
         assumed.append(Assumption("classification", scheme, _recoded(look, scheme)))
@@ -146,10 +149,17 @@ def infer_panel(
     return Inferred(panel, tuple(assumed))
 
 
-def _zone_reason(countries: Sequence[str], usual: str, *, cells: bool) -> str:
+def _bucket_seconds(time_zone: str) -> int:
+    """Return the base bucket, of an hour where the days of the zone allow it; what is no zone is told later."""
+    try:
+        return finest_bucket_seconds(time_zone)
+    except (KeyError, ValueError, OSError):
+        return PanelSettings.base_bucket_seconds
+
+
+def _zone_reason(usual: str, *, several: bool, cells: bool) -> str:
     """Return why a time zone was taken, what hangs on it, and the way out."""
-    of_several = len(countries) == 1 and countries[0] in _SEVERAL_ZONES
-    why = f"{usual}, which has several" if of_several else usual
+    why = f"{usual}, which has several" if several else usual
     # Days of cells stay the days that they are: the zone says when they begin, and so their times in results.
     return f"{why}; {'the days of the cells are days there' if cells else 'days begin at its midnight'} (--time-zone)"
 

@@ -20,7 +20,7 @@ _CACHED_DAYS = 4_096
 
 
 @lru_cache(maxsize=64)
-def _finest_bucket_seconds(time_zone: str) -> int:
+def finest_bucket_seconds(time_zone: str) -> int:
     """Return the greatest divisor of an hour that divides every midnight of the zone, in epoch seconds."""
     zone = ZoneInfo(time_zone)
     divisor = _HOUR
@@ -57,7 +57,7 @@ class LocalCalendar:
             raise ConfigError(
                 f"base_bucket_seconds = {base_bucket_seconds} does not divide an hour; use 3600, 1800, 900 ..."
             )
-        finest = _finest_bucket_seconds(time_zone)
+        finest = finest_bucket_seconds(time_zone)
         if finest % base_bucket_seconds:
             raise ConfigError(
                 f"in time_zone {time_zone} some days do not begin on a bucket of base_bucket_seconds = "

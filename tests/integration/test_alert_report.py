@@ -89,7 +89,11 @@ def test_a_level_that_lasts_is_told_as_one() -> None:
     )
     assert said is not None
     assert int(said["size"]) == pytest.approx(40, abs=4)
-    assert re.search(r"was as expected at the new level \([2-6] % below the level before 4 July 2022\)", words)
+    assert re.search(
+        r"was as expected at the new level \([2-6] % below the level before 4 July 2022, with the lasting fall in "
+        r"Retail: fuel stations, all regions of Testland\)",
+        words,
+    )
     assert "Lasting as a new level 1" in words
     assert (
         f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said['size']} % below the level from before it."
@@ -116,12 +120,16 @@ def test_the_headline_of_a_new_level_says_how_far_it_is_from_before(sectors: tup
     true = 32 * hit / sum(cell.amount_minor for cell in week)
     said = re.search(
         r"card spending in Testland was (.*?) at the new level \((in all )?(?P<size>\d+) % below the level before "
-        r"(?P<since>[^)]*)\), inside its usual range",
+        r"(?P<since>[^,)]*)(?P<whose>[^)]*)\), inside its usual range",
         words.replace("\u202f", " "),
     )
     assert said is not None
     assert (said[1] == "as expected") == (said[2] is None)
     assert said["since"] == "4 July 2022"
+    named = ", with the lasting falls in " if sectors else ""
+    assert said["whose"].startswith(named)
+    assert ("Accommodation, all regions of Testland" in said["whose"]) == bool(sectors)
+    assert bool(said["whose"]) == bool(named), "that of the whole panel needs no name"
     assert int(said["size"]) == pytest.approx(true, abs=4)
 
 
@@ -151,7 +159,7 @@ def test_a_fall_to_nothing_lasts_though_nothing_is_expected_any_more(sectors: tu
     words = reported(1000, 0.0, sectors=sectors)[1].replace("\u202f", " ")
     week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
     true = sum(cell.amount_minor for cell in week if cell.sector in sectors) / sum(cell.amount_minor for cell in week)
-    headline = re.search(r"at the new level \((?:in all )?(\d+) % below the level before 4 July 2022\)", words)
+    headline = re.search(r"at the new level \((?:in all )?(\d+) % below the level before 4 July 2022[,)]", words)
     assert headline is not None
     assert int(headline[1]) == pytest.approx(100 * true, rel=0.25)
     assert "1 shock lasts as a new level, " in words
@@ -176,7 +184,7 @@ def test_a_level_beyond_an_earlier_one_is_dated_from_before_both() -> None:
         return 1.0 if cell.day < SHOCK else 0.8 if cell.day < SHOCK + timedelta(35) else 1.5
 
     words = report_of(change, 260)[1].replace("\u202f", " ")
-    headline = re.search(r"\(in all (\d+) % above the level before 4 July 2022\)", words)
+    headline = re.search(r"\(in all (\d+) % above the level before 4 July 2022[,)]", words)
     named = re.search(r"all regions and sectors \(card spending \+(\d+) % against before 4 Jul 2022\)", words)
     card = re.search(r"It lasts: .*? were (\d+) % above the level from before 4 Jul 2022\.", words)
     cell = re.search(r"Rise new level .*? that began on 8 Aug 2022 has become the new level", words)
@@ -201,7 +209,7 @@ def test_a_later_shock_of_a_level_that_came_back_is_its_own() -> None:
     assert re.search(
         r"Retail: fuel stations, all regions [^()]*\(card \w+ \u2212\d+ % against before 26 Sep 2022\)", words
     )
-    assert re.search(r"at the new level \((in all )?\d+ % below the level before 26 September 2022\)", words)
+    assert re.search(r"at the new level \((in all )?\d+ % below the level before 26 September 2022[,)]", words)
     lasting, past = (words.index(heading) for heading in ("Lasting as a new level 1", "was a new level Retail: fuel"))
     assert "began on 26 Sep 2022 has become the new level" in words[lasting:past]
     back = re.search(

@@ -41,7 +41,7 @@ def test_the_table_says_what_can_be_said(
     observed: float, expected: float, cell: str, words: str, tmp_path: Path
 ) -> None:
     page = page_of(with_last_week(observed, expected), tmp_path)
-    spending = re.findall(r'<table class="heat">.*?</table>', page.text, flags=re.DOTALL)[0].replace("\u202f", " ")
+    spending = re.findall(r'<table class="heat"[^>]*>.*?</table>', page.text, flags=re.DOTALL)[0].replace("\u202f", " ")
     [(told, title)] = [
         (text, title)
         for title, text in re.findall(r'<td[^>]* title="([^"]*)">(.*?)</td>', spending)
@@ -86,3 +86,23 @@ def test_an_open_alert_beyond_tenfold_is_told_as_a_multiple_around_it(tmp_path: 
     page = page_of(collector, tmp_path)
     titles = " ".join(str(attrs.get("title", "")) for _, attrs in page.elements)
     assert "alert: card spending at 25 times what was expected since 15 Jul 2019" in titles
+
+
+def test_marks_of_the_table_are_explained_beside_it(tmp_path: Path) -> None:
+    """In words, also for who hears the page: the table is described by its legend, which stands right before it."""
+    collector = collect(SWISS, 200)
+    collector.observe(alert("CH07", None, FIRST + timedelta(195)))
+    page = page_of(collector, tmp_path)
+    tables = [attrs for tag, attrs in page.elements if tag == "table" and attrs.get("class") == "heat"]
+    assert [attrs["aria-describedby"] for attrs in tables] == ["marks-0", "marks-0"]
+    [legend] = re.findall(r'<dl class="marks" id="marks-0">.*?</dl>', page.text, flags=re.DOTALL)
+    words = " ".join(re.sub(r"<[^>]+>", " ", legend).split())
+    assert words.startswith("! Exclamation mark an alert of exactly this region and sector is open")
+    for mark in ("bold, framed", "hatched", "new level", "too little", "\u2013 no figure"):
+        assert mark in words
+    between = page.text[page.text.index(legend) + len(legend) : page.text.index('<table class="heat"')]
+    assert not re.sub(r"<[^>]+>", "", between).strip()
+    assert (
+        '0\u202f%</a><span class="flag" aria-hidden="true">!</span><span class="sr-only">, an alert is open</span>'
+        in page.text
+    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.alerting.words import Names, subject
 from earlywarn.domain.alert import Alert
 
 _AMOUNT = 1
@@ -20,13 +21,19 @@ told of its own series alone."""
 _CARRIES = 0.1
 """What share of the change a level must carry for the whole to be dated from its first day."""
 
+_NAMED = 2
+
 
 @dataclass(frozen=True, slots=True)
 class NewLevel:
-    """The last week's spending of a panel against that from before its new levels (a share), the first of `since`."""
+    """The last week's spending of a panel against that from before its new levels (a share), the first of `since`.
+
+    `carried_by` are the alerts that brought these about, the one that began first in front.
+    """
 
     share: float
     since: date
+    carried_by: tuple[Alert, ...]
 
 
 def new_level(history: PanelHistory, standing: Iterable[Alert], levels: Sequence[Level]) -> NewLevel | None:
@@ -55,7 +62,35 @@ def new_level(history: PanelHistory, standing: Iterable[Alert], levels: Sequence
         if (alone := history.against_before((None, None), _AMOUNT, [*around, root])) is not None
         and abs(_step(alone, as_is)) >= _CARRIES * abs(change)
     ]
-    return NewLevel(share, date.fromisoformat(min(root.opened_on for root in carrying or roots)))
+    carried_by = sorted(carrying or roots, key=lambda root: root.opened_on)
+    return NewLevel(share, date.fromisoformat(carried_by[0].opened_on), tuple(carried_by))
+
+
+def carried_by(alerts: Sequence[Alert], names: Names) -> str:
+    """Return whose levels last, as the end of a clause; that of the whole panel needs no name."""
+    whose: dict[str, list[str]] = {}
+    for alert in alerts:
+        if alert.region is not None and alert.sector is not None:
+            whose.setdefault(names.sector(alert.sector), []).append(names.region(alert.region))
+        elif alert.region is not None or alert.sector is not None:
+            whose.setdefault(subject(alert, names), [])
+    if not whose:
+        return ""
+    told = [f"{what} in {_listed(regions)}" if regions else what for what, regions in whose.items()]
+    directions = {alert.direction for alert in alerts}
+    word = {"down": "fall", "up": "rise"}[directions.pop()] if len(directions) == 1 else "change"
+    return f", with the lasting {word}{'s' if len(alerts) > 1 else ''} in {_listed(told, last='; ', between='; ')}"
+
+
+def _listed(names: Sequence[str], between: str = ", ", last: str = " and ") -> str:
+    """Return some names, and how many more there are.
+
+    >>> _listed(["Wien", "Tirol"]), _listed(["Wien", "Tirol", "Salzburg", "Burgenland"])
+    ('Wien and Tirol', 'Wien, Tirol and 2 more')
+    """
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    return last.join(filter(None, [between.join(names[:-1]), names[-1]]))
 
 
 def _step(share: float, other: float) -> float:

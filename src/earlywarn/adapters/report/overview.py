@@ -11,7 +11,7 @@ from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
-from earlywarn.adapters.report.new_level import NewLevel, new_level
+from earlywarn.adapters.report.new_level import NewLevel, carried_by, new_level
 from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure, verdict
 from earlywarn.adapters.report.wording import (
     against,
@@ -23,7 +23,7 @@ from earlywarn.adapters.report.wording import (
     money,
     percent,
 )
-from earlywarn.alerting.words import LEAST_PAYMENTS, TOO_LITTLE
+from earlywarn.alerting.words import LEAST_PAYMENTS, TOO_LITTLE, Names
 from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -60,6 +60,7 @@ def state(
     levels: Sequence[Level],
     *,
     missing: Mapping[str, str],
+    names: Names,
     currency: str,
     ready_days: int,
 ) -> State:
@@ -89,7 +90,7 @@ def state(
     shocking = [record.latest for record in alerts if record.is_open and record.latest.kind == "economic"]
     level = new_level(history, shocking, levels)
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
-    told = _week(whole, week, last, level, currency)
+    told = _week(whole, week, last, level, names, currency)
     return State(tone, told, _alerts(standing, cards), caveat)
 
 
@@ -143,7 +144,9 @@ def rejects(summary: Mapping[str, object]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | None, currency: str) -> str:
+def _week(
+    name: str, week: WeekDeviation | None, last: date, level: NewLevel | None, names: Names, currency: str
+) -> str:
     when = f"In the week to {long_day(last)}"
     if week is None:
         return f"{when}, card spending in {name} could not be judged: too few days were heard."
@@ -152,16 +155,17 @@ def _week(name: str, week: WeekDeviation | None, last: date, level: NewLevel | N
     if week.is_too_little:
         came, expected = (money(7 * value, currency) for value in (week.observed, week.expected))
         return f"{when}, card spending in {name} was {came} against {expected} expected: {TOO_LITTLE}."
-    how = f"{against_expected(week.share)}{_at_new_level(week, level)}"
+    how = f"{against_expected(week.share)}{_at_new_level(week, level, names)}"
     return f"{when}, card spending in {name} was {how}, {verdict(week)}."
 
 
-def _at_new_level(week: WeekDeviation, level: NewLevel | None) -> str:
-    """Say that what is expected is a new level, and how far the week is from the one before."""
+def _at_new_level(week: WeekDeviation, level: NewLevel | None, names: Names) -> str:
+    """Say that what is expected is a new level, how far the week is from the one before, and what brought it about."""
     if level is None:
         return ""
     in_all = "in all " if round(100 * week.share) else ""
-    return f" at the new level ({in_all}{against(level.share, 'the level')} before {long_day(level.since)})"
+    before = f"{in_all}{against(level.share, 'the level')} before {long_day(level.since)}"
+    return f" at the new level ({before}{carried_by(level.carried_by, names)})"
 
 
 def _by_grade(cards: Sequence[Card]) -> list[str]:

@@ -2,7 +2,7 @@
 
 EarlywarnError
 ├── ConfigError      a setting, panel, mapping or table that cannot be used (exit 1)
-├── InputError       an input that cannot be read at all (exit 1)
+├── InputError       an input that cannot be read at all (exit 1); EmptyInputError: there is nothing in it
 ├── LogError         a log that breaks the delivery contract: a gap, a foreign manifest, an overflow
 └── SnapshotError    a snapshot that does not fit the code or the configuration
 
@@ -21,6 +21,10 @@ class ConfigError(EarlywarnError):
 
 class InputError(EarlywarnError):
     """An input cannot be read at all: missing, empty, of an unknown format."""
+
+
+class EmptyInputError(InputError):
+    """There is nothing in any input."""
 
 
 class LogError(EarlywarnError):

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from earlywarn.adapters.run_files import RunResult, run_files
 from earlywarn.adapters.run_folder import RESULTS, RunFolder
+from earlywarn.cli.app import app
 from earlywarn.cli.preparing import prepare
 from earlywarn.errors import ConfigError, InputError
 
@@ -330,3 +332,26 @@ def test_the_days_of_a_history_are_those_from_its_first_to_its_last(tmp_path: Pa
     [warning] = result.warnings
     assert "(30 days seen)" in warning
     assert "(30 days seen)" in (tmp_path / "out/report.html").read_text()
+
+
+@pytest.mark.parametrize("contents_of_input", ["", " \n", HEADER])
+def test_an_input_without_a_record_leaves_a_summary_that_says_so(
+    contents_of_input: str, tmp_path: Path, cells: Path
+) -> None:
+    """Beside results of an earlier run it is called failed.*, and these stay, whether the file has a header or not."""
+    path, out = tmp_path / "nothing.csv", tmp_path / "out"
+    path.write_text(contents_of_input)
+    finished = CliRunner().invoke(app, ["run", str(path), "--out", str(out)])
+    assert isinstance(finished.exception, InputError)
+    assert set(contents(out)) == {"summary.json", "rejects.jsonl"}
+    summary = json.loads((out / "summary.json").read_bytes())
+    assert summary["failed"].startswith(f"{path}: ")
+    assert summary["failed"] in str(finished.exception)
+    assert (summary["inputs"], summary["records"]) == ([str(path)], 0)
+    result = ran(cells, out, report=False)
+    assert result.summary["failed"] == ""
+    before = contents(out)
+    CliRunner().invoke(app, ["run", str(path), "--out", str(out)])
+    after = contents(out)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"failed.summary.json", "failed.rejects.jsonl"}

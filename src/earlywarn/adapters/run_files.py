@@ -182,6 +182,7 @@ def run_files(
         )
         summary: dict[str, object] = {
             "earlywarn": earlywarn.__version__,
+            "failed": _failure(inputs, rejects) if sink.records <= rejects.total else "",
             "run": run.settings.run,
             "exercise": exercise,
             "model_version": MODEL_VERSION,
@@ -241,9 +242,16 @@ def _counted(alerts: Sequence[Alert]) -> dict[str, object]:
     }
 
 
-def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, listed: Path) -> str:
+def _failure(inputs: Sequence[InputFile], rejects: RejectsWriter) -> str:
     names = ", ".join(each.name for each in inputs)
     if not rejects.total:
         return f"{names}: there is no record in it; give files with rows after the header"
-    told = f"{names}: not one record could be used of {rejects.total:,}; see {listed}"
+    return f"{names}: not one record could be used of {rejects.total:,}"
+
+
+def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, listed: Path) -> str:
+    told = _failure(inputs, rejects)
+    if not rejects.total:
+        return told
+    told = f"{told}; see {listed}"
     return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects)])

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from earlywarn.adapters.run_failure import leave_failure
 from earlywarn.adapters.run_files import RunResult, run_files
 from earlywarn.cli.preparing import (
     Config,
@@ -32,6 +33,7 @@ from earlywarn.cli.run_view import show_run
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark
 from earlywarn.domain.ranges import Range
 from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
+from earlywarn.errors import EmptyInputError
 
 SAMPLE = Path("data/swiss_cards")
 GENERATED_NAME = "Generated panel (not real data)"
@@ -85,19 +87,23 @@ def run(
         earlywarn run cells.csv --country AT --classification open --out out
     """
     end_in_order_when_terminated()
-    ready = prepare(
-        inputs,
-        config=config,
-        mapping=mapping,
-        country=country,
-        currency=currency,
-        time_zone=time_zone,
-        region_level=region_level,
-        classification=classification,
-        name=name,
-        run_id=run_id,
-        exercise=exercise,
-    )
+    try:
+        ready = prepare(
+            inputs,
+            config=config,
+            mapping=mapping,
+            country=country,
+            currency=currency,
+            time_zone=time_zone,
+            region_level=region_level,
+            classification=classification,
+            name=name,
+            run_id=run_id,
+            exercise=exercise,
+        )
+    except EmptyInputError as error:
+        leave_failure(out, list(map(Path, inputs)), str(error))
+        raise
     with reading(ready.inputs) as progress:
         result = run_files(
             ready.run,

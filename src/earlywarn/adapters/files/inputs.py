@@ -20,7 +20,7 @@ from earlywarn.adapters.files.source import ByteSource, require_file
 from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
-from earlywarn.errors import InputError
+from earlywarn.errors import EmptyInputError, InputError
 
 _ROW_SIZE = 8
 """Rows as Python lists take many times their bytes, so they are read in smaller chunks than raw records."""
@@ -139,11 +139,13 @@ def open_inputs(
     """Find the files of `patterns` (paths and globs, each match sorted, each file once) and see what each holds.
 
     Raises:
-        InputError: no match, not readable, or of a form that is not known; one line for every such file.
+        InputError: no match, not readable, or of a form that is not known; one line for every such file. It is an
+            EmptyInputError if there is nothing in any of them.
     """
     defaults = defaults or InputDefaults()
     limits = limits or ReadLimits()
     problems: list[str] = []
+    empty = 0
     inputs: dict[Path, InputFile] = {}
     for pattern in patterns:
         for path in _matches(pattern, problems):
@@ -153,6 +155,9 @@ def open_inputs(
                 inputs[path.resolve()] = _open(path, mapping, defaults, limits)
             except InputError as error:
                 problems.append(str(error))
+                empty += isinstance(error, EmptyInputError)
+    if empty and empty == len(problems) and not inputs:
+        raise EmptyInputError("\n".join(problems))
     if problems or not inputs:
         raise InputError("\n".join(problems) or "no input is named; give files or globs")
     return list(inputs.values())

@@ -17,7 +17,7 @@ from earlywarn.adapters.files.mapping import (
 )
 from earlywarn.adapters.files.mappings import detect_mapping, shipped_mapping_names
 from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF8_BOM, UTF16_BOMS, ByteSource
-from earlywarn.errors import InputError
+from earlywarn.errors import EmptyInputError, InputError
 
 Format = Literal["json_lines", "csv", "parquet"]
 
@@ -70,7 +70,7 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
     source = ByteSource(path)
     head = source.head(_HEAD_BYTES)
     if not head.strip():
-        raise InputError(f"{path}: the file is empty; {_ACCEPTED}")
+        raise EmptyInputError(f"{path}: the file is empty; {_ACCEPTED}")
     form = mapping.form if mapping is not None else None
     format_ = _format(path, head)
     if format_ == "json_lines" and (head.startswith(UTF16_BOMS) or looks_like_utf16(head)):

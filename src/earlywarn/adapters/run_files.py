@@ -171,10 +171,13 @@ def run_files(
         unsorted = {} if sort else sink.order.unsorted(read, has_leapt=bool(leaps(run, fold)))
         for each in seen.values():
             each.lost_to_disorder = sum(unsorted.values())
-        warnings = (
+        left_out = (
             *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
             *input_warnings(inputs, sink.records, rejects, sort=sort or bool(unsorted)),
             *file_warnings(feeds, rejects),
+        )
+        warnings = (
+            *left_out,
             *fold_warnings(run, fold, is_sorted=not unsorted),
             *cell_warnings(feeds),
             *history_warnings(run, seen),
@@ -216,7 +219,7 @@ def run_files(
         if sink.records <= rejects.total:
             raise InputError(_nothing(inputs, rejects, folder.tell_failure()))
         if report:
-            write_report(draft / "report.html", sink.report, summary)
+            write_report(draft / "report.html", sink.report, summary, left_out)
         folder.publish()
     return RunResult(alerts, summary, tuple(assumed), warnings, out, out / "report.html" if report else None)
 

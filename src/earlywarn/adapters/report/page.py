@@ -3,19 +3,17 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.report.absence import absences
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
@@ -26,12 +24,12 @@ from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.reach import Reach, reach
+from earlywarn.adapters.report.remarks import remarks, texts
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import grouped, long_day, percent, short_day
 from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearOnYear, year_on_year
-from earlywarn.adapters.run_warnings import silence_warnings
 from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.reference.nuts import ATTRIBUTION
@@ -69,21 +67,24 @@ class PanelView:
     is_ready: bool
 
 
-def write_report(path: Path, collector: ReportCollector, summary: Mapping[str, object]) -> None:
+def write_report(
+    path: Path, collector: ReportCollector, summary: Mapping[str, object], left_out: Collection[str] = ()
+) -> None:
     """Write report.html.
 
     Args:
         path: The file to write; an existing one is replaced.
         collector: Has seen every output of the run.
         summary: What also becomes summary.json; keys that are missing are left out of the page.
+        left_out: Those of its warnings that tell of records that figures lack.
 
     Raises:
         OSError: the file cannot be written.
     """
-    path.write_text(render_report(collector, summary), encoding="utf-8", newline="\n")
+    path.write_text(render_report(collector, summary, left_out), encoding="utf-8", newline="\n")
 
 
-def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> str:
+def render_report(collector: ReportCollector, summary: Mapping[str, object], left_out: Collection[str] = ()) -> str:
     """Return the page as text (see `write_report`)."""
     run = collector.run
     records = list(collector.alerts.values())
@@ -98,8 +99,8 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object]) -> 
         title=", ".join(view.name for view in views),
         panels=views,
         summary=summary,
-        inputs=_texts(summary.get("inputs")),
-        remarks=[*_warnings(summary, records), *_assumed(summary)],
+        inputs=texts(summary.get("inputs")),
+        remarks=remarks(summary, [record.latest for record in records], left_out),
         intake=intake(summary),
         rejects=reject_rows(summary),
         exercise=summary.get("exercise", run.settings.exercise),
@@ -224,22 +225,6 @@ def _panel(
         ],
     }
     return view, data
-
-
-def _texts(found: object) -> list[str]:
-    return [str(each) for each in found] if isinstance(found, list | tuple) else []
-
-
-def _warnings(summary: Mapping[str, object], records: list[AlertRecord]) -> list[str]:
-    """Return the warnings of the run, but for those of missing data, of which the panels' own lines tell."""
-    told = set(silence_warnings(each.latest for each in records))
-    return [warning for warning in _texts(summary.get("warnings")) if warning not in told]
-
-
-def _assumed(summary: Mapping[str, object]) -> list[str]:
-    """Return what the run took for granted, as sentences."""
-    found = summary.get("assumed")
-    return [each.in_words() for each in msgspec.convert(found or [], list[Assumption])]
 
 
 @cache

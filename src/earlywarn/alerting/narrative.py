@@ -9,6 +9,7 @@ from earlywarn.alerting.words import (
     THIN,
     TOO_LITTLE,
     Names,
+    between,
     day,
     days_of,
     deviation,
@@ -80,7 +81,7 @@ def _ending(alert: Alert, names: Names) -> str:
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
         return f"{opening} has become the new level. {size} {since}, which is now taken as usual{now}."
     low, high = figure(alert, "last_days_effect_lower") or 0.0, figure(alert, "last_days_effect_upper") or 0.0
-    between = TOO_LITTLE if is_too_little(alert) else f"between {percent(low)} and {percent(high)}"
+    chances = TOO_LITTLE if is_too_little(alert) else between(low, high)
     unheard = figure(alert, "days_unheard")
     if unheard is not None:
         return (
@@ -89,10 +90,10 @@ def _ending(alert: Alert, names: Names) -> str:
         )
     if alert.outcome == "faded":
         return (
-            f"{opening} can no longer be told from chance. {size} {since}, {between}: the level may have stayed and "
+            f"{opening} can no longer be told from chance. {size} {since}, {chances}: the level may have stayed and "
             "may have come back."
         )
-    chance = f", {between}, which is within chance" if low <= 0 <= high else ""
+    chance = f", {chances}, which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 
 
@@ -132,14 +133,12 @@ def _left_out(alert: Alert) -> str:
 
 def _certainty(alert: Alert) -> str:
     low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
-    ends = (
-        []
-        if low is None or high is None or is_too_little(alert)
-        else list(dict.fromkeys((percent(low), percent(high))))
-    )
-    between = f", between {ends[0]} and {ends[1]}" if len(ends) > 1 else ""  # of a closure both are -100 %
+    told = ""
+    # Of a closure both ends are -100 %.
+    if low is not None and high is not None and percent(low) != percent(high) and not is_too_little(alert):
+        told = f", {between(low, high)}"
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
-    return f"A true change with a probability of {sure}{THIN}%{between}."
+    return f"A true change with a probability of {sure}{THIN}%{told}."
 
 
 def _succession(alert: Alert) -> str:

@@ -121,6 +121,17 @@ def times(change_pct: float) -> str:
     return f"{factor:.0f} times" if factor <= MOST_TIMES else f"more than {MOST_TIMES} times"
 
 
+def between(low_pct: float, high_pct: float) -> str:
+    """Return an interval of changes.
+
+    >>> between(-4.0, 10.0).replace(THIN, " "), between(1400.0, 3800.0)
+    ('between \u22124 % and +10 %', 'between 15 and 39 times as much')
+    """
+    if times(low_pct) and 1 + high_pct / 100 <= MOST_TIMES:
+        return f"between {1 + low_pct / 100:.0f} and {percent(high_pct)}"
+    return f"between {percent(low_pct)} and {percent(high_pct)}"
+
+
 def deviation(change_pct: float, what: str) -> str:
     """Return a deviation from something in words: in per cent, beyond tenfold as a multiple.
 

@@ -150,6 +150,7 @@ def test_beyond_tenfold_a_rise_is_a_multiple_everywhere() -> None:
     assert "CHF 900 against CHF 10 expected, 90 times what was expected (usual" in text
     assert "between +950 % and more than 100 times as much" in text
     assert "the rest of the panel 14 times as much" in text
+    assert "between 15 and 39 times as much" in told(rise, effect=2400.0, effect_lower=1400.0, effect_upper=3800.0)
     last = {"largest_effect": 4000.0, "last_days": 7.0, "last_days_effect": 2500.0}
     ended: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2023-09-20"}
     text = told({**rise, **ended}, effect=2400.0, **last)

@@ -31,8 +31,8 @@ def with_last_week(observed: float, expected: float) -> ReportCollector:
     [
         (2400.0, 100.0, "24 times", "24 times what was expected"),
         (1000.0, 6.0, "more than 100 times", "more than 100 times what was expected"),
-        (3.0, 2.0, "too little", "too little expected for a percentage (CHF 1 050 against CHF 700)"),
-        (3.0, 0.0, "too little", "too little expected for a percentage (CHF 1 050 against CHF 0)"),
+        (3.0, 2.0, "small base", "too little expected for a percentage (CHF 1 050 against CHF 700)"),
+        (3.0, 0.0, "small base", "too little expected for a percentage (CHF 1 050 against CHF 0)"),
         (0.0, 1000.0, "\u2212100 %", "100 % below what was expected (CHF 0 against CHF 350 000)"),
         (0.0, 0.0, "0", "nothing came, and nothing is expected any more"),
     ],
@@ -49,7 +49,7 @@ def test_the_table_says_what_can_be_said(
     ]
     assert re.sub(r"<[^>]+>", "", told).startswith(cell)
     assert words in title
-    assert ("CHF 1 050 against" in told) == (cell == "too little"), "the figures stand in the cell"
+    assert ("CHF 1 050 against" in told) == (cell == "small base"), "the figures stand in the cell"
     wording = page.data()["wording"]
     assert wording == {"mostPct": 999, "mostTimes": 100, "leastPayments": 5.0}
 
@@ -98,7 +98,7 @@ def test_marks_of_the_table_are_explained_beside_it(tmp_path: Path) -> None:
     [legend] = re.findall(r'<dl class="marks" id="marks-0">.*?</dl>', page.text, flags=re.DOTALL)
     words = " ".join(re.sub(r"<[^>]+>", " ", legend).split())
     assert words.startswith("! Exclamation mark an alert of exactly this region and sector is open")
-    for mark in ("bold, framed", "hatched", "new level", "too little", "\u2013 no figure"):
+    for mark in ("bold, framed", "hatched", "new level", "small base", "\u2013 no figure"):
         assert mark in words
     between = page.text[page.text.index(legend) + len(legend) : page.text.index('<table class="heat"')]
     assert not re.sub(r"<[^>]+>", "", between).strip()

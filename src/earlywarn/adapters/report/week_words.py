@@ -6,6 +6,8 @@ from earlywarn.adapters.report.history import WeekDeviation
 from earlywarn.adapters.report.wording import against_expected, change_against, signed
 from earlywarn.alerting.words import TOO_LITTLE
 
+SMALL_BASE = "small base"
+"""In a cell, where there is no room for `TOO_LITTLE`; the legend says what it means."""
 NOTHING = "nothing came, and nothing is expected any more"
 
 
@@ -13,7 +15,7 @@ def in_short(week: WeekDeviation) -> str:
     """Return it for a cell of a table or a label of the map."""
     if week.is_nothing:
         return "0"
-    return "too little" if week.is_too_little else signed(week.share)
+    return SMALL_BASE if week.is_too_little else signed(week.share)
 
 
 def in_words(week: WeekDeviation) -> str:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.history import Key, PanelHistory
 from earlywarn.adapters.report.last_changes import Change, LastChanges
-from earlywarn.adapters.report.week_words import in_short
+from earlywarn.adapters.report.week_words import SMALL_BASE, in_short
 from earlywarn.adapters.report.wording import short_day, signed
 from earlywarn.aggregation.rolling import YEAR_DAYS
 from earlywarn.aggregation.rows import Coverage
@@ -83,7 +83,7 @@ def year_on_year(
 def _in_short(change: Change | None, measure: int) -> str:
     if change is None:
         return "not known yet"
-    return "too little" if change.payments_before < LEAST_PAYMENTS else signed(change.shares[measure])
+    return SMALL_BASE if change.payments_before < LEAST_PAYMENTS else signed(change.shares[measure])
 
 
 def _note(key: Key, change: Change, last: date, by_day: dict[date, Coverage], least_share: float) -> str:

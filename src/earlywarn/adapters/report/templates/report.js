@@ -176,7 +176,7 @@
     against(observed, expected, at) {
       if (observed === null || expected === null) return "\u2013";
       if (!observed && !expected) return "0";
-      return isTooLittle(this.payments[at]) || !expected ? "too little" : percent(observed / expected - 1);
+      return isTooLittle(this.payments[at]) || !expected ? "small base" : percent(observed / expected - 1);
     }
 
     table() {

@@ -400,21 +400,3 @@ def test_page_is_light(tmp_path: Path) -> None:
     page = page_of(collector, tmp_path)
     assert len(page.with_class("card")) == 40
     assert len(page.text.encode()) - len(get_plotlyjs().encode()) < 1_500_000
-
-
-@pytest.mark.parametrize(
-    ("name", "region", "heading", "note"),
-    [
-        ("Switzerland", "CH04", "2 of the 7 regions of Switzerland", ""),
-        ("Testland", "CH04", "Testland", "Of its countries the data hold 2 of the 7 regions of Switzerland."),
-        ("Switzerland, Liechtenstein", "LI00", "1 of the 7 regions of Switzerland and Liechtenstein", ""),
-    ],
-)
-def test_a_few_regions_are_not_called_by_their_country(
-    tmp_path: Path, name: str, region: str, heading: str, note: str
-) -> None:
-    """Who reads no further than the headline must not take a part of a country for the whole of it."""
-    page = page_of(collect(sorted([("CH07", "food"), (region, "food")]), 160, name=name), tmp_path)
-    assert (
-        f"{heading} {note} In the week to 9 June 2019, card spending in {heading} was".replace("  ", " ") in page.words
-    )

@@ -118,8 +118,8 @@ class DetectorPartition:
 
     @property
     def caught_up(self) -> bool:
-        """Return whether it has folded all that was there when it began."""
-        return self._log.whole and self._log.position >= self.target
+        """Return whether it has folded all that was there when it began. It stays so, whatever is being folded."""
+        return self._log.position >= self.target  # what it is giving outputs of is still before it
 
     def give_up(self) -> None:
         """Let a fold that is under way break off at its next output; its partition is of no use any more."""

@@ -48,13 +48,18 @@ class Port(NamedTuple):
 
     def ask(self, path: str) -> int:
         """Return the status of a probe; 0 if nobody answers."""
+        return self.answer(path)[0]
+
+    def answer(self, path: str) -> tuple[int, str]:
+        """Return the status of a probe and what it says."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.number}{path}", timeout=5) as answer:
-                return int(answer.status)
+                return int(answer.status), answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
-            return 0
+            with error:
+                return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
 
 
 @dataclass
@@ -86,6 +91,12 @@ class Worker:
     def ready(self) -> bool:
         """Return whether it says that it is ready."""
         return self.port is not None and self.port.ask("/readyz") == 200
+
+    def missing(self) -> str:
+        """Return what /readyz says is missing; nothing if it is ready."""
+        assert self.port is not None
+        status, text = self.port.answer("/readyz")
+        return "" if status == 200 else text
 
     def metrics(self) -> dict[str, float]:
         """Return what /metrics says, by name and labels."""
@@ -198,7 +209,12 @@ class StreamRun:
     def start_ready(self, service: str, **environment: str) -> Worker:
         """Start a worker and wait until it is ready."""
         worker = self.start(service, **environment)
-        wait_until(worker.ready, 60, f"{worker.name} is ready; its log:\n{worker.log}")
+
+        def ready() -> bool:
+            assert worker.process.poll() is None, f"{worker.name} has ended:\n{worker.text}"
+            return worker.ready()
+
+        wait_until(ready, 60, f"{worker.name} is ready; its log:\n{worker.log}")
         return worker
 
     # --- input

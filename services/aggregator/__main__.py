@@ -38,6 +38,7 @@ async def main() -> None:
             topics,
             panels_of=manifest.panels_of,
             unacknowledged_bytes=service.unacknowledged_bytes,
+            letter_bytes=settings.topics.dead_letter_bytes,
         )
         app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.transactions))

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -155,7 +156,7 @@ def folded(log: list[Message], blocks: int, rng: Random, holes: list[int] | None
                 whole = (partial.rejected, partial.event_time_ms)
                 assert sealed.setdefault(partial.block, whole) == whole
         sent += emission.partials
-        _note(emission.dead_letters, found, offsets)
+        _note([*emission.dead_letters, *chain.from_iterable(emission.batched_letters)], found, offsets)
     sent += [] if (last := worker.partitions[0].fold.flush(end=True)) is None else [last]
     merge = PartialsFold(partitions=1, lateness_seconds=LATENESS_HOURS * 3600)
     rejected: Counter[str] = Counter()

@@ -6,7 +6,7 @@ partition is called idle, never what a block holds.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,11 +16,14 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 
 CONTROL_HEADER = "earlywarn-control"
 END = b"end"
 RECEIVED_HEADER = "received_at"
 """Epoch milliseconds of the first receipt, on records that are replayed."""
+
+_ROWS_AT_ONCE = 1_000
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -81,9 +84,14 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Emission:
-    """What is to be sent, dead letters first, and whether a block was sealed by it."""
+    """What is to be sent, dead letters first.
+
+    Those of batched records are made as they are taken: one record may give a hundred thousand, each far longer than
+    its row, which may be a few codes of dictionaries.
+    """
 
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    batched_letters: list[Iterator[DeadLetter]] = field(default_factory=list)
     partials: list[Partial] = field(default_factory=list)
 
 
@@ -182,7 +190,7 @@ class SourcePartition:
             if not pairs:
                 continue
             named = dict(pairs)
-            received[at] = _time_of(named.get(RECEIVED_HEADER), received[at])
+            received[at] = time_of_receipt(named.get(RECEIVED_HEADER), received[at])
             controls, holds_many = CONTROL_HEADER in named, named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
             if not (controls or holds_many):
                 continue
@@ -233,16 +241,21 @@ class SourcePartition:
                 self.fold.remember_columns(offset, decoded.columns, received_ms)
             return
         if isinstance(decoded, Reject):
-            sealed, rejected = self.fold.add([offset], [decoded], received_ms)
-            values = [value] * len(rejected)
+            sealed, [whole] = self.fold.add([offset], [decoded], received_ms)
+            emission.dead_letters.append(DeadLetter(self.fold.partition, offset, value, received_ms, whole.reject))
         else:
             sealed, rejected = self.fold.add_columns(offset, decoded.columns, received_ms)
-            values = list(decoded.records([each.index for each in rejected])) if rejected else []
+            if rejected:
+                emission.batched_letters.append(self._letters_of_rows(decoded, rejected, received_ms))
         emission.partials += sealed
-        emission.dead_letters += [
-            DeadLetter(self.fold.partition, offset, text, received_ms, each.reject, each.index)
-            for each, text in zip(rejected, values, strict=True)
-        ]
+
+    def _letters_of_rows(
+        self, decoded: DecodedColumns, rejected: Sequence[Rejected], received_ms: int
+    ) -> Iterator[DeadLetter]:
+        for start in range(0, len(rejected), _ROWS_AT_ONCE):
+            some = rejected[start : start + _ROWS_AT_ONCE]
+            for each, text in zip(some, decoded.records([row.index for row in some]), strict=True):
+                yield DeadLetter(self.fold.partition, each.offset, text, received_ms, each.reject, each.index)
 
     def _dead_letter(
         self, rejected: Rejected, offsets: Sequence[int], values: Sequence[bytes | None], times: Sequence[int] | int
@@ -283,12 +296,14 @@ class Aggregator:
             for partition, start in starts.items()
         }
 
-    def due(self, now_seconds: float) -> list[tuple[int, Emission]]:
-        """Return, by partition, what has waited for a flush interval."""
+    def due(self, now_seconds: float, held: Container[int] = ()) -> list[tuple[int, Emission]]:
+        """Return, by partition, what has waited for a flush interval; of those that are held nothing."""
         return [
             (partition, each.flush())
             for partition, each in self.partitions.items()
-            if each.news_seconds is not None and now_seconds - each.news_seconds >= self._flush_seconds
+            if partition not in held
+            and each.news_seconds is not None
+            and now_seconds - each.news_seconds >= self._flush_seconds
         ]
 
     def silent(self, now_seconds: float) -> list[int]:
@@ -314,9 +329,10 @@ def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:
     return Reject(reason=RejectReason.CONTROL_MARK, field=CONTROL_HEADER, detail=detail)
 
 
-def _time_of(value: bytes | None, otherwise: int) -> int:
-    """Return the time of a header; the log's own where it is absent or no number."""
+def time_of_receipt(stated: bytes | None, appended_ms: int) -> int:
+    """Return the time that a record's header states; the log's own where it is absent, no number, or no time."""
     try:
-        return int(value) if value else otherwise
+        found = int(stated) if stated else appended_ms
     except ValueError:
-        return otherwise
+        return appended_ms
+    return found if EARLIEST_MS <= found < LATEST_MS else appended_ms

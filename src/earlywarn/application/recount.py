@@ -5,13 +5,13 @@ record *is*; how records become numbers is written here once more, so that a def
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.aggregation.route import Route
-from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER, refused_mark
+from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER, refused_mark, time_of_receipt
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
@@ -110,7 +110,7 @@ class Recount:
         if self._offsets.get(partition) != offset:
             self._offsets[partition] = offset
             self._numbers[partition] += 1
-        received_ms = _received(named, appended_ms)
+        received_ms = time_of_receipt(named.get(RECEIVED_HEADER), appended_ms)
         values: Sequence[bytes | None] | Reject = [value]
         if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
             values = self._unpack(value)
@@ -198,12 +198,3 @@ class Recount:
             if counted is None:
                 counted = self.buckets[bucket] = Counted()
             counted.add(*sums, appended_ms, late_behind_ms)
-
-
-def _received(named: Mapping[str, bytes | None], appended_ms: int) -> int:
-    """Return the time of receipt: that of the header, else (absent, no number) the log's."""
-    stated = named.get(RECEIVED_HEADER)
-    try:
-        return int(stated) if stated else appended_ms
-    except ValueError:
-        return appended_ms

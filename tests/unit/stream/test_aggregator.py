@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 import pytest
@@ -92,15 +93,17 @@ def test_a_mark_that_is_not_obeyed_is_a_dead_letter(mark: bytes | None, finite: 
 
 
 def test_the_first_receipt_decides_what_is_in_the_future() -> None:
-    """A replayed record keeps its first receipt; a header that is no number counts as absent."""
+    """A replayed record keeps its first receipt; a header that is no number, or no time, counts as absent."""
     worker = aggregator()
-    early, wrong = [(RECEIVED_HEADER, str(START_MS).encode())], [(RECEIVED_HEADER, b"noon")]
-    batch = Batch(0, [payment(0, 2.0), payment(1, 2.0), payment(2)], [list(early), list(wrong), []])
+    early = [(RECEIVED_HEADER, str(START_MS).encode())]
+    wrong = [[(RECEIVED_HEADER, text)] for text in (b"noon", b"", b"-1", b"9" * 30, b"-" + b"9" * 30, b"9" * 5_000)]
+    values = [payment(each, 2.0) for each in range(1 + len(wrong))]
+    batch = Batch(0, [*values, payment(9)], [early, *wrong, []])
     emission = worker.partitions[0].take(batch, 0.0)
     assert [(letter.offset, letter.reject.reason, letter.received_ms) for letter in emission.dead_letters] == [
         (0, "time_in_future", START_MS)
     ]
-    assert counted(worker.partitions[0].flush()) == 2
+    assert counted(emission) + counted(worker.partitions[0].flush()) == len(wrong) + 1
 
 
 def test_a_batched_record_counts_as_its_transactions() -> None:
@@ -112,9 +115,10 @@ def test_a_batched_record_counts_as_its_transactions() -> None:
     emission = worker.partitions[0].take(
         Batch(0, [message, b"no arrow"], [[(CONTENT_TYPE_HEADER, ARROW_STREAM)]] * 2), 0.0
     )
-    letters = [(letter.offset, letter.index, letter.reject.reason) for letter in emission.dead_letters]
-    assert letters == [(0, 6, "region_unknown"), (1, 0, "not_arrow")]
-    again = decode_one(emission.dead_letters[0].value)
+    [letter], [whole] = chain.from_iterable(emission.batched_letters), emission.dead_letters
+    assert (letter.offset, letter.index, letter.reject.reason) == (0, 6, "region_unknown")
+    assert (whole.offset, whole.index, whole.reject.reason, whole.value) == (1, 0, "not_arrow", b"no arrow")
+    again = decode_one(letter.value)
     assert again == wrong
     plain.partitions[0].take(Batch(0, values[:3]), 0.0)
     first = counted(plain.partitions[0].flush())

@@ -81,6 +81,7 @@ def service(consumer: Consumer) -> tuple[AggregatorService, Sent]:
         TOPICS,
         panels_of=(frozenset({"CH"}),),
         unacknowledged_bytes=1,
+        letter_bytes=1 << 20,
     )
     found._app = SimpleNamespace(consumer=consumer)  # type: ignore[assignment]  # of it the consumer alone
     return found, sent

@@ -5,18 +5,23 @@ fetched Kafka batch becomes one `RecordBatch`: lists of offsets, values, times a
 the log between which they lie, holes included (transaction markers, aborted records).
 """
 
+import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords
 
 Headers = Sequence[tuple[str, bytes | None]]
 
 _LOG_APPEND_TIME = 1
+_LENGTH_ENDS = 12  # bytes of a batch before what its length counts
 _OFFSET, _VALUE, _TIMESTAMP, _HEADERS = map(attrgetter, ("offset", "value", "timestamp", "headers"))
 
 
@@ -47,6 +52,45 @@ class RecordBatch:
         return len(self.offsets)
 
 
+class _KeptRecords(MemoryRecords):  # type: ignore[misc]  # aiokafka ships no types
+    """aiokafka's records of a fetch, which keep the bytes that they are made of."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+
+fetcher.MemoryRecords = _KeptRecords  # what it makes of an answer of a broker
+
+
+class _Lenient(bytearray):
+    """Bytes whose text may be none: what is no UTF-8 in it is read as signs that name the byte."""
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return _Lenient(found) if isinstance(at, slice) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "") -> str:  # noqa: ARG002  # as aiokafka calls it
+        return super().decode(encoding, "backslashreplace")
+
+
+def _leniently(raw: bytes, base_offset: int) -> list[Any]:
+    """Return the records of a batch in which a header's name is no UTF-8. Kafka's protocol says text; no broker looks.
+
+    aiokafka reads such a batch in no way, and one record of it would end every worker that comes to it.
+    """
+    start = 0
+    while True:
+        base, length = struct.unpack_from(">qi", raw, start)
+        stop = start + _LENGTH_ENDS + length
+        if base == base_offset:
+            batch = _DefaultRecordBatchPy(bytearray(raw[start:stop]))
+            batch._maybe_uncompress()
+            batch._buffer = _Lenient(batch._buffer)
+            return list(batch)
+        start = stop
+
+
 class ColumnRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
     """aiokafka's iterator over fetched records, a batch at a time.
 
@@ -63,7 +107,10 @@ class ColumnRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka ships n
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"{self._tp}: a batch at offset {batch.base_offset} is damaged (CRC)")
             if not self._is_skipped(batch):
-                records = list(batch)
+                try:
+                    records = list(batch)
+                except UnicodeDecodeError:
+                    records = _leniently(self._records.raw, batch.base_offset)
                 if records and records[0].offset < self.next_fetch_offset:
                     records = [record for record in records if record.offset >= self.next_fetch_offset]
                 if records:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
@@ -64,7 +65,7 @@ class TopicScan:
         """
         self.topic = topic
         self._timeout_seconds = float(kafka.request_timeout_seconds)
-        self._brokers = kafka.brokers
+        self._kafka = kafka
         self._consumer = Consumer(
             {
                 **confluent_connection(kafka),
@@ -122,7 +123,7 @@ class TopicScan:
                         left.discard(partition)
                         continue
                     if offset < self.extents[partition].high:
-                        headers = message.headers() or ()
+                        headers = headers_of(message, self._kafka)
                         time_ms = message.timestamp()[1]
                         yield ScannedRecord(partition, offset, message.key(), message.value(), headers, time_ms)
                     if offset + 1 >= self.extents[partition].high:
@@ -150,7 +151,7 @@ class TopicScan:
             raise self._unreachable(error)
 
     def _unreachable(self, error: KafkaError) -> ConfigError:
-        return ConfigError(f"kafka.brokers = {self._brokers!r}: {self.topic} cannot be read: {error.str()}")
+        return ConfigError(f"kafka.brokers = {self._kafka.brokers!r}: {self.topic} cannot be read: {error.str()}")
 
 
 def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:

@@ -5,7 +5,7 @@ r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs
 | partials | source partition | a partial, or a part of a large one; with a header, a change of configuration |
 | aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
 | alerts | id/revision | the alert as in alerts.jsonl |
-| transactions.dlq | partition/offset/index | the record's own bytes; headers say why |
+| transactions.dlq | partition/offset/index | the record's own bytes (or their beginning); headers say why |
 | transactions.dlq | partition/offset/index | none, but a header `replayed_at`: its letter is re-entered |
 """
 
@@ -31,6 +31,10 @@ _partial_decoder = msgspec.json.Decoder(Partial)
 _change_decoder = msgspec.json.Decoder(Change)
 CHANGE_HEADERS = [(CONTROL_HEADER, b"change")]
 """Of a control record among the partials."""
+
+CUT_HEADER = "cut_from"
+"""On a dead letter that holds but the beginning of its record: how many bytes that had."""
+_ENVELOPE_BYTES = 4 << 10  # what a dead letter takes besides its value, at most
 
 Message = tuple[bytes, bytes]
 """Key and value."""
@@ -122,9 +126,15 @@ def encode_rows(rows: AggregateRows) -> Iterator[Message]:
         yield f"{series.series_id}{suffix}{row['vintage']}".encode(), _encode(row)
 
 
-def encode_dead_letter(letter: DeadLetter, topic: str) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
-    """Return key, value and headers of a record that was not accepted."""
-    reject = letter.reject
+def encode_dead_letter(
+    letter: DeadLetter, topic: str, most_bytes: int
+) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
+    """Return key, value and headers of a record that was not accepted, in a message of `most_bytes` at most.
+
+    A sender's compression may have brought a record into the log that is larger than any message: of such a one the
+    beginning is kept, and a header says how many bytes it had.
+    """
+    reject, value = letter.reject, letter.value
     headers = [
         ("reason", reject.reason.value.encode()),
         ("field", reject.field.encode()),
@@ -135,4 +145,7 @@ def encode_dead_letter(letter: DeadLetter, topic: str) -> tuple[bytes, bytes | N
         ("index", str(letter.index).encode()),
         ("received_at", str(letter.received_ms).encode()),
     ]
-    return f"{letter.partition}/{letter.offset}/{letter.index}".encode(), letter.value, headers
+    if value is not None and len(value) > most_bytes - _ENVELOPE_BYTES:
+        headers.append((CUT_HEADER, str(len(value)).encode()))
+        value = value[: most_bytes - _ENVELOPE_BYTES]
+    return f"{letter.partition}/{letter.offset}/{letter.index}".encode(), value, headers

@@ -8,13 +8,14 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import manifest_in
+from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
-from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER, time_of_receipt
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
@@ -156,13 +157,12 @@ class RunSource:
         )
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
-        headers = _with_receipt(message)
+        headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1])
         return headers if self._finite else [_NOT_OBEYED if each == _END else each for each in headers]
 
 
-def _with_receipt(message: Any) -> Sequence[Header]:  # noqa: ANN401  # likewise
+def _with_receipt(headers: Sequence[Header], appended_ms: int) -> Sequence[Header]:
     """Return the headers of a record, with the time at which it was first received."""
-    headers: list[Header] = list(message.headers() or ())
-    if all(name != RECEIVED_HEADER for name, _ in headers):
-        headers.append((RECEIVED_HEADER, str(message.timestamp()[1]).encode()))
-    return headers
+    stated = dict(headers).get(RECEIVED_HEADER)
+    received = str(time_of_receipt(stated, appended_ms)).encode()
+    return headers if stated == received else [*headers, (RECEIVED_HEADER, received)]  # the last one counts

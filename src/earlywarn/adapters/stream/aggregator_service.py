@@ -9,9 +9,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import faust
 import msgspec
@@ -26,12 +27,13 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
-from earlywarn.application.aggregator import Aggregator, BlockStart, Emission, SourcePartition
+from earlywarn.application.aggregator import Aggregator, BlockStart, DeadLetter, Emission, SourcePartition
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.05
 _ASK_SECONDS = 0.5
+_LETTERS_AT_ONCE = 1_000
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ class AggregatorService:
         topics: the run's topics.
         panels_of: the panels that live in each partition q of the partials.
         unacknowledged_bytes: it stops folding while more than so much is under way.
+        letter_bytes: the largest dead letter that its topic takes.
     """
 
     def __init__(
@@ -67,13 +70,16 @@ class AggregatorService:
         *,
         panels_of: tuple[frozenset[str], ...],
         unacknowledged_bytes: int,
+        letter_bytes: int,
     ) -> None:
         self.aggregator = aggregator
         self.outbox = outbox
         self.topics = topics
         self._panels_of = panels_of
         self._limit_bytes = unacknowledged_bytes
+        self._letter_bytes = letter_bytes
         self._under_way: dict[int, _UnderWay] = {}
+        self._held: set[int] = set()
         self._app: faust.App | None = None
         self._stopping = False
         self._failure = Failure()
@@ -82,6 +88,7 @@ class AggregatorService:
         """Make the agent of this worker in a Faust application."""
         self._app = app
         metrics.ASSIGNED.set_function(lambda: len(self.aggregator.partitions) if self.assigned else 0)
+        metrics.UNACKNOWLEDGED.set_function(lambda: self.outbox.unacknowledged_bytes)
         metrics.LOST.set_function(lambda: sum(each.lost for each in self.aggregator.partitions.values()))
 
         @app.agent(topic)
@@ -127,13 +134,36 @@ class AggregatorService:
             return
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
-        self._send(batch.partition, partition.take(batch, time.monotonic()))
+        emission = partition.take(batch, time.monotonic())
+        if emission.batched_letters and not await self._send_letters(batch, partition, emission.batched_letters):
+            return
+        self._send(batch.partition, emission)
         if partition.position < batch.next:  # it looks further back for copies
             await self._consumer.seek(TP(batch.topic, batch.partition), partition.position)
             return
         metrics.RECORDS.inc(len(batch))
         self.outbox.poll()
         await self.outbox.settle(below_bytes=self._limit_bytes)
+
+    async def _send_letters(
+        self, batch: RecordBatch, partition: SourcePartition, letters: Iterable[Iterator[DeadLetter]]
+    ) -> bool:
+        """Send the dead letters of batched records, no more at once than may be under way.
+
+        Nothing else of the partition is sent meanwhile, since its partials have an order. False if it was given up.
+        """
+        tp, rest = TP(batch.topic, batch.partition), chain.from_iterable(letters)
+        self._held.add(tp.partition)
+        try:
+            while some := list(islice(rest, _LETTERS_AT_ONCE)):
+                self._send(tp.partition, Emission(dead_letters=some))
+                await asyncio.sleep(0)
+                await self.outbox.settle(below_bytes=self._limit_bytes)
+                if self._stopping or not self._owns(partition, tp):
+                    return False  # as if it had died: whoever goes on sends them again
+        finally:
+            self._held.discard(tp.partition)
+        return True
 
     async def _go_back(self, batch: RecordBatch, partition: SourcePartition) -> None:
         """Read from where the fold stands, unless the log has lost it."""
@@ -170,7 +200,7 @@ class AggregatorService:
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]
         for letter in emission.dead_letters:
-            key, value, headers = encode_dead_letter(letter, self.topics.transactions)
+            key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
             metrics.REJECTED.labels(letter.reject.reason.value).inc()
         for partial in emission.partials:
@@ -179,7 +209,6 @@ class AggregatorService:
                 for key, body in encode_partial(own):
                     self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
                 metrics.PARTIALS_SENT.inc()
-        metrics.UNACKNOWLEDGED.set(self.outbox.unacknowledged_bytes)
         if sealed := sum(partial.sealed for partial in emission.partials):
             metrics.BLOCKS_SEALED.inc(sealed)
             under_way.open.close()
@@ -192,7 +221,7 @@ class AggregatorService:
         """Send what has waited long enough, mark what may be committed."""
         self.outbox.poll()
         self.outbox.check()
-        for partition, emission in self.aggregator.due(time.monotonic()):
+        for partition, emission in self.aggregator.due(time.monotonic(), self._held):
             self._send(partition, emission)
         self._mark()
 
@@ -225,6 +254,7 @@ class AggregatorService:
         silent = {
             TP(self.topics.transactions, each): self.aggregator.partitions[each]
             for each in self.aggregator.silent(time.monotonic())
+            if each not in self._held
         }
         if not silent:
             return
@@ -236,7 +266,8 @@ class AggregatorService:
             _log.warning("where silent partitions end cannot be asked now (%s); it will be again", error)
             return
         for tp, partition in silent.items():
-            if not self._stopping and self._owns(partition, tp) and self._reach(tp, partition, extents[tp].start):
+            free = not self._stopping and tp.partition not in self._held
+            if free and self._owns(partition, tp) and self._reach(tp, partition, extents[tp].start):
                 confirmed = self.aggregator.confirm_idle(tp.partition, extents[tp].end, time.monotonic())
                 self._send(tp.partition, confirmed)
 
@@ -255,7 +286,8 @@ class AggregatorService:
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_seconds
         for partition, each in self.aggregator.partitions.items():
-            self._send(partition, each.flush())
+            if partition not in self._held:
+                self._send(partition, each.flush())
         await self.outbox.settle(deadline_seconds=deadline_seconds)
         self._mark()
         if self.assigned:

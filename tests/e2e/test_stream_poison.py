@@ -1,0 +1,158 @@
+"""Records that are wrong outside of their values, or larger than they look: no worker ends, memory stays bounded."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from confluent_kafka import Producer
+from kafka import KafkaProducer
+from kafka_broker import KafkaBroker
+from pyarrow import ipc
+from redis_server import RedisServer
+from stream_run import StreamRun, Worker, wait_until
+
+from earlywarn.adapters import arrow_batch
+from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.recount import verify_run
+from earlywarn.adapters.kafka.wire import CUT_HEADER
+from earlywarn.aggregation.columns import ARROW_STREAM
+from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.domain.transaction import Transaction
+
+SETTINGS = """
+[topics]
+transactions_partitions = 1
+[service]
+flush_seconds = 0.2
+[[panels]]
+id = "CH"
+countries = ["CH"]
+"""
+START_MS = 1_551_702_896_000
+HOUR_MS = 3_600_000
+BATCHED = ("content-type", ARROW_STREAM)
+AGGREGATOR_MIB = 300
+"""What docs/operations/memory.md promises, and the rejects of one message."""
+
+
+@pytest.fixture
+def run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
+    name = f"run-{uuid4().hex[:12]}"
+    with StreamRun(kafka.address, redis_server.url, tmp_path, SETTINGS, name=name) as found:
+        yield found
+
+
+def payment(number: int) -> Transaction:
+    ts = START_MS + number * HOUR_MS
+    return Transaction(id=f"t{number}", ts=ts, amount_minor=5, currency="CHF", mcc="5411", region="CH04")
+
+
+def send(run: StreamRun, value: bytes, headers: Sequence[tuple[str, bytes]] = (), codec: str = "none") -> None:
+    connection = confluent_connection(run.settings.kafka)
+    producer = Producer({**connection, "message.max.bytes": 100_000_000, "compression.type": codec})
+    producer.produce(run.topics.transactions, value, partition=0, headers=list(headers))
+    assert producer.flush(30) == 0
+
+
+class NoText(str):
+    """A header's name that is no UTF-8 when it is sent, as clients in C and Go may send it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002  # of `str`
+        return b"\xff\xfe-name"
+
+
+def send_with_a_name_that_is_no_text(run: StreamRun, value: bytes, codec: str | None) -> None:
+    producer = KafkaProducer(bootstrap_servers=run.settings.kafka.brokers, compression_type=codec)
+    producer.send(run.topics.transactions, value, partition=0, headers=[(NoText("x"), b"1"), ("y", b"2")]).get(30)
+    producer.close()
+
+
+def read(worker: Worker, records: int) -> None:
+    def all_read() -> bool:
+        assert worker.process.poll() is None, worker.text
+        return worker.metrics()["earlywarn_records_total"] >= records
+
+    wait_until(all_read, 60, f"{records} records are read")
+
+
+def test_headers_that_say_what_cannot_be(run: StreamRun) -> None:
+    """Times of receipt that are none, and names that are no text: the records count, and `verify` reads them too."""
+    workers = [run.start_ready("aggregator"), run.start_ready("detector")]
+    stated = [b"", b"noon", b"-1", b"9" * 30, b"-" + b"9" * 30, b"\xff\x00"]
+    for number, text in enumerate(stated):
+        send(run, arrow_batch.encode([payment(number)]), [BATCHED, (RECEIVED_HEADER, text)])
+        send(run, as_json(payment(number)), [(RECEIVED_HEADER, text)])
+    for codec in (None, "gzip"):
+        send_with_a_name_that_is_no_text(run, as_json(payment(len(stated))), codec)
+    run.produce([[as_json(payment(number)) for number in range(len(stated), 60)]])
+    read(workers[0], 2 * len(stated) + 2 + 60 - len(stated))
+
+    def hours() -> int:
+        return sum(b'"hour"' in value for value in run.published().aggregates.values())
+
+    wait_until(lambda: hours() > 0, 30, "hours are published")
+    assert list(run.read(run.topics.dead_letters)) == []
+    found = verify_run(run.run)
+    assert found.equal, found
+
+
+def test_a_record_that_compression_has_made_smaller_than_any_message(run: StreamRun) -> None:
+    """It is larger than what a dead letter may be: of such a one the beginning is kept, and its size told."""
+    worker = run.start_ready("aggregator")
+    size = 20_000_000
+    send(run, b"{" + b" " * (size - 1), codec="zstd")
+    send(run, b"{" + b" " * (size - 1), [BATCHED], codec="gzip")
+    run.produce([[as_json(payment(1))]])
+    read(worker, 3)
+
+    def letters() -> list[tuple[bytes, bytes, bytes]]:
+        return [
+            (named["reason"], named[CUT_HEADER], message.value()[:2])
+            for message in run.read(run.topics.dead_letters)
+            for named in (dict(message.headers()),)
+        ]
+
+    told = str(size).encode()
+    wait_until(lambda: len(letters()) == 2, 30, "both are kept")
+    assert letters() == [(b"too_large", told, b"{ "), (b"not_arrow", told, b"{ ")]
+    assert worker.ready()
+
+
+def as_json(transaction: Transaction) -> bytes:
+    [record] = arrow_batch.decode(arrow_batch.encode([transaction])).records([0])  # type: ignore[union-attr]  # no reject
+    return record
+
+
+def long_rows(rows: int) -> bytes:
+    """Return a message of rows that are all rejected, a few bytes each: their texts stand once in dictionaries."""
+    long = pa.array(["\x01" * 300])
+    codes = pa.array([0] * rows, pa.int8())
+    names = ("id", "currency", "region", "mcc", "country", "channel", "sector", "source", "merchant", "card")
+    columns = dict.fromkeys(names, pa.DictionaryArray.from_arrays(codes, long))
+    columns |= dict.fromkeys(("ts", "amount_minor"), pa.array([START_MS] * rows, pa.int64()))
+    table = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with ipc.new_stream(sink, table.schema) as writer:
+        writer.write_batch(table.to_batches()[0])
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def test_dead_letters_far_larger_than_their_rows(run: StreamRun) -> None:
+    """They are sent as they are acknowledged, and the worker stays in the memory that it may take."""
+    rows = 20_000
+    worker = run.start_ready("aggregator")
+    message = long_rows(rows)
+    assert len(message) < 600_000
+    send(run, message, [BATCHED])
+    run.produce([[as_json(payment(1))]])
+    read(worker, 2)
+    wait_until(lambda: worker.metrics()["earlywarn_unacknowledged_bytes"] == 0, 60, "all letters are sent")
+    indexes = sorted(int(dict(each.headers())["index"]) for each in run.read(run.topics.dead_letters))
+    assert indexes == list(range(rows))
+    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="ascii")
+    most_kib = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    assert most_kib / 1024 < AGGREGATOR_MIB

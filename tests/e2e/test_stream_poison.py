@@ -17,7 +17,7 @@ from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.recount import verify_run
 from earlywarn.adapters.kafka.wire import CUT_HEADER
-from earlywarn.aggregation.columns import ARROW_STREAM
+from earlywarn.aggregation.columns import ARROW_STREAM, BATCH_LIMIT
 from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.domain.transaction import Transaction
 
@@ -100,25 +100,29 @@ def test_headers_that_say_what_cannot_be(run: StreamRun) -> None:
     assert found.equal, found
 
 
-def test_a_record_that_compression_has_made_smaller_than_any_message(run: StreamRun) -> None:
-    """It is larger than what a dead letter may be: of such a one the beginning is kept, and its size told."""
+def test_records_that_compression_has_made_small_enough(run: StreamRun) -> None:
+    """Of what is larger than a dead letter may be the beginning is kept, and its size told; of too many rows all."""
     worker = run.start_ready("aggregator")
     size = 20_000_000
     send(run, b"{" + b" " * (size - 1), codec="zstd")
     send(run, b"{" + b" " * (size - 1), [BATCHED], codec="gzip")
+    send(run, many := long_rows(BATCH_LIMIT + 1), [BATCHED], codec="zstd")
     run.produce([[as_json(payment(1))]])
-    read(worker, 3)
+    read(worker, 4)
 
-    def letters() -> list[tuple[bytes, bytes, bytes]]:
+    def letters() -> list[tuple[bytes, bytes | None, bytes]]:
         return [
-            (named["reason"], named[CUT_HEADER], message.value()[:2])
+            (named["reason"], named.get(CUT_HEADER), message.value())
             for message in run.read(run.topics.dead_letters)
             for named in (dict(message.headers()),)
         ]
 
-    told = str(size).encode()
-    wait_until(lambda: len(letters()) == 2, 30, "both are kept")
-    assert letters() == [(b"too_large", told, b"{ "), (b"not_arrow", told, b"{ ")]
+    wait_until(lambda: len(letters()) == 3, 30, "all are kept")
+    large, gzipped, rows = letters()
+    assert [(*each[:2], each[2][:2]) for each in (large, gzipped)] == [
+        (b"too_large", str(size).encode(), b"{ "), (b"not_arrow", str(size).encode(), b"{ "),
+    ]  # fmt: skip
+    assert rows == (b"not_arrow", None, many)
     assert worker.ready()
 
 

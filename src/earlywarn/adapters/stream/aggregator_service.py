@@ -107,6 +107,7 @@ class AggregatorService:
         extents = await self._consumer.extents(committed) if committed else {}
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
+        self._held = set()
         _log.info("assigned %d of %d partitions", len(starts), partitions)
         for tp, extent in extents.items():
             self._reach(tp, self.aggregator.partitions[tp.partition], extent.start)
@@ -150,19 +151,18 @@ class AggregatorService:
     ) -> bool:
         """Send the dead letters of batched records, no more at once than may be under way.
 
-        Nothing else of the partition is sent meanwhile, since its partials have an order. False if it was given up.
+        Nothing else of the partition is sent meanwhile, since its partials have an order, and nothing any more if this
+        is broken off: whoever goes on begins the block anew, as if this worker had died. False says so.
         """
         tp, rest = TP(batch.topic, batch.partition), chain.from_iterable(letters)
         self._held.add(tp.partition)
-        try:
-            while some := list(islice(rest, _LETTERS_AT_ONCE)):
-                self._send(tp.partition, Emission(dead_letters=some))
-                await asyncio.sleep(0)
-                await self.outbox.settle(below_bytes=self._limit_bytes)
-                if self._stopping or not self._owns(partition, tp):
-                    return False  # as if it had died: whoever goes on sends them again
-        finally:
-            self._held.discard(tp.partition)
+        while some := list(islice(rest, _LETTERS_AT_ONCE)):
+            self._send(tp.partition, Emission(dead_letters=some))
+            await asyncio.sleep(0)
+            await self.outbox.settle(below_bytes=self._limit_bytes)
+            if self._stopping or not self._owns(partition, tp):
+                return False
+        self._held.discard(tp.partition)
         return True
 
     async def _go_back(self, batch: RecordBatch, partition: SourcePartition) -> None:

@@ -1,15 +1,14 @@
 """The coverage episode of what came and could not be read: since when, how much of the panel, and where."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
 
 import msgspec
 
 from earlywarn.aggregation.rows import ClosedDay, ReadShare
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.parameters import AlertParameters
-from earlywarn.domain.alert import UNREAD, Evidence, Severity, Status
+from earlywarn.alerting.notice import NoticeWriter
+from earlywarn.domain.alert import UNREAD, Alert, Evidence, Severity, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
@@ -19,29 +18,16 @@ _FEW_CELLS = 3
 """So many are named themselves; of more, the regions or sectors that they add up to."""
 
 
-class Revision(NamedTuple):
-    """What is to be published of the episode; `unread` is the largest share that could not be read."""
-
-    episode: Episode
-    status: Status
-    day: date
-    grade: Severity
-    unread: float
-    evidence: tuple[Evidence, ...]
-
-
 class UnreadNotice:
     """At most one open episode of a panel. It is no silence of a feed: nobody is missed, and nobody is forgotten."""
 
-    def __init__(self, panel: str, parameters: AlertParameters, begin: Callable[[date], Episode]) -> None:
-        self._panel = panel
-        self._least = parameters.coverage_share
-        self._revise_days = parameters.revise_days
-        self._begin = begin
+    def __init__(self, writer: NoticeWriter) -> None:
+        self._writer = writer
+        self._least = writer.parameters.coverage_share
         self._episode: Episode | None = None
         self._evidence: tuple[Evidence, ...] = ()
 
-    def step(self, closed: ClosedDay) -> Revision | None:
+    def step(self, closed: ClosedDay) -> list[Alert]:
         """Take in a day; return what is to be published of it.
 
         The episode opens when less than `coverage_share` of something sizeable could be read, is revised when it is
@@ -50,21 +36,23 @@ class UnreadNotice:
         short = self._short(closed)
         if not short:
             episode, self._episode = self._episode, None
-            return None if episode is None else self._revision(episode, "resolved", episode.last_alarm_on)
+            return [] if episode is None else [self._notice(episode, "resolved", episode.last_alarm_on)]
         status: Status = "updated"
         if self._episode is None:
-            self._episode, self._evidence, status = self._begin(closed.day), (), "open"
+            self._episode = self._writer.episode("coverage", closed.day, what="unread")
+            self._evidence, status = (), "open"
         self._episode.miss(closed.day, is_all=not closed.heard)
         before, self._evidence = self._evidence, self._told(closed, short)
         same = [each.series_id for each in before] == [each.series_id for each in self._evidence]
-        if same and (closed.day - self._episode.last_revised_on).days < self._revise_days:
-            return None
-        return self._revision(self._episode, status, closed.day)
+        if same and not self._writer.is_due(self._episode, closed.day):
+            return []
+        return [self._notice(self._episode, status, closed.day)]
 
-    def _revision(self, episode: Episode, status: Status, day: date) -> Revision:
-        figures = [each.value / 100 for each in self._evidence if each.name == UNREAD]
+    def _notice(self, episode: Episode, status: Status, day: date) -> Alert:
+        shares = [each.value / 100 for each in self._evidence if each.name == UNREAD]
         days = Evidence(name="days_unread", value=float(episode.missing_days), unit="days")
-        return Revision(episode, status, day, graded(figures[0], max(figures)), max(figures), (*self._evidence, days))
+        grade, score = graded(shares[0], max(shares)), self._writer.missing_score(max(shares))
+        return self._writer.notice(episode, "coverage", status, day, grade, score, (*self._evidence, days))
 
     def _short(self, closed: ClosedDay) -> list[ReadShare]:
         """Return of what too little could be read, the least first: cells if these are few, else regions or sectors."""
@@ -88,7 +76,7 @@ class UnreadNotice:
                     name=UNREAD,
                     value=_pct(each.share),
                     unit="pct",
-                    series_id=Series(self._panel, each.region, each.sector).series_id,
+                    series_id=Series(closed.panel, each.region, each.sector).series_id,
                 )
                 for each in places[:_PLACES_TOLD]
             ),

@@ -41,7 +41,7 @@ def absences(
 ) -> tuple[Absence, ...]:
     """Return the regions that were silent on days of the week to `last_day`, those of most days first.
 
-    Likewise those of which less than `least_share` was heard, because a source was silent.
+    Likewise those of which less than `least_share` was heard, because a source was silent or records could not be read.
     """
     if last_day is None:
         return ()

@@ -15,6 +15,7 @@ from earlywarn.alerting.coverage_narrative import feed_name
 from earlywarn.alerting.words import Names
 
 _DAYS_LISTED = 12
+_UNREAD = "records that could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
         breaks=tuple(
-            (short_day(day), percent(coverage.share), _silent(coverage, names))
+            (short_day(day), percent(coverage.share), _missing(coverage, least_share, names))
             for day, coverage in broken[: -_DAYS_LISTED - 1 : -1]
         ),
         breaks_left_out=max(len(broken) - _DAYS_LISTED, 0),
@@ -87,18 +88,19 @@ def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_
         )
     if in_part:
         told.append(
-            f"On {grouped(in_part)} of {grouped(days)} days a source was silent without which less than "
-            f"{percent(least_share)} of some series was heard. Those are missing on these days, and totals are judged "
-            "without them."
+            f"On {grouped(in_part)} of {grouped(days)} days a source was silent, or records could not be read, without "
+            f"which less than {percent(least_share)} of some series was heard. Those are missing on these days, and "
+            "totals are judged without them."
         )
     whole = f"On all {grouped(days)} days at least {percent(least_share)} of the expected volume was heard."
     return " ".join(told) or whole
 
 
-def _silent(coverage: Coverage, names: Names) -> str:
-    """Return who was silent, in words."""
+def _missing(coverage: Coverage, least_share: float, names: Names) -> str:
+    """Return what was missing, in words: who was silent, and whether something could not be read."""
     in_regions = [f"{feed_name(feed)} in {names.region(region)}" for feed, region in coverage.branches]
-    told = [*map(feed_name, coverage.silent), *in_regions, *map(names.region, coverage.gap.regions)]
+    unread = [_UNREAD] if any(each.share < least_share for each in coverage.gap.unread) else []
+    told = [*map(feed_name, coverage.silent), *in_regions, *map(names.region, coverage.gap.regions), *unread]
     return ", ".join(told) or "some sources"
 
 

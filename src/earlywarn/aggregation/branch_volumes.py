@@ -62,6 +62,11 @@ class BranchVolumes:
         inside: Flags = self._places == self.codes.index(region)
         return inside
 
+    def regions_of(self, name: FeedName) -> list[str]:
+        """Return the regions to which a feed usually brings something."""
+        past = self._past.get(name)
+        return [] if past is None else [self.codes[at] for at in sorted(set(self._places[past > 0].tolist()))]
+
     def delivers(self, name: FeedName) -> Flags:
         """Return bool[K], the cells to which a feed usually brings something."""
         found: Flags = self._past[name] > 0

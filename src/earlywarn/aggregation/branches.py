@@ -4,7 +4,7 @@ It has lost that region: its cells lack what the source usually brings there, as
 the others have fallen with it, that is news.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,7 @@ class BranchSilence(NamedTuple):
             is not to be learned.
         dropped: of whom nothing is expected in a region from the next day on: its code.
         forgotten: those of them that were silent.
+        rests: whether somebody has been silent before of whom it cannot be told today, since nothing is expected.
     """
 
     silent: tuple[Branch, ...] = ()
@@ -40,6 +41,7 @@ class BranchSilence(NamedTuple):
     quiet: Mapping[FeedName, Counts] = {}
     dropped: tuple[tuple[FeedName, str], ...] = ()
     forgotten: tuple[Branch, ...] = ()
+    rests: bool = False
 
 
 class _Quiet:
@@ -64,18 +66,20 @@ class Branches:
         readings: Mapping[FeedName, FeedVolume],
         delivered: Mapping[FeedName, Counts],
         cells: FeedCells,
+        silent_feeds: Collection[str] = (),
     ) -> BranchSilence:
-        """Judge a day; arguments as of `BranchVolumes`."""
+        """Judge a day; arguments as of `BranchVolumes`. `silent_feeds` are silent as a whole, and not again here."""
         before, self._quiet = self._quiet, {}
         silent, dropped, forgotten = [], [], []
         quiet: dict[FeedName, Counts] = {}
-        lost = np.zeros(volumes.cells)
-        for name, region, expected in self._quiet_today(volumes):
+        lost, rests = np.zeros(volumes.cells), False
+        quiet_today = self._quiet_today(volumes, before, silent_feeds)
+        for name, region, expected in quiet_today:
             state = self._quiet[name, region] = before.get((name, region), _Quiet())
             state.owed += expected
             missing = np.where(volumes.cells_of(region), volumes.expected_of_cells([name]), 0.0)
             branch = Branch(" ".join(name), region)
-            is_silent = state.owed >= self.parameters.sizeable_transactions
+            is_silent = self._is_silent(state)
             if is_silent:
                 at_once = state.replaced_days == state.days
                 found = cells.lost(readings, missing, delivered, may_be_taken_over=at_once)
@@ -90,23 +94,58 @@ class Branches:
             else:
                 left_out = {cell: round(missing[cell]) for cell in np.flatnonzero(missing).tolist()}
                 quiet.setdefault(name, {}).update(left_out)
-        return BranchSilence(tuple(silent), lost, quiet, tuple(dropped), tuple(forgotten))
+        decided = {(name, region) for name, region, _ in quiet_today} | self._speaking(volumes)
+        for key, state in before.items():
+            if key not in decided:  # nothing is expected of it today, or of nobody can be told whether it is there
+                state.days += 1
+                self._quiet[key] = state
+                rests = rests or self._is_silent(state)
+        return BranchSilence(tuple(silent), lost, quiet, tuple(dropped), tuple(forgotten), rests)
 
-    def _quiet_today(self, volumes: BranchVolumes) -> list[tuple[FeedName, str, float]]:
-        """Return the sources that are quiet in a region in which others go on, and what was expected of them there."""
-        found = []
+    def _is_silent(self, state: _Quiet) -> bool:
+        return state.owed >= self.parameters.sizeable_transactions
+
+    def _quiet_today(
+        self, volumes: BranchVolumes, before: Mapping[tuple[FeedName, str], _Quiet], silent_feeds: Collection[str]
+    ) -> list[tuple[FeedName, str, float]]:
+        """Return the sources that are quiet in a region in which others go on, and what was expected of them there.
+
+        Silence goes on whatever the others do.
+        """
+        found: list[tuple[FeedName, str, float]] = []
         for name in [name for name in volumes.sources if name in volumes.expecting]:
             expected, heard = volumes.expected_by_region(name), volumes.heard_by_region(name)
             is_quiet = (heard <= 0) | (heard < self.parameters.silent_share * expected)
-            if is_quiet.all():
-                continue  # the source is silent as a whole
+            if " ".join(name) in silent_feeds or is_quiet.all():
+                continue
             places = np.flatnonzero((expected > 0) & is_quiet).tolist()
             found += [(name, volumes.codes[at], float(expected[at])) for at in places]
-        return [each for each in found if self._others_go_on(volumes, each[0], each[1])]
+        together: dict[str, set[FeedName]] = {}
+        for name, region, _ in found:
+            together.setdefault(region, set()).add(name)
+        return [
+            (name, region, expected)
+            for name, region, expected in found
+            if ((name, region) in before and self._is_silent(before[name, region]))
+            or self._others_go_on(volumes, name, region, together[region])
+        ]
 
-    def _others_go_on(self, volumes: BranchVolumes, name: FeedName, region: str) -> bool:
-        """Return whether what others bring to the cells of a source, or else to their region, is there."""
-        others = [other for other in volumes.expecting if other != name]
+    def _speaking(self, volumes: BranchVolumes) -> set[tuple[FeedName, str]]:
+        """Return which source brings something worth it to which region."""
+        found = set()
+        for name in volumes.sources:
+            heard = volumes.heard_by_region(name)
+            expected = volumes.expected_by_region(name) if name in volumes.expecting else np.zeros(len(heard))
+            speaks = (heard > 0) & (heard >= self.parameters.silent_share * expected)
+            found |= {(name, volumes.codes[at]) for at in np.flatnonzero(speaks).tolist()}
+        return found
+
+    def _others_go_on(self, volumes: BranchVolumes, name: FeedName, region: str, quiet: Collection[FeedName]) -> bool:
+        """Return whether what others bring to the cells of a source, or else to their region, is there.
+
+        Those that are quiet there as well (`quiet`) say nothing of it: they may have lost the same delivery.
+        """
+        others = [other for other in volumes.expecting if other not in quiet]
         cells = volumes.cells_of(region)
         its_own = cells & volumes.delivers(name)
         for inside, is_enough in ((its_own, True), (cells, int(its_own.sum()) >= _SECTORS_OF_A_SILENCE)):

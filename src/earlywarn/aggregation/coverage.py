@@ -21,7 +21,7 @@ from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.delivery import DayOfBuckets, Delivery
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, added, shares
-from earlywarn.aggregation.feed_counts import add_counts, plain, relabelled, restored
+from earlywarn.aggregation.feed_counts import add_counts, bounded, plain, relabelled, restored
 from earlywarn.aggregation.newcomers import Newcomers
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, Floats
@@ -168,9 +168,12 @@ class CoverageMeter:
             ended: partitions of which no more is expected, today or ever.
         """
         for partition in ended:
-            self._drop(("partition", partition))
+            self._drop(("partition", partition), ())
         weekday = (day + 6) % 7
         admitted = self._admit(sorted(self._today))
+        missed: dict[FeedName, Counts] = {}
+        for name, counts in unread.items():
+            add_counts(missed.setdefault(admitted.get(name, name), {}), counts)
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._today.items():
             add_counts(delivered.setdefault(admitted[name], {}), counts)
@@ -182,24 +185,31 @@ class CoverageMeter:
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
         by_feeds, lost = self._delivery(readings, delivered)
         volumes = BranchVolumes(regions, readings, delivered, self._cells)
-        new, cells_new = self._newcomers.close_day(volumes, self.parameters.sizeable_transactions)
-        silence = self._branches.close_day(volumes, readings, delivered, self._cells)
+        new, cells_new = self._newcomers.close_day(day, volumes, self.parameters.sizeable_transactions)
+        silence = self._branches.close_day(volumes, readings, delivered, self._cells, by_feeds.silent)
         delivery = self._hours.take(self._without(by_feeds, lost, silence.lost, readings), self._cells)
         self._base_today = {slot: relabelled(counts, admitted) for slot, counts in self._base_today.items()}
+        rests = silence.rests or any(self._is_resting(name, reading) for name, reading in readings.items())
+        learned = {
+            name: bounded(counts, missed[name], volumes.expected_of_cells([name])) if name in missed else dict(counts)
+            for name, counts in delivered.items()
+            if name in readings
+        }
         is_replaced = not lost.any()
-        self._learn(weekday, readings, delivered, silence, replaced=by_feeds.silent if is_replaced else ())
+        self._learn(weekday, readings, learned, silence, replaced=by_feeds.silent if is_replaced else ())
         for name, region in silence.dropped:
             self._cells.forget_cells(name, volumes.cells_of(region))
-            self._newcomers.forget(name, region)
+            self._newcomers.forget(name, [region])
         self._today, self._base_today = {}, {}
         coverage = Coverage(
             round(partitions_heard, 6),
             delivery.volume,
             delivery.silent,
-            forgotten=self._forget(delivery.silent),
+            forgotten=self._forget(delivery.silent, volumes),
             branches=silence.silent,
             branches_forgotten=silence.forgotten,
             new=new,
+            rests=rests,
         )
         return FeedsDay(coverage, delivery.cells, cells_new, tuple(readings.values()))
 
@@ -207,7 +217,7 @@ class CoverageMeter:
         self,
         weekday: int,
         readings: Mapping[FeedName, FeedVolume],
-        delivered: Mapping[FeedName, Counts],
+        brought: Mapping[FeedName, Counts],
         silence: BranchSilence,
         replaced: Collection[str],
     ) -> None:
@@ -220,13 +230,17 @@ class CoverageMeter:
             if name in quiet:
                 feed.learn_quiet(reading.expected, others_spoke=spoke, is_replaced=reading.name in replaced)
                 continue
-            left_out = silence.quiet.get(name, {})
-            base = {slot: counts.get(name, 0) for slot, counts in self._base_today.items()}
-            feed.learn(weekday, reading.heard + sum(left_out.values()), base)
+            counts = dict(brought.get(name, {}))
+            add_counts(counts, silence.quiet.get(name, {}))
+            base = {slot: volumes.get(name, 0) for slot, volumes in self._base_today.items()}
+            feed.learn(weekday, sum(counts.values()), base)
             if reading.young or whole:  # else others may stand in: where they deliver is not usual then
-                counts = dict(delivered[name])
-                add_counts(counts, left_out)
                 self._cells.learn(name, counts)
+
+    def _is_resting(self, name: FeedName, reading: FeedVolume) -> bool:
+        """Return whether a feed has been silent, of which nothing is expected today."""
+        owes = self._feeds[name].owed >= self.parameters.sizeable_transactions
+        return owes and reading.expected <= 0 and is_quiet(reading, self.parameters)
 
     def _without(
         self, delivery: Delivery, lost: Floats, more: Floats, readings: Mapping[FeedName, FeedVolume]
@@ -236,7 +250,9 @@ class CoverageMeter:
             return delivery
         expected = {name: reading.expected for name, reading in readings.items()}
         volume = delivery.volume - math.fsum(more) / math.fsum(expected.values())
-        return Delivery(round(volume, 6), delivery.silent, shares(added(lost, more), self._cells.usual(expected)))
+        return Delivery(
+            max(0.0, round(volume, 6)), delivery.silent, shares(added(lost, more), self._cells.usual(expected))
+        )
 
     def _delivery(
         self, readings: Mapping[FeedName, FeedVolume], delivered: Mapping[FeedName, Counts]
@@ -278,10 +294,11 @@ class CoverageMeter:
             sources = sum(feed[0] == "source" and feed != _OTHERS for feed in self._feeds)
             beyond = name[0] == "source" and name not in self._feeds and sources >= self.parameters.feeds_limit
             admitted[name] = _OTHERS if beyond else name
-            self._feeds.setdefault(admitted[name], Feed(self.slots))
+            if name in self._feeds or any(self._today[name].values()):  # what named sources bring is no partition's
+                self._feeds.setdefault(admitted[name], Feed(self.slots))
         return admitted
 
-    def _forget(self, silent: Sequence[str]) -> tuple[str, ...]:
+    def _forget(self, silent: Sequence[str], volumes: BranchVolumes) -> tuple[str, ...]:
         """Forget the feeds that were missed for too long or are replaced; return those that were silent.
 
         The last is never forgotten.
@@ -290,15 +307,15 @@ class CoverageMeter:
         for name, feed in sorted(self._feeds.items()):
             is_gone = feed.missed_days >= self.parameters.forget_days or feed.replaced_days >= REPLACED_DAYS
             if is_gone and len(self._feeds) > 1:
-                self._drop(name)
+                self._drop(name, volumes.regions_of(name))
                 forgotten.append(" ".join(name))
         return tuple(name for name in forgotten if name in silent)
 
-    def _drop(self, name: FeedName) -> None:
+    def _drop(self, name: FeedName, regions: Iterable[str]) -> None:
         self._feeds.pop(name, None)
         self._cells.forget(name)
         self._branches.forget(name)
-        self._newcomers.forget(name)
+        self._newcomers.forget(name, regions)
 
     # --- snapshot
 

@@ -4,6 +4,8 @@ A source is new for four weeks, since its first day may be a Sunday, or begin at
 grows by what it brings; else it takes somebody's place, and nothing changes.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from earlywarn.aggregation.branch_volumes import BranchVolumes
@@ -12,6 +14,8 @@ from earlywarn.aggregation.rows import Branch, Flags
 from earlywarn.domain.state import State
 
 _NEW_DAYS = 28
+_KNOWN = 0
+"""In place of the day since when: long ago."""
 _NEW_SHARE = 0.05
 """Of what is usual of a cell, from which on what is new may pass for a rise."""
 _GROWN_SHARE = 0.5
@@ -19,23 +23,26 @@ _GROWN_SHARE = 0.5
 
 
 class Newcomers:
-    """Counts the days since each named source was new in each region of a panel."""
+    """Knows since when each named source brings something to each region of a panel."""
 
     def __init__(self) -> None:
-        self._days: dict[tuple[FeedName, str], int] = {}
+        self._since: dict[tuple[FeedName, str], int] = {}
 
-    def close_day(self, volumes: BranchVolumes, sizeable_transactions: int) -> tuple[tuple[Branch, ...], Flags]:
+    def close_day(
+        self, day: int, volumes: BranchVolumes, sizeable_transactions: int
+    ) -> tuple[tuple[Branch, ...], Flags]:
         """Return who adds something new to which region, and bool[K], the cells whose level that changes.
 
-        Each is told once. In a region where nothing is expected of anybody yet, nobody is.
+        Each is told once. Who comes before anything is expected of anybody is not new to the panel: nobody is.
         """
         new: dict[str, list[FeedName]] = {}
+        expecting = volumes.expecting
         for name in volumes.sources:
             for at in np.flatnonzero(volumes.heard_by_region(name) > 0).tolist():
                 key = name, volumes.codes[at]
-                if self._days.get(key, 0) < _NEW_DAYS:
+                since = self._since.setdefault(key, day if expecting else _KNOWN)
+                if day - since < _NEW_DAYS:
                     new.setdefault(key[1], []).append(name)
-                    self._days[key] = self._days.get(key, 0) + 1
         told: list[Branch] = []
         changed = np.zeros(volumes.cells, np.bool_)
         for region, names in sorted(new.items()):
@@ -43,7 +50,7 @@ class Newcomers:
             if grown.any():
                 changed |= grown
                 told += [Branch(" ".join(name), region) for name in names]
-                self._days |= {(name, region): _NEW_DAYS for name in names}
+                self._since |= dict.fromkeys([(name, region) for name in names], _KNOWN)
         return tuple(told), changed
 
     @staticmethod
@@ -56,21 +63,19 @@ class Newcomers:
         is_on_top = brought >= sizeable_transactions and surplus >= _GROWN_SHARE * brought
         return inside if is_on_top else np.zeros_like(inside)
 
-    def forget(self, name: FeedName, region: str | None = None) -> None:
-        """Forget a feed in a region, or in all of them: it is new when it comes again.
+    def forget(self, name: FeedName, regions: Iterable[str]) -> None:
+        """Forget a feed in regions: it is new when it comes again.
 
         Who is new there by then is no longer: they bring what it did, or what is left without it starts anew.
         """
-        for key in [key for key in self._days if region in (None, key[1])]:
-            if key[0] == name:
-                del self._days[key]
-            else:
-                self._days[key] = _NEW_DAYS
+        for region in regions:
+            self._since.pop((name, region), None)
+            self._since |= dict.fromkeys([key for key in self._since if key[1] == region], _KNOWN)
 
     def state(self) -> State:
         """Return the state as plain values."""
-        return {"days": [[list(name), region, days] for (name, region), days in sorted(self._days.items())]}
+        return {"since": [[list(name), region, day] for (name, region), day in sorted(self._since.items())]}
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._days = {((kind, name), region): days for (kind, name), region, days in saved["days"]}
+        self._since = {((kind, name), region): day for (kind, name), region, day in saved["since"]}

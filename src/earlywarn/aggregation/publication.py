@@ -233,13 +233,13 @@ def _plain(coverage: Coverage) -> list[list[Any]]:
     gap = coverage.gap
     totals = [list(total) for total in gap.totals]
     left = [list(gap.regions), totals, gap.most, [list(each) for each in gap.unread]]
-    return [[coverage.partitions, coverage.volume], names, branches, left]
+    return [[coverage.partitions, coverage.volume, coverage.rests], names, branches, left]
 
 
 def _coverage(
     shares: Sequence[float], names: Sequence[Sequence[str]], branches: Sequence[Sequence[Any]], gap: Sequence[Any]
 ) -> Coverage:
-    partitions, volume = shares
+    partitions, volume, rests = shares
     silent, quiet, forgotten = map(tuple, names)
     regions, totals, most, unread = gap
     left = Gap(
@@ -248,5 +248,7 @@ def _coverage(
         most,
         tuple(ReadShare(*each) for each in unread),
     )
-    of_regions = (tuple(Branch(*each) for each in of) for of in branches)
-    return Coverage(partitions, volume, silent, quiet, forgotten, left, *of_regions)
+    quiet_in, forgotten_in, new_in = (tuple(Branch(*each) for each in of) for of in branches)
+    return Coverage(
+        partitions, volume, silent, quiet, forgotten, left, quiet_in, forgotten_in, new_in, rests=bool(rests)
+    )

@@ -113,8 +113,8 @@ class Coverage:
     says what silent feeds, those of the quiet regions whose silence is taken for missing data, and records that could
     not be read leave of each series. `forgotten` names silent feeds of which nothing is expected from the next day on.
     Of feeds that speak, `branches` says in which regions they are silent all the same, `branches_forgotten` in which
-    nothing is expected of them any more, and `new` to which they bring something for the first time, which changes the
-    level of cells there.
+    nothing is expected of them any more, and `new` to which they bring what they had not, which changes the level of
+    cells there. `rests` says that somebody has been silent, of whom nothing is expected today.
     """
 
     partitions: float = 1.0
@@ -126,6 +126,7 @@ class Coverage:
     branches: tuple[Branch, ...] = ()
     branches_forgotten: tuple[Branch, ...] = ()
     new: tuple[Branch, ...] = ()
+    rests: bool = False
 
     @property
     def begins_anew(self) -> bool:

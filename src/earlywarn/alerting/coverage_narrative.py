@@ -132,10 +132,10 @@ def _reported(alert: Alert) -> str:
 
 
 def _new_sources(alert: Alert, names: Names) -> str:
+    who, when = ", ".join(_listed(alert, "new: ", names)), day(alert.opened_on)
     return (
-        f"{names.panel(alert.panel)}: {', '.join(_listed(alert, 'new: ', names))} delivered for the first time on "
-        f"{day(alert.as_of if alert.resolved_on is None else alert.resolved_on)}. What a new source adds is no rise of "
-        "spending: what is usual there is learned anew from then on."
+        f"{names.panel(alert.panel)}: since about {when} payments come that had not in the weeks before: of {who}. "
+        "What a source adds is no rise of spending; what is usual there is learned anew from then on."
     )
 
 

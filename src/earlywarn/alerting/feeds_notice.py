@@ -32,7 +32,8 @@ class FeedsNotice:
 
         An open one is revised every `revise_days` all the same, so that it says for how long. A feed of which nothing
         is expected any more is told of as well, however small it was, and one without which cells cannot be judged. A
-        resolved episode tells the last day of which something was missing.
+        resolved episode tells the last day of which something was missing. It goes on over days on which nothing is
+        expected of who is silent.
 
         On a public holiday a source may rest like the shops: that is told of once it goes on. If nothing at all is
         heard it is told at once.
@@ -42,7 +43,7 @@ class FeedsNotice:
         local = () if is_muted else self._local(closed)
         if not is_muted and not news.begins_anew and not local:
             self._resting_since = None
-            return self._resolved(news)
+            return [] if news.rests else self._resolved(news)
         if self._episode is None and is_holiday and closed.heard and not news.begins_anew:
             self._resting_since = self._resting_since or closed.day
             return []

@@ -43,7 +43,7 @@ class UnreadNotice:
             self._evidence, status = (), "open"
         self._episode.miss(closed.day, is_all=not closed.heard)
         before, self._evidence = self._evidence, self._told(closed, short)
-        same = [each.series_id for each in before] == [each.series_id for each in self._evidence]
+        same = {each.series_id for each in before} == {each.series_id for each in self._evidence}
         if same and not self._writer.is_due(self._episode, closed.day):
             return []
         return [self._notice(self._episode, status, closed.day)]

@@ -1,7 +1,7 @@
 """Sources in single regions: silent there while they deliver elsewhere, and new there."""
 
 import pytest
-from feed_days import Days, Volumes
+from feed_days import Days, Volumes, feed_of
 
 from earlywarn.aggregation.rows import Branch
 from earlywarn.domain.state import decode_state, encode_state
@@ -158,3 +158,75 @@ def test_a_restored_meter_goes_on_alike(days: Days) -> None:
     for volumes in (but(0, *SOUTH_OF_A), {**WHOLE, "source c@2": 200}, WHOLE):
         assert days.close(volumes) == other.close(volumes)
         assert encode_state(days.meter.state()) == encode_state(other.meter.state())
+
+
+def test_a_source_that_is_silent_but_for_a_trickle_elsewhere_is_missed_once() -> None:
+    found = Days(regions=REGIONS)
+    whole = {**WHOLE, "source c@0": 800, "source c@2": 10}
+    found.pass_days(70, whole)
+    coverage = found.close({**whole, "source c@0": 0})
+    assert (coverage.silent, coverage.branches) == (("source c",), ())
+    assert coverage.volume == pytest.approx(2000 / 2810, abs=1e-3)
+    assert found.cells[:2] == (pytest.approx(0.5, abs=0.01), 1.0)
+
+
+def test_sources_that_lose_a_region_together_have_lost_it_if_a_third_goes_on() -> None:
+    """What is lost is no witness of a fall."""
+    found = Days(regions=REGIONS)
+    whole = {**WHOLE, "source c@2": 60, "source c@3": 60}
+    found.pass_days(70, whole)
+    coverage = found.close({**whole, **dict.fromkeys(("source a@2", "source a@3", "source b@2", "source b@3"), 0)})
+    assert coverage.branches == (A_IN_SOUTH, B_IN_SOUTH)
+    assert found.cells[2:] == (pytest.approx(60 / 460, abs=0.001),) * 2
+
+
+def test_what_is_forgotten_in_one_region_leaves_who_is_new_in_another_alone(days: Days) -> None:
+    """Source x of the north is forgotten on the first, partial day of source c in the south."""
+    whole = {**WHOLE, "source x@0": 100}
+    days.pass_days(70, whole)
+    days.pass_days(27, WHOLE)
+    assert days.close({**WHOLE, "source c@2": 3}).forgotten == ("source x",)
+    assert days.close({**WHOLE, "source c@2": 200}).new == (Branch("source c", "south"),)
+
+
+def test_silence_goes_on_over_days_on_which_nothing_is_expected() -> None:
+    """A source that rests on Sundays loses the south: one silence, forgotten on the first working day after 28 days."""
+    found = Days(regions=REGIONS)
+    of_a = [feed for feed in WHOLE if feed.startswith("source a")]
+    found.pass_days(70, WHOLE, closed_on_sundays=of_a)
+    told = found.pass_days(60, but(0, *SOUTH_OF_A), closed_on_sundays=of_a)
+    sundays = [at for at in range(28) if not told[at].branches]
+    assert sundays == [6, 13, 20, 27]
+    assert all(told[at].rests for at in sundays)
+    assert [at for at, each in enumerate(told) if each.branches_forgotten] == [28]
+    assert not any(each.rests for each in told[28:])
+
+
+def test_silence_that_is_told_goes_on_when_the_others_fall(days: Days) -> None:
+    """A holiday after which the source is still away does not end it."""
+    days.pass_days(5, but(0, *SOUTH_OF_A))
+    weak = {feed: round(0.4 * count) for feed, count in but(0, *SOUTH_OF_A).items()}
+    assert days.close(weak).branches == (A_IN_SOUTH,)
+    assert [at for at, each in enumerate(days.pass_days(30, but(0, *SOUTH_OF_A))) if each.branches_forgotten] == [21]
+
+
+@pytest.mark.parametrize("missed_day", [10, 6])
+def test_who_was_there_from_the_first_day_is_not_new_though_it_missed_one(missed_day: int) -> None:
+    found = Days(regions=REGIONS)
+    of_b = [feed for feed in WHOLE if feed.startswith("source b")]
+    told = [found.close(but(0, *of_b) if at == missed_day else WHOLE) for at in range(60)]
+    assert all(not each.new for each in told)
+
+
+def test_one_record_of_a_hundred_million_that_is_rejected_teaches_nothing(days: Days) -> None:
+    unread = {("source", "a"): {2: 10**8}}
+    bucket = days.day * 86_400
+    for feed, count in WHOLE.items():
+        days.meter.observe(bucket, *feed_of(feed), count)
+    days.meter.close_base(bucket, None, unread=unread)
+    days.meter.close_day(days.day, REGIONS, partitions_heard=1.0, unread=unread)
+    days.day += 1
+    coverage = days.close(WHOLE)
+    assert (coverage.branches, coverage.volume, days.cells) == ((), 1.0, ())
+    days.close(but(0, *SOUTH_OF_A))
+    assert days.cells == (1.0, 1.0, pytest.approx(0.25, abs=0.03), pytest.approx(0.25, abs=0.03))

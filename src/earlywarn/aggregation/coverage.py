@@ -179,7 +179,7 @@ class CoverageMeter:
             add_counts(delivered.setdefault(admitted[name], {}), counts)
         sums = {name: sum(counts.values()) for name, counts in delivered.items()}
         for name, counts in unread.items():
-            if name in sums and counts.keys() >= self._cells.of(name):
+            if name in sums and name in self._feeds and counts.keys() >= self._cells.of(name):
                 # A row of each cell, however few transactions it says it stands for: the feed is there.
                 sums[name] = max(sums[name], round(self._feeds[name].usual_day(weekday)))
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}

@@ -20,7 +20,7 @@ from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
-from earlywarn.aggregation.unread import ReadCells, UnreadBuckets, of_feeds
+from earlywarn.aggregation.unread import UnreadBuckets, of_feeds
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -215,11 +215,11 @@ class PanelLedger:
             ended=fold.ended_before(begin),
         )
         unread = of_feeds(unread_by_feed)
-        quiet, gap, shares = self.region_watch.close_day(
+        regions_day = self.region_watch.close_day(
             day.toordinal(), keys, values[:, 0], self._cells.is_born(end), feeds_day.cells, unread
         )
-        quiet_regions = tuple(f"region {region}" for region in quiet)
-        coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet_regions, gap=gap)
+        quiet, shares = tuple(f"region {region}" for region in regions_day.quiet), regions_day.heard
+        coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet, gap=regions_day.gap)
         begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage, shares)
         if self._published.days.first is None:
@@ -227,7 +227,7 @@ class PanelLedger:
         seen_until = fold.newest_event_seconds or 0
         complete = not begins and seen_until >= end - _COMPLETE_SLACK_SECONDS
         complete = complete or self.panel.resolution == "day"
-        born, read = self._cells.born_cells(end), ReadCells(values[:, 0], unread).shares
+        born, read = self._cells.born_cells(end), regions_day.read
         yield ClosedDay(
             panel=self.panel.id,
             day=day,
@@ -237,7 +237,7 @@ class PanelLedger:
             coverage=coverage,
             complete=complete,
             cells_heard=of_cells(shares, born),
-            cells_new=feeds_day.cells_new[born],
+            cells_new=(feeds_day.cells_new | regions_day.changed)[born],
             feeds=feeds_day.feeds,
             cells_read=tuple(of_cells(read, born).tolist()) if read else (),
         )

@@ -8,6 +8,7 @@ region lacks what its hours lack.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import Counts
 from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
 from earlywarn.aggregation.unread import ReadCells, both
+from earlywarn.aggregation.usual_reading import UsualReading
 from earlywarn.aggregation.usual_volumes import UsualVolumes
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -29,6 +31,24 @@ _READ_TO_LEARN = 0.5
 """Of a cell of which less was read it is not known how much came: a row may stand for any number of transactions."""
 _WEEK_DAYS = 7
 _NOTHING: Counts = {}
+
+
+class RegionsDay(NamedTuple):
+    """What a local day says of the regions.
+
+    Attributes:
+        quiet: regions of which next to nothing came.
+        gap: what was not heard of totals.
+        heard: what was heard of cells.
+        read: what was read of them, of what can usually be.
+        changed: bool[K], cells of which from this day on another share can be read.
+    """
+
+    quiet: tuple[str, ...]
+    gap: Gap
+    heard: CellShares
+    read: CellShares
+    changed: Flags
 
 
 class RegionWatch:
@@ -43,6 +63,7 @@ class RegionWatch:
         self.slots = slots
         self._regions: dict[str, Feed] = {}
         self._cells = UsualVolumes()
+        self._reading = UsualReading()
         self._base_today: dict[int, dict[str, int]] = {}
         self._hours: dict[str, list[float]] = {}  # of the day's base buckets: expected, and of these missing
         self._places = _Places()
@@ -67,7 +88,7 @@ class RegionWatch:
             delivered: what feeds delivered of the cells.
             unread: of that, transactions that were not accepted, by the number of a cell.
         """
-        read = ReadCells(transactions, unread)
+        read = ReadCells(transactions, unread, self._reading)
         volumes = self._base_today[slot] = self._places.by_region(cells, read.brought, born)
         readings = [
             FeedVolume(name, feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot))
@@ -97,19 +118,20 @@ class RegionWatch:
         born: Flags,
         delivered: CellShares = (),
         unread: Counts = _NOTHING,
-    ) -> tuple[tuple[str, ...], Gap, CellShares]:
-        """Judge a local day (its ordinal) and learn it; return the quiet regions, and what `close_base` returns.
+    ) -> RegionsDay:
+        """Judge a local day (its ordinal) and learn it; arguments as of `close_base`.
 
         Of a day of which nothing at all was heard, feeds tell. What came and could not be read was heard of a region,
         and is usual of a cell as well.
         """
         weekday = (day + 6) % _WEEK_DAYS
-        read = ReadCells(transactions, unread)
+        read = ReadCells(transactions, unread, self._reading)
         volumes = self._places.by_region(cells, read.brought, born)
         base, self._base_today = self._base_today, {}
         hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
-            return ((), *self._gap((), weekday, cells, born, both(delivered, read.shares), read))
+            gap, heard = self._gap((), weekday, cells, born, both(delivered, read.shares), read)
+            return RegionsDay((), gap, heard, read.shares, np.zeros(len(cells), np.bool_))
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
@@ -131,9 +153,15 @@ class RegionWatch:
             else:
                 counts = {slot: heard.get(reading.name, 0) for slot, heard in base.items()}
                 feed.learn(weekday, reading.heard, counts)
-        is_known = (of_cells(shares, range(len(cells))) == 1) & (read.of_cells() >= _READ_TO_LEARN)
+        is_known = (of_cells(shares, range(len(cells))) == 1) & (read.read >= _READ_TO_LEARN)
         self._cells.learn(weekday, read.brought, born & is_known)
-        return quiet, gap, heard
+        changed = self._reading.learn(
+            read.read,
+            read.brought,
+            sizeable_transactions=self.parameters.sizeable_transactions,
+            forget_days=self.parameters.forget_days,
+        )
+        return RegionsDay(quiet, gap, heard, read.shares, changed)
 
     def _quiet(self, readings: Sequence[FeedVolume], speaking: frozenset[str]) -> tuple[str, ...]:
         """Return the regions of which next to nothing came, but for those of which is known that they speak."""
@@ -197,6 +225,7 @@ class RegionWatch:
         return {
             "regions": [[name, feed.state()] for name, feed in sorted(self._regions.items())],
             "cells": self._cells.state(),
+            "reading": self._reading.state(),
             "base_today": [[slot, list(volumes.items())] for slot, volumes in self._base_today.items()],
             "hours": [[name, *hours] for name, hours in self._hours.items()],
         }
@@ -205,6 +234,7 @@ class RegionWatch:
         """Take over a state that `state` returned."""
         self._regions = {name: Feed.restored(feed) for name, feed in saved["regions"]}
         self._cells.restore(saved["cells"])
+        self._reading.restore(saved["reading"])
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
         self._hours = {name: [expected, missing] for name, expected, missing in saved["hours"]}
         self._places = _Places()

@@ -206,8 +206,8 @@ class ClosedDay:
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
     by the end of the input): it is published, not judged. `feeds` is what its coverage was read from, `cells_heard`
     (K) the share of the usual volume that was heard of each cell, `cells_new` (K) whether a source that is new brings
-    so much to a cell that its level is another one from this day on. `cells_read` (K) is the share of what came of each
-    cell that could be read; empty if all of every cell was.
+    so much to a cell, or another share of it can be read, that its level is another one from then on. `cells_read` (K)
+    is the share that could be read of each cell, of what usually can; empty if all of every cell was.
     """
 
     panel: str

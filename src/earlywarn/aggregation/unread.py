@@ -1,7 +1,8 @@
 """What of a panel's buckets was not accepted, by cell: it came, and was not understood.
 
 Such transactions were spent all the same. What is read of a cell is the accepted among all that came, and what is
-missing of it is no fall. Of a feed they are heard: who sends what cannot be read is not silent.
+missing of it is no fall. Of a feed they are heard: who sends what cannot be read is not silent. What never can be read
+is missing of every day alike, and of none (`usual_reading`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from earlywarn.aggregation.feed_cells import Counts, FeedName, product, shares, 
 from earlywarn.aggregation.feed_counts import add_counts, plain, restored
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Flags, Floats, Integers, ReadShare
+from earlywarn.aggregation.usual_reading import UsualReading
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
 
@@ -80,10 +82,12 @@ class ReadCells:
     Args:
         transactions: int64[K], what was accepted.
         unread: what was not, by the number of a cell.
+        usual: how much of each cell can usually be read.
 
     Attributes:
         brought: int64[K], both.
-        shares: the share that was read of each cell, in steps of a thousandth; empty if all of every cell was.
+        read: float64[K], the share that was read of each cell.
+        shares: the same of what can usually be read, in steps of a thousandth; empty if all of every cell was.
 
     Example:
         >>> read = ReadCells(np.array([0, 300, 70]), {0: 1, 1: 100})
@@ -91,19 +95,23 @@ class ReadCells:
         ((0.0, 0.75, 1.0), [1, 400, 70])
     """
 
-    def __init__(self, transactions: Integers, unread: Counts) -> None:
+    def __init__(self, transactions: Integers, unread: Counts, usual: UsualReading | None = None) -> None:
         self.brought = transactions
         self._lost = np.zeros(len(transactions), np.int64)
+        self.read = np.ones(len(transactions))
         self.shares: CellShares = ()
         if unread:
             lost = spread(unread, len(transactions))
             self._lost = lost.astype(np.int64)
             self.brought = transactions + self._lost
-            found = shares(lost, np.maximum(transactions, 0) + lost)
+            all_of_it = np.maximum(transactions, 0) + lost
+            self.read = 1.0 - np.divide(lost, all_of_it, out=np.zeros(len(lost)), where=all_of_it > 0)
+            against = self.read if usual is None else usual.against_usual(self.read)
+            found = shares(1.0 - against, np.ones(len(against)))
             self.shares = found if min(found, default=1.0) < 1 else ()
 
     def of_cells(self) -> Floats:
-        """Return float64[K], the shares."""
+        """Return float64[K], `shares` of all cells."""
         return np.array(self.shares) if self.shares else np.ones(len(self.brought))
 
     def unread_regions(self, cells: Sequence[CellKey], born: Flags, usual: Floats) -> frozenset[str]:

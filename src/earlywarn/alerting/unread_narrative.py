@@ -23,7 +23,7 @@ def narrate_unread(alert: Alert, names: Names) -> str:
         )
     text = f"{names.panel(alert.panel)}: {what}."
     if alert.status == "resolved":
-        return f"{text} Enough can be read again after {day(last)}."
+        return f"{text} After {day(last)} no more than usual could not be read."
     if figure(alert, "alerts_held_back"):
         return f"{text} It was spent, and is no fall of spending; economic alerts are held back meanwhile."
     return f"{text} It was spent, and is no fall of spending; {held_back_in_part('read')}"

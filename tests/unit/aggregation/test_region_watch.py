@@ -40,7 +40,7 @@ class Days:
             for hour in range(self.hours)
         ]
         self.day += 1
-        quiet, gap, self.shares = self.watch.close_day(self.day - 1, CELLS, counts, born)
+        quiet, gap, self.shares = self.watch.close_day(self.day - 1, CELLS, counts, born)[:3]
         return quiet, gap
 
 
@@ -117,7 +117,7 @@ def test_what_feeds_leave_of_cells_is_left_of_their_totals(days: Days) -> None:
     for _ in range(30):
         counts = np.array([100, 0, 0, 200, 200])
         delivered = (1.0, 1.0, 1.0, 1.0, 0.667)
-        quiet, gap, shares = days.watch.close_day(days.day, CELLS, counts, np.ones(5, dtype=bool), delivered)
+        quiet, gap, shares = days.watch.close_day(days.day, CELLS, counts, np.ones(5, dtype=bool), delivered)[:3]
         days.day += 1
     assert quiet == ("north",)
     assert shares == (1.0, 0.0, 0.0, 1.0, 0.667)

@@ -114,7 +114,7 @@ class Watched:
         self, accepted: np.ndarray, unread: Counts, delivered: tuple[float, ...] = ()
     ) -> tuple[tuple[str, ...], Gap, tuple[float, ...]]:
         self.day += 1
-        return self.watch.close_day(self.day - 1, CELLS, accepted, BORN, delivered, unread)
+        return self.watch.close_day(self.day - 1, CELLS, accepted, BORN, delivered, unread)[:3]
 
 
 @pytest.mark.parametrize("unread", [{0: 4000, 1: 1000}, {0: 1, 1: 1}])
@@ -131,12 +131,35 @@ def test_a_region_that_cannot_be_read_is_not_silent(unread: Counts) -> None:
 
 
 def test_what_is_usual_includes_what_could_not_be_read() -> None:
-    """A tenth that is never read stays a tenth of what is usual; of a cell that is hardly read nothing is learned."""
+    """A tenth that is never read is usual after four weeks, and missing of no day; until then it is of all of them."""
     watched = Watched()
-    for _ in range(70):
-        watched.close(np.array([3600, 1, 3000, 2000]), {0: 400, 1: 2})
-    _, gap, _ = watched.close(np.array([3600, 1, 3000, 2000]), {0: 400, 1: 999})
-    assert gap.read == pytest.approx(1 - (400 + 999) / 10_000)
+    told = [watched.close(np.array([3600, 1000, 3000, 2000]), {0: 400})[1].read for _ in range(70)]
+    assert told == [pytest.approx(0.96)] * 28 + [1.0] * 42
+    _, gap, _ = watched.close(np.array([1800, 1000, 3000, 2000]), {0: 2200})
+    assert gap.read == pytest.approx(0.8), "half of what could be read of two fifths"
+
+
+def test_a_level_is_another_one_when_what_could_not_be_read_is_usual_and_when_it_can_be_read_again() -> None:
+    watched = Watched()
+    changed = []
+    for unread in [400] * 40 + [0] * 3:
+        watched.day += 1
+        accepted = np.array([4000 - unread, 1000, 3000, 2000])
+        changed.append(
+            watched.watch.close_day(watched.day - 1, CELLS, accepted, BORN, (), {0: unread}).changed.tolist()
+        )
+    assert [at for at, cells in enumerate(changed) if any(cells)] == [27, 40]
+    assert changed[27] == changed[40] == [True, False, False, False]
+
+
+def test_a_share_that_never_could_be_read_is_missing_of_no_day() -> None:
+    watch = RegionWatch(CoverageParameters(), slots=0)
+    days = [
+        watch.close_day(MONDAY + at, CELLS, np.array([3600, 900, 2700, 1800]), BORN, (), {0: 400, 1: 100, 2: 300})
+        for at in range(60)
+    ]
+    assert {day.gap.read for day in days[1:]} == {1.0}
+    assert not any(day.changed.any() for day in days)
 
 
 def test_what_a_silent_source_delivers_and_what_cannot_be_read_are_both_missing() -> None:

@@ -90,7 +90,7 @@ def test_one_row_that_cannot_be_read_is_a_notice_and_no_collapse(run: Run) -> No
     assert (days.name, days.value) == ("days_unread", 1.0)
     assert opened.text == (
         f"Testland: {panel.value:.0f}{THIN}% of the expected volume of 4 Jul 2022 came in records that could not be "
-        f"read: 100{THIN}% in Food and beverage services in Zürich. It was spent, and is no fall of spending; alerts "
+        f"read: 100{THIN}% in Food and beverage services in Zürich. It came, and is no fall of spending; alerts "
         "about what is read in part are held back meanwhile, all others are not, and totals are judged without it."
     )
     assert resolved.text.endswith("After 4 Jul 2022 no more than usual could not be read.")
@@ -163,7 +163,7 @@ def test_a_source_that_cannot_be_read_is_neither_silent_nor_forgotten(run: Run) 
     where = [f"37{THIN}% in {name}" for name in ("Région lémanique", "Espace Mittelland", "Nordwestschweiz")]
     assert coverage[1].text == (
         "Testland: records could not be read from 4 Jul 2022 and still on 11 Jul 2022 (on 8 days), on the last of them "
-        f"37{THIN}% of the expected volume: {', '.join(where)}, as much or less in 1 more. It was spent, and is no "
+        f"37{THIN}% of the expected volume: {', '.join(where)}, as much or less in 1 more. It came, and is no "
         "fall of spending; economic alerts are held back meanwhile."
     )
     unusable = [each.closed.day for each in found.judged if within(each.closed.day, 60) and not each.scores.usable]

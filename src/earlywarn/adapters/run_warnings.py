@@ -143,7 +143,7 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
         held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
         if any(item.name == UNREAD for item in alert.evidence):
             what = "these days are" if held_back else "what they are about is"
-            yield f"panel {alert.panel}: too many records could not be read {until}; {what} not judged"
+            yield f"panel {alert.panel}: records could not be read {until} (see rejects.jsonl); {what} not judged"
         elif alert.region is None and held_back:
             yield f"panel {alert.panel}: too little was reported {until}; these days are not judged"
         elif alert.region is None:

@@ -25,5 +25,5 @@ def narrate_unread(alert: Alert, names: Names) -> str:
     if alert.status == "resolved":
         return f"{text} After {day(last)} no more than usual could not be read."
     if figure(alert, "alerts_held_back"):
-        return f"{text} It was spent, and is no fall of spending; economic alerts are held back meanwhile."
-    return f"{text} It was spent, and is no fall of spending; {held_back_in_part('read')}"
+        return f"{text} It came, and is no fall of spending; economic alerts are held back meanwhile."
+    return f"{text} It came, and is no fall of spending; {held_back_in_part('read')}"

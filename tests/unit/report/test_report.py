@@ -270,7 +270,7 @@ def test_a_region_of_which_a_source_is_silent_is_named(tmp_path: Path) -> None:
         collector.panels["P"].coverage.remove((day, Coverage()))
         collector.panels["P"].coverage.append((day, coverage))
     page = page_of(collector, tmp_path)
-    assert "card spending in Testland without Ticino (4 days) was" in page.words
+    assert "card spending in Testland without part of Ticino (4 days) was" in page.words
     assert "Not enough to be judged was reported of Ticino on 4 days of the last week" in page.words
     assert (
         "On 4 of 200 days a source was silent, or records could not be read, without which less than 95" in page.words

@@ -71,5 +71,6 @@ def without(absent: Sequence[Absence], regions: int) -> str:
         return ""
     if len(absent) > _NAMED:
         return f"without {counted(len(absent), 'region')}"
-    told = [each.name if each.is_whole else f"{each.name} ({counted(each.days, 'day')})" for each in absent]
+    named = [(f"part of {each.name}" if each.in_part else each.name, each) for each in absent]
+    told = [name if each.is_whole else f"{name} ({counted(each.days, 'day')})" for name, each in named]
     return f"without {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"

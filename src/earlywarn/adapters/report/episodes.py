@@ -10,6 +10,7 @@ from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.following import Following, Level, Now
 from earlywarn.adapters.report.history import MEASURES
 from earlywarn.adapters.report.wording import against, against_expected, change_against, percent, short_day, signed
+from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.words import LEAST_PAYMENTS, MEASURE_WORDS, TOO_LITTLE, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
@@ -30,8 +31,8 @@ _MEASURE = {"transactions": "number of card payments", "amount": "card spending"
 class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
-    `change` is what a lasting level is against before, empty of others; `dates` what happened when, as label and day;
-    `now` what became of the alert after its last revision, in words.
+    `claim` is what a shock is, without its subject; `change` what a lasting level is against before, empty of others;
+    `dates` what happened when, as label and day; `now` what became of the alert after its last revision, in words.
     """
 
     anchor: str
@@ -44,6 +45,7 @@ class Card:
     is_open: bool
     is_lasting: bool
     is_faded: bool
+    claim: str
     change: str
     status: str
     opened: str
@@ -153,6 +155,7 @@ class CardMaker:
             is_open=record.is_open,
             is_lasting=level is not None,
             is_faded=alert.outcome == "faded",
+            claim=claim(alert) if is_economic else "",
             change="" if level is None else _change_in_all(level),
             status="open" if record.is_open else "new level" if level is not None else self._ended(alert),
             opened=_day(alert.opened_on),

@@ -19,6 +19,8 @@ from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 
 _WEEK_DAYS = 7
+_OVER_DAYS = 28
+"""A level that was back for so long is over for good: what moves the series later is something else."""
 _NEARER = 0.5
 """Share of a log change from which what is left is nearer to it than to nothing."""
 
@@ -58,8 +60,8 @@ class _Course(msgspec.Struct):
 
     `latest` is its last revision, `week` the sums of each of the last days heard, `root` the id of the alert from
     before whose first day it is measured. Of an accepted one `back` is where it stood on the day from which on it has
-    been nearer to before; None as long as the new level lasts. It `is_over` for good if it was back when another
-    alert of its series and measure opened.
+    been nearer to before; None as long as the new level lasts. It `is_over` for good if it was back for four weeks, or
+    when another alert of its series and measure opened.
     """
 
     latest: Alert
@@ -114,7 +116,10 @@ class Following:
         for course in self._courses.values():
             level = None if course.is_over or course.latest.outcome != "accepted" else self._standing(course.latest)
             if level is not None and level.day == day:
-                course.back = None if level.lasts else course.back or level
+                if course.back is not None and (day - course.back.day).days >= _OVER_DAYS:
+                    course.is_over = True
+                else:
+                    course.back = None if level.lasts else course.back or level
 
     def _standing(self, alert: Alert) -> Level | None:
         """Return where the series of an accepted alert stands; None if that is not known."""

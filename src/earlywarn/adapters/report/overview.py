@@ -28,6 +28,7 @@ from earlywarn.domain.alert import SEVERITIES
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 _LEVELS_NAMED = 3
+_SHOCKS_NAMED = 2
 _NOTICES = {"Missing data": "of missing data", "Model notice": "of the models"}
 
 
@@ -189,7 +190,10 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
                 what = _NOTICES.get(standing[0].label, standing[0].label)
             by_grade = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
         spoken = _WORDS[count] if count < len(_WORDS) else str(count)
-        told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}."
+        shocks = [card for card in standing if card.claim]
+        first = "; ".join(f"{card.title} ({card.claim})" for card in shocks[:_SHOCKS_NAMED])
+        named = f". {'First' if len(shocks) > _SHOCKS_NAMED else 'Open'}: {first}" if first else ""
+        told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}{named}."
     if not lasting:
         return told
     named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])

@@ -44,7 +44,9 @@ def test_a_slow_decline_is_seen_beside_what_is_expected(tmp_path: Path) -> None:
     assert table(page)["Ticino"][1::2] == ["0 %", "0 %"]
     assert "slowly, over months, raises no alert" in page.words
     assert "from the 7 days to 4 Feb 2020 against the same weekdays a year (364 days) before" in page.words
-    assert "last week 0 % against expected; \u221212 % against a year before" in page.words.replace("\u202f", " ")
+    words = page.words.replace("\u202f", " ")
+    assert "last week 0 % against expected; \u221212 % against a year before" in words
+    assert "Spending was 12 % below that of a year before; slow changes raise no alert. No alert is open" in words
 
 
 def test_less_than_a_year_is_said(tmp_path: Path) -> None:
@@ -52,6 +54,7 @@ def test_less_than_a_year_is_said(tmp_path: Path) -> None:
     assert "not known yet: 160 of the 371 days that it needs have been seen" in page.words
     assert not page.with_class("years")
     assert "against a year before;" not in page.words
+    assert "that of a year before" not in page.words
 
 
 def test_a_series_of_another_day_or_of_too_little_says_so(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
+from earlywarn.adapters.report.last_changes import Change
 from earlywarn.adapters.report.new_level import NewLevel, carried_by, new_level
 from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure, verdict
 from earlywarn.adapters.report.wording import (
@@ -29,6 +30,8 @@ from earlywarn.domain.alert import SEVERITIES
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 _LEVELS_NAMED = 3
 _SHOCKS_NAMED = 2
+_LARGE_PCT = 5
+"""Of a change on a year before, from which on it is said that no alert tells of slow ones."""
 _NOTICES = {"Missing data": "of missing data", "Model notice": "of the models"}
 
 
@@ -61,6 +64,7 @@ def state(
     levels: Sequence[Level],
     *,
     missing: Mapping[str, str],
+    year: Change | None,
     names: Names,
     currency: str,
     ready_days: int,
@@ -68,7 +72,7 @@ def state(
     """Return what a reader must know first. `tone` is calm, watch or alarm.
 
     `absent` are regions silent last week, `levels` the new levels that last, `missing` what was missing up to the end
-    of the input, in words by open alert.
+    of the input, in words by open alert, `year` the change of the last week on a year before.
     """
     last = history.last_day
     standing = [card for card in cards if card.is_open]
@@ -92,7 +96,7 @@ def state(
     level = new_level(history, shocking, levels)
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
     told = _week(whole, week, last, level, names, currency)
-    return State(tone, told, _alerts(standing, cards), caveat)
+    return State(tone, told, " ".join(filter(None, (_against_the_year(year, last), _alerts(standing, cards)))), caveat)
 
 
 def key_figures(
@@ -158,6 +162,14 @@ def _week(
         return f"{when}, card spending in {name} was {came} against {expected} expected: {TOO_LITTLE}."
     how = f"{against_expected(week.share)}{_at_new_level(week, level, names)}"
     return f"{when}, card spending in {name} was {how}, {verdict(week)}."
+
+
+def _against_the_year(year: Change | None, last: date) -> str:
+    """Say how the last week stands against a year before, if that is known: slow changes raise no alert."""
+    if year is None or year.day != last or year.payments_before < LEAST_PAYMENTS:
+        return ""
+    slow = "; slow changes raise no alert" if round(100 * abs(year.shares[1])) >= _LARGE_PCT else ""
+    return f"Spending was {against(year.shares[1], 'that of a year before')}{slow}."
 
 
 def _at_new_level(week: WeekDeviation, level: NewLevel | None, names: Names) -> str:

@@ -180,6 +180,7 @@ def _panel(
             absent,
             list(lasting.values()),
             missing=missing,
+            year=record.changes.changes.get((None, None)),
             names=run.names,
             currency=panel.currency,
             ready_days=run.settings.detection.ready_days,

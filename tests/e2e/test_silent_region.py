@@ -1,34 +1,21 @@
 """A region that comes no more before the end of the input: summary, aggregates, alerts and report all say so."""
 
-import csv
 import json
-import math
-import random
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from command_line import Command, read_alerts
+from generated_cells import write_cells
 
-FIRST, DAYS, GONE = date(2023, 1, 1), 150, date(2023, 5, 17)
-REGIONS = {"AT11": 1, "AT12": 2, "AT13": 3, "AT31": 4}
-SECTORS = {"retail-food": 1, "accommodation": 2, "fuel": 3}
-WEEKDAYS = (1, 1, 1, 1.05, 1.3, 1.4, 0.4)
+GONE = date(2023, 5, 17)
 
 
 def written(path: Path) -> Path:
     """Write cells of which AT31, two fifths of all payments, is not reported from `GONE` on."""
-    dice = random.Random(7)  # noise
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["date", "region", "sector", "transactions", "amount"])
-        for day in (FIRST + timedelta(offset) for offset in range(DAYS)):
-            for region, wide in REGIONS.items():
-                for sector, large in SECTORS.items():
-                    count = int(1000 * wide * large * WEEKDAYS[day.weekday()] * math.exp(dice.gauss(0, 0.05)))
-                    if region != "AT31" or day < GONE:
-                        rows.writerow([day, region, sector, count, f"{20 * large * count:.2f}"])
-    return path
+    return write_cells(
+        path, sunday=0.4, amount=lambda day, region, _, right: right if region != "AT31" or day < GONE else None
+    )
 
 
 def test_everything_that_a_run_leaves_says_that_a_region_is_missing(earlywarn: Command, tmp_path: Path) -> None:

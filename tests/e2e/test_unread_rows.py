@@ -1,19 +1,12 @@
 """Rows of a file that cannot be read, through the command line: told as not understood, and no fall."""
 
-import csv
 import json
-import math
-import random
-from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from command_line import Command, read_alerts
+from generated_cells import write_cells
 
-FIRST, DAYS = date(2023, 1, 1), 150
-REGIONS = {"AT11": 1, "AT12": 2, "AT13": 3, "AT31": 4}
-SECTORS = {"retail-food": 1, "accommodation": 2, "fuel": 3}
-WEEKDAYS = (1, 1, 1, 1.05, 1.3, 1.4, 0.9)
 BAD = {
     ("2023-05-08", "AT13", "fuel"): "-66000.00",
     ("2023-05-15", "AT31", "retail-food"): "1e300",
@@ -23,17 +16,9 @@ BAD = {
 
 def written(path: Path) -> Path:
     """Write cells, three of which have an amount that is none."""
-    dice = random.Random(7)  # noise
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["date", "region", "sector", "transactions", "amount"])
-        for day in (FIRST + timedelta(offset) for offset in range(DAYS)):
-            for region, wide in REGIONS.items():
-                for sector, large in SECTORS.items():
-                    count = int(1000 * wide * large * WEEKDAYS[day.weekday()] * math.exp(dice.gauss(0, 0.05)))
-                    amount = BAD.get((str(day), region, sector), f"{20 * large * count:.2f}")
-                    rows.writerow([day, region, sector, count, amount])
-    return path
+    return write_cells(
+        path, sunday=0.9, amount=lambda day, region, sector, right: BAD.get((str(day), region, sector), right)
+    )
 
 
 def test_a_row_that_cannot_be_read_is_told_and_no_fall(earlywarn: Command, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class BranchVolumes:
     ) -> None:
         codes, self._places = np.unique(np.array(regions, dtype=np.str_), return_inverse=True)
         self.codes: list[str] = codes.tolist()
-        self._readings, self._cells = readings, cells
+        self._readings = readings
         self._heard = {name: spread(counts, len(regions)) for name, counts in delivered.items()}
         self._past = {name: cells.past(name, len(regions)) for name in readings}
 
@@ -77,8 +77,9 @@ class BranchVolumes:
         return self._by_region(self._heard[name])
 
     def expected_by_region(self, name: FeedName) -> Floats:
-        """Return float64[R], what is expected of a feed in each region."""
-        return self._scale(name) * self._by_region(self._past[name])
+        """Return float64[R], what is expected of a feed in each region; nothing of one that is not known."""
+        past = self._past.get(name)
+        return np.zeros(len(self.codes)) if past is None else self._scale(name) * self._by_region(past)
 
     def heard(self, names: Iterable[FeedName], inside: Flags) -> float:
         """Return what some feeds brought to some cells [K]."""

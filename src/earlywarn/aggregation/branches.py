@@ -12,7 +12,7 @@ import numpy as np
 from earlywarn.aggregation.branch_volumes import BranchVolumes
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed_cells import Counts, FeedCells, FeedName, added
-from earlywarn.aggregation.rows import Branch, FeedVolume, Floats
+from earlywarn.aggregation.rows import Branch, FeedVolume, Flags, Floats
 from earlywarn.domain.state import State
 
 REPLACED_DAYS = 7
@@ -94,12 +94,14 @@ class Branches:
             else:
                 left_out = {cell: round(missing[cell]) for cell in np.flatnonzero(missing).tolist()}
                 quiet.setdefault(name, {}).update(left_out)
-        decided = {(name, region) for name, region, _ in quiet_today} | self._speaking(volumes)
-        for key, state in before.items():
-            if key not in decided:  # nothing is expected of it today, or of nobody can be told whether it is there
+        if before:
+            # Of the others nothing is expected today, or of nobody can be told whether it is there.
+            decided = {*self._quiet, *dropped, *self._speaking(volumes)}
+            waiting = {key: state for key, state in before.items() if key not in decided}
+            for state in waiting.values():
                 state.days += 1
-                self._quiet[key] = state
-                rests = rests or self._is_silent(state)
+            self._quiet |= waiting
+            rests = any(map(self._is_silent, waiting.values()))
         return BranchSilence(tuple(silent), lost, quiet, tuple(dropped), tuple(forgotten), rests)
 
     def _is_silent(self, state: _Quiet) -> bool:
@@ -113,9 +115,8 @@ class Branches:
         Silence goes on whatever the others do.
         """
         found: list[tuple[FeedName, str, float]] = []
-        for name in [name for name in volumes.sources if name in volumes.expecting]:
-            expected, heard = volumes.expected_by_region(name), volumes.heard_by_region(name)
-            is_quiet = (heard <= 0) | (heard < self.parameters.silent_share * expected)
+        for name in volumes.sources:
+            expected, is_quiet = self._is_quiet(volumes, name)
             if " ".join(name) in silent_feeds or is_quiet.all():
                 continue
             places = np.flatnonzero((expected > 0) & is_quiet).tolist()
@@ -132,13 +133,16 @@ class Branches:
 
     def _speaking(self, volumes: BranchVolumes) -> set[tuple[FeedName, str]]:
         """Return which source brings something worth it to which region."""
-        found = set()
-        for name in volumes.sources:
-            heard = volumes.heard_by_region(name)
-            expected = volumes.expected_by_region(name) if name in volumes.expecting else np.zeros(len(heard))
-            speaks = (heard > 0) & (heard >= self.parameters.silent_share * expected)
-            found |= {(name, volumes.codes[at]) for at in np.flatnonzero(speaks).tolist()}
-        return found
+        return {
+            (name, volumes.codes[at])
+            for name in volumes.sources
+            for at in np.flatnonzero(~self._is_quiet(volumes, name)[1]).tolist()
+        }
+
+    def _is_quiet(self, volumes: BranchVolumes, name: FeedName) -> tuple[Floats, Flags]:
+        """Return float64[R], what is expected of a source in each region, and bool[R], where next to nothing came."""
+        expected, heard = volumes.expected_by_region(name), volumes.heard_by_region(name)
+        return expected, (heard <= 0) | (heard < self.parameters.silent_share * expected)
 
     def _others_go_on(self, volumes: BranchVolumes, name: FeedName, region: str, quiet: Collection[FeedName]) -> bool:
         """Return whether what others bring to the cells of a source, or else to their region, is there.

@@ -7,13 +7,10 @@ import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Coverage, of_cells
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.notice import NoticeWriter, duration
-from earlywarn.alerting.unread_notice import graded
+from earlywarn.alerting.notice import PLACES_TOLD, NoticeWriter, duration, graded
 from earlywarn.domain.alert import Alert, Evidence, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
-
-_PLACES_TOLD = 12
 
 
 class FeedsNotice:
@@ -91,7 +88,7 @@ class FeedsNotice:
                 unit="pct",
                 series_id=Series(closed.panel, region, sector).series_id,
             )
-            for region, sector, share in sorted(found, key=lambda each: each[2])[:_PLACES_TOLD]
+            for region, sector, share in sorted(found, key=lambda each: each[2])[:PLACES_TOLD]
         )
 
     def _notice(

@@ -9,6 +9,10 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Kind, Severity, Status
 from earlywarn.domain.series import Series
 
+PLACES_TOLD = 12
+"""So many places are told of what is missing, those of which most is."""
+_SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
+
 
 class NoticeWriter:
     """Begins the episodes of a panel's notices, and writes their revisions."""
@@ -121,3 +125,8 @@ def duration(episode: Episode) -> tuple[Evidence, Evidence]:
         Evidence(name="days_missing", value=float(episode.missing_days), unit="days"),
         Evidence(name="days_of_nothing", value=float(episode.empty_days), unit="days"),
     )
+
+
+def graded(missing: float, most: float) -> Severity:
+    """Return the severity of a notice by the shares that are missing, of the panel and where it is most."""
+    return "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"

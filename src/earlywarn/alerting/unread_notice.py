@@ -7,13 +7,11 @@ import msgspec
 
 from earlywarn.aggregation.rows import ClosedDay, ReadShare
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.notice import NoticeWriter
-from earlywarn.domain.alert import UNREAD, Alert, Evidence, Severity, Status
+from earlywarn.alerting.notice import PLACES_TOLD, NoticeWriter, graded
+from earlywarn.domain.alert import UNREAD, Alert, Evidence, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
-_SEVERE_MISSING, _HIGH_MISSING = 0.5, 0.2
-_PLACES_TOLD = 12
 _FEW_CELLS = 3
 """So many are named themselves; of more, the regions or sectors that they add up to."""
 
@@ -78,7 +76,7 @@ class UnreadNotice:
                     unit="pct",
                     series_id=Series(closed.panel, each.region, each.sector).series_id,
                 )
-                for each in places[:_PLACES_TOLD]
+                for each in places[:PLACES_TOLD]
             ),
         )
 
@@ -93,11 +91,6 @@ class UnreadNotice:
         """Take over a state that `state` returned."""
         self._episode = None if saved["episode"] is None else msgspec.convert(saved["episode"], Episode)
         self._evidence = msgspec.convert(saved["evidence"], tuple[Evidence, ...])
-
-
-def graded(missing: float, most: float) -> Severity:
-    """Return the severity of a notice by the shares that are missing, of the panel and where it is most."""
-    return "severe" if missing >= _SEVERE_MISSING else "high" if most >= _HIGH_MISSING else "medium"
 
 
 def _pct(read: float) -> float:

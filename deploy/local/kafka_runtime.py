@@ -50,9 +50,12 @@ class KafkaRuntime:
             heap_mb: The largest heap, in MiB.
             log: Where it writes its log; None for what prints all it has to say.
         """
+        # A library that Kafka unpacks for lz4 stays behind where Java keeps its temporary files.
+        scratch = [f"-Djava.io.tmpdir={log.parent}"] if log else []
         return [
             self.java, f"-Xmx{heap_mb}m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",
             *([f"-XX:SharedArchiveFile={self.archive}"] if self.archive.exists() else []),
+            *scratch,
             *([f"-Dlog4j2.configurationFile={LOG_SETTINGS}", f"-Dearlywarn.log={log}"] if log else []),
             *main,
         ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The Faust application of a service: a group of workers over one topic, read through the batch transport."""
 
+import atexit
+import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -19,6 +21,8 @@ group then, and whoever came next as well, for ever. Whether a worker lives is t
 
 def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positions: Positions) -> faust.App:
     """Return an application that reads from where `positions` says. It stores nothing and serves nothing itself."""
+    folder = Path(mkdtemp(prefix="earlywarn-"))  # Faust makes folders for tables, which it has none of here
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     app = faust.App(
         group,
         broker=[f"{TRANSPORT}://{broker}" for broker in broker_list(kafka)],
@@ -29,7 +33,7 @@ def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positi
         key_serializer="raw",
         value_serializer="raw",
         web_enabled=False,
-        datadir=Path(mkdtemp(prefix="earlywarn-")),
+        datadir=folder,
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,

@@ -172,6 +172,31 @@ def test_a_source_that_cannot_be_read_is_neither_silent_nor_forgotten(run: Run) 
     assert len(found.economic(days=90)) <= len(calm.economic(days=90)) + 1
 
 
+@pytest.mark.parametrize("sources", [ONE_SOURCE, SOURCES])
+def test_a_sector_under_another_name_is_a_notice_and_no_collapse(run: Run, sources: dict[str, float]) -> None:
+    """Unless nothing came that could be it: what closes falls, whatever else never has a sector."""
+    name = "Food and beverage services"
+
+    def renamed(record: Transaction, day: date) -> list[Outcome]:
+        is_it = day >= SHOCK and record.sector == name
+        return [msgspec.structs.replace(record, sector="Restaurants")] if is_it else [record]
+
+    def closed(record: Transaction, day: date) -> list[Outcome]:
+        lost = msgspec.structs.replace(record, sector="Restaurants", count=max(record.count // 10, 1))
+        return [lost] if day >= SHOCK and record.sector == name else [record, lost]
+
+    found = spoilt(run, renamed, sources)
+    assert found.economic() == []
+    notices = [alert for alert in found.of_kind("coverage") if alert.detected_on >= SHOCK.isoformat()]
+    assert "could not be read" in notices[0].text
+    assert notices[0].detected_on == SHOCK.isoformat()
+    assert notices[-1].status == "resolved"
+    assert notices[-1].resolved_on == (SHOCK + timedelta(days=27)).isoformat()
+    fallen = [each for each in spoilt(run, closed, sources).economic() if each.sector == "food-beverage-services"]
+    assert fallen[0].direction == "down"
+    assert fallen[0].detected_on <= (SHOCK + timedelta(days=4)).isoformat()
+
+
 def test_one_bad_transaction_changes_nothing(run: Run) -> None:
     """Every day one of the largest cell: no notice, and alert for alert what there is without."""
 

@@ -111,9 +111,12 @@ class AttributeRows:
 
     def miss_transaction(self, item: Transaction, bucket: int) -> None:
         """Note an on-time transaction that was refused, if it has a place; a refund adds no transaction anyway."""
+        if item.kind != "purchase":
+            return
         route = self._known_route(item)
-        if isinstance(route, Route) and item.kind == "purchase":
-            self.sums.miss(route.target, route.source, bucket * self._base_bucket_seconds, item.count)
+        target = self._router.where(item) if isinstance(route, Reject) else route.target
+        if target is not None:
+            self.sums.miss(target, item.source or None, bucket * self._base_bucket_seconds, item.count)
 
     def _learn_route(self, key: Attributes, transaction: Transaction) -> Route | Reject:
         """Resolve a new combination of attributes."""

@@ -21,7 +21,8 @@ _Texts = tuple[str | None, ...]
 class Course(NamedTuple):
     """A route, or why there is none, with what the fold asks of it so often that it is laid out here.
 
-    `exchange` is whose rates convert what currency, `cell` what sums are added to; both None where there is nothing.
+    `exchange` is whose rates convert what currency, `cell` what sums are added to, or of what
+    has no route what would have been; both None where there is nothing.
     """
 
     route: Route | Reject
@@ -82,7 +83,9 @@ class ColumnRoutes:
         )  # fmt: skip
         route = self._router.resolve(transaction)
         if isinstance(route, Reject):
-            return Course(route, plain=False, count_sign=0, amount_sign=0, exchange=None, cell=None)
+            target = self._router.where(transaction)
+            missed = None if target is None else (target, source or None)
+            return Course(route, plain=False, count_sign=0, amount_sign=0, exchange=None, cell=missed)
         return Course(
             route,
             route.plain,

@@ -20,6 +20,7 @@ from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
+from earlywarn.aggregation.sectorless import NO_SECTOR
 from earlywarn.aggregation.unread import UnreadBuckets, of_feeds
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
@@ -52,6 +53,7 @@ class PanelLedger:
         self._open: dict[int, dict[int, list[int]]] = {}
         self._open_day = np.zeros((0, 2), np.int64)
         self._unread = UnreadBuckets(coverage.feeds_limit)
+        self._sectorless = UnreadBuckets(coverage.feeds_limit)  # by region, all in one cell
         self._next: int | None = None
         self._heard = 0
         self.leaps = 0
@@ -94,7 +96,11 @@ class PanelLedger:
 
     def miss(self, missed: Delivered, partition: int) -> None:
         """Note transactions that a partition brought on time and that were not accepted."""
-        if not self._is_closed(missed.bucket):
+        if self._is_closed(missed.bucket):
+            return
+        if missed.sector == NO_SECTOR:
+            self._sectorless.add(missed.bucket, ("region", missed.region), 0, missed.transactions)
+        else:
             cell = self._cells.place(CellKey(missed.region, missed.sector))
             feed = ("source", missed.feed) if missed.feed else ("partition", str(partition))
             self._unread.add(missed.bucket, feed, cell, missed.transactions)
@@ -138,7 +144,7 @@ class PanelLedger:
         day_start, _ = self.panel.calendar.day_bounds(self.panel.calendar.day_of(heard_again))
         if day_start > self._now:
             self._next = day_start
-            self._unread.forget_before(day_start)
+            self._forget_unread(day_start)
             yield from self._revisions(until)
 
     def _started(self, watermark: int) -> bool:
@@ -151,8 +157,12 @@ class PanelLedger:
             first = min([*self._open, *([] if late is None else [late])], default=watermark)
             if first + self.base_seconds <= watermark:
                 self._next = self._heard = first
-                self._unread.forget_before(first)
+                self._forget_unread(first)
         return self._next is not None
+
+    def _forget_unread(self, before: int) -> None:
+        self._unread.forget_before(before)
+        self._sectorless.forget_before(before)
 
     @property
     def _now(self) -> int:
@@ -167,6 +177,7 @@ class PanelLedger:
     def _close_base(self, start: int, fold: PartialsFold) -> Iterator[AggregateRows]:
         pairs = self._open.pop(start, {})
         unread = self._unread.close_base(start)
+        self._sectorless.close_base(start)
         if pairs:
             self._note_leap(start)
             self._heard = start
@@ -216,7 +227,13 @@ class PanelLedger:
         )
         unread = of_feeds(unread_by_feed)
         regions_day = self.region_watch.close_day(
-            day.toordinal(), keys, values[:, 0], self._cells.is_born(end), feeds_day.cells, unread
+            day.toordinal(),
+            keys,
+            values[:, 0],
+            self._cells.is_born(end),
+            feeds_day.cells,
+            unread,
+            {region: sum(counts.values()) for (_, region), counts in self._sectorless.close_day().items()},
         )
         quiet, shares = tuple(f"region {region}" for region in regions_day.quiet), regions_day.heard
         coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet, gap=regions_day.gap)
@@ -251,6 +268,7 @@ class PanelLedger:
             "open": [[bucket, [[c, *pair] for c, pair in cells.items()]] for bucket, cells in self._open.items()],
             "open_day": self._open_day,
             "unread": self._unread.state(),
+            "sectorless": self._sectorless.state(),
             "next": self._next,
             "heard": self._heard,
             "leaps": [self.leaps, self.longest_leap],
@@ -267,6 +285,7 @@ class PanelLedger:
         self.leaps, longest = saved["leaps"]
         self.longest_leap = None if longest is None else (longest[0], longest[1])
         self._unread.restore(saved["unread"])
+        self._sectorless.restore(saved["sectorless"])
         self._published.restore(saved["published"])
         self.coverage_meter.restore(saved["coverage"])
         self.region_watch.restore(saved["regions"])

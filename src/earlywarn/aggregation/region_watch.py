@@ -8,6 +8,7 @@ region lacks what its hours lack.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ from earlywarn.aggregation.cell_groups import CellGroups
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed import Feed
-from earlywarn.aggregation.feed_cells import Counts
+from earlywarn.aggregation.feed_cells import Counts, spread
+from earlywarn.aggregation.feed_counts import add_counts
 from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
+from earlywarn.aggregation.sectorless import Sectorless
 from earlywarn.aggregation.unread import ReadCells, both
 from earlywarn.aggregation.usual_reading import UsualReading
 from earlywarn.aggregation.usual_volumes import UsualVolumes
@@ -31,6 +34,7 @@ _READ_TO_LEARN = 0.5
 """Of a cell of which less was read it is not known how much came: a row may stand for any number of transactions."""
 _WEEK_DAYS = 7
 _NOTHING: Counts = {}
+_NO_REGION: Mapping[str, int] = MappingProxyType({})
 
 
 class RegionsDay(NamedTuple):
@@ -64,6 +68,7 @@ class RegionWatch:
         self._regions: dict[str, Feed] = {}
         self._cells = UsualVolumes()
         self._reading = UsualReading()
+        self._sectorless = Sectorless()
         self._base_today: dict[int, dict[str, int]] = {}
         self._hours: dict[str, list[float]] = {}  # of the day's base buckets: expected, and of these missing
         self._places = _Places()
@@ -118,13 +123,19 @@ class RegionWatch:
         born: Flags,
         delivered: CellShares = (),
         unread: Counts = _NOTHING,
+        sectorless: Mapping[str, int] = _NO_REGION,
     ) -> RegionsDay:
         """Judge a local day (its ordinal) and learn it; arguments as of `close_base`.
 
+        `sectorless` are transactions of regions that were not accepted and do not say of which sector they are.
         Of a day of which nothing at all was heard, feeds tell. What came and could not be read was heard of a region,
         and is usual of a cell as well.
         """
         weekday = (day + 6) % _WEEK_DAYS
+        usual = self._cells.usual(weekday, len(cells))
+        came = transactions + spread(unread, len(cells)).astype(np.int64)
+        unread = dict(unread)
+        add_counts(unread, self._sectorless.close_day(weekday, sectorless, cells, came, usual, self.parameters))
         read = ReadCells(transactions, unread, self._reading)
         volumes = self._places.by_region(cells, read.brought, born)
         base, self._base_today = self._base_today, {}
@@ -138,7 +149,7 @@ class RegionWatch:
             FeedVolume(name, feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
             for name, feed in sorted(self._regions.items())
         ]
-        speaking = read.unread_regions(cells, born, self._cells.usual(weekday, len(cells)))
+        speaking = read.unread_regions(cells, born, usual)
         quiet = self._quiet(readings, speaking)
         gone = self._gone(quiet, cells, born)
         in_part = {name: round(1 - missing / expected, 3) for name, (expected, missing) in hours.items() if missing}
@@ -226,6 +237,7 @@ class RegionWatch:
             "regions": [[name, feed.state()] for name, feed in sorted(self._regions.items())],
             "cells": self._cells.state(),
             "reading": self._reading.state(),
+            "sectorless": self._sectorless.state(),
             "base_today": [[slot, list(volumes.items())] for slot, volumes in self._base_today.items()],
             "hours": [[name, *hours] for name, hours in self._hours.items()],
         }
@@ -235,6 +247,7 @@ class RegionWatch:
         self._regions = {name: Feed.restored(feed) for name, feed in saved["regions"]}
         self._cells.restore(saved["cells"])
         self._reading.restore(saved["reading"])
+        self._sectorless.restore(saved["sectorless"])
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
         self._hours = {name: [expected, missing] for name, expected, missing in saved["hours"]}
         self._places = _Places()

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from earlywarn.aggregation.excerpt import shown
+from earlywarn.aggregation.sectorless import NO_SECTOR
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.reject import Place, Reject, RejectReason
@@ -41,7 +42,8 @@ class Router:
     """Finds the panel by country, then the region and the sector by the panel's own rules.
 
     Attributes:
-        locate: where a record that was not accepted would have counted, None if that cannot be told.
+        locate: where a record that was not accepted would have counted, None if that cannot be told; `NO_SECTOR` if
+            all but the sector can.
     """
 
     def __init__(self, panels: Sequence[Panel]) -> None:
@@ -81,18 +83,31 @@ class Router:
             plain=transaction.kind == "purchase" and transaction.currency == panel.currency,
         )
 
+    def where(self, refused: Transaction) -> Target | None:
+        """Return the same of a transaction that has no route."""
+        return self.locate(
+            Place(
+                region=refused.region or None,
+                country=refused.country or None,
+                channel=refused.channel or None,
+                mcc=refused.mcc or None,
+                sector=refused.sector or None,
+                merchant=refused.merchant or None,
+            )
+        )
+
     def _locate(self, place: Place) -> Target | None:
-        """Return where a record that was not accepted would have counted, None if that cannot be told."""
+        """Return what `locate` tells."""
         panel = self._panel(place.country, place.region)
         if panel is None:
             return None
         sector = panel.classification.class_of(place.mcc, place.sector, place.merchant)
         region = panel.regions.resolve(place.region, place.country, place.channel)
-        if isinstance(sector, RejectReason) or isinstance(region, RejectReason):
+        if isinstance(region, RejectReason):
             return None
         if place.any_channel and panel.regions.resolve(place.region, place.country, "ecom") != region:
             return None
-        return panel.id, region, sector
+        return panel.id, region, NO_SECTOR if isinstance(sector, RejectReason) else sector
 
     def _panel(self, country: str | None, region: str | None) -> Panel | None:
         if len(self.panels) == 1:

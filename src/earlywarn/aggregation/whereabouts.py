@@ -1,7 +1,7 @@
 """Where a record that cannot be used would have counted, as far as its other fields can be read.
 
 What is rejected was spent all the same: that it is missing must not look like a fall. This is a second look, on the
-rare path alone. A field that the place depends on and that cannot be read leaves the place untold.
+rare path alone. A time or a region that cannot be read leaves the place untold; without a sector the region is told.
 """
 
 import re
@@ -19,8 +19,10 @@ PATH = re.compile(r"`?\$\.(\w+)")
 """Where the decoder names the field that it does not take."""
 PLACE_FIELDS = ("ts", "region", "country", "channel", "mcc", "sector", "merchant", "source", "kind", "count")
 """The fields that say where a record counts, and as how many transactions."""
-NEEDED = frozenset({"ts", "region", "sector"})
+NEEDED = frozenset({"ts", "region"})
 """If one of these is there and cannot be read, the place is not told."""
+GOODS = ("sector", "mcc", "merchant")
+"""What says what was bought: the first that is there decides. If it cannot be read, nothing does."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -66,10 +68,11 @@ def _told(record: Any, spared: frozenset[str]) -> Whereabouts | None:  # noqa: A
     """Return the whereabouts that a record tells, None if its place hangs on what cannot be read."""
     ts = epoch_ms(record.ts)
     fields = {name: getattr(record, name, None) or None for name in Place._fields[:-1]}
-    goods = [name for name in ("sector", "mcc", "merchant") if name in spared or (fields[name] or "").strip()]
-    is_hidden = bool(goods) and goods[0] in spared  # the first that is there decides
+    first = next((name for name in GOODS if name in spared or (fields[name] or "").strip()), None)
+    if first in spared:
+        fields |= dict.fromkeys(GOODS)
     is_refund = getattr(record, "kind", "purchase") != "purchase"  # which adds no transaction
-    if ts is None or is_hidden or is_refund:
+    if ts is None or is_refund:
         return None
     return Whereabouts(
         ts=ts,

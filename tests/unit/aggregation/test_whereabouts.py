@@ -15,6 +15,7 @@ from earlywarn.aggregation.block import BlockFold, FoldParameters
 from earlywarn.aggregation.intake import decode, decode_one
 from earlywarn.aggregation.partial import SourceRow
 from earlywarn.aggregation.route import Router
+from earlywarn.aggregation.sectorless import NO_SECTOR
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.money import RateTable
 from earlywarn.domain.panel import Panel
@@ -90,16 +91,20 @@ def test_the_time_may_be_text_and_a_record_may_stand_for_many() -> None:
         {"ts": "yesterday"},
         {"ts": 5},
         {"ts": "2019-03-04T13:34:56"},
-        {"mcc": "541"},
-        {"mcc": 5411},
-        {"sector": 7},
-        {"mcc": None, "merchant": LONG},
         {"kind": "refund", "currency": "XXX"},
     ],
 )
 def test_a_place_that_hangs_on_what_cannot_be_read_is_not_told(changes: dict[str, Any]) -> None:
     """Neither is that of a refund, which adds no transaction."""
     assert about({"currency": "XXX", **changes}) is None
+
+
+@pytest.mark.parametrize("changes", [{"mcc": "541"}, {"mcc": 5411}, {"sector": 7}, {"mcc": None, "merchant": LONG}])
+def test_what_was_bought_may_be_all_that_cannot_be_read(changes: dict[str, Any]) -> None:
+    """No field that decides less speaks for one that decides and cannot be read."""
+    found = about(changes)
+    assert found is not None
+    assert swiss().locate(found.place) == ("CH", "CH04", NO_SECTOR)
 
 
 def test_of_several_fields_that_cannot_be_read_each_is_left_out() -> None:
@@ -130,11 +135,24 @@ def test_a_channel_that_cannot_be_read_matters_where_it_decides() -> None:
 def test_a_place_is_that_of_the_panels_own_routing_or_none() -> None:
     assert swiss().locate(PLACE._replace(region="DE212")) is None
     assert swiss().locate(PLACE._replace(region=None)) is None
-    assert swiss().locate(PLACE._replace(mcc=None)) is None
+    assert swiss().locate(PLACE._replace(mcc=None)) == ("CH", "CH04", NO_SECTOR)
     assert swiss().locate(PLACE._replace(country="DE")) is None
 
 
-FIELDS = ("id", "ts", "amount_minor", "currency", "mcc", "region", "channel", "source", "country", "count", "kind")
+FIELDS = (
+    "id",
+    "ts",
+    "amount_minor",
+    "currency",
+    "mcc",
+    "sector",
+    "region",
+    "channel",
+    "source",
+    "country",
+    "count",
+    "kind",
+)
 BAD: list[dict[str, Any]] = [
     {"currency": "XXX"},
     {"amount_minor": 10**16},
@@ -150,6 +168,7 @@ BAD: list[dict[str, Any]] = [
     {"amount_minor": -5},
     {"currency": "EUR"},
     {"region": "CH99"},
+    {"sector": "mcc:groceries", "source": None},
     {"ts": RECEIVED_MS + 10**9, "currency": "XXX"},
     {"ts": GOOD["ts"] - 30 * 3_600_000, "currency": "XXX"},
 ]
@@ -174,6 +193,8 @@ def test_json_columns_and_files_lose_the_same(tmp_path: Path) -> None:
     values = [json.dumps({name: each for name, each in record.items() if each is not None}) for record in records()]
     expected = folded_rows(decode([value.encode() for value in values]))
     assert expected == (
+        SourceRow("CH", "CH04", NO_SECTOR, "", BUCKET, 1),
+        SourceRow("CH", "CH04", NO_SECTOR, "acquirer A", BUCKET, 1),
         SourceRow("CH", "CH04", "grocery", "", BUCKET, 1),
         SourceRow("CH", "CH04", "grocery", "acquirer A", BUCKET, 19),
     )

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from earlywarn.domain.calendar import orthodox_easter
 from earlywarn.domain.day_features import NAMES, DayFeatures, FeatureRow, black_friday
 from earlywarn.errors import ConfigError
 from earlywarn.reference.holiday import HolidayShares
@@ -129,9 +128,15 @@ def test_days_since_pay_day_run_from_pay_day_to_the_next() -> None:
 
 
 def test_feasts_follow_the_computus_given() -> None:
-    features = DayFeatures(lambda _region, _day: 0.0, easter=orthodox_easter)
-    assert named(features, "x", date(2019, 4, 28))["eastsun"] == 1.0
-    assert named(features, "x", date(2019, 4, 21))["eastsun"] == 0.0
+    features = DayFeatures(lambda _region, _day: 0.0, orthodox={"east": 1.0, "west": 0.0, "both": 0.25}.__getitem__)
+    for day, shares in {
+        date(2019, 4, 28): [1.0, 0.0, 0.25],
+        date(2019, 6, 16): [1.0, 0.0, 0.25],
+        date(2019, 4, 21): [0.0, 1.0, 0.75],
+        date(2019, 5, 5): [0.0, 0.0, 0.0],
+    }.items():
+        assert [named(features, region, day)["eastsun"] for region in ("east", "west", "both")] == shares
+    assert [features.row(region, date(2019, 4, 28)).inflation for region in ("east", "west", "both")] == [6.0, 1.0, 1.5]
 
 
 def test_school_holidays_are_a_feature_only_with_a_table() -> None:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from earlywarn.domain.calendar import orthodox_easter, western_easter
 from earlywarn.domain.region import RegionTree
 from earlywarn.errors import ConfigError
 from earlywarn.reference.crosswalk import load_crosswalk
-from earlywarn.reference.holiday import HolidayShares, SchoolHolidays, easter_of
+from earlywarn.reference.holiday import HolidayShares, SchoolHolidays
 from earlywarn.reference.nuts import load_regions
 
 NATIONAL_DAY = date(2019, 8, 1)
@@ -149,10 +148,13 @@ def test_a_bad_crosswalk_names_every_line(tree: RegionTree, tmp_path: Path) -> N
     ]
 
 
-def test_feasts_follow_the_computus_of_the_country() -> None:
-    assert easter_of("CH") is western_easter
-    assert easter_of(None) is western_easter
-    assert easter_of("GR") is easter_of("EL") is orthodox_easter
+def test_feasts_follow_the_computus_of_the_regions_country(tree: RegionTree) -> None:
+    several = HolidayShares(tree, ["AT", "GR", "RO", "FI"])
+    assert [several.orthodox_share(region) for region in ("AT13", "EL3", "EL30", "RO1", "FI", "online")] == [
+        *(0.0, 1.0, 1.0, 1.0, 0.0),
+        0.5,
+    ]
+    assert [HolidayShares(tree).orthodox_share(region) for region in ("EL30", "CY0", "CH01", "mine")] == [1, 1, 0, 0]
 
 
 def test_school_holidays_go_down_to_regions_within_and_up_as_their_mean(tree: RegionTree, tmp_path: Path) -> None:

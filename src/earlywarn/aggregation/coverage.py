@@ -74,7 +74,7 @@ def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> 
 def is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
     """Return whether next to nothing came of a feed of what was expected of it in a bucket.
 
-    One that has been quiet is heard again from twice as much on (and less than all), so that it does not come and go with chance.
+    One that has been quiet is heard again from twice as much on (or half way to all): none comes and goes by chance.
     """
     least = parameters.silent_share
     if feed.owed > 0:

@@ -7,19 +7,24 @@ goes on behind it.
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from earlywarn.aggregation.excerpt import shown, without_long_numbers
-from earlywarn.aggregation.whereabouts import PATH, epoch_ms, of_json
+from earlywarn.aggregation.whereabouts import PATH, epoch_ms, exact_time, of_json
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import ID_LENGTH, TEXT_LENGTH, Transaction
+from earlywarn.domain.transaction import COUNT_LIMIT, ID_LENGTH, TEXT_LENGTH, Kind, Transaction
 
 
 class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
-    """A transaction whose time may be RFC 3339 text."""
+    """A transaction whose time may be RFC 3339 text, and what has a default null."""
 
-    ts: int | datetime  # type: ignore[assignment]  # wider than what it becomes
+    ts: int | datetime  # type: ignore[assignment]  # wider than what it becomes, as all of these
+    kind: Kind | None = None  # type: ignore[assignment]
+    count: Annotated[int, Meta(ge=0, le=COUNT_LIMIT)] | None = None  # type: ignore[assignment]
+    v: Literal[1] | None = None  # type: ignore[assignment]
 
 
 _decode = msgspec.json.Decoder(Transaction).decode
@@ -82,10 +87,7 @@ def decode_one(value: bytes | None) -> Outcome:
     if len(value) > RECORD_BYTES_LIMIT:
         return Reject(reason=RejectReason.TOO_LARGE, detail=f"{len(value)} bytes, at most {RECORD_BYTES_LIMIT}")
     try:
-        record = _WIRE_DECODER.decode(value)
-        if isinstance(record.ts, int):
-            return _decode(value)
-        return _with_epoch_time(record)
+        return _narrowed(_WIRE_DECODER.decode(value), value)
     except msgspec.ValidationError as error:
         reject = explain(str(error))
         about = of_json(value, reject.field) if reject.field else None
@@ -94,18 +96,20 @@ def decode_one(value: bytes | None) -> Outcome:
         return Reject(reason=RejectReason.NOT_JSON, detail=_not_json(error))
 
 
-def _with_epoch_time(record: "_Wire") -> Outcome:
-    """Return a record whose time came as RFC 3339 with its time in epoch milliseconds, rounded down."""
-    moment = record.ts
-    if isinstance(moment, int) or moment.tzinfo is None:
-        return Reject(
-            reason=RejectReason.TIME_INVALID, field="ts", detail="no offset from UTC; write Z or +01:00 behind the time"
-        )
+def _narrowed(record: "_Wire", value: bytes) -> Outcome:
+    """Return a record with its time in epoch milliseconds, rounded down, and defaults in place of nulls."""
+    moment = exact_time(value, record.ts)
+    ts = epoch_ms(moment)
+    if ts is None and isinstance(moment, datetime):
+        detail = f"{moment} lies outside 1990 to 2100"
+        if moment.tzinfo is None:
+            detail = "no offset from UTC; write Z or +01:00 behind the time"
+        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=detail)
+    if ts is None:
+        reason, detail = _RANGES["ts"]
+        return Reject(reason=reason, field="ts", detail=detail)
     fields = {name: getattr(record, name) for name in Transaction.__struct_fields__}
-    fields["ts"] = epoch_ms(moment)
-    if fields["ts"] is None:
-        return Reject(reason=RejectReason.TIME_INVALID, field="ts", detail=f"{moment} lies outside 1990 to 2100")
-    return Transaction(**fields)
+    return Transaction(**{name: each for name, each in fields.items() if each is not None} | {"ts": ts})
 
 
 def explain(message: str) -> Reject:

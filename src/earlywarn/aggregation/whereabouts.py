@@ -26,13 +26,27 @@ GOODS = ("sector", "mcc", "merchant")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_NANOSECONDS = re.compile(rb"\.\d{7}")
+
+
+class _Time(msgspec.Struct, gc=False):
+    ts: str
+
+
+_TIME_DECODER = msgspec.json.Decoder(_Time)
 
 _Read = Callable[[frozenset[str]], Any]
 
 
 def of_json(value: bytes, unread: str) -> Whereabouts | None:
     """Return where a JSON record would have counted whose field `unread` cannot be read; None if that is not told."""
-    return _whereabouts(lambda spared: _decoder(spared).decode(value), frozenset({unread}))
+
+    def read(spared: frozenset[str]) -> Any:  # noqa: ANN401  # a form made at run time
+        record = _decoder(spared).decode(value)
+        record.ts = exact_time(value, record.ts)
+        return record
+
+    return _whereabouts(read, frozenset({unread}))
 
 
 def of_values(values: Mapping[str, object], unread: frozenset[str]) -> Whereabouts | None:
@@ -47,6 +61,17 @@ def epoch_ms(moment: int | datetime) -> int | None:
             return None
         moment = (moment - _EPOCH) // _MILLISECOND
     return moment if EARLIEST_MS <= moment < LATEST_MS else None
+
+
+def exact_time(value: bytes, moment: int | datetime) -> int | datetime:
+    """Return the time of a JSON record as it stands there, cut to microseconds: the decoder rounds it to them.
+
+    The last nanosecond of a day would lie in the next one.
+    """
+    if isinstance(moment, int) or not _NANOSECONDS.search(value):
+        return moment
+    text: str = _TIME_DECODER.decode(value).ts
+    return msgspec.convert(re.sub(r"(\.\d{6})\d+", r"\1", text), datetime)
 
 
 def _whereabouts(read: _Read, unread: frozenset[str]) -> Whereabouts | None:

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 
 from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.contributors import shares_of_change
 from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats
@@ -196,17 +197,11 @@ class Reading:
         if self.node.level == "cell":
             return []
         seen, usual = self._baselines.since(self._episode.first_day)
-        if self.measure == "mean_ticket":
-            tickets = usual[1] / np.where(usual[0] > 0, usual[0], 1.0)
-            gap = seen[1] - seen[0] * tickets
-        else:
-            gap = (seen - usual)[0 if self.measure == "transactions" else 1]
-        toward = np.clip(gap if self._episode.direction == "up" else -gap, 0.0, None)
-        support = np.where(self._baselines.members[self._place], toward, 0.0)
-        whole = float(support.sum())
+        members = self._baselines.members[self._place]
+        shares = shares_of_change(seen, usual, members, self.measure, self._episode.direction)
         found = []
-        for cell in sorted(range(len(support)), key=lambda at: (-support[at], at))[:_TOP_CONTRIBUTORS]:
-            share = round(100 * float(support[cell]) / whole, 1) if whole > 0 else 0.0
+        for cell in np.argsort(-shares, kind="stable")[:_TOP_CONTRIBUTORS].tolist():
+            share = round(100 * float(shares[cell]), 1)
             if share > 0:
                 node = self._scores.nodes[cell]
                 series = Series(panel, node.region, node.sector)

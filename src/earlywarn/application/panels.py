@@ -22,7 +22,7 @@ from earlywarn.domain.sector import Classification
 from earlywarn.errors import ConfigError
 from earlywarn.reference.classifications import load_classification
 from earlywarn.reference.country_names import country_name
-from earlywarn.reference.holiday import HolidayShares, SchoolHolidays, easter_of
+from earlywarn.reference.holiday import HolidayShares, SchoolHolidays
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.nuts.postal import postal_lookup
 from earlywarn.reference.zones import country_defaults
@@ -113,7 +113,7 @@ def equip(settings: PanelSettings) -> EquippedPanel:
     features = DayFeatures(
         holidays,
         school.share if school else None,
-        easter=easter_of(at_home[0] if at_home else None),
+        orthodox=holidays.orthodox_share,
         pay_day=settings.pay_day,
     )
     panel = Panel(

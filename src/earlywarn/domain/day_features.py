@@ -13,7 +13,7 @@ from math import cos, pi, sin
 
 import msgspec
 
-from earlywarn.domain.calendar import western_easter
+from earlywarn.domain.calendar import orthodox_easter, western_easter
 from earlywarn.errors import ConfigError
 
 _ONE = timedelta(days=1)
@@ -30,7 +30,7 @@ NAMES: tuple[str, ...] = (
     "bf",  # Black Friday
     *("payday", "mstart", "paysince"),  # from pay day on; days 1 to 4; months since the last pay day
     *("c1", "s1", "c2", "s2"),  # season: year and half-year
-    *("advsun", "eastsun"),  # Sundays that are open in Advent; Easter Sunday and Pentecost
+    *("advsun", "eastsun"),  # Sundays that are open in Advent; the share with Easter Sunday or Pentecost
     "school",  # the share with school holidays; only if a table is given
 )
 """Features in their order; their prior spread is the model's (`detection.regression_bank`)."""
@@ -62,7 +62,7 @@ class DayFeatures:
     Args:
         holiday: Share of a region that keeps a public holiday on a day, in [0, 1].
         school: Share of a region that has school holidays on a day, in [0, 1]; None leaves the feature out.
-        easter: Easter Sunday of a year, by the computus the country follows.
+        orthodox: Share of a region that keeps Easter by the Julian computus, in [0, 1].
         pay_day: The day of the month, 1 to 28, from which most salaries are on the accounts.
 
     Raises:
@@ -74,14 +74,14 @@ class DayFeatures:
         holiday: Share,
         school: Share | None = None,
         *,
-        easter: Callable[[int], date] = western_easter,
+        orthodox: Callable[[str], float] = lambda _region: 0.0,
         pay_day: int = 25,
     ) -> None:
         if not 1 <= pay_day <= 28:
             raise ConfigError(f"pay_day = {pay_day} is not in every month; choose 1 to 28")
         self._holiday = holiday
         self._school = school
-        self._easter = easter
+        self._orthodox = orthodox
         self._pay_day = pay_day
         self.names: tuple[str, ...] = NAMES if school is not None else NAMES[:-1]
         # A row depends on the region through these shares alone, so regions that keep the same days share it.
@@ -98,9 +98,12 @@ class DayFeatures:
                 self._holiday(region, day + _ONE),
             ),
             0.0 if self._school is None else self._school(region, day),
+            self._orthodox(region),
         )
 
-    def _computed(self, day: date, holiday: tuple[float, float, float, float], school: float) -> FeatureRow:
+    def _computed(
+        self, day: date, holiday: tuple[float, float, float, float], school: float, orthodox: float
+    ) -> FeatureRow:
         two_before, before, today, after = holiday
         weekday, open_day = day.weekday(), day.weekday() < 6
         december = day.month == 12
@@ -128,7 +131,7 @@ class DayFeatures:
             "c2": cos(2 * angle),
             "s2": sin(2 * angle),
             "advsun": float(december and 8 <= day.day < 24 and weekday == 6),
-            "eastsun": float((day - self._easter(day.year)).days in (0, _PENTECOST_DAYS)),
+            "eastsun": (1 - orthodox) * _is_easter(day, western_easter) + orthodox * _is_easter(day, orthodox_easter),
             "school": school,
         }
         inflation, label = _uncertainty(day, today, features)
@@ -144,6 +147,10 @@ class DayFeatures:
             return day.day - self._pay_day
         last_month = day - day.day * _ONE
         return (day - last_month.replace(day=self._pay_day)).days
+
+
+def _is_easter(day: date, easter: Callable[[int], date]) -> bool:
+    return (day - easter(day.year)).days in (0, _PENTECOST_DAYS)
 
 
 def _uncertainty(day: date, today: float, features: Mapping[str, float]) -> tuple[float, str]:

@@ -4,7 +4,7 @@ Public holidays come from the package `holidays` (its category *public*), by sub
 knows them. Half holidays, holidays of single towns and those of a custom that no law names are not in it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from holidays import country_holidays, list_supported_countries
 
-from earlywarn.domain.calendar import orthodox_easter, western_easter
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.region import RegionTree
 from earlywarn.errors import ConfigError
@@ -26,11 +25,6 @@ ORTHODOX = ("BG", "CY", "EL", "ME", "MK", "RO", "RS")
 
 _CACHED_YEARS = 8_192
 _CACHED_SHARES = 65_536
-
-
-def easter_of(country: str | None) -> Callable[[int], date]:
-    """Return the computus that a country's public holidays follow; the western one without a country."""
-    return orthodox_easter if country is not None and nuts_country(country) in ORTHODOX else western_easter
 
 
 @lru_cache(maxsize=_CACHED_YEARS)
@@ -74,6 +68,11 @@ class HolidayShares:
             kept = sum((weight for part, weight in profile if day in _holidays(part, day.year)), 0.0)
             share = self._shares[profile, day] = min(1.0, round(kept, 9))
         return share
+
+    def orthodox_share(self, region: str) -> float:
+        """Return the share of `region` whose public holidays follow the Easter of the Julian computus."""
+        kept = (weight for part, weight in self.profile(region) if nuts_country(part.partition("-")[0]) in ORTHODOX)
+        return min(1.0, round(sum(kept, 0.0), 9))
 
     def profile(self, region: str) -> tuple[Share, ...]:
         """Return the subdivisions whose holidays a region keeps, with shares that sum to 1; none without country."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from earlywarn.aggregation.block_sums import BlockSums
 from earlywarn.aggregation.parameters import FoldParameters
-from earlywarn.aggregation.refusals import negative_purchase, without_rate
+from earlywarn.aggregation.refusals import negative_purchase, too_much, without_rate
 from earlywarn.aggregation.route import Route, Router
 from earlywarn.domain.reject import Reject, Whereabouts
-from earlywarn.domain.transaction import Transaction
+from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, Transaction
 
 DAY_MS = 86_400_000
 ROUTES_LIMIT = 1 << 17
@@ -147,6 +147,8 @@ def _examine(item: Transaction, route: Route) -> tuple[int, int] | Reject:
     if route.currency != route.panel.currency:
         day = route.panel.calendar.day_of(item.ts // 1000).toordinal()
         amount = route.panel.rates.convert(abs(item.amount_minor), route.currency, day)
+        if amount is not None and amount > AMOUNT_LIMIT_MINOR:
+            return too_much(amount, route)
     if amount is None:
         return without_rate(route)
     return route.count_sign * item.count, route.amount_sign * amount

@@ -23,9 +23,10 @@ from earlywarn.aggregation.column_sums import SAFE, Entries, Sums, added_up
 from earlywarn.aggregation.columns import Coded, Codes, Integers, Mask, TransactionColumns, compact, joint
 from earlywarn.aggregation.copies import CopyWindow
 from earlywarn.aggregation.parameters import FoldParameters
-from earlywarn.aggregation.refusals import duplicate, in_future, negative_purchase, too_late, without_rate
+from earlywarn.aggregation.refusals import duplicate, in_future, negative_purchase, too_late, too_much, without_rate
 from earlywarn.aggregation.route import Router
 from earlywarn.domain.reject import Reject
+from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR
 
 _NEVER = -(1 << 60)
 _SUMS = 1 << 14  # so many sums are kept side by side whether or not they occur
@@ -170,6 +171,9 @@ class ColumnFold:
         divisors = dated.spread(denominators, size)
         whole, twice_rest = products // divisors, products % divisors * 2
         whole += (twice_rest > divisors) | ((twice_rest == divisors) & (whole % 2 == 1))  # half goes to even
+        for at in np.flatnonzero(whole > AMOUNT_LIMIT_MINOR).tolist():
+            row = int(foreign[at])
+            refused.setdefault(row, too_much(int(whole[at]), rows.courses.at(row).route))
         rows.amounts = rows.amounts.astype(whole.dtype)
         rows.amounts[foreign] = whole
 

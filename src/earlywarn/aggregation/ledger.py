@@ -18,7 +18,7 @@ from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Delivered, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
-from earlywarn.aggregation.rolling import widen
+from earlywarn.aggregation.rolling import SAFE_SUM, too_large, widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
 from earlywarn.aggregation.sectorless import NO_SECTOR
 from earlywarn.aggregation.unread import UnreadBuckets, of_feeds
@@ -79,6 +79,10 @@ class PanelLedger:
         pair = self._open.setdefault(bucket, {}).setdefault(cell, [0, 0])
         pair[0] += transactions
         pair[1] += amount
+        if not -SAFE_SUM < pair[1] < SAFE_SUM:
+            when = self.panel.calendar.offset_iso(bucket)
+            what = f"amounts of {difference.region} x {difference.sector} at {when} of panel {self.panel.id}"
+            raise too_large(pair[1], what)
         self._cells.appear(cell, bucket)
         self.coverage_meter.observe(bucket, ("partition", str(partition)), cell, transactions)
         return True

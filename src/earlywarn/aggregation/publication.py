@@ -33,10 +33,16 @@ class Publication:
         per_day = DAY_SECONDS // self.base_seconds
         hours = {"1h": 3600 // self.base_seconds, "24h": per_day, "7d": 7 * per_day, "28d": 28 * per_day}
         reach = max(REACH_DAYS, revision_horizon_days) + _SLACK_DAYS
-        self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day)
-        self.days = BucketTrack({"7d": 7, "28d": 28}, kept=reach + YEAR_DAYS + 7)
+        self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day, named=self._named_hour)
+        self.days = BucketTrack({"7d": 7, "28d": 28}, kept=reach + YEAR_DAYS + 7, named=self._named_day)
         self._reach_days = reach - _SLACK_DAYS
         self._coverage: dict[Resolution, dict[int, tuple[Coverage, CellShares]]] = {"hour": {}, "day": {}}
+
+    def _named_hour(self, index: int) -> str:
+        return f"{self.panel.calendar.offset_iso(index * self.base_seconds)} of panel {self.panel.id}"
+
+    def _named_day(self, index: int) -> str:
+        return f"{date.fromordinal(index)} of panel {self.panel.id}"
 
     @property
     def hourly(self) -> bool:

@@ -51,5 +51,11 @@ def without_rate(route: Route) -> Reject:
     return Reject(reason=RejectReason.CURRENCY_NO_RATE, field="currency", detail=detail)
 
 
+def too_much(amount_minor: int, route: Route) -> Reject:
+    """Refuse an amount that is out of range in its panel's currency."""
+    detail = f"{amount_minor} minor units of {route.panel.currency} once converted: beyond 10^15"
+    return Reject(reason=RejectReason.AMOUNT_OUT_OF_RANGE, field="amount_minor", detail=detail)
+
+
 def _utc(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

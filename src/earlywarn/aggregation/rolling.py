@@ -10,7 +10,7 @@ later) opens it again, and every settled bucket whose windows hold it.
 Buckets are numbered by integers; arrays are int64, K cells x 2 (transactions, amount).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,8 @@ from earlywarn.errors import LogError
 YEAR_DAYS = 364
 """52 weeks: a year ago with the same weekdays."""
 
-_SAFE_SUM = float(1 << 62)
+SAFE_SUM = 1 << 62
+"""Below this, the sum of two still fits into 64 bits."""
 _SPAN = 168
 """So many buckets at most are summed together: it bounds the memory."""
 
@@ -58,14 +59,18 @@ class BucketTrack:
     Args:
         windows: their lengths in buckets, by name.
         kept: buckets behind the settled ones that are remembered.
+        named: a bucket in words, for errors.
 
     Attributes:
         first: the first bucket with an on-time row; windows that reach behind it are not full.
         settled: every bucket before this one is settled; None before there is one.
     """
 
-    def __init__(self, windows: Mapping[str, int], *, kept: int) -> None:
+    def __init__(
+        self, windows: Mapping[str, int], *, kept: int, named: Callable[[int], str] = "bucket {}".format
+    ) -> None:
         self.windows = dict(windows)
+        self._named = named
         self.kept = kept
         self.longest = max(windows.values())
         self.first: int | None = None
@@ -96,7 +101,7 @@ class BucketTrack:
                 if leaving is not None:
                     lead[: len(leaving), place] -= leaving
         self._lead = lead
-        _check(float(np.abs(lead.astype(np.float64)).sum(axis=0).max(initial=0.0)), index)
+        self._check(lead, index)
         return {name: lead[:, at] for at, (name, length) in enumerate(self.windows.items()) if self.full(index, length)}
 
     def full(self, index: int, length: int) -> bool:
@@ -121,6 +126,8 @@ class BucketTrack:
             pair = rows.setdefault(index, {}).setdefault(cell, [0, 0])
             pair[0] += transactions
             pair[1] += amount_minor
+            if max(map(abs, pair)) > SAFE_SUM:
+                raise too_large(max(map(abs, pair)), f"late rows of {self._named(index)}")
         self._dirty.setdefault(index, {})[cell] = None
 
     def earliest_late(self) -> int | None:
@@ -195,10 +202,16 @@ class BucketTrack:
 
     def _rolled(self, values: Integers, span: Sequence[int]) -> Integers:
         """Return the windows that end with each of `span`; `values` begin with the longest window of its first."""
-        _check(float(np.abs(values.astype(np.float64)).sum(axis=(0, 1)).max(initial=0.0)), span[-1])
+        self._check(values.reshape(-1, 2), span[-1])
         before = np.concatenate([np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)])
         ends = np.array(span) - span[0] + self.longest
         return np.stack([before[ends] - before[ends - length] for length in self.windows.values()], axis=1)
+
+    def _check(self, values: Integers, index: int) -> None:
+        """Raise if any sum of some of the values (the last axis: transactions, amount) could leave 64 bits."""
+        total = float(np.abs(values.astype(np.float64)).sum(axis=0).max(initial=0.0))
+        if total > SAFE_SUM:
+            raise too_large(total, f"the windows that end with {self._named(index)}")
 
     def _forget(self, below: int) -> None:
         for rows in (self._on_time, self._late, self._revisions):
@@ -264,9 +277,12 @@ def _drop(rows: dict[int, Any], below: int) -> None:
         del rows[index]
 
 
-def _check(total: float, index: int) -> None:
-    if total > _SAFE_SUM:
-        raise LogError(f"the windows of bucket {index} sum to {total:.3g}, beyond 64-bit integers")
+def too_large(total: float, what: str) -> LogError:
+    """Say that a sum leaves the integers that are kept, and what is to be done."""
+    return LogError(
+        f"{what} sum to {total:.3g}, beyond 64-bit integers; look for amounts that stand for something else, such as "
+        "999999999999999 for an unknown one, and run without them"
+    )
 
 
 def _plain(rows: _LateRows) -> list[list[object]]:

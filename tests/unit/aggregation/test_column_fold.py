@@ -232,8 +232,11 @@ def test_conversion_is_that_of_single_records(rate: str) -> None:
         ],
         panel,
     )
-    assert {each.reject.reason for each in rejected} == {R.CURRENCY_NO_RATE}
-    assert len(rejected) == len(amounts)
+    reasons = [each.reject.reason for each in rejected]
+    limit = Decimal(AMOUNT_LIMIT_MINOR) + Decimal("0.5")  # converted, and rounded half to even
+    beyond = [Decimal(amount) * Decimal(rate) * scale > limit for amount in amounts for scale in (1, 100)]
+    assert reasons.count(R.CURRENCY_NO_RATE) == len(amounts)
+    assert reasons.count(R.AMOUNT_OUT_OF_RANGE) == sum(beyond) == len(reasons) - len(amounts)
 
 
 def test_a_rate_begins_with_the_panels_local_day() -> None:

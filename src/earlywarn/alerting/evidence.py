@@ -110,10 +110,14 @@ class Reading:
         else:
             days = (self._scores.day - last_as_extreme).days
             found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
-        if self._episode.leads_back_from is not None:
-            days = (self._scores.day - self._episode.leads_back_from).days
-            found.append(Evidence(name="days_since_level_began", value=float(days), unit="days"))
-        return (*found, *self._unheard(), *self._neighbours(), *self._contributors(panel), *self._mix())
+        return (
+            *found,
+            *self._led_back(),
+            *self._unheard(),
+            *self._neighbours(),
+            *self._contributors(panel),
+            *self._mix(),
+        )
 
     def _unheard(self) -> list[Evidence]:
         """Count the cells that today's figures of a total are without."""
@@ -164,7 +168,14 @@ class Reading:
             unit = "transactions" if self.measure == "transactions" else "minor units"
             value = round(usual * (1 + last.change_pct / 100), 2)
             found.append(Evidence(name="new_baseline", value=value, unit=unit))
-        return (*found, *self._unheard())
+        return (*found, *self._led_back(), *self._unheard())
+
+    def _led_back(self) -> list[Evidence]:
+        """Say of an episode that leads back from a level taken as usual when that began."""
+        began = self._episode.leads_back_from
+        if began is None:
+            return []
+        return [Evidence(name="days_since_level_began", value=float((self._scores.day - began).days), unit="days")]
 
     def _cells(self) -> tuple[Floats, Floats]:
         """Return today's transactions and amounts [2, K] of all cells, and what the episode's baseline expects."""

@@ -37,7 +37,7 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.kind == "model":
         return _model(alert, names)
     if alert.status == "resolved":
-        return " ".join(part for part in (_ending(alert, names), _day(alert, names)) if part)
+        return " ".join(part for part in (_ending(alert, names), _succession(alert), _day(alert, names)) if part)
     parts = [
         f"{subject(alert, names)}: {claim(alert)}.",
         _succession(alert),
@@ -148,7 +148,10 @@ def _succession(alert: Alert) -> str:
         return ""
     word, back = ("rise", "down") if alert.direction == "down" else ("fall", "up")
     began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
-    return f"It leads back {back} from the {word} that began on {day(began.isoformat())} and had become the new level."
+    leads = "led" if alert.status == "resolved" else "leads"
+    return (
+        f"It {leads} back {back} from the {word} that began on {day(began.isoformat())} and had become the new level."
+    )
 
 
 def _unusual(alert: Alert) -> str:

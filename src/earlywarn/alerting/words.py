@@ -91,9 +91,16 @@ def size_pct(value: float) -> str:
 
     >>> size_pct(-12.4).split(THIN), size_pct(0.3).split(THIN)
     (['12', '%'], ['0.3', '%'])
+
+    One that is not all is not written as all.
+    >>> size_pct(-99.98).split(THIN), size_pct(-99.4).split(THIN), size_pct(100.3).split(THIN)
+    (['99.9', '%'], ['99', '%'], ['100', '%'])
     """
-    digits = 0 if round(abs(value)) or not value else 1
-    return f"{_grouped(f'{abs(value):,.{digits}f}')}{THIN}%"
+    size = abs(value)
+    if round(size) == 100 and size < 100:
+        return f"{min(round(size, 1), 99.9)}{THIN}%"
+    digits = 0 if round(size) or not value else 1
+    return f"{_grouped(f'{size:,.{digits}f}')}{THIN}%"
 
 
 def percent(value: float) -> str:

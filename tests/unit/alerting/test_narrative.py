@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from earlywarn.alerting.narrative import narrate
-from earlywarn.domain.alert import Alert, Evidence, Outcome
+from earlywarn.domain.alert import Alert, Evidence, Outcome, Status
 
 
 class Named:
@@ -63,7 +63,7 @@ def test_contributions_of_nothing_are_left_out() -> None:
     parts = (("P/A/x", 99.8), ("P/A/y", 0.2))
     evidence = tuple(Evidence(name="contribution", value=value, unit="pct", series_id=cell) for cell, value in parts)
     text = narrate(msgspec.structs.replace(BARE, evidence=evidence), Named()).replace("\u202f", " ")
-    assert text.endswith("Most of the change: x in A (100 %).")
+    assert text.endswith("Most of the change: x in A (99.8 %).")
 
 
 def test_an_outage_is_told_with_its_days() -> None:
@@ -168,3 +168,12 @@ def test_of_less_than_five_payments_a_day_no_percentage_is_told(status: str) -> 
     assert "1 against 2.4 expected, too little expected for a percentage (usual range 1 to 4)" in text
     without = text.replace("probability of 97 %", "")
     assert " %" not in without, without
+
+
+@pytest.mark.parametrize(("status", "leads"), [("open", "leads"), ("resolved", "led")])
+def test_a_return_from_a_level_that_was_usual_is_called_one(status: Status, leads: str) -> None:
+    """Also of one that has ended: a rise to the old level is no good news of its own."""
+    evidence = (Evidence(name="days_since_level_began", value=60.0, unit="days"),)
+    alert = msgspec.structs.replace(BARE, evidence=evidence, status=status, direction="up", resolved_on="2023-09-08")
+    text = narrate(msgspec.structs.replace(alert, outcome="accepted" if status == "resolved" else None), Named())
+    assert f"It {leads} back up from the fall that began on " in text

@@ -81,6 +81,22 @@ def test_a_sector_s_shock_is_one_alert_of_the_sector(run: Run) -> None:
     assert [(alert.level, alert.region, alert.sector) for alert in found] == [("sector", None, "retail-fuel")]
 
 
+@pytest.mark.parametrize(
+    ("sector", "subject"),
+    [
+        (None, "5 of the 7 regions of Switzerland, all sectors"),
+        ("Retail: Fuel stations", "Retail: fuel stations in 5 of the 7 regions of Switzerland"),
+    ],
+)
+def test_a_panel_of_some_regions_is_not_told_as_the_whole_country(run: Run, sector: str | None, subject: str) -> None:
+    panels = (msgspec.structs.replace(run.settings.panels[0], name=""),)
+    alone = compose(msgspec.structs.replace(run.settings, panels=panels))
+    alerts = alerts_of(alone, lambda cell: shocked(cell, -35) if sector in (None, cell.sector) else 1.0)
+    mine = [alert for alert in alerts if alert.id == tops(alerts)[0].id]
+    assert {alert.status for alert in mine} >= {"open", "resolved"}
+    assert [alert.text for alert in mine if not alert.text.startswith(f"{subject}: ")] == []
+
+
 def test_a_national_shock_is_one_parent_and_no_storm(run: Run) -> None:
     alerts = alerts_of(run, lambda cell: shocked(cell, -35))
     found = tops(alerts)

@@ -82,7 +82,11 @@ class AlertDesk:
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, models)
-        return [msgspec.structs.replace(alert, text=narrate(alert, self.names)) for alert in alerts]
+        if not alerts:
+            return []
+        regions = {node.region for node in scores.nodes if node.region is not None}
+        names = self.names.over(self.panel, regions)
+        return [msgspec.structs.replace(alert, text=narrate(alert, names)) for alert in alerts]
 
     def lose(self, loss: Loss, *, since: date, day: date) -> Alert:
         """Return the alert of a source partition that is lost to the run since a day; it never ends."""

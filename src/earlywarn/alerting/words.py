@@ -1,7 +1,8 @@
 """Words and figures that every text about an alert is made of."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Protocol
+from typing import Protocol, Self
 from urllib.parse import unquote
 
 from earlywarn.domain.alert import Alert
@@ -29,7 +30,13 @@ class Names(Protocol):
         """Return the title of a sector."""
 
     def panel(self, panel: str) -> str:
-        """Return the name of a panel."""
+        """Return the name of a panel; of one that goes by countries of which it holds a part, what part that is."""
+
+    def is_part(self, panel: str) -> bool:
+        """Return whether that name is of a part of its countries."""
+
+    def over(self, panel: str, regions: Iterable[str]) -> Self:
+        """Return the same names where the panel is known to hold these regions; unknown, it holds its countries."""
 
     def currency(self, panel: str) -> str:
         """Return the currency of a panel."""
@@ -39,6 +46,8 @@ def subject(alert: Alert, names: Names) -> str:
     """Return what the alert is about, in words."""
     region = None if alert.region is None else names.region(alert.region)
     sector = None if alert.sector is None else names.sector(alert.sector)
+    if region is None and names.is_part(alert.panel):
+        region = names.panel(alert.panel)
     if region is None and sector is None:
         return f"{names.panel(alert.panel)}, all regions and sectors"
     if region is None:

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from earlywarn.application.reach import reach
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.country import nuts_country
@@ -43,15 +44,31 @@ class EquippedPanel:
 
 
 class PanelNames:
-    """What the codes of the run's panels are called (`alerting.narrative.Names`)."""
+    """What the codes of the run's panels are called (`alerting.words.Names`).
 
-    def __init__(self, panels: Sequence[EquippedPanel]) -> None:
+    `parts` are what panels are called that hold a part of the countries that they are named after.
+    """
+
+    def __init__(self, panels: Sequence[EquippedPanel], parts: Mapping[str, str] | None = None) -> None:
         self._panels = {each.panel.id: each for each in panels}
+        self._parts = dict(parts or {})
 
     def panel(self, panel: str) -> str:
-        """Return the name of a panel."""
-        named = self._panels[panel].settings.name
+        """Return the name of a panel; of one that goes by countries of which it holds a part, what part that is."""
+        named = self._parts.get(panel) or self._panels[panel].settings.name
         return named or ", ".join(map(country_name, self._panels[panel].panel.countries)) or panel
+
+    def is_part(self, panel: str) -> bool:
+        """Return whether that name is of a part of its countries."""
+        return panel in self._parts
+
+    def over(self, panel: str, regions: Iterable[str]) -> "PanelNames":
+        """Return the same names where the panel is known to hold these regions; unknown, it holds its countries."""
+        others = {known: part for known, part in self._parts.items() if known != panel}
+        bare = PanelNames(list(self._panels.values()), others)
+        name = bare.panel(panel)
+        whole = reach(name, regions, self._panels[panel].tree).whole
+        return bare if whole == name else PanelNames(list(self._panels.values()), {**others, panel: whole})
 
     def currency(self, panel: str) -> str:
         """Return the currency of a panel."""

@@ -1,5 +1,8 @@
 """What alerts say of odd figures: closures, outages of many days, ends that leave the level open."""
 
+from collections.abc import Iterable
+from typing import Self
+
 import msgspec
 import pytest
 
@@ -15,6 +18,14 @@ class Named:
         return code
 
     sector = panel = region
+
+    def is_part(self, panel: str) -> bool:  # noqa: ARG002  # the same for all
+        """Return that the panel is all of what it is called."""
+        return False
+
+    def over(self, panel: str, regions: Iterable[str]) -> Self:  # noqa: ARG002  # the same for all
+        """Return these."""
+        return self
 
     def currency(self, panel: str) -> str:  # noqa: ARG002  # the same for all
         """Return the Swiss franc."""

@@ -1,9 +1,12 @@
 """What a panel is called that covers a part of its countries."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from report_page import collect, page_of
+from report_page import FIRST, alert, collect, make_run, page_of
+
+from earlywarn.alerting.words import subject
 
 
 @pytest.mark.parametrize(
@@ -22,3 +25,27 @@ def test_a_few_regions_are_not_called_by_their_country(
     assert (
         f"{heading} {note} In the week to 9 June 2019, card spending in {heading} was".replace("  ", " ") in page.words
     )
+
+
+def test_cards_and_charts_of_a_part_of_a_country_do_not_claim_the_whole(tmp_path: Path) -> None:
+    cells = sorted((region, sector) for region in ("CH04", "CH07") for sector in ("food", "fuel"))
+    collector = collect(cells, 160, name="Switzerland")
+    collector.observe(alert(None, "fuel", FIRST + timedelta(150)))
+    collector.observe(alert(None, None, FIRST + timedelta(151)))
+    page = page_of(collector, tmp_path)
+    part = "2 of the 7 regions of Switzerland"
+    assert page.words.startswith(f"{part}: early warning from card payments")
+    assert f" fuel in {part} " in page.words
+    assert f" {part}, all sectors " in page.words
+    assert page.data()["panels"][0]["series"][0]["name"] == f"{part}: all sectors"  # type: ignore[index]
+    assert " of Switzerland" not in page.words.replace(part, "")
+
+
+def test_a_panel_of_all_regions_has_the_name_of_its_country() -> None:
+    """Also one that held a part of them before, and one whose regions nobody knows yet."""
+    names = make_run(name="Switzerland").names
+    part = names.over("P", ["CH04"])
+    for each in (names, names.over("P", []), part.over("P", [f"CH0{at}" for at in range(1, 8)])):
+        assert subject(alert(None, None, FIRST), each) == "Switzerland, all regions and sectors"
+        assert subject(alert(None, "fuel", FIRST), each) == "fuel, all regions of Switzerland"
+    assert subject(alert("CH04", None, FIRST), part) == "Z\u00fcrich, all sectors"

@@ -55,7 +55,8 @@ class ChartBook:
         """Return what a series is called."""
         region, sector = key
         if region is None and sector is None:
-            return f"{self._names.panel(self._panel)}: all regions and sectors"
+            what = "all sectors" if self._names.is_part(self._panel) else "all regions and sectors"
+            return f"{self._names.panel(self._panel)}: {what}"
         if region is None:
             return f"{self._names.sector(sector or '')}, all regions"
         if sector is None:

@@ -23,7 +23,6 @@ from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.overview import Figure, State, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
-from earlywarn.adapters.report.reach import Reach, reach
 from earlywarn.adapters.report.remarks import remarks, texts
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
@@ -32,6 +31,7 @@ from earlywarn.adapters.report.wording import grouped, long_day, percent, short_
 from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearOnYear, year_on_year
 from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
+from earlywarn.application.reach import Reach, reach
 from earlywarn.reference.nuts import ATTRIBUTION
 
 _WORDING = {"mostPct": MOST_PCT, "mostTimes": MOST_TIMES, "leastPayments": LEAST_PAYMENTS}
@@ -44,7 +44,6 @@ class PanelView:
     """Everything the template says about one panel."""
 
     at: int
-    name: str
     reach: Reach
     currency: str
     as_of: str
@@ -96,7 +95,7 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object], lef
     script, plotly = _text("report.js"), _plotly()
     template = _environment().get_template("report.html.j2")
     return template.render(
-        title=", ".join(view.name for view in views),
+        title=", ".join(view.reach.whole for view in views),
         panels=views,
         summary=summary,
         inputs=texts(summary.get("inputs")),
@@ -149,21 +148,20 @@ def _panel(
     standing_alerts = [each.latest for each in alerts if each.is_open]
     history = PanelHistory(record, run.settings.detection.interval_probability, standing_alerts)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
-    book = ChartBook(history, run.names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
+    covered = reach(run.names.panel(panel.id), history.regions, equipped.tree)
+    names = run.names.over(panel.id, history.regions)
+    book = ChartBook(history, names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     lasting = levels([each.latest for each in alerts], record.following)
-    absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, run.names)
+    absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, names)
     missing = still_missing(record, alerts, run.settings.alerts.coverage_share)
-    maker = CardMaker(panel.id, f"p{at}a", book, run.names, lasting, record.following, missing)
+    maker = CardMaker(panel.id, f"p{at}a", book, names, lasting, record.following, missing)
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
-    standing = Standing(alerts, record.last_scores, run.settings, run.names, list(lasting.values()))
-    name = run.names.panel(panel.id)
-    covered = reach(name, history.regions, equipped.tree)
+    standing = Standing(alerts, record.last_scores, run.settings, names, list(lasting.values()))
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day
     view = PanelView(
         at=at,
-        name=name,
         reach=covered,
         currency=panel.currency,
         as_of="" if last is None else long_day(last),
@@ -181,32 +179,32 @@ def _panel(
             list(lasting.values()),
             missing=missing,
             year=record.changes.changes.get((None, None)),
-            names=run.names,
+            names=names,
             currency=panel.currency,
             ready_days=run.settings.detection.ready_days,
         ),
         figures=key_figures(history, record, cards, panel.currency, absent, summary),
-        geography=geography(history, book, equipped.tree, run.names, panel.currency, standing, absent),
+        geography=geography(history, book, equipped.tree, names, panel.currency, standing, absent),
         years=year_on_year(
             record.changes,
             history,
             book,
             record.coverage,
             run.settings.alerts.coverage_share,
-            run.names,
+            names,
         ),
         open_cards=[card for card in shown if card.is_open],
         lasting_cards=[card for card in shown if card.is_lasting],
         past_cards=[card for card in shown if not card.is_open and not card.is_lasting],
         cards_left_out=len(cards) - len(shown),
-        lanes=timeline(shown, history.days, [run.names.region(region or "") for region, _ in book.regions]),
+        lanes=timeline(shown, history.days, [names.region(region or "") for region, _ in book.regions]),
         months=months(first, history.days),
         book=book,
-        quality=quality(record, run.settings.alerts.coverage_share, run.names),
+        quality=quality(record, run.settings.alerts.coverage_share, names),
         is_ready=history.is_ready,
     )
     data: dict[str, object] = {
-        "name": name,
+        "name": covered.whole,
         "currency": panel.currency,
         "start": first.isoformat(),
         "days": history.days,

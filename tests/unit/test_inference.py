@@ -117,21 +117,22 @@ AUSTRIAN, GERMAN = (
 @pytest.mark.parametrize(
     ("name", "text", "country", "regions", "rejected"),
     [
-        ("a.csv", HEADER + AUSTRIAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, 0),
-        ("a.csv", HEADER + AUSTRIAN + GERMAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, 2),
-        ("a.csv", HEADER + AUSTRIAN, "DE", {}, 3),
-        ("a.csv", HEADER.strip() + ",country\n2021-01-01,North,own food,10,1,DE\n", "AT", {}, 1),
-        ("a.csv", HEADER + "2021-01-01,FR,own food,10,1\n2021-01-01,BE,own food,5,1\n", "CH", {"FR": 10, "BE": 5}, 0),
-        ("a.jsonl", RECORD.format(id=1, region="DE1").replace('"mcc"', '"country":"DE","mcc"'), "AT", {}, 1),
-        ("a.jsonl", RECORD.format(id=1, region="DE1"), "AT", {}, 1),
-        ("a.jsonl", RECORD.format(id=1, region="AT13").replace("CHF", "EUR"), "AT", {"AT13": 1}, 0),
+        ("a.csv", HEADER + AUSTRIAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, []),
+        ("a.csv", HEADER + AUSTRIAN + GERMAN, "AT", {"AT11": 10, "AT12": 10, "AT13": 10}, ["region"] * 2),
+        ("a.csv", HEADER + AUSTRIAN, "DE", {}, ["region"] * 3),
+        ("a.csv", HEADER.strip() + ",country\n2021-01-01,North,own food,10,1,DE\n", "AT", {}, ["country"]),
+        ("a.csv", HEADER + "2021-01-01,FR,own food,10,1\n2021-01-01,BE,own food,5,1\n", "CH", {"FR": 10, "BE": 5}, []),
+        ("a.jsonl", RECORD.format(id=1, region="DE1").replace('"mcc"', '"country":"DE","mcc"'), "AT", {}, ["country"]),
+        ("a.jsonl", RECORD.format(id=1, region="DE1"), "AT", {}, ["region"]),
+        ("a.jsonl", RECORD.format(id=1, region="AT13").replace("CHF", "EUR"), "AT", {"AT13": 1}, []),
     ],
 )
 def test_a_country_that_is_given_rejects_what_is_of_others(
-    tmp_path: Path, name: str, text: str, country: str, regions: dict[str, int], rejected: int
+    tmp_path: Path, name: str, text: str, country: str, regions: dict[str, int], rejected: list[str]
 ) -> None:
     """By the country that a record states, else by its NUTS code; two letters may be a canton (Fribourg, Bern)."""
-    assert folded(tmp_path / name, text, country) == (regions, ["country: panel_unknown"] * rejected)
+    counted, rejects = folded(tmp_path / name, text, country)
+    assert (counted, rejects) == (regions, [f"{field}: panel_unknown" for field in rejected])
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,40 @@ def test_a_share_of_rejects_that_may_hide_a_region_is_a_warning_with_its_commone
     assert [line.rpartition(" ")[2] for line in examples] == ["(region_unknown)", "(count_out_of_range)"]
 
 
+def test_regions_by_their_names_are_told_with_their_codes(tmp_path: Path) -> None:
+    """By local name, whatever its case and accents, and by ISO 3166-2; of what nobody knows nothing is guessed."""
+    path = tmp_path / "cells.csv"
+    names = ("Tirol", "KÄRNTEN", "AT-5", "Tyrolia")
+    path.write_text(HEADER + DAYS + "".join(f"2021-02-01,{name},food,1,1,EUR,AT\n" for name in names))
+    ran(path, tmp_path / "out", report=False, country="AT")
+    rejects = [json.loads(line) for line in (tmp_path / "out/rejects.jsonl").read_bytes().splitlines()]
+    told = dict(each["detail"].split(" is no region of the panel") for each in rejects)
+    assert told == {
+        "'Tirol'": "; did you mean AT33?",
+        "'KÄRNTEN'": "; did you mean AT21?",
+        "'AT-5'": "; did you mean AT32?",
+        "'Tyrolia'": "",
+    }
+
+
+def test_records_of_another_country_are_told_with_it_and_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "cells.csv"
+    head, days = (text.replace(",EUR,AT", "").replace(",currency,country", "") for text in (HEADER, DAYS))
+    path.write_text(head + days)
+    with pytest.raises(InputError) as refused:
+        ran(path, tmp_path / "out", country="DE")
+    _, example, way_out = str(refused.value).splitlines()
+    assert example == f"{path}:2: region: 'AT13' is of AT, and the panel is of DE (panel_unknown)"
+    told = "no panel takes records of Austria (AT): 28"
+    assert way_out == f"panel_unknown: {told}; if that is right, name it (--country AT, or countries in the settings)"
+    path.write_text(head + days + days.replace("AT13", "DE30") + "2021-02-01,CH04,food,1,1\n")
+    *_, way_out = ran(path, tmp_path / "out", report=False, country="AT").warnings[:3]
+    told = "Germany (DE): 28, Switzerland (CH): 1"
+    assert way_out == (
+        f"panel_unknown: no panel takes records of {told}; if that is right, name them (countries in the settings)"
+    )
+
+
 def test_few_rejects_are_no_warning(tmp_path: Path) -> None:
     path = tmp_path / "cells.csv"
     path.write_text(SHOCKED + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 3)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -71,6 +71,7 @@ class _FileSink:
     ) -> None:
         self.report = ReportCollector(run)
         self.order = TimeOrder()
+        self.elsewhere: Counter[str] = Counter()
         self.alerts: dict[str, Alert] = {}
         self.records = 0
         self.revised_rows = 0
@@ -79,6 +80,7 @@ class _FileSink:
         self._aggregates = aggregates
         self._divisions = divisions
         self._rejects = rejects
+        self._regions = run.panels[0].panel.regions
         self._progress = progress
         self._lines = (out / "alerts.jsonl").open("wb")
         self._encode = msgspec.json.Encoder().encode
@@ -103,6 +105,8 @@ class _FileSink:
         """Keep a rejected record's place and reason."""
         place, outcome = batch.place(index), batch.outcomes[index]
         self._rejects.add(place, batch.told(index, reject))
+        if reject.reason is RejectReason.PANEL_UNKNOWN and isinstance(outcome, Transaction):
+            self.elsewhere[self._regions.country_of(outcome.region, outcome.country) or "unknown"] += 1
         if reject.reason is RejectReason.TOO_LATE and isinstance(outcome, Transaction) and not batch.cells:
             self.order.add(place.file, outcome.ts)
 
@@ -173,7 +177,7 @@ def run_files(
             each.lost_to_disorder = sum(unsorted.values())
         left_out = (
             *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
-            *input_warnings(inputs, sink.records, rejects, sort=sort or bool(unsorted)),
+            *input_warnings(inputs, sink.records, rejects, sink.elsewhere, sort=sort or bool(unsorted)),
             *file_warnings(feeds, rejects),
         )
         warnings = (
@@ -217,7 +221,7 @@ def run_files(
         }
         (draft / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
         if sink.records <= rejects.total:
-            raise InputError(_nothing(inputs, rejects, folder.tell_failure()))
+            raise InputError(_nothing(inputs, rejects, sink.elsewhere, folder.tell_failure()))
         if report:
             write_report(draft / "report.html", sink.report, summary, left_out)
         folder.publish()
@@ -252,9 +256,11 @@ def _failure(inputs: Sequence[InputFile], rejects: RejectsWriter) -> str:
     return f"{names}: not one record could be used of {rejects.total:,}"
 
 
-def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, listed: Path) -> str:
+def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, elsewhere: Mapping[str, int], listed: Path) -> str:
     told = _failure(inputs, rejects)
     if not rejects.total:
         return told
     told = f"{told}; see {listed}"
-    return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects)])
+    return "\n".join(
+        [f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects, elsewhere, rejects.total)]
+    )

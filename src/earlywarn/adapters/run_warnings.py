@@ -11,6 +11,7 @@ from earlywarn.application.fold import RunFold
 from earlywarn.domain.alert import UNREAD, Alert
 from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
+from earlywarn.reference.country_names import country_name
 
 REJECTED_SHARE = 0.01
 """Beyond which share of rejected records a run says so: a region or a sector may be missing by a mistake."""
@@ -18,11 +19,14 @@ REJECTED_SHARE_OF_FILE = 0.05
 """Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
 _DISORDER_SHARE = 0.01
 _FILES_NAMED = 3
+_COUNTRIES_NAMED = 3
 _COPIES = frozenset({RejectReason.DUPLICATE.value, RejectReason.DUPLICATE_CELL.value})
 
 
-def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, *, sort: bool) -> Iterator[str]:
-    """Yield what is doubtful about the input."""
+def input_warnings(
+    inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, elsewhere: Mapping[str, int], *, sort: bool
+) -> Iterator[str]:
+    """Yield what is doubtful about the input; `elsewhere` as of `ways_out`."""
     if rejects.total > REJECTED_SHARE * records:
         told = _rejected(rejects.by_reason, rejects.total, records)
         lacking = sum(_lacking(rejects.by_reason).values())
@@ -30,7 +34,7 @@ def input_warnings(inputs: Sequence[InputFile], records: int, rejects: RejectsWr
         lack = f". Figures lack {which}, so a fall may be no more than that" if lacking else ""
         yield f"{told}{lack}; the first of each reason:"
         yield from rejects.examples.values()
-        yield from ways_out(rejects)
+        yield from ways_out(rejects, elsewhere, records)
         if len({each.kind for each in inputs}) > 1:
             yield "the inputs are of two kinds, cells and transactions: run them apart, or with settings for both"
     too_late = rejects.by_reason.get("too_late", 0)
@@ -155,17 +159,31 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
             )
 
 
-def ways_out(rejects: RejectsWriter) -> Iterator[str]:
-    """Yield what helps against rejects that a setting decides."""
+def ways_out(rejects: RejectsWriter, elsewhere: Mapping[str, int], records: int) -> Iterator[str]:
+    """Yield what helps against rejects that a setting decides.
+
+    `elsewhere` counts those of countries that no panel takes, `records` all that were read.
+    """
     if rejects.by_reason.get("sector_unknown"):
         yield (
             "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
             f"{', '.join(available())}, or a folder), or open to take codes as they are"
         )
     if rejects.by_reason.get("panel_unknown"):
-        yield "panel_unknown: no panel takes these countries; name theirs (--country, or countries in the settings)"
+        yield f"panel_unknown: {_elsewhere(elsewhere, records)}"
     if "UTF-8" in rejects.examples.get("not_json", ""):
         yield "not_json: JSON is read as UTF-8; save a file of another encoding as UTF-8"
+
+
+def _elsewhere(countries: Mapping[str, int], records: int) -> str:
+    """Return of which countries records are that no panel takes, and the way out."""
+    first = sorted(countries, key=lambda code: (-countries[code], code))[:_COUNTRIES_NAMED]
+    told = ", ".join(f"{country_name(code)} ({code}): {countries[code]:,}" for code in first)
+    more = f" and of {len(countries) - len(first)} more" if len(countries) > len(first) else ""
+    # An option names one country: beside others that are taken, only settings help.
+    option = f"--country {first[0]}, or " if countries[first[0]] == records else ""
+    it = "it" if len(countries) == 1 else "them"
+    return f"no panel takes records of {told}{more}; if that is right, name {it} ({option}countries in the settings)"
 
 
 def leaps(run: Run, fold: RunFold) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ from earlywarn.aggregation.excerpt import shown
 from earlywarn.aggregation.sectorless import NO_SECTOR
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
+from earlywarn.domain.region import RegionResolver
 from earlywarn.domain.reject import Place, Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 
@@ -66,7 +67,7 @@ class Router:
             transaction.region or None, transaction.country or None, transaction.channel or None
         )
         if isinstance(region, RejectReason):
-            return _without_region(region, transaction)
+            return _without_region(region, transaction, panel.regions)
         sector = panel.classification.class_of(
             transaction.mcc, transaction.sector or None, transaction.merchant or None
         )
@@ -121,14 +122,22 @@ def _shown_region(region: str) -> str:
     return shown(region, with_digits=_POSTAL_CODE)
 
 
-def _without_region(reason: RejectReason, transaction: Transaction) -> Reject:
+def _without_region(reason: RejectReason, transaction: Transaction, regions: RegionResolver) -> Reject:
     if reason is RejectReason.REGION_MISSING:
         return Reject(reason=reason, field="region", detail="the field is missing, and the channel is not ecom")
     region = _shown_region(transaction.region) if transaction.region else "none"
     if reason is RejectReason.REGION_UNKNOWN:
-        return Reject(reason=reason, field="region", detail=f"{region} is no region of the panel")
-    detail = f"region {region}, country {transaction.country or 'not stated'}: not of the panel"
-    return Reject(reason=reason, field="country", detail=detail)
+        meant = regions.meant(transaction.region or "")
+        hint = f"; did you mean {meant}?" if meant else ""
+        return Reject(reason=reason, field="region", detail=f"{region} is no region of the panel{hint}")
+    country = regions.country_of(transaction.region, transaction.country)
+    if reason is not RejectReason.PANEL_UNKNOWN or country is None:
+        detail = f"region {region}, country {transaction.country or 'not stated'}: not of the panel"
+        return Reject(reason=reason, field="country", detail=detail)
+    panel = f"and the panel is of {', '.join(regions.countries)}"
+    if transaction.country and nuts_country(transaction.country) == country:
+        return Reject(reason=reason, field="country", detail=f"{country} is stated, {panel}")
+    return Reject(reason=reason, field="region", detail=f"{region} is of {country}, {panel}")
 
 
 def _without_sector(reason: RejectReason, transaction: Transaction, classification: str) -> Reject:

@@ -113,8 +113,9 @@ def equip(settings: PanelSettings) -> EquippedPanel:
     tree = _tried(lambda: load_regions(Path(settings.nuts_recoding) if settings.nuts_recoding else None), problems)
     resolver = holidays = school = None
     if tree is not None:
-        resolver = _tried(lambda: _resolver(settings, tree, countries), problems)
         holidays = _tried(lambda: HolidayShares(tree, at_home), problems)
+        named = holidays.places.find if holidays is not None else None
+        resolver = _tried(lambda: _resolver(settings, tree, countries, named), problems)
         if settings.school_holidays:
             declared = tuple(settings.regions)
             school = _tried(lambda: SchoolHolidays(Path(settings.school_holidays), tree, declared), problems)
@@ -147,7 +148,12 @@ def equip(settings: PanelSettings) -> EquippedPanel:
     return EquippedPanel(panel, features, settings, tree, described)
 
 
-def _resolver(settings: PanelSettings, tree: RegionTree, countries: tuple[str, ...]) -> RegionResolver:
+def _resolver(
+    settings: PanelSettings,
+    tree: RegionTree,
+    countries: tuple[str, ...],
+    named: Callable[[str], str | None] | None,
+) -> RegionResolver:
     table = Path(settings.postal_codes) if settings.postal_codes else None
     return RegionResolver(
         tree,
@@ -157,6 +163,7 @@ def _resolver(settings: PanelSettings, tree: RegionTree, countries: tuple[str, .
         online=settings.online_region,
         postal=postal_lookup(tree, table, tercet=settings.tercet),
         accepts_any=settings.any_region,
+        named=named,
     )
 
 

@@ -5,7 +5,7 @@ two letters is a country, each further character one level down. The tables are 
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
 
@@ -165,6 +165,7 @@ class RegionResolver:
         online: Card-not-present spending counts in `ONLINE`.
         postal: Where a postal code lies; None knows no postal codes.
         accepts_any: Without a declaration every code is a region as it is written (aggregated history).
+        named: Returns the NUTS code of a region's name, None of what is none; for `meant` alone, it decides nothing.
 
     Raises:
         ConfigError: A level outside 0..3, or a resolver that could never find a region.
@@ -180,6 +181,7 @@ class RegionResolver:
         online: bool = True,
         postal: PostalLookup | None = None,
         accepts_any: bool = False,
+        named: Callable[[str], str | None] | None = None,
     ) -> None:
         if level is not None and not 0 <= level <= DEEPEST_LEVEL:
             raise ConfigError(f"region level {level} is not one of 0 (country) to {DEEPEST_LEVEL}; choose one of these")
@@ -192,6 +194,7 @@ class RegionResolver:
         self.online = online
         self.postal = postal
         self.accepts_any = accepts_any
+        self._named = named
 
     def resolve(self, region: str | None, country: str | None, channel: str | None) -> str | RejectReason:
         """Return the region of a record, or why it has none (tell the two apart by `isinstance(_, RejectReason)`).
@@ -216,6 +219,21 @@ class RegionResolver:
         if self.online and (region == ONLINE or channel == "ecom"):
             return self._online(region, country or None)
         return self._place(region, country or None) if region else RejectReason.REGION_MISSING
+
+    def meant(self, region: str) -> str | None:
+        """Return the NUTS code of the panel that a region stands for which is none: its name; None if none is known."""
+        code = None if self._named is None else self._named(region)
+        while code is not None and isinstance(self.resolve(code, None, None), RejectReason):
+            below = self.tree.children(code)
+            code = below[0] if len(below) == 1 else None  # Berlin is DE3, and all of it DE30
+        return code
+
+    def country_of(self, region: str | None, country: str | None) -> str | None:
+        """Return the country that makes a record one of another panel: the one it states, or that of its NUTS code."""
+        stated = nuts_country(country) if country else None
+        if stated and stated not in self.countries:
+            return stated
+        return self.tree.country(self.tree.recode(region or ""))
 
     def _online(self, region: str | None, country: str | None) -> str | RejectReason:
         """Of what was bought online only the shop has a place: it may lack, or be known less deeply."""

@@ -44,6 +44,9 @@ class HolidayShares:
     A region is found by code or by name (see `Places`). One that is not (`online`, a code of the panel's own)
     keeps the share of the panel's countries, their plain mean if there are several.
 
+    Attributes:
+        places: what finds it.
+
     Raises:
         ConfigError: A country that the package `holidays` does not know.
     """
@@ -54,7 +57,7 @@ class HolidayShares:
         supported = list_supported_countries()
         if unknown := [country for country in self.countries if ISO_OF_NUTS.get(country, country) not in supported]:
             raise ConfigError(f"countries {', '.join(unknown)} have no public holidays; use ISO 3166-1 alpha-2 codes")
-        self._places = Places(tree, self._crosswalk, self.countries)
+        self.places = Places(tree, self._crosswalk, self.countries)
         self._profiles: dict[str, tuple[Share, ...]] = {}
         self._shares: dict[tuple[tuple[Share, ...], date], float] = {}
 
@@ -80,7 +83,7 @@ class HolidayShares:
         if profile is None:
             if len(self._profiles) >= _CACHED_SHARES:
                 self._profiles.clear()
-            place = self._places.find(region)
+            place = self.places.find(region)
             profile = self._whole() if place is None else self._crosswalk.subdivisions(place)
             self._profiles[region] = profile
         return profile

@@ -17,7 +17,9 @@ from earlywarn.domain.region import RegionResolver
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.reference.classifications import load_classification
+from earlywarn.reference.crosswalk import load_crosswalk
 from earlywarn.reference.nuts import load_regions
+from earlywarn.reference.nuts.places import Places
 
 GOOD: dict[str, Any] = {
     "id": "t1", "ts": 1_551_702_896_000, "amount_minor": 1234, "currency": "CHF", "mcc": "5411", "region": "CH04",
@@ -84,12 +86,13 @@ ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CON
 def swiss_fold(declared: tuple[str, ...] = ()) -> BlockFold:
     """Return a fold for Switzerland by NUTS 2 and MCC."""
     tree = load_regions()
+    places = Places(tree, load_crosswalk(tree), ["CH"])
     panel = Panel(
         id="CH",
         currency="CHF",
         countries=("CH",),
         calendar=LocalCalendar("Europe/Zurich"),
-        regions=RegionResolver(tree, level=2, countries=("CH",), declared=declared),
+        regions=RegionResolver(tree, level=2, countries=("CH",), declared=declared, named=places.find),
         classification=load_classification("mcc"),
         rates=RateTable("CHF", {}),
     )
@@ -150,7 +153,11 @@ IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"mcc": None}, "sector", "none of sector, mcc and merchant is there"),
     ({"sector": CARD}, "sector", "a text of 16 characters (digits) is not in the classification mcc"),
     ({"mcc": None, "merchant": "Bakery"}, "merchant", "'Bakery' is not in the classification mcc"),
-    ({"country": "DE", "region": "DE1"}, "country", "region 'DE1', country DE: not of the panel"),
+    ({"region": "Z\u00fcrich"}, "region", "'Z\u00fcrich' is no region of the panel; did you mean CH04?"),
+    ({"region": "ticino"}, "region", "'ticino' is no region of the panel; did you mean CH07?"),
+    ({"country": "DE", "region": "DE1"}, "country", "DE is stated, and the panel is of CH"),
+    ({"country": "CH", "region": "DE1"}, "region", "'DE1' is of DE, and the panel is of CH"),
+    ({"country": None, "region": "UKI3"}, "region", "'UKI3' is of UK, and the panel is of CH"),
     ({"ts": "4 March 2019"}, "ts", "neither epoch milliseconds nor RFC 3339 text, such as 2019-03-04T13:34:56+01:00"),
 ]
 

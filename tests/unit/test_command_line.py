@@ -20,7 +20,7 @@ COMMA = (
 )
 AMBIGUOUS = (
     "commas.csv:1: value: transactions and amount could be it; the header is 'date,region,sector,transactions,amount'; "
-    "name the two columns timestamp and value"
+    "name the two columns timestamp and value; a panel of regions or sectors is for earlywarn run"
 )
 NO_CLASSIFICATION = (
     "panel panel: classification './none' is neither one of fable, mcc, sparkov, swiss-mcs nor a folder; "

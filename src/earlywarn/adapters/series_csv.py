@@ -20,6 +20,7 @@ from typing import TextIO
 
 import msgspec
 
+from earlywarn.adapters.files.series_columns import PLACE_NAMES, TIMESTAMP_NAMES, VALUE_NAMES, places
 from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource
 from earlywarn.application.score import ProblemCounter, ScoreSummary, SeriesRow, score_rows
 from earlywarn.detection.univariate import UnivariateAnomaly
@@ -27,8 +28,6 @@ from earlywarn.detection.univariate_parameters import UnivariateParameters
 from earlywarn.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
-TIMESTAMP_NAMES = ("timestamp", "time", "datetime", "date", "ds", "ts", "day", "period", "month")
-VALUE_NAMES = ("value", "values", "y", "amount", "count", "close", "transactions")
 CHUNK_BYTES = 1 << 20
 VALUE_MAX = 1e300
 SHOWN = 40
@@ -170,9 +169,9 @@ def _columns(path: Path, number: int, line: str) -> Columns:
         chosen = f"the first two of {len(fields)} columns are taken" if len(fields) > 2 else ""
         return Columns(delimiter, 0, 1, header=False, chosen=chosen)
     names = [field.lower() for field in fields]
-    places = [_places(names, known) for known in (TIMESTAMP_NAMES, VALUE_NAMES)]
-    if [len(found) for found in places] == [1, 1]:
-        (timestamp,), (value,) = places
+    found_at = [places(fields, known) for known in (TIMESTAMP_NAMES, VALUE_NAMES)]
+    if [len(found) for found in found_at] == [1, 1]:
+        (timestamp,), (value,) = found_at
         taken = f"the columns {_shown(fields[timestamp])} and {_shown(fields[value])} of {len(fields)} are taken"
         usual = (names[timestamp], names[value]) == (TIMESTAMP_NAMES[0], VALUE_NAMES[0])
         return Columns(delimiter, timestamp, value, header=True, chosen="" if usual or len(fields) == 2 else taken)
@@ -180,19 +179,13 @@ def _columns(path: Path, number: int, line: str) -> Columns:
         return Columns(delimiter, 0, 1, header=True)
     wrong = "; ".join(
         f"{wanted}: " + ("no such column" if not found else f"{' and '.join(fields[at] for at in found)} could be it")
-        for wanted, found in zip(("timestamp", "value"), places, strict=True)
+        for wanted, found in zip(("timestamp", "value"), found_at, strict=True)
         if len(found) != 1
     )
-    raise InputError(
-        f"{path}:{number}: {wrong}; the header is {_shown(line.strip())}; name the two columns timestamp and value"
-    )
-
-
-def _places(names: list[str], known: tuple[str, ...]) -> list[int]:
-    """Return where columns of known names stand: that of the first, usual name alone, else all."""
-    found = [at for at, name in enumerate(names) if name in known]
-    usual = [at for at in found if names[at] == known[0]]
-    return usual or found
+    way_out = "name the two columns timestamp and value"
+    if not PLACE_NAMES.isdisjoint(names):
+        way_out += "; a panel of regions or sectors is for earlywarn run"
+    raise InputError(f"{path}:{number}: {wrong}; the header is {_shown(line.strip())}; {way_out}")
 
 
 class _Order:

@@ -140,6 +140,17 @@ def test_what_can_be_read_only_once_is_refused(name: str) -> None:
             b"DATE,Region,sector,transactions,amount\n2019-01-01,CH01,x,1,1\n",
             "for cells only the case differs: write date, region for DATE, Region",
         ),
+        (
+            "a.csv",
+            b"Datum;Wert\n2024-01-01;5\n",
+            "columns Datum, Wert; one series, without region and sector, is for .* score;",
+        ),
+        (
+            "a.csv",
+            b"timestamp,value,note\n2024-01-01,5,x\n",
+            "one series, without region and sector, is for earlywarn score;",
+        ),
+        ("a.csv", b"day,region,value\n2024-01-01,x,1\n", "columns day, region, value; accepted are cells"),
         ("a.csv", b"when,where,what\n1,2,3\n", "found the columns when, where, what; accepted are cells"),
     ],
 )

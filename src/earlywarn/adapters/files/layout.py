@@ -16,6 +16,7 @@ from earlywarn.adapters.files.mapping import (
     plain_mapping,
 )
 from earlywarn.adapters.files.mappings import detect_mapping, shipped_mapping_names
+from earlywarn.adapters.files.series_columns import is_series
 from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF8_BOM, UTF16_BOMS, ByteSource
 from earlywarn.errors import EmptyInputError, InputError
 
@@ -129,6 +130,8 @@ def _unknown_header(path: Path, header: Sequence[str]) -> str:
             hints.append(f"for {kind} only the case differs: write {', '.join(lacking)} for {other}")
         elif 2 * len(lacking) <= len(required):
             hints.append(f"for {kind} it lacks {', '.join(lacking)}")
+    if not hints and is_series(header):
+        hints.append("one series, without region and sector, is for earlywarn score")
     hint = f"; {'; '.join(hints)}" if hints else ""
     mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
     return f"{path}: found the columns {_shown(header)}{hint}; {_ACCEPTED} {mappings}"

@@ -232,6 +232,8 @@ def test_few_rejects_are_no_warning(tmp_path: Path) -> None:
     path.write_text(SHOCKED + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 3)
     result = ran(path, tmp_path / "out", report=False)
     assert (result.summary["rejected"], result.warnings) == ({"count_out_of_range": 3}, ())
+    first = f"{path}:{SHOCKED.count(chr(10)) + 1}: transactions: -1 is not within 0 to 10^9 (count_out_of_range)"
+    assert result.summary["rejected_first"] == {"count_out_of_range": first}
 
 
 def test_figures_do_not_lack_copies(tmp_path: Path) -> None:

@@ -208,6 +208,7 @@ def run_files(
             "uncounted_transactions": fold.uncounted_transactions,
             "leaps": leaps(run, fold),
             "rejected": dict(rejects.by_reason),
+            "rejected_first": dict(rejects.examples),
             "rejected_not_listed": rejects.left_out,
             "amounts_rounded": sum(feed.rounded for feed in feeds),
             "aggregate_rows": aggregates.rows,

@@ -43,7 +43,14 @@ def _print(result: RunResult) -> None:
         f"{f', {within} of them within wider ones' if within else ''}; rejected: {_rejected(result)}; "
         f"{summary['seconds']} s"
     )
-    console.print(*wrapped(told, console.width), sep="\n", highlight=False, markup=False, soft_wrap=True)
+    lines = [told, *_first_of_commonest(result)]
+    console.print(
+        *(part for line in lines for part in wrapped(line, console.width)),
+        sep="\n",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     where = f"Results: {result.out.resolve()}" if result.report is None else f"Report: {result.report.resolve()}"
     console.print(where, highlight=False, markup=False, soft_wrap=True)
 
@@ -54,6 +61,13 @@ def _rejected(result: RunResult) -> str:
         return "none"
     told = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     return f"{told} (see {result.out / 'rejects.jsonl'})"
+
+
+def _first_of_commonest(result: RunResult) -> list[str]:
+    """Return the first reject of the commonest reason, unless the warnings have told it."""
+    found = result.summary["rejected_first"]
+    first = next(iter(found.values()), "") if isinstance(found, dict) else ""
+    return [f"the first reject of the commonest reason: {first}"] if first and first not in result.warnings else []
 
 
 def _print_alerts(console: Console, alerts: Sequence[Alert]) -> None:

@@ -117,6 +117,11 @@ def intake(summary: Mapping[str, object]) -> list[tuple[str, str]]:
     return [(label, grouped(number(summary, name))) for label, name in rows if name in summary]
 
 
-def reject_rows(summary: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the rejected records by reason, in words."""
-    return [(reason.replace("_", " "), grouped(count)) for reason, count in rejects(summary).items()]
+def reject_rows(summary: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """Return the rejected records by reason, in words: the reason, how many, and the first of them if it is known."""
+    first = summary.get("rejected_first")
+    known = first if isinstance(first, Mapping) else {}
+    return [
+        (reason.replace("_", " "), grouped(count), str(known.get(reason, "")).removesuffix(f" ({reason})"))
+        for reason, count in rejects(summary).items()
+    ]

@@ -314,8 +314,12 @@ def test_sums_of_weeks_or_months_are_no_days(tmp_path: Path, step: int) -> None:
     report = (out / "report.html").read_text()
     assert f"Austria: values on {len(days)} of {closed} days" in report
     assert f"The input has values on {len(days)} of {closed} days" in report
-    for wrong in ("still learning what is usual", "every day complete", "of the expected volume was heard."):
-        assert wrong not in report
+    assert report.count("Most days have no value, so there is nothing to compare here.") == 3
+    learning = ("still learning what is usual", "nothing to compare with yet", 'class="explorer"', "no shock found")
+    as_of_days = ("every day complete", "of the expected volume was heard.", 'class="sketch', 'class="years"')
+    for wrong in (*learning, *as_of_days):
+        assert wrong not in report, wrong
+    assert f"values on {len(days)} of {closed} days, to {days[-1].day} {days[-1]:%B %Y}" in report
 
 
 def test_days_on_which_nothing_comes_are_not_called_complete(tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ def test_warm_up_and_empty_runs_have_pages(tmp_path: Path) -> None:
     """Before the models are ready, and before the first day, the page says so in plain words."""
     learning = page_of(collect(SWISS, 30), tmp_path)
     assert "The models are still learning what is usual in Testland (30 days seen)." in learning.words
+    assert "Alerts 0 none can be raised yet " in learning.words
     nothing = page_of(ReportCollector(make_run()), tmp_path, {})
     assert "No complete day of Testland has been judged yet." in nothing.words
     assert nothing.open == []

@@ -83,7 +83,7 @@ def state(
     caveat = " ".join(caveats)
     if last is None:
         return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", caveat)
-    if not history.is_ready and seen.is_sparse:
+    if is_unjudged(history, seen):
         return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
     if not history.is_ready:
         learnt = f"The models are still learning what is usual in {name} ({counted(seen.closed, 'day')} seen)."
@@ -97,6 +97,11 @@ def state(
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
     told = _week(whole, week, last, level, names, currency)
     return State(tone, told, " ".join(filter(None, (_against_the_year(year, last), _alerts(standing, cards)))), caveat)
+
+
+def is_unjudged(history: PanelHistory, seen: HistoryDays) -> bool:
+    """Return whether a history is of weeks or months: nothing of its days can be judged, nor will it ever be."""
+    return seen.is_sparse and not history.is_ready
 
 
 def key_figures(
@@ -118,18 +123,21 @@ def key_figures(
     lacking = without(absent, len(history.regions))
     parts = f", {lacking}" if lacking else ""
     change = record.changes.changes.get((None, None))
-    shares = () if change is None or change.payments_before < LEAST_PAYMENTS else change.shares
+    unjudged = is_unjudged(history, record.seen)
+    shares = () if unjudged or change is None or change.payments_before < LEAST_PAYMENTS else change.shares
     years = [f"; {change_against(share, 'a year before')}" for share in shares] or ["", ""]
+    none = "no shock found" if history.is_ready else f"none can be raised{'' if unjudged else ' yet'}"
     figures = [
         Figure("Transactions", compact(transactions), for_a_key_figure(counts) + years[0] + parts),
         Figure("Amount", money(amount, currency), for_a_key_figure(week) + years[1] + parts),
-        Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else "no shock found"),
+        Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else none),
     ]
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-        period = Figure(
-            "Period", f"{first:%b %Y} \u2013 {last:%b %Y}", f"{counted(len(days), 'day')}, to {long_day(last)}"
-        )
+        heard = counted(len(days), "day")
+        if record.seen.is_sparse:
+            heard = f"values on {record.seen.heard} of {record.seen.closed} days"
+        period = Figure("Period", f"{first:%b %Y} \u2013 {last:%b %Y}", f"{heard}, to {long_day(last)}")
         figures.insert(0, period)
     return [*figures, _rejected(summary), _coverage(record)]
 

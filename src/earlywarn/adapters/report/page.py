@@ -21,7 +21,7 @@ from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
 from earlywarn.adapters.report.following import levels
 from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
-from earlywarn.adapters.report.overview import Figure, State, key_figures, state
+from earlywarn.adapters.report.overview import Figure, State, is_unjudged, key_figures, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.remarks import remarks, texts
 from earlywarn.adapters.report.standing import Standing
@@ -64,6 +64,7 @@ class PanelView:
     book: ChartBook
     quality: Quality
     is_ready: bool
+    is_unjudged: bool
 
 
 def write_report(
@@ -202,6 +203,7 @@ def _panel(
         book=book,
         quality=quality(record, run.settings.alerts.coverage_share, names),
         is_ready=history.is_ready,
+        is_unjudged=is_unjudged(history, record.seen),
     )
     data: dict[str, object] = {
         "name": covered.whole,

@@ -45,7 +45,7 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
         if coverage.share < least_share or coverage.gap.regions or coverage.gap.in_part(least_share)
     ]
     strip = None
-    if days:
+    if days and not record.seen.is_sparse:
         nothing = np.full(len(days), np.nan)
         level = np.full(len(days), least_share)
         strip = sketch(shares, level, nothing, nothing, width=720, height=56)

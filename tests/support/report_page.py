@@ -1,6 +1,7 @@
 """Panels of even days with alerts of our making, and the page that the report makes of them, taken apart."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,6 +83,18 @@ class Page(HTMLParser):
     def with_class(self, name: str) -> list[tuple[str, dict[str, str | None]]]:
         """Return the elements of a class."""
         return [each for each in self.elements if name in (each[1].get("class") or "").split()]
+
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return of the figures of the table of regions by sectors the measure, the cell's text, and it in words."""
+        words = dict(re.findall(r'<li id="([^"]+)">(.*?)</li>', self.text))
+        cells = [
+            (re.search(r'aria-describedby="words-\d+-(\w+)-[^"]*"', cell), cell)
+            for table in re.findall(r'<table class="heat".*?</table>', self.text, flags=re.DOTALL)
+            for cell in re.findall(r"<td.*?</td>", table)
+        ]
+        return [
+            (found[1], re.sub(r"<[^>]+>", "", cell), words[found[0].split('"')[1]]) for found, cell in cells if found
+        ]
 
     def data(self) -> dict[str, list[dict[str, object]]]:
         """Return the data of the charts."""

@@ -41,13 +41,12 @@ def test_the_table_says_what_can_be_said(
     observed: float, expected: float, cell: str, words: str, tmp_path: Path
 ) -> None:
     page = page_of(with_last_week(observed, expected), tmp_path)
-    spending = re.findall(r'<table class="heat"[^>]*>.*?</table>', page.text, flags=re.DOTALL)[0].replace("\u202f", " ")
     [(told, title)] = [
-        (text, title)
-        for title, text in re.findall(r'<td[^>]* title="([^"]*)">(.*?)</td>', spending)
-        if title.startswith("fuel in Ticino:")
+        (text.replace("\u202f", " "), title.replace("\u202f", " "))
+        for measure, text, title in page.cells()
+        if measure == "amount" and title.startswith("fuel in Ticino:")
     ]
-    assert re.sub(r"<[^>]+>", "", told).startswith(cell)
+    assert told.startswith(cell)
     assert words in title
     assert ("CHF 1 050 against" in told) == (cell == "small base"), "the figures stand in the cell"
     wording = page.data()["wording"]
@@ -84,25 +83,39 @@ def test_an_open_alert_beyond_tenfold_is_told_as_a_multiple_around_it(tmp_path: 
     evidence = (Evidence(name="effect", value=2400.0, unit="pct"),)
     collector.observe(msgspec.structs.replace(rise, evidence=evidence))
     page = page_of(collector, tmp_path)
-    titles = " ".join(str(attrs.get("title", "")) for _, attrs in page.elements)
+    titles = " ".join(words for _, _, words in page.cells())
     assert "alert: card spending at 25 times what was expected since 15 Jul 2019" in titles
 
 
 def test_marks_of_the_table_are_explained_beside_it(tmp_path: Path) -> None:
-    """In words, also for who hears the page: the table is described by its legend, which stands right before it."""
+    """In words, each once, also for who hears the page: legends describe the table, its own stands right before it."""
     collector = collect(SWISS, 200)
     collector.observe(alert("CH07", None, FIRST + timedelta(195)))
     page = page_of(collector, tmp_path)
     tables = [attrs for tag, attrs in page.elements if tag == "table" and attrs.get("class") == "heat"]
-    assert [attrs["aria-describedby"] for attrs in tables] == ["marks-0", "marks-0"]
+    assert [attrs["aria-describedby"] for attrs in tables] == ["legend-0 marks-0"] * 2
+    [shared] = re.findall(r'<div class="legend" id="legend-0">.*?</dl>', page.text, flags=re.DOTALL)
     [legend] = re.findall(r'<dl class="marks" id="marks-0">.*?</dl>', page.text, flags=re.DOTALL)
-    words = " ".join(re.sub(r"<[^>]+>", " ", legend).split())
-    assert words.startswith("! Exclamation mark an alert of exactly this region and sector is open")
-    for mark in ("bold, framed", "hatched", "new level", "small base", "\u2013 no figure"):
-        assert mark in words
+    words = " ".join(re.sub(r"<[^>]+>", " ", shared + legend).split())
+    assert "! Exclamation mark an alert of exactly this region, or region and sector, is open" in words
+    assert words.endswith("\u2013 no figure")
+    terms = [re.sub(r"<[^>]+>", "", term) for term in re.findall(r"<dt>(.*?)</dt>", shared + legend)]
+    assert terms == ["hatched", "bold, framed", "!Exclamation mark", "new level", "small base", "\u2013"]
     between = page.text[page.text.index(legend) + len(legend) : page.text.index('<table class="heat"')]
     assert not re.sub(r"<[^>]+>", "", between).strip()
     assert (
         '0\u202f%</a><span class="flag" aria-hidden="true">!</span><span class="sr-only">, an alert is open</span>'
         in page.text
     )
+
+
+def test_what_the_table_says_is_read_without_a_mouse(tmp_path: Path) -> None:
+    """Range, sums and reasons stand in a list of their own, which every figure refers to; no title hides them."""
+    page = page_of(collect(SWISS, 200, last_factor=0.8), tmp_path)
+    figures = [attrs for tag, attrs in page.elements if tag in {"td", "a"} and "aria-describedby" in attrs]
+    ids = [attrs["id"] for tag, attrs in page.elements if tag == "li" and "id" in attrs]
+    assert [attrs["aria-describedby"] for attrs in figures] == ids
+    assert len(ids) == len(page.cells()) == 2 * 3 * 3, "of two measures: regions and sectors with their totals"
+    assert not [attrs for tag, attrs in page.elements if tag == "td" and "title" in attrs]
+    assert all("its usual range (" in words and "no alert: " in words for _, _, words in page.cells())
+    assert len(page.with_class("words")) == 2

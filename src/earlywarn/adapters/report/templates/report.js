@@ -247,6 +247,11 @@
   window.addEventListener("hashchange", unfold);
   unfold();
 
+  // Who hovers over a figure of the table sees what the list below it says of it.
+  for (const told of document.querySelectorAll(".heat td[aria-describedby], .heat td [aria-describedby]")) {
+    told.closest("td").title = document.getElementById(told.getAttribute("aria-describedby")).textContent;
+  }
+
   const redraw = () => { for (const explorer of explorers.values()) if (explorer.drawn) explorer.draw(); };
   media.addEventListener("change", redraw);
   window.addEventListener("beforeprint", () => {

@@ -32,7 +32,6 @@ class LogFold:
 
     Attributes:
         published: what is not given out, since it was published before.
-        whole: False while a record's outputs are being given out: the fold's state is then of no place in the log.
         closed_buckets: how many it has closed.
     """
 
@@ -40,7 +39,6 @@ class LogFold:
         self.fold = fold
         self.position = position
         self.published = published
-        self.whole = True
         self.closed_buckets = 0
         self._outputs = 0
 
@@ -62,7 +60,7 @@ class LogFold:
         return self._give(offset, self.fold.change(change))
 
     def _give(self, offset: int, outputs: Iterable[Output]) -> Iterator[Published]:
-        self.whole, self.position = False, offset
+        self.position = offset
         for each in outputs:
             if not isinstance(each, AggregateRows | Alert):
                 continue
@@ -70,4 +68,4 @@ class LogFold:
             self._outputs += 1
             if self.reached > self.published:
                 yield each
-        self.whole, self.position, self._outputs = True, offset + 1, 0
+        self.position, self._outputs = offset + 1, 0

@@ -69,9 +69,8 @@ def test_outputs_come_as_buckets_close(run: Run, log: list[Partial]) -> None:
     fold = LogFold(compose_fold(run, 2), position=0, published=Progress(0))
     for offset, partial in enumerate(log[:-1]):
         assert list(fold.take(offset, partial)) == []
-    assert fold.whole
     outputs = fold.take(len(log) - 1, log[-1])
     next(outputs)
-    assert (fold.closed_buckets, fold.whole, fold.reached) == (1, False, Progress(len(log) - 1, 1))
+    assert (fold.closed_buckets, fold.reached) == (1, Progress(len(log) - 1, 1))
     assert len(list(outputs)) > DAYS
-    assert (fold.whole, fold.reached) == (True, Progress(len(log)))
+    assert fold.reached == Progress(len(log))

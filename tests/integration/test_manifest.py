@@ -22,6 +22,7 @@ from earlywarn.adapters.kafka.manifest import (
     write_manifest,
 )
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
 from earlywarn.adapters.replay.position import ReplayPosition
 from earlywarn.adapters.replay.replay_log import ReplayLog
@@ -61,6 +62,21 @@ def test_the_manifest_is_written_once_and_read_by_all(admin: KafkaAdminClient, s
     assert written.panels_of == (frozenset({"AT"}), frozenset({"CH"}))
     assert (written.transactions_partitions, written.partials_partitions, written.block_size) == (3, 2, 2000)
     assert written.fingerprint == run.fingerprint
+    assert written.transactions_id == topic_identity(settings.kafka, RunTopics(settings.run).transactions)
+
+
+def test_a_manifest_of_an_earlier_version_gets_the_log_of_transactions_that_is_there(
+    admin: KafkaAdminClient, settings: Settings
+) -> None:
+    ensure_topics(admin, settings)
+    topics, run = RunTopics(settings.run), compose(settings)
+    earlier = msgspec.json.encode(manifest_of(run)).replace(b'"transactions_id":"",', b"")
+    assert b"transactions_id" not in earlier
+    assert produce(settings.kafka, topics.meta, earlier, b"manifest") is None
+    assert check_manifest(run).transactions_id == ""
+    written = write_manifest(run)
+    assert written.transactions_id == topic_identity(settings.kafka, topics.transactions)
+    assert written == read_manifest(settings) == write_manifest(run)
 
 
 def test_a_worker_that_differs_is_told_every_difference_and_growth_is_none(
@@ -135,7 +151,9 @@ def test_of_writers_at_the_same_time_one_wins_and_the_others_agree_or_are_refuse
     assert stands is not None
     for run, outcome in zip(runs, outcomes, strict=True):
         if run.settings.fold.block_size == stands.block_size:
-            assert outcome == stands == manifest_of(run)
+            assert (
+                outcome == stands == msgspec.structs.replace(manifest_of(run), transactions_id=stands.transactions_id)
+            )
         else:
             assert isinstance(outcome, LogError)
 

@@ -241,6 +241,54 @@ def test_topics_create_check_grow_and_delete_from_the_command_line(settings: Set
     assert (again.exit_code, "has no topics" in again.output) == (0, True)
 
 
+def test_transactions_that_were_deleted_alone_are_not_made_anew(
+    admin: KafkaAdminClient, settings: Settings, tmp_path: Path
+) -> None:
+    """Neither when they are gone nor when somebody else has made them; growing keeps the log what it is."""
+    names = RunTopics(settings.run)
+    more = {"EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS": "4"}
+    assert run_command(settings, tmp_path, "create", "--replay").exit_code == 0
+    assert run_command(settings, tmp_path, "create", "--grow", **more).exit_code == 0
+    assert run_command(settings, tmp_path, "create", "--check", **more).exit_code == 0
+
+    admin.delete_topics([names.transactions, names.alerts])
+    wait_until_gone(admin, {names.transactions, names.alerts})
+    for options in (("create",), ("create", "--grow"), ("create", "--check"), ("create", "--json")):
+        gone = run_command(settings, tmp_path, *options, **more)
+        assert gone.exit_code == 1
+        said = json.loads(gone.output)["problems"] if "--json" in options else str(gone.exception).splitlines()
+        assert [line.partition("; ")[0] for line in said] == [f"{names.transactions}: was deleted"]
+        assert not {names.transactions, names.alerts} & set(admin.list_topics())
+
+    payment = '{"id":"t1","ts":1551702896000,"amount_minor":1,"currency":"CHF","mcc":"5411","region":"CH04"}'
+    (tmp_path / "one.jsonl").write_text(payment)
+    command = ["replay", str(tmp_path / "one.jsonl"), "--run", settings.run, "--out", str(tmp_path), "--no-workers"]
+    kafka = {"EARLYWARN_KAFKA": settings.kafka.brokers, **more}
+    replayed = CliRunner().invoke(app, [*command, "--config", str(tmp_path / "panel.toml")], env=kafka)
+    assert (replayed.exit_code, str(replayed.exception).partition("; ")[0]) == (1, f"{names.transactions}: was deleted")
+    assert names.transactions not in admin.list_topics()
+
+    admin.create_topics({names.transactions: {"num_partitions": 4, "replication_factor": 1}}, wait_for_metadata=True)
+    for options in (("create",), ("create", "--check")):
+        anew = run_command(settings, tmp_path, *options, **more)
+        assert anew.exit_code == 1
+        [line] = str(anew.exception).splitlines()
+        assert line.startswith(f"{names.transactions}: was deleted and made anew (its id is ")
+        assert f"Go on in another run: earlywarn replay FILES --run {settings.run}-2, or --from-run" in line
+        assert names.alerts not in admin.list_topics()
+
+    assert run_command(settings, tmp_path, "delete", "--run", settings.run, "--yes").exit_code == 0
+    wait_until_gone(admin, set(names.all))
+    assert run_command(settings, tmp_path, "create").exit_code == 0  # as a whole it can be made anew
+
+
+def wait_until_gone(admin: KafkaAdminClient, topics: set[str]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while topics & set(admin.list_topics()):
+        assert time.monotonic() < deadline, "the topics are not deleted"
+        time.sleep(0.1)
+
+
 def test_without_panels_topics_are_made_and_the_manifest_waits(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_text("")
     made = run_command(settings, tmp_path, "create", EARLYWARN_CONFIG=str(tmp_path / "empty.toml"))

@@ -11,6 +11,7 @@ from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
@@ -71,6 +72,8 @@ def create(
             "problems": [],
         }
         try:
+            if known is not None:
+                source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
             done = ensure_topics(admin, settings, create=not check, grow=grow)
             shown |= {"created": done.created, "grown": done.grown}
             if composed is not None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
@@ -24,6 +25,7 @@ from earlywarn.application.settings import PanelSettings, Settings
 
 RUN = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
 TOPICS = RunTopics("x")
+SOURCE: Any = None  # nothing is released here
 PLACES = [TP(TOPICS.transactions, partition) for partition in range(2)]
 NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
 
@@ -78,6 +80,7 @@ def service(consumer: Consumer) -> tuple[AggregatorService, Sent]:
     found = AggregatorService(
         Aggregator(RUN, arrow_batch.decode, flush_seconds=1, idle_seconds=0),
         sent,  # type: ignore[arg-type]  # what it is sent through
+        SOURCE,
         TOPICS,
         panels_of=(frozenset({"CH"}),),
         unacknowledged_bytes=1,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from earlywarn.domain.transaction import Transaction
 
 RUN = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
 TOPICS = RunTopics("x")
+SOURCE: Any = None  # nothing is released here
 PLACE = TP(TOPICS.transactions, 0)
 LETTERS, AT_ONCE = 2_500, 1_000
 GOOD = Transaction(id="t", ts=1_551_702_896_000, amount_minor=5, currency="CHF", mcc="5411", region="CH04")
@@ -84,6 +86,7 @@ async def taking() -> tuple[AggregatorService, SlowOutbox, asyncio.Task[None]]:
     worker = AggregatorService(
         Aggregator(RUN, arrow_batch.decode, flush_seconds=0, idle_seconds=0),
         outbox,  # type: ignore[arg-type]  # what it is sent through
+        SOURCE,
         TOPICS,
         panels_of=(frozenset({"CH"}),),
         unacknowledged_bytes=1,

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
 from earlywarn.application.compose import Run
@@ -37,6 +38,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a run from its first record to its last.
 
     transactions_partitions: P when the run was made; it may have grown since.
+    transactions_id: which log its `transactions` is (`topic_identity`); empty if an earlier version made the run.
     partials_partitions: Q.
     panels: the partition q of partials in which each panel lives.
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
@@ -58,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fold_fingerprint: str
     replay: bool
     created_version: str
+    transactions_id: str = ""
     change: int = 0
     published: dict[int, int] = {}
 
@@ -161,15 +164,17 @@ def manifest_in(kafka: KafkaSettings, topics: RunTopics) -> Manifest | None:
 def write_manifest(run: Run) -> Manifest:
     """Write the manifest of a run if there is none; return the one that stands there, which agrees.
 
-    Of several writers one wins: the topic is written in transactions under one id, so that a writer who has read
-    before another wrote cannot write any more.
+    One of an earlier version, which names no log of transactions, gets the id of the one that is there. Of several
+    writers one wins: the topic is written in transactions under one id, so that a writer who has read before another
+    wrote cannot write any more.
 
     Raises:
         LogError: the run has a manifest that differs, one line for each difference.
         ConfigError: the topic is missing, or the broker refuses.
     """
     settings, own = run.settings, manifest_of(run)
-    topic = RunTopics(settings.run, settings.topics.prefix).meta
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    topic = topics.meta
     timeout_seconds = settings.kafka.request_timeout_seconds
     refusal: KafkaError | None = None
     for _ in range(_ATTEMPTS):
@@ -185,19 +190,21 @@ def write_manifest(run: Run) -> Manifest:
         try:
             producer.init_transactions(timeout_seconds)
             manifest = read_manifest(settings)
-            if manifest is not None:
-                return _agreed(manifest, own, topic)
+            if manifest is not None and _agreed(manifest, own, topic).transactions_id:
+                return manifest
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
+            log = topic_identity(settings.kafka, topics.transactions)
+            written = msgspec.structs.replace(manifest or own, transactions_id=log)
             producer.begin_transaction()
-            producer.produce(topic, msgspec.json.encode(own), KEY, partition=0)
+            producer.produce(topic, msgspec.json.encode(written), KEY, partition=0)
             producer.commit_transaction(timeout_seconds)
         except KafkaException as error:
             refusal = error.args[0]
             if refusal.code() not in FENCED:
                 break
         else:
-            return own
+            return written
     raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
 
 

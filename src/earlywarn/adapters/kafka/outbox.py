@@ -4,13 +4,14 @@ A `Parcel` is some messages that belong together; it has arrived when all of the
 can finally not be delivered ends the process: what it was folded from is read again by whoever comes next.
 
 Sending never waits. What librdkafka has no room for is kept here, in order, until it has; back-pressure is `settle`,
-which lets the loop go on.
+which lets the loop go on. A gated outbox keeps everything here until it is released.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -73,11 +74,19 @@ class _Message(NamedTuple):
 
 
 class Outbox:
-    """Sends messages in order; `unacknowledged_bytes` is what is under way, with what waits for its turn."""
+    """Sends messages in order; `unacknowledged_bytes` is what is under way, with what waits for its turn.
 
-    def __init__(self, connection: Mapping[str, object]) -> None:
+    Args:
+        connection: to the brokers.
+        gated: send what is released alone.
+    """
+
+    def __init__(self, connection: Mapping[str, object], *, gated: bool = False) -> None:
         self._producer = Producer({**connection, **SENDING}, logger=_log)
         self._waiting: deque[_Message] = deque()
+        self._gated = gated
+        self._given = self._released = 0
+        self._news = asyncio.Event()
         self.unacknowledged_bytes = 0
         self.failure: LogError | None = None
 
@@ -109,11 +118,27 @@ class Outbox:
         parcel.add()
         self.unacknowledged_bytes += size
         self._waiting.append(_Message(topic, value, key, partition, list(headers), size, delivered))
+        self._given += 1
+        self._news.set()
+        self._hand_over()
+
+    async def more(self, seconds: float) -> int:
+        """Wait until something is to be released, at most so long; return how many messages it was given so far."""
+        if self._released == self._given:
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), seconds)
+        return self._given
+
+    def release(self, given: int) -> None:
+        """Let go the first so many messages that it was given (`more`)."""
+        self._released = given
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Hand to librdkafka what it has room for."""
-        while self._waiting:
+        """Hand to librdkafka what it has room for, and may have."""
+        held = self._given - self._released if self._gated else 0
+        while len(self._waiting) > held:
             each = self._waiting[0]
             try:
                 self._producer.produce(

@@ -4,8 +4,10 @@ Brokers give every topic an id of its own (KIP-516). What is kept of a log elsew
 published up to, names that id, and is not taken for that of another log of the same name.
 """
 
-import logging
+import asyncio
 from base64 import urlsafe_b64encode
+from concurrent.futures import Future
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
@@ -14,28 +16,70 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
-_log = logging.getLogger(__name__)
-_log.propagate = False  # what goes wrong is raised
-_log.addHandler(logging.NullHandler())
+
+class NoAnswerError(ConfigError):
+    """No broker says now which log a topic is."""
+
+
+class Identities:
+    """Asks which logs topics are, over a connection that stays."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._admin = AdminClient({**confluent_connection(kafka), "log_level": 0})  # what goes wrong is raised
+
+    def now(self, topic: str) -> str | None:
+        """Return the id of a topic as Kafka's tools show it: 22 letters, digits, `-` and `_`; None: no such topic.
+
+        Raises:
+            NoAnswerError: no broker answers.
+            ConfigError: it refuses.
+        """
+        try:
+            return _shown(self._ask(topic, float(self._kafka.request_timeout_seconds)).result().topic_id)
+        except KafkaException as error:
+            self._raise_unless_missing(topic, error)
+            return None
+
+    async def soon(self, topic: str, timeout_seconds: float) -> str | None:
+        """Return the same, while the loop goes on.
+
+        Raises:
+            NoAnswerError, ConfigError: as `now`.
+        """
+        try:
+            return _shown((await asyncio.wrap_future(self._ask(topic, timeout_seconds))).topic_id)
+        except KafkaException as error:
+            self._raise_unless_missing(topic, error)
+            return None
+
+    def _ask(self, topic: str, timeout_seconds: float) -> "Future[Any]":
+        asked: dict[str, Future[Any]] = self._admin.describe_topics(
+            TopicCollection([topic]), request_timeout=timeout_seconds
+        )
+        return asked[topic]
+
+    def _raise_unless_missing(self, topic: str, error: KafkaException) -> None:
+        reason: KafkaError = error.args[0]
+        if reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return
+        refused = reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        raise (ConfigError if refused else NoAnswerError)(
+            f"kafka.brokers = {self._kafka.brokers!r}: {topic} cannot be described: {reason.str()}"
+        ) from error
 
 
 def topic_identity(kafka: KafkaSettings, topic: str) -> str:
-    """Return the id of a topic as Kafka's tools show it: 22 letters, digits, `-` and `_`.
+    """Return the id of a topic (`Identities.now`).
 
     Raises:
         LogError: there is no such topic.
         ConfigError: no broker answers, or it refuses.
     """
-    admin = AdminClient(dict(confluent_connection(kafka)), logger=_log)
-    timeout_seconds = float(kafka.request_timeout_seconds)
-    asked = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
-    try:
-        return _shown(asked[topic].result().topic_id)
-    except KafkaException as error:
-        reason: KafkaError = error.args[0]
-        if reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise LogError(f"{topic}: does not exist; run: earlywarn topics create") from error
-        raise ConfigError(f"kafka.brokers = {kafka.brokers!r}: {topic} cannot be described: {reason.str()}") from error
+    found = Identities(kafka).now(topic)
+    if found is None:
+        raise LogError(f"{topic}: does not exist; run: earlywarn topics create")
+    return found
 
 
 def _shown(topic_id: Uuid) -> str:

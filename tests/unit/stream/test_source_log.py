@@ -1,0 +1,142 @@
+"""What an aggregator sends waits until the log it was folded from is seen to be the run's."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from earlywarn.adapters.kafka import source_log
+from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.source_log import SourceLog, let_go
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
+from earlywarn.errors import LogError
+
+TOPICS = RunTopics("live")
+NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
+NOBODY = NoAnswerError("nobody")
+Answer = str | None | NoAnswerError
+
+
+class Answers:
+    """Says what it is told to, when it is told to."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.asked = 0
+        self.answering = asyncio.Event()
+        self.answering.set()
+
+    def now(self, topic: str) -> str | None:
+        assert topic == TOPICS.transactions
+        if isinstance(self.answer, NoAnswerError):
+            raise self.answer
+        return self.answer
+
+    async def soon(self, topic: str, timeout_seconds: float) -> str | None:
+        assert timeout_seconds > 0
+        self.asked += 1
+        await self.answering.wait()
+        return self.now(topic)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_log, "_PAUSE_SECONDS", 0.001)
+
+
+def give(outbox: Outbox, parcel: Parcel, *values: bytes) -> None:
+    for value in values:
+        outbox.send("t", value, key=b"k", parcel=parcel)
+
+
+def held(outbox: Outbox) -> list[bytes | None]:
+    return [each.value for each in outbox._waiting]
+
+
+async def come(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(0.001)
+
+
+def source(answers: Answers, wanted: str = "first") -> SourceLog:
+    return SourceLog(answers, TOPICS, wanted)  # type: ignore[arg-type]  # who is asked
+
+
+def test_what_is_given_while_the_question_is_under_way_waits_for_the_next_one() -> None:
+    """It may have been read after the answer was made."""
+
+    async def live() -> None:
+        answers, outbox, parcel = Answers("first"), Outbox(NOWHERE, gated=True), Parcel()
+        answers.answering.clear()
+        working = asyncio.create_task(let_go(outbox, source(answers)))
+        give(outbox, parcel, b"1", b"2")
+        await come(lambda: answers.asked == 1)
+        give(outbox, parcel, b"3")
+        outbox.poll()
+        assert held(outbox) == [b"1", b"2", b"3"]
+        answers.answering.set()
+        await asyncio.sleep(0)
+        answers.answering.clear()
+        await come(lambda: answers.asked == 2)
+        assert held(outbox) == [b"3"]
+        answers.answering.set()
+        await come(lambda: held(outbox) == [])
+        working.cancel()
+
+    asyncio.run(live())
+
+
+def test_without_an_answer_everything_waits_and_nothing_fails() -> None:
+    async def live() -> None:
+        answers, outbox, parcel = Answers(NOBODY), Outbox(NOWHERE, gated=True), Parcel()
+        working = asyncio.create_task(let_go(outbox, source(answers)))
+        give(outbox, parcel, b"1")
+        await come(lambda: answers.asked > 3)
+        assert (held(outbox), working.done()) == ([b"1"], False)
+        answers.answer = "first"
+        await come(lambda: held(outbox) == [])
+        working.cancel()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(("answer", "said"), [("second", "made anew .its id is second"), (None, "was deleted; ")])
+def test_of_another_log_nothing_is_let_go_and_nothing_taken(answer: Answer, said: str) -> None:
+    async def live() -> None:
+        answers, outbox, parcel = Answers("first"), Outbox(NOWHERE, gated=True), Parcel()
+        working = asyncio.create_task(let_go(outbox, source(answers)))
+        give(outbox, parcel, b"1")
+        await come(lambda: held(outbox) == [])
+        answers.answer = answer
+        give(outbox, parcel, b"2")
+        with pytest.raises(LogError, match=said):
+            await working
+        assert held(outbox) == [b"2"]
+        with pytest.raises(LogError, match=said):
+            give(outbox, parcel, b"3")
+        with pytest.raises(LogError, match=said):
+            await outbox.settle(deadline_seconds=1)
+        assert held(outbox) == [b"2"]
+
+    asyncio.run(live())
+
+
+def test_it_is_asked_with_nothing_to_send_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_log, "_SILENCE_SECONDS", 0.01)
+
+    async def live() -> None:
+        with pytest.raises(LogError, match="was deleted; "):
+            await let_go(Outbox(NOWHERE, gated=True), source(Answers(None)))
+
+    asyncio.run(live())
+
+
+def test_a_run_of_an_earlier_version_counts_the_log_that_is_found_first() -> None:
+    answers = Answers("first")
+    found = source(answers, "")
+    found.check()
+    answers.answer = "second"
+    with pytest.raises(LogError, match="made anew"):
+        found.check()

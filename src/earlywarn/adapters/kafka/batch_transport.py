@@ -139,6 +139,8 @@ class Consumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Commit the marks that moved since the last time."""
+        if not self.marks:
+            return False  # nor may there be a consumer yet whose assignment could be asked for
         assigned = self.assignment()
         news = {tp: mark for tp, mark in self.marks.items() if tp in assigned and mark != self._marked.get(tp)}
         if not news or not await self._thread.commit_marks(news):

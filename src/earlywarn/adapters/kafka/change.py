@@ -7,7 +7,14 @@ import msgspec
 from confluent_kafka import KafkaException, Producer
 
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.manifest import KEY, Manifest, differences, manifest_of, read_manifest
+from earlywarn.adapters.kafka.manifest import (
+    KEY,
+    Manifest,
+    await_manifest,
+    differences,
+    manifest_of,
+    read_manifest,
+)
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -64,6 +71,7 @@ def change_configuration(run: Run) -> Manifest:
         _write(run, topics, manifest, standing)
         before, standing = standing, _standing(run, topics)
         if standing == before:
+            await_manifest(settings, manifest)
             return manifest
     raise LogError(f"{topics.alerts}: detectors go on publishing meanwhile; stop them and run the same command again")
 

@@ -5,6 +5,7 @@ worker whose own settings give other constants refuses to start: its partials wo
 """
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -26,6 +27,7 @@ _log.propagate = False  # what goes wrong is raised; librdkafka also calls it fa
 _log.addHandler(logging.NullHandler())
 KEY = b"manifest"
 _ATTEMPTS = 5
+_RETRY_SECONDS = 0.05
 _SETTING_OF = {
     "partials_partitions": "topics.partials_partitions",
     "block_size": "fold.block_size",
@@ -161,6 +163,24 @@ def manifest_in(kafka: KafkaSettings, topics: RunTopics) -> Manifest | None:
         raise LogError(f"{topics.meta}: holds no manifest that version {version} can read: {error}") from error
 
 
+def await_manifest(settings: Settings, written: Manifest) -> None:
+    """Wait until who reads finds a manifest, or a later one: a broker ends a transaction after it has said so.
+
+    Raises:
+        ConfigError: it takes longer than an answer may, or no broker answers.
+        LogError: the topic cannot be read to its end.
+    """
+    deadline = time.monotonic() + settings.kafka.request_timeout_seconds
+    while True:
+        found = read_manifest(settings)
+        if found is not None and (found.change > written.change or found == written):
+            return
+        if time.monotonic() > deadline:
+            topic = RunTopics(settings.run, settings.topics.prefix).meta
+            raise ConfigError(f"{topic}: the manifest is written, and cannot be read yet; run the same command again")
+        time.sleep(_RETRY_SECONDS)
+
+
 def write_manifest(run: Run) -> Manifest:
     """Write the manifest of a run if there is none; return the one that stands there, which agrees.
 
@@ -204,6 +224,7 @@ def write_manifest(run: Run) -> Manifest:
             if refusal.code() not in FENCED:
                 break
         else:
+            await_manifest(settings, written)
             return written
     raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
 

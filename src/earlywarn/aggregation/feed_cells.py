@@ -129,7 +129,11 @@ class FeedCells:
 
 
 def shares(lost: Floats, usual: Floats) -> CellShares:
-    """Return the share that was heard of each cell, in steps of a thousandth; empty if all of every cell was."""
+    """Return the share that was heard of each cell, in steps of a thousandth; empty if all of every cell was.
+
+    Either may be of fewer cells: nothing is lost, or usual, of the others.
+    """
+    lost, usual = added(lost, np.zeros(len(usual))), added(usual, np.zeros(len(lost)))
     heard = np.clip(1.0 - np.divide(lost, usual, out=np.zeros(len(usual)), where=usual > 0), 0.0, 1.0)
     return tuple(_SHARES[at] for at in np.rint(1000 * heard).astype(np.int64).tolist()) if lost.any() else ()
 

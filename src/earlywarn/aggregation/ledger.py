@@ -191,6 +191,7 @@ class PanelLedger:
         for cell, pair in pairs.items():
             values[cell] = pair
         self._open_day = widen(self._open_day, len(values)) + values
+        self._check_day(start)
         end = start + self.base_seconds
         slot = self._slot(start)
         delivery = self.coverage_meter.close_base(start, slot, unread=unread, ended=fold.ended_before(end))
@@ -201,6 +202,14 @@ class PanelLedger:
             )
             coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage, shares)
+
+    def _check_day(self, start: int) -> None:
+        """Raise before the sum of the open day could leave 64 bits with the next base bucket."""
+        largest = int(np.abs(self._open_day).max(initial=0))
+        if largest >= SAFE_SUM:
+            region, sector = self._cells.keys()[int(np.abs(self._open_day).max(axis=1).argmax())]
+            day = self.panel.calendar.day_of(start)
+            raise too_large(largest, f"amounts of {region} x {sector} on {day} of panel {self.panel.id}")
 
     def _note_leap(self, start: int) -> None:
         if start - self._heard > self.horizon_seconds:

@@ -302,3 +302,15 @@ def test_parameters_that_make_no_sense_are_refused_together() -> None:
         "fill_days = 3",
     ):
         assert name in str(caught.value)
+
+
+def test_a_source_that_misses_its_hour_beside_one_of_other_cells_and_hours() -> None:
+    """What was lost is of the cells of who was silent; those of the others, which have later numbers, are whole."""
+    found = Days(hours=24, regions=("E", "E", "W", "W"))
+    nothing = [0] * 24
+    early, late = [*nothing[:9], 500, *nothing[10:]], [*nothing[:20], 500, *nothing[21:]]
+    whole = {"source a@0": early, "source a@1": early, "source b@2": late, "source b@3": late}
+    for _ in range(36):
+        found.close_hours(whole)
+    day = found.close_hours({name: hours for name, hours in whole.items() if name.startswith("source b")})
+    assert (day.silent, day.volume, found.cells) == (("source a",), 0.5, (0.0, 0.0, 1.0, 1.0))

@@ -29,6 +29,7 @@ from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
 _NOTHING: Mapping[FeedName, Counts] = MappingProxyType({})
+_NO_VOLUMES: Mapping[FeedName, int] = MappingProxyType({})
 
 
 class FeedsDay(NamedTuple):
@@ -116,11 +117,13 @@ class CoverageMeter:
         slot: int | None,
         *,
         unread: Mapping[FeedName, Counts] = _NOTHING,
+        of_no_cell: Mapping[FeedName, int] = _NO_VOLUMES,
         ended: Collection[str] = (),
     ) -> Delivery:
         """Close a base bucket; `slot` is its place in the week, None where only days are judged.
 
-        `unread` is what was not accepted: feeds that are known, or bring something else as well, are heard by it.
+        `unread` is what was not accepted: feeds that are known, or bring something else as well, are heard by it; by
+        `of_no_cell` likewise, of which is not known where it would have counted.
         `ended` are partitions of which no more is expected.
         """
         delivered: dict[FeedName, Counts] = {}
@@ -137,9 +140,10 @@ class CoverageMeter:
         if slot is None:
             return Delivery()
         volumes = self._base_today[slot] = {name: sum(counts.values()) for name, counts in delivered.items()}
+        spoken = self._with(volumes, of_no_cell)
         readings = {
             name: FeedVolume(
-                " ".join(name), feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot)
+                " ".join(name), feed.usual_base(slot), spoken.get(name, 0), feed.owed_base, feed.young_base(slot)
             )
             for name, feed in self._expected(ended)
         }
@@ -162,6 +166,7 @@ class CoverageMeter:
         *,
         partitions_heard: float,
         unread: Mapping[FeedName, Counts] = _NOTHING,
+        of_no_cell: Mapping[FeedName, int] = _NO_VOLUMES,
         ended: Collection[str] = (),
     ) -> FeedsDay:
         """Judge a local day whose base buckets are closed, and learn it.
@@ -171,6 +176,7 @@ class CoverageMeter:
             regions: K codes, of the cells by their number.
             partitions_heard: share of partitions that spoke for all of the day.
             unread: what of its base buckets was not accepted.
+            of_no_cell: the same of which is not known of which cell it is.
             ended: partitions of which no more is expected, today or ever.
         """
         for partition in ended:
@@ -188,6 +194,7 @@ class CoverageMeter:
             if name in sums and name in self._feeds and counts.keys() >= self._cells.of(name):
                 # A row of each cell, however few transactions it says it stands for: the feed is there.
                 sums[name] = max(sums[name], round(self._feeds[name].usual_day(weekday)))
+        sums = self._with(sums, of_no_cell)
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
         by_feeds, lost = self._delivery(readings, delivered)
         volumes = BranchVolumes(regions, readings, delivered, self._cells)
@@ -288,6 +295,15 @@ class CoverageMeter:
         new = sorted(name for name in delivered if name[0] == "source" and name not in self._feeds and name != _OTHERS)
         for name in new[self.parameters.feeds_limit :]:
             add_counts(delivered.setdefault(_OTHERS, {}), delivered.pop(name))
+
+    def _with(self, volumes: Mapping[FeedName, int], more: Mapping[FeedName, int]) -> dict[FeedName, int]:
+        """Return the volumes of feeds, with what those of them that are known brought besides."""
+        found = dict(volumes)
+        for name, count in more.items():
+            known = self._known(name)
+            if known in self._feeds:
+                found[known] = found.get(known, 0) + count
+        return found
 
     def _known(self, name: FeedName) -> FeedName:
         """Return what a feed counts as: sources beyond the limit count together."""

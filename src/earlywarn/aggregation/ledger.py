@@ -20,8 +20,8 @@ from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rolling import SAFE_SUM, too_large, widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
-from earlywarn.aggregation.sectorless import NO_SECTOR
-from earlywarn.aggregation.unread import UnreadBuckets, of_feeds
+from earlywarn.aggregation.sectorless import NO_SECTOR, SectorlessBuckets
+from earlywarn.aggregation.unread import UnreadBuckets, of_feeds, totals_of
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
@@ -53,7 +53,8 @@ class PanelLedger:
         self._open: dict[int, dict[int, list[int]]] = {}
         self._open_day = np.zeros((0, 2), np.int64)
         self._unread = UnreadBuckets(coverage.feeds_limit)
-        self._sectorless = UnreadBuckets(coverage.feeds_limit)  # by region, all in one cell
+        self._sectorless = SectorlessBuckets()
+        self._of_no_cell = UnreadBuckets(coverage.feeds_limit)  # the same by feed
         self._next: int | None = None
         self._heard = 0
         self.leaps = 0
@@ -102,11 +103,12 @@ class PanelLedger:
         """Note transactions that a partition brought on time and that were not accepted."""
         if self._is_closed(missed.bucket):
             return
+        feed = ("source", missed.feed) if missed.feed else ("partition", str(partition))
         if missed.sector == NO_SECTOR:
-            self._sectorless.add(missed.bucket, ("region", missed.region), 0, missed.transactions)
+            self._sectorless.add(missed.bucket, missed.region, missed.transactions)
+            self._of_no_cell.add(missed.bucket, feed, 0, missed.transactions)
         else:
             cell = self._cells.place(CellKey(missed.region, missed.sector))
-            feed = ("source", missed.feed) if missed.feed else ("partition", str(partition))
             self._unread.add(missed.bucket, feed, cell, missed.transactions)
 
     # --- closing
@@ -167,6 +169,7 @@ class PanelLedger:
     def _forget_unread(self, before: int) -> None:
         self._unread.forget_before(before)
         self._sectorless.forget_before(before)
+        self._of_no_cell.forget_before(before)
 
     @property
     def _now(self) -> int:
@@ -180,12 +183,12 @@ class PanelLedger:
 
     def _close_base(self, start: int, fold: PartialsFold) -> Iterator[AggregateRows]:
         pairs = self._open.pop(start, {})
-        unread = self._unread.close_base(start)
+        unread, of_no_cell = self._unread.close_base(start), self._of_no_cell.close_base(start)
         self._sectorless.close_base(start)
         if pairs:
             self._note_leap(start)
             self._heard = start
-        if self.panel.resolution == "day" and not pairs and not unread:
+        if self.panel.resolution == "day" and not pairs and not unread and not of_no_cell:
             return
         values = np.zeros((len(self._cells), 2), np.int64)
         for cell, pair in pairs.items():
@@ -194,7 +197,9 @@ class PanelLedger:
         self._check_day(start)
         end = start + self.base_seconds
         slot = self._slot(start)
-        delivery = self.coverage_meter.close_base(start, slot, unread=unread, ended=fold.ended_before(end))
+        delivery = self.coverage_meter.close_base(
+            start, slot, unread=unread, of_no_cell=totals_of(of_no_cell), ended=fold.ended_before(end)
+        )
         if slot is not None:
             born = self._cells.is_born(end)
             gap, shares = self.region_watch.close_base(
@@ -235,6 +240,7 @@ class PanelLedger:
             day.toordinal(),
             [cell.region for cell in keys],
             unread=unread_by_feed,
+            of_no_cell=totals_of(self._of_no_cell.close_day()),
             partitions_heard=fold.heard(end),
             ended=fold.ended_before(begin),
         )
@@ -246,7 +252,7 @@ class PanelLedger:
             self._cells.is_born(end),
             feeds_day.cells,
             unread,
-            {region: sum(counts.values()) for (_, region), counts in self._sectorless.close_day().items()},
+            self._sectorless.close_day(),
         )
         quiet, shares = tuple(f"region {region}" for region in regions_day.quiet), regions_day.heard
         coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet, gap=regions_day.gap)
@@ -282,6 +288,7 @@ class PanelLedger:
             "open_day": self._open_day,
             "unread": self._unread.state(),
             "sectorless": self._sectorless.state(),
+            "of_no_cell": self._of_no_cell.state(),
             "next": self._next,
             "heard": self._heard,
             "leaps": [self.leaps, self.longest_leap],
@@ -299,6 +306,7 @@ class PanelLedger:
         self.longest_leap = None if longest is None else (longest[0], longest[1])
         self._unread.restore(saved["unread"])
         self._sectorless.restore(saved["sectorless"])
+        self._of_no_cell.restore(saved["of_no_cell"])
         self._published.restore(saved["published"])
         self.coverage_meter.restore(saved["coverage"])
         self.region_watch.restore(saved["regions"])

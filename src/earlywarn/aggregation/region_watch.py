@@ -135,7 +135,8 @@ class RegionWatch:
         usual = self._cells.usual(weekday, len(cells))
         came = transactions + spread(unread, len(cells)).astype(np.int64)
         unread = dict(unread)
-        add_counts(unread, self._sectorless.close_day(weekday, sectorless, cells, came, usual, self.parameters))
+        sizeable = self.parameters.sizeable_transactions
+        add_counts(unread, self._sectorless.close_day(sectorless, cells, came, usual, sizeable_transactions=sizeable))
         read = ReadCells(transactions, unread, self._reading)
         volumes = self._places.by_region(cells, read.brought, born)
         base, self._base_today = self._base_today, {}
@@ -172,6 +173,7 @@ class RegionWatch:
             sizeable_transactions=self.parameters.sizeable_transactions,
             forget_days=self.parameters.forget_days,
         )
+        self._sectorless.forget(changed)
         return RegionsDay(quiet, gap, heard, read.shares, changed)
 
     def _quiet(self, readings: Sequence[FeedVolume], speaking: frozenset[str]) -> tuple[str, ...]:

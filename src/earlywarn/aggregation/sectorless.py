@@ -1,86 +1,198 @@
 """What came of a region and does not say of which sector: of which cells it may be.
 
-A provider that gives a sector another name sends what it sent before, and nothing counts in that sector any more. So
-where more comes without a sector that can be read than usual, it may be what any cell of the region lacks of which next
-to nothing came and that is not too large to be that; of such a cell nothing was read (`unread`). What usually comes
-without a sector is the median of the last four such weekdays on which no cell was missing for it. On a day on which the
-region's other cells bring less than usual, a holiday, less is usual of a cell as well.
+A provider that gives a sector another name sends what it sent before, and what it sends counts in that sector no more.
+So where much more of a region comes without a sector that can be read than in the week before, it may be what cells of
+the region lack from that day on: each takes of it what it lacks, the largest first, and that much of it was not read
+(`unread`). That goes on while the cell lacks something and it still comes, and ends with the days after which what
+cannot be read is usual. A cell that falls on any other day has fallen. Days are judged, not hours.
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 import numpy as np
 
-from earlywarn.aggregation.coverage_parameters import CoverageParameters
-from earlywarn.aggregation.feed import Feed
-from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts
-from earlywarn.aggregation.rows import Floats, Integers
+from earlywarn.aggregation.feed_cells import Counts
+from earlywarn.aggregation.rows import Flags, Floats, Integers
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
 
 NO_SECTOR = ""
 """In place of the sector of what does not say of which it is."""
+_WEEK_DAYS = 7
+_LACKS_SHARE = 0.2
+"""Of what is usual of a cell, which it must lack to begin with."""
+_EXPLAINED_SHARE = 0.5
+"""Of what cells lack, which must come without a sector."""
 _NEWS_SHARE = 0.5
-"""Of what usually comes of a region without a sector, by which there must be more of it."""
+"""Of what came without a sector before, by which there must be more of it."""
+_LEAST = 5
+"""Where less is usual of a cell on a day, nothing can be told of it on that day."""
+_REGIONS_LIMIT = 2_000
 
 
-class Sectorless:
-    """Knows how much usually comes of each region of a panel without a sector.
+class SectorlessBuckets:
+    """Collects what came of each region without a sector, in transactions, until its base bucket and day are closed.
 
-    Example: a region's fuel is sent under another name.
-        >>> sectorless, cells = Sectorless(), [CellKey("east", "food"), CellKey("east", "fuel")]
-        >>> usual = np.array([900.0, 400.0])
-        >>> sectorless.close_day(0, {"east": 390}, cells, np.array([880, 0]), usual, CoverageParameters())
-        {1: 391}
+    Of so many regions that only a flood of names has them, the first by name are kept, in whatever order they came.
     """
 
     def __init__(self) -> None:
-        self._usual: dict[str, Feed] = {}
+        self._open: dict[int, dict[str, int]] = {}
+        self._today: dict[str, int] = {}
+
+    def add(self, bucket: int, region: str, transactions: int) -> None:
+        """Add transactions of a region to an open base bucket (epoch seconds)."""
+        regions = self._open.setdefault(bucket, {})
+        regions[region] = regions.get(region, 0) + transactions
+        _limit(regions, 2 * _REGIONS_LIMIT)
+
+    def close_base(self, bucket: int) -> None:
+        """Take a base bucket into its day."""
+        regions = self._open.pop(bucket, {})
+        _limit(regions, _REGIONS_LIMIT)
+        for region, transactions in regions.items():
+            self._today[region] = self._today.get(region, 0) + transactions
+        _limit(self._today, _REGIONS_LIMIT)
+
+    def close_day(self) -> dict[str, int]:
+        """Return what came of the day whose base buckets are closed, by region."""
+        today, self._today = self._today, {}
+        return today
+
+    def forget_before(self, bucket: int) -> None:
+        """Forget base buckets that are passed over."""
+        self._open = {each: regions for each, regions in self._open.items() if each >= bucket}
+
+    def state(self) -> State:
+        """Return the state as plain values."""
+        opened = [[bucket, [*regions.items()]] for bucket, regions in self._open.items()]
+        return {"open": opened, "today": [*self._today.items()]}
+
+    def restore(self, saved: State) -> None:
+        """Take over a state that `state` returned."""
+        self._open = {bucket: dict(regions) for bucket, regions in saved["open"]}
+        self._today = dict(saved["today"])
+
+
+class Sectorless:
+    """Knows how much came of each region without a sector in the last week, and which cells it may be.
+
+    Example: most of a region's fuel is sent under another name.
+        >>> sectorless, cells = Sectorless(), [CellKey("east", "food"), CellKey("east", "fuel")]
+        >>> usual = np.array([900.0, 400.0])
+        >>> sectorless.close_day({"east": 390}, cells, np.array([900, 20]), usual, sizeable_transactions=50)
+        {1: 380}
+    """
+
+    def __init__(self) -> None:
+        self._past: dict[str, list[int]] = {}
+        self._explained: dict[int, float] = {}  # cells, and what came of their region without a sector before
 
     def close_day(
         self,
-        weekday: int,
         came: Mapping[str, int],
         cells: Sequence[CellKey],
         brought: Integers,
         usual: Floats,
-        parameters: CoverageParameters,
+        *,
+        sizeable_transactions: int,
     ) -> Counts:
-        """Return what is missing of cells that may have come without their sector, in transactions; learn the day.
+        """Return what may have come of cells without their sector, in transactions, by their number; learn the day.
 
         Args:
-            weekday: Monday is 0.
             came: transactions of regions without a sector.
             cells: K keys, by number.
             brought: int64[K], what came of the cells.
             usual: float64[K], what usually does on such a weekday; 0 while not known.
-            parameters: when a cell is silent, and how many transactions are sizeable.
+            sizeable_transactions: so many more than before must come of all regions together.
         """
-        silent = (usual > 0) & (brought <= parameters.silent_share * usual)
+        known: dict[str, list[int]] = {}
+        for at in self._explained:
+            known.setdefault(cells[at].region, []).append(at)
+        regions = sorted({*came, *self._past, *known})
+        before = {region: float(median(self._past.get(region, [0]))) for region in regions}
+        more = {region: came.get(region, 0) - each for region, each in before.items()}
+        is_sizeable = sum(each for each in more.values() if each > 0) >= sizeable_transactions
+        besides: dict[str, float] = {}
+        for region in regions:
+            usually = min((self._explained[at] for at in known.get(region, ())), default=before[region])
+            besides[region] = max(0.0, came.get(region, 0) - usually)
+        day = _Day(cells, brought, usual, sum(besides.values()))
         found: Counts = {}
-        for region in sorted({*self._usual, *came}):
-            past = self._usual.setdefault(region, Feed(0))
-            number, expected = came.get(region, 0), past.usual_day(weekday)
-            excess = number - expected
-            missing: Counts = {}
-            if excess >= max(parameters.sizeable_transactions, _NEWS_SHARE * expected):
-                inside = np.array([cell.region == region for cell in cells])
-                others = inside & ~silent & (usual > 0)
-                pace = min(1.0, max(0.0, brought[others].sum() / usual[others].sum())) if others.any() else 1.0
-                missing = {
-                    at: max(round(pace * usual[at]) - max(int(brought[at]), 0), 1)
-                    for at in np.flatnonzero(inside & silent).tolist()
-                    if excess >= STAND_IN_SHARE * pace * usual[at]
-                }
-            if not missing:
-                past.learn(weekday, number, {})
-            found |= missing
+        for region in regions:
+            taken = self._go_on(known.get(region, ()), day, besides[region])
+            if is_sizeable and more[region] > _NEWS_SHARE * before[region]:
+                left = more[region] - sum(taken.values())
+                taken |= self._begin(region, day, before[region], left, taken)
+            found |= taken
+            self._learn(region, came.get(region, 0))
         return found
+
+    def _go_on(self, known: Sequence[int], day: "_Day", besides: float) -> Counts:
+        """Return what explained cells lack today; who lacks nothing, or for another reason, is explained no more."""
+        told = [at for at in known if day.expected[at] >= _LEAST]
+        lacking = {at: day.lacks(at) for at in told if day.lacks(at) > _LACKS_SHARE / 4 * day.expected[at]}
+        whole = sum(lacking.values())
+        if besides < _EXPLAINED_SHARE * whole:
+            lacking = {}
+        for at in told:
+            if at not in lacking:
+                del self._explained[at]
+        return {at: max(round(min(1.0, besides / whole) * each), 1) for at, each in lacking.items()}
+
+    def _begin(self, region: str, day: "_Day", before: float, left: float, taken: Mapping[int, int]) -> Counts:
+        """Let more cells be explained by what is left of what came more than `before`; return what they lack."""
+        found: Counts = {}
+        places = [at for at in day.known if day.cells[at].region == region and at not in taken]
+        for at in sorted(places, key=lambda at: (-day.lacks(at), day.cells[at].sector)):
+            lacks = day.lacks(at)
+            enough = day.expected[at] >= _LEAST and lacks >= _LACKS_SHARE * day.expected[at]
+            if enough and at not in self._explained and left >= _EXPLAINED_SHARE * lacks:
+                self._explained[at] = before
+                found[at] = max(round(min(left, lacks)), 1)
+                left -= min(left, lacks)
+        return found
+
+    def _learn(self, region: str, count: int) -> None:
+        past = [*self._past.get(region, []), count][-_WEEK_DAYS:]
+        if any(past):
+            self._past[region] = past
+        else:
+            self._past.pop(region, None)
+
+    def forget(self, changed: Flags) -> None:
+        """Explain no more what some cells [K] lack: their level is another one."""
+        self._explained = {at: before for at, before in self._explained.items() if not changed[at]}
 
     def state(self) -> State:
         """Return the state as plain values."""
-        return {"usual": [[region, past.state()] for region, past in sorted(self._usual.items())]}
+        return {
+            "past": [[region, [*past]] for region, past in sorted(self._past.items())],
+            "explained": [[at, before] for at, before in self._explained.items()],
+        }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._usual = {region: Feed.restored(past) for region, past in saved["usual"]}
+        self._past = {region: list(past) for region, past in saved["past"]}
+        self._explained = dict(saved["explained"])
+
+
+class _Day:
+    """What cells lack of what is usual at the day's pace: a holiday's is slow, and what came besides is part of it."""
+
+    def __init__(self, cells: Sequence[CellKey], brought: Integers, usual: Floats, besides: float) -> None:
+        self.cells, self._brought = cells, np.maximum(brought, 0)
+        self.known: list[int] = np.flatnonzero(usual > 0).tolist()
+        whole = float(usual.sum())  # of halves: the same in any order of the cells
+        pace = (float(self._brought[self.known].sum()) + besides) / whole if whole else 1.0
+        self.expected = min(1.0, pace) * usual
+
+    def lacks(self, at: int) -> float:
+        return max(float(self.expected[at]) - float(self._brought[at]), 0.0)
+
+
+def _limit(regions: dict[str, int], most: int) -> None:
+    if len(regions) > most:
+        for region in sorted(regions)[_REGIONS_LIMIT:]:
+            del regions[region]

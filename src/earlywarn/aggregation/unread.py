@@ -175,5 +175,10 @@ def of_feeds(unread: Mapping[FeedName, Counts]) -> Counts:
     return found
 
 
+def totals_of(unread: Mapping[FeedName, Counts]) -> dict[FeedName, int]:
+    """Return what each feed brought of all cells together."""
+    return {feed: sum(counts.values()) for feed, counts in unread.items()}
+
+
 def _order(place: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(each or "" for each in place)

@@ -10,6 +10,8 @@ from earlywarn.aggregation.rows import Flags, Floats, Integers
 from earlywarn.domain.state import State
 
 _MEMORY_DAYS = 14
+_LEAST = 0.05
+"""A cell of which less can usually be read is one of which nothing can: what little is read says nothing of it."""
 _SHORT = 0.95
 """Of what can usually be read: with less a day is short, and teaches nothing about what is usual."""
 
@@ -53,7 +55,7 @@ class UsualReading:
         self._short_days = np.where(short, self._short_days + 1, np.where(came, 0, self._short_days))
         is_usual_now = short & (self._short_days >= forget_days)
         more = (read - self._usual) * brought
-        can_be_read_now = came & (self._usual > 0) & (ratio > 1 / _SHORT) & (more >= sizeable_transactions)
+        can_be_read_now = came & (self._usual > 0) & (read * _SHORT > self._usual) & (more >= sizeable_transactions)
         anew = is_usual_now | can_be_read_now | (self._usual <= 0)
         learned = np.where(anew, read, self._usual + np.where(short, 0.0, (read - self._usual) / _MEMORY_DAYS))
         self._usual = np.where(came, learned, self._usual)
@@ -64,7 +66,7 @@ class UsualReading:
 
     def _ratio(self, read: Floats) -> Floats:
         usual = self._usual[: len(read)]
-        return np.divide(read, usual, out=np.ones(len(read)), where=usual > 0)
+        return np.divide(read, usual, out=np.ones(len(read)), where=usual >= _LEAST)
 
     def _widen(self, cells: int) -> None:
         more = cells - len(self._usual)

@@ -1,13 +1,10 @@
-"""What comes without a sector: more of it than usual may be what a silent cell lacks."""
-
-from collections.abc import Mapping
+"""What comes without a sector: if suddenly more of it comes, it may be what cells lack from that day on."""
 
 import numpy as np
 import pytest
 
-from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed_cells import Counts
-from earlywarn.aggregation.sectorless import Sectorless
+from earlywarn.aggregation.sectorless import Sectorless, SectorlessBuckets
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import decode_state, encode_state
 
@@ -16,48 +13,91 @@ USUAL = np.array([900.0, 400.0, 300.0, 100.0])
 WHOLE = [900, 400, 300, 100]
 
 
-def judged(sectorless: Sectorless, came: Mapping[str, int], brought: list[int], weekday: int = 0) -> Counts:
-    return sectorless.close_day(weekday, came, CELLS, np.array(brought), USUAL, CoverageParameters())
+def judged(
+    sectorless: Sectorless, came: dict[str, int], brought: list[int], usual: np.ndarray = USUAL, *, days: int = 1
+) -> list[Counts]:
+    return [sectorless.close_day(came, CELLS, np.array(brought), usual, sizeable_transactions=50) for _ in range(days)]
 
 
 @pytest.mark.parametrize(
     ("came", "brought", "missing"),
     [
-        ({"east": 390}, [880, 0, 290, 98], {1: 391}),
-        ({"east": 390}, [880, 8, 290, 90], {1: 380}),  # next to nothing
-        ({"east": 390}, [880, 0, 290, 0], {1: 391, 3: 98}),  # of two that are silent it may be either
-        ({"east": 190}, [880, 0, 290, 90], {}),  # it is too little to be that
-        ({"east": 190}, [880, 0, 290, 0], {3: 98}),
-        ({"east": 60}, [180, 0, 290, 20], {1: 80}),  # on a holiday a fifth is usual
-        ({"east": 390}, [880, 80, 290, 90], {}),  # a cell that speaks has fallen
-        ({"west": 390}, [880, 0, 290, 90], {}),  # another region's
-        ({"west": 49}, [880, 400, 0, 90], {}),  # not sizeable
-        ({}, [880, 0, 290, 90], {}),
+        ({"east": 400}, [900, 0, 300, 100], {1: 400}),
+        ({"east": 390}, [900, 10, 300, 100], {1: 390}),  # a little still comes under the old name
+        ({"east": 250}, [900, 150, 300, 100], {1: 250}),  # one provider of several
+        ({"east": 500}, [900, 0, 300, 0], {1: 400, 3: 100}),
+        ({"east": 400}, [900, 0, 300, 0], {1: 376}),  # what is left after the largest is too little for the next
+        ({"east": 100}, [900, 0, 300, 100], {}),  # it is too little to be that
+        ({"east": 60}, [900, 340, 300, 100], {}),  # a cell lacks so little by chance
+        ({"west": 390}, [900, 0, 300, 100], {}),  # another region's
+        ({"west": 49}, [900, 400, 251, 100], {}),  # not sizeable
+        ({"west": 40, "east": 30}, [900, 370, 0, 100], {}),  # too little for the one, by chance in the other
+        ({"west": 200, "east": 10}, [900, 400, 100, 100], {2: 200}),
+        ({"east": 80}, [180, 0, 60, 20], {1: 80}),  # on a holiday a fifth is usual
+        ({}, [900, 0, 300, 100], {}),
     ],
 )
-def test_a_silent_cell_may_have_come_without_its_sector(
+def test_a_cell_that_lacks_something_may_have_come_without_its_sector(
     came: dict[str, int], brought: list[int], missing: Counts
 ) -> None:
-    assert judged(Sectorless(), came, brought) == missing
+    assert judged(Sectorless(), came, brought) == [missing]
 
 
 def test_nothing_is_missing_of_a_cell_of_which_is_not_known_what_is_usual() -> None:
-    nothing = np.zeros(4)
-    assert Sectorless().close_day(0, {"east": 390}, CELLS, np.zeros(4, int), nothing, CoverageParameters()) == {}
+    assert judged(Sectorless(), {"east": 390}, [0, 0, 0, 0], np.zeros(4)) == [{}]
 
 
-def test_what_usually_comes_without_a_sector_says_nothing() -> None:
-    """Of such a weekday. What is missing of a cell never becomes usual: the cell begins anew instead (`unread`)."""
+@pytest.mark.parametrize("days", [4, 7, 40])
+def test_what_came_without_a_sector_before_explains_no_fall(days: int) -> None:
     sectorless = Sectorless()
-    for _ in range(4):
-        assert judged(sectorless, {"east": 300}, WHOLE) == {}
-    assert judged(sectorless, {"east": 330}, [900, 0, 300, 100]) == {}
-    assert judged(sectorless, {"east": 330}, [900, 0, 300, 100], weekday=1) == {1: 400}
+    assert judged(sectorless, {"east": 400}, WHOLE, days=days) == [{}] * days
+    assert judged(sectorless, {"east": 430}, [900, 0, 300, 100], days=40) == [{}] * 40
+
+
+def test_a_cell_is_explained_until_it_speaks_again_and_no_other_that_falls_meanwhile() -> None:
+    sectorless, resting = Sectorless(), USUAL * 0.001
+    judged(sectorless, {"east": 20}, WHOLE, days=30)
+    assert judged(sectorless, {"east": 420}, [900, 0, 300, 100], days=2) == [{1: 400}] * 2
+    assert judged(sectorless, {"east": 20}, [0, 0, 0, 0], resting) == [{}]  # a Sunday says nothing
     other = Sectorless()
     other.restore(decode_state(encode_state(sectorless.state())))
     for each in (sectorless, other):
-        for _ in range(9):
-            assert judged(each, {"east": 700}, [900, 0, 300, 100]) == {1: 400}
-        for _ in range(4):
-            judged(each, {"east": 700}, WHOLE)
-        assert judged(each, {"east": 700}, [900, 0, 300, 100]) == {}
+        found = judged(each, {"east": 420}, [900, 0, 300, 0], days=40)
+        assert all(day.keys() == {1} and day[1] > 360 for day in found)
+        assert judged(each, {"east": 20}, [900, 400, 300, 0]) == [{}]
+        assert judged(each, {"east": 20}, [900, 0, 300, 0]) == [{}]
+
+
+def test_a_flow_that_ends_explains_nothing_more() -> None:
+    """A day of garbage on the day of a closure hides it on that day alone."""
+    sectorless = Sectorless()
+    assert judged(sectorless, {"east": 400}, [900, 0, 300, 100]) == [{1: 400}]
+    assert judged(sectorless, {"east": 0}, [900, 0, 300, 100], days=9) == [{}] * 9
+
+
+def test_a_cell_that_begins_anew_is_explained_no_more() -> None:
+    sectorless = Sectorless()
+    assert judged(sectorless, {"east": 400}, [900, 0, 300, 100], days=9) == [{1: 400}] * 9
+    sectorless.forget(np.array([False, True, False, False]))
+    assert judged(sectorless, {"east": 400}, [900, 0, 300, 100], days=9) == [{}] * 9
+
+
+def test_buckets_give_what_came_by_region_and_day_whatever_the_order() -> None:
+    """Of a flood of names the first are kept."""
+    names = [f"{at:05}" for at in range(9_000)]
+    forwards, backwards = SectorlessBuckets(), SectorlessBuckets()
+    for buckets, order in ((forwards, names), (backwards, names[::-1])):
+        for name in order:
+            buckets.add(0, name, 2)
+        buckets.add(3600, "00007", 3)
+        buckets.add(7200, "00008", 9)
+    other = SectorlessBuckets()
+    other.restore(decode_state(encode_state(forwards.state())))
+    for buckets in (forwards, backwards, other):
+        buckets.close_base(0)
+        buckets.close_base(3600)
+        buckets.forget_before(10_000)
+        buckets.close_base(7200)
+        day = buckets.close_day()
+        assert day == dict.fromkeys(names[:2000], 2) | {"00007": 5}
+        assert buckets.close_day() == {}

@@ -60,6 +60,7 @@ class Payment(NamedTuple):
     currency: str = "CHF"
     count: int = 1
     country: str | None = None
+    source: str | None = None
 
     @property
     def panel(self) -> str:
@@ -79,6 +80,7 @@ class Payment(NamedTuple):
             kind=self.kind,  # type: ignore[arg-type]  # one of the three
             count=self.count,
             channel="pos",
+            source=self.source,
         )
 
 

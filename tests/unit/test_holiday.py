@@ -154,6 +154,7 @@ def test_feasts_follow_the_computus_of_the_regions_country(tree: RegionTree) -> 
         *(0.0, 1.0, 1.0, 1.0, 0.0),
         0.5,
     ]
+    assert HolidayShares(tree, ["MD"]).orthodox_share("anywhere") == 1.0
     assert [HolidayShares(tree).orthodox_share(region) for region in ("EL30", "CY0", "CH01", "mine")] == [1, 1, 0, 0]
 
 

@@ -80,7 +80,7 @@ class _FileSink:
         self._aggregates = aggregates
         self._divisions = divisions
         self._rejects = rejects
-        self._regions = run.panels[0].panel.regions
+        self._router = run.router
         self._progress = progress
         self._lines = (out / "alerts.jsonl").open("wb")
         self._encode = msgspec.json.Encoder().encode
@@ -106,7 +106,8 @@ class _FileSink:
         place, outcome = batch.place(index), batch.outcomes[index]
         self._rejects.add(place, batch.told(index, reject))
         if reject.reason is RejectReason.PANEL_UNKNOWN and isinstance(outcome, Transaction):
-            self.elsewhere[self._regions.country_of(outcome.region, outcome.country) or "unknown"] += 1
+            panel = self._router.panel_of(outcome.country, outcome.region) or self._router.panels[0]
+            self.elsewhere[panel.regions.country_of(outcome.region, outcome.country) or "unknown"] += 1
         if reject.reason is RejectReason.TOO_LATE and isinstance(outcome, Transaction) and not batch.cells:
             self.order.add(place.file, outcome.ts)
 

@@ -73,14 +73,8 @@ def heard_share(feeds: Sequence[FeedVolume], parameters: CoverageParameters) -> 
 
 
 def is_quiet(feed: FeedVolume, parameters: CoverageParameters) -> bool:
-    """Return whether next to nothing came of a feed of what was expected of it in a bucket.
-
-    One that has been quiet is heard again from twice as much on (or half way to all): none comes and goes by chance.
-    """
-    least = parameters.silent_share
-    if feed.owed > 0:
-        least = min(2 * least, (1 + least) / 2)
-    return feed.heard <= 0 or feed.heard < least * feed.expected
+    """Return whether next to nothing came of a feed of what was expected of it in a bucket."""
+    return feed.heard <= 0 or feed.heard < parameters.silent_share * feed.expected
 
 
 class CoverageMeter:

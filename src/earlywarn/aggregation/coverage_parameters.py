@@ -8,7 +8,7 @@ from earlywarn.domain.ranges import MOST_DAYS, Range, check_ranges
 class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     """When a feed counts as silent, and for how long silence is followed.
 
-    silent_share: of its expected transactions, below which a feed is quiet; it is heard again from twice as much on.
+    silent_share: of its expected transactions, below which a feed is quiet.
     sizeable_transactions: a feed is silent once so many were expected of it since it last spoke.
     forget_days: after so many days of silence on which others spoke, a feed is expected no more; the last never.
     feeds_limit: named sources of a panel that are told apart; further ones count together.

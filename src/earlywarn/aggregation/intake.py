@@ -108,8 +108,12 @@ def _narrowed(record: "_Wire", value: bytes) -> Outcome:
     if ts is None:
         reason, detail = _RANGES["ts"]
         return Reject(reason=reason, field="ts", detail=detail)
-    fields = {name: getattr(record, name) for name in Transaction.__struct_fields__}
-    return Transaction(**{name: each for name, each in fields.items() if each is not None} | {"ts": ts})
+    return Transaction(
+        id=record.id, ts=ts, amount_minor=record.amount_minor, currency=record.currency, mcc=record.mcc,
+        region=record.region, country=record.country, channel=record.channel, card=record.card, source=record.source,
+        sector=record.sector, merchant=record.merchant, merchant_id=record.merchant_id, kind=record.kind or "purchase",
+        count=1 if record.count is None else record.count,
+    )  # fmt: skip
 
 
 def explain(message: str) -> Reject:

@@ -55,7 +55,7 @@ class Router:
 
     def resolve(self, transaction: Transaction) -> Route | Reject:
         """Return the route of a transaction, or why it has none."""
-        panel = self._panel(transaction.country, transaction.region)
+        panel = self.panel_of(transaction.country, transaction.region)
         if panel is None:
             where = transaction.country or transaction.region or ""
             return Reject(
@@ -99,7 +99,7 @@ class Router:
 
     def _locate(self, place: Place) -> Target | None:
         """Return what `locate` tells."""
-        panel = self._panel(place.country, place.region)
+        panel = self.panel_of(place.country, place.region)
         if panel is None:
             return None
         sector = panel.classification.class_of(place.mcc, place.sector, place.merchant)
@@ -110,7 +110,8 @@ class Router:
             return None
         return panel.id, region, NO_SECTOR if isinstance(sector, RejectReason) else sector
 
-    def _panel(self, country: str | None, region: str | None) -> Panel | None:
+    def panel_of(self, country: str | None, region: str | None) -> Panel | None:
+        """Return the panel that takes records of a country, as stated or of the NUTS code; None if none does."""
         if len(self.panels) == 1:
             return self.panels[0]  # its regions say whose the record is, also where it states no country
         if country:

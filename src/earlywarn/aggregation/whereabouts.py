@@ -27,6 +27,7 @@ GOODS = ("sector", "mcc", "merchant")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _NANOSECONDS = re.compile(rb"\.\d{7}")
+_BEYOND = re.compile(r"(\.\d{6})\d+")
 
 
 class _Time(msgspec.Struct, gc=False):
@@ -70,8 +71,11 @@ def exact_time(value: bytes, moment: int | datetime) -> int | datetime:
     """
     if isinstance(moment, int) or not _NANOSECONDS.search(value):
         return moment
-    text: str = _TIME_DECODER.decode(value).ts
-    return msgspec.convert(re.sub(r"(\.\d{6})\d+", r"\1", text), datetime)
+    try:
+        text: str = _TIME_DECODER.decode(value).ts
+        return msgspec.convert(_BEYOND.sub(r"\1", text), datetime)
+    except msgspec.ValidationError:  # a record that says `ts` twice; the last one counts
+        return moment
 
 
 def _whereabouts(read: _Read, unread: frozenset[str]) -> Whereabouts | None:

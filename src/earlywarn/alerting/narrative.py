@@ -134,8 +134,8 @@ def _left_out(alert: Alert) -> str:
 def _certainty(alert: Alert) -> str:
     low, high = figure(alert, "effect_lower"), figure(alert, "effect_upper")
     told = ""
-    # Of a closure both ends are -100 %.
-    if low is not None and high is not None and percent(low) != percent(high) and not is_too_little(alert):
+    # Of a closure both ends are -100 %, but for what rounds to nothing.
+    if low is not None and high is not None and round(low, 1) != round(high, 1) and not is_too_little(alert):
         told = f", {between(low, high)}"
     sure = "above 99" if alert.probability > _NEARLY_SURE else f"{100 * alert.probability:.0f}"
     return f"A true change with a probability of {sure}{THIN}%{told}."

@@ -120,9 +120,8 @@ def percent(value: float) -> str:
     """
     if times(value):
         return f"{times(value)} as much"
-    value = round(value, 1)
-    sign = "\u2212" if value < 0 else "+" if value > 0 else ""
-    return f"{sign}{size_pct(value)}" if value else f"0{THIN}%"
+    sign = "\u2212" if value < 0 else "+"
+    return f"{sign}{size_pct(value)}" if round(value, 1) else f"0{THIN}%"
 
 
 def times(change_pct: float) -> str:

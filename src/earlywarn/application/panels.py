@@ -52,6 +52,7 @@ class PanelNames:
     def __init__(self, panels: Sequence[EquippedPanel], parts: Mapping[str, str] | None = None) -> None:
         self._panels = {each.panel.id: each for each in panels}
         self._parts = dict(parts or {})
+        self._over: dict[tuple[str, frozenset[str]], PanelNames] = {}  # the last
 
     def panel(self, panel: str) -> str:
         """Return the name of a panel; of one that goes by countries of which it holds a part, what part that is."""
@@ -64,6 +65,12 @@ class PanelNames:
 
     def over(self, panel: str, regions: Iterable[str]) -> "PanelNames":
         """Return the same names where the panel is known to hold these regions; unknown, it holds its countries."""
+        asked = panel, frozenset(regions)
+        if asked not in self._over:
+            self._over = {asked: self._told_over(*asked)}
+        return self._over[asked]
+
+    def _told_over(self, panel: str, regions: Iterable[str]) -> "PanelNames":
         others = {known: part for known, part in self._parts.items() if known != panel}
         bare = PanelNames(list(self._panels.values()), others)
         name = bare.panel(panel)

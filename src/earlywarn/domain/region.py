@@ -6,6 +6,7 @@ two letters is a country, each further character one level down. The tables are 
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -19,6 +20,7 @@ ONLINE = "online"
 """The region of card-not-present spending: it happens nowhere, so it is a region of its own."""
 
 DEEPEST_LEVEL = 3
+_HINTS_KEPT = 1 << 12
 _COUNTRIES = frozenset(COUNTRY_CODES)
 
 
@@ -167,6 +169,9 @@ class RegionResolver:
         accepts_any: Without a declaration every code is a region as it is written (aggregated history).
         named: Returns the NUTS code of a region's name, None of what is none; for `meant` alone, it decides nothing.
 
+    Attributes:
+        meant: The NUTS code of the panel that a region stands for which is none: its name; None if none is known.
+
     Raises:
         ConfigError: A level outside 0..3, or a resolver that could never find a region.
     """
@@ -195,6 +200,7 @@ class RegionResolver:
         self.postal = postal
         self.accepts_any = accepts_any
         self._named = named
+        self.meant = lru_cache(_HINTS_KEPT)(self._meant)
 
     def resolve(self, region: str | None, country: str | None, channel: str | None) -> str | RejectReason:
         """Return the region of a record, or why it has none (tell the two apart by `isinstance(_, RejectReason)`).
@@ -220,8 +226,8 @@ class RegionResolver:
             return self._online(region, country or None)
         return self._place(region, country or None) if region else RejectReason.REGION_MISSING
 
-    def meant(self, region: str) -> str | None:
-        """Return the NUTS code of the panel that a region stands for which is none: its name; None if none is known."""
+    def _meant(self, region: str) -> str | None:
+        """Return what `meant` does."""
         code = None if self._named is None else self._named(region)
         while code is not None and isinstance(self.resolve(code, None, None), RejectReason):
             below = self.tree.children(code)

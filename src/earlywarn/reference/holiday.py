@@ -20,7 +20,7 @@ from earlywarn.reference.nuts.places import Places
 from earlywarn.reference.table import read_table
 
 SCHOOL_COLUMNS = ("region", "first_day", "last_day", "name")
-ORTHODOX = ("BG", "CY", "EL", "ME", "MK", "RO", "RS")
+ORTHODOX = ("BG", "CY", "EG", "EL", "ER", "ET", "GE", "MD", "ME", "MK", "RO", "RS", "UA")
 """Countries whose public holidays follow the Easter of the Julian computus."""
 
 _CACHED_YEARS = 8_192

@@ -10,9 +10,12 @@ import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
 from stream_run import Log, StreamRun, Worker, expected, wait_until
+from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.topics import ensure_topics
+from earlywarn.cli.app import app
+from earlywarn.errors import LogError
 
 PARTITIONS = 2
 DAY_MS = 86_400_000
@@ -117,6 +120,10 @@ def test_made_anew_under_an_aggregator_at_work(run: StreamRun, *, suspended: boo
         assert f"{run.topics.transactions}: was deleted and made anew (its id is " in line
         assert f"Go on in another run: earlywarn replay FILES --run {run.settings.run}-2, or --from-run " in line
     assert partials(run) == before
+    for command in (["verify"], ["dlq", "replay", "--mend", "region=CH04"]):
+        refused = CliRunner().invoke(app, command, env=run.environment)
+        assert isinstance(refused.exception, LogError)
+        assert "was deleted and made anew" in str(refused.exception)
 
 
 def test_deleted_under_a_silent_aggregator(run: StreamRun) -> None:

@@ -10,7 +10,7 @@ from earlywarn.adapters.files import InputFile
 
 
 def _progress() -> Progress:
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -22,7 +22,7 @@ from earlywarn.domain.alert import Alert
 @contextmanager
 def shown(inputs: Sequence[InputFile]) -> Iterator[tuple[Callable[[Told], None], Callable[[int, int], None]]]:
     """Show on a terminal how far the inputs are read, events a second and event time; then how far they are folded."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         total = sum(each.size_bytes for each in inputs) or None

@@ -13,7 +13,7 @@ _SHOWN_SECONDS = 0.1
 @contextmanager
 def stages() -> Iterator[Callable[[str, int, int], None]]:
     """Show what is done now, how many records of it, and of how many (0 if nobody knows); in a pipe nothing."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     if not console.is_terminal:
         yield lambda _what, _done, _total: None
         return

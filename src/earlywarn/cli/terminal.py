@@ -18,7 +18,7 @@ _SIGNAL_EXIT = 128
 
 def result_console() -> Console:
     """Return a console for results: as wide as the terminal; in a pipe lines are as long as they need."""
-    return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+    return Console(emoji=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
 def wrapped(text: str, columns: int) -> list[str]:

@@ -57,3 +57,17 @@ def test_without_links_a_name_is_given_once_all_the_same(tmp_path: Path, monkeyp
         store.save(0, 7, state)
     assert store.load(0, 7) == b"first"
     assert [path.name for path in (tmp_path / "log").iterdir()] == [f"0-{7:020d}.snapshot"]
+
+
+def test_a_folder_that_takes_nothing_any_more_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that the kernel has mounted read-only takes no removal of a draft either; the error is that of writing."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SnapshotError, match="cannot be written: Read-only file system; make room or mend its rights"):
+        FolderSnapshots(tmp_path, "log", kept=2).save(0, 7, b"state")

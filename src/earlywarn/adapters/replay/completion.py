@@ -19,6 +19,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import decode_partial, is_change
 from earlywarn.aggregation.ledger import PanelLedger
@@ -187,7 +188,8 @@ class Completion:
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 5,
-            }
+            },
+            logger=QUIET,
         )
 
 

@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 from redis.exceptions import RedisError
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import connect_blocking
 from earlywarn.adapters.redis.layout import RunLayout, TopicKind
@@ -42,7 +43,7 @@ def wait_until_projected(settings: Settings, topics: RunTopics) -> bool:
 
 def _ends(settings: Settings, topics: RunTopics) -> dict[str, int]:
     """Return, by field of the positions, the offset behind the last record: before its transaction's marker."""
-    consumer = Consumer({**confluent_connection(settings.kafka), "group.id": f"{topics.alerts}.replay"})
+    consumer = Consumer({**confluent_connection(settings.kafka), "group.id": f"{topics.alerts}.replay"}, logger=QUIET)
     try:
         found: dict[str, int] = {}
         for kind in _KINDS:

@@ -6,6 +6,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.application.settings import Settings
 from earlywarn.domain.alert import Alert
@@ -29,7 +30,8 @@ def latest_alerts(settings: Settings, topics: RunTopics) -> list[Alert]:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-        }
+        },
+        logger=QUIET,
     )
     newest: dict[str, Alert] = {}
     left = settings.topics.partials_partitions

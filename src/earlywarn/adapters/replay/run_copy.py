@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import manifest_in
 from earlywarn.adapters.kafka.message_headers import headers_of
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
@@ -153,7 +154,8 @@ class RunSource:
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
-            }
+            },
+            logger=QUIET,
         )
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from earlywarn.adapters.snapshots.names import offset_of, other_folders, snapshot_name, too_old
-from earlywarn.errors import SnapshotError
+from earlywarn.errors import ConfigError, SnapshotError
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 20.0
@@ -43,17 +43,20 @@ class BucketSnapshots:
         self._run = f"{prefix}/{run}/" if prefix else f"{run}/"
         self._log = log
         self._kept = kept
-        self._client: Any = get_session().create_client(
-            "s3",
-            region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
-            config=Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_ANSWER_SECONDS,
-                retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-                request_checksum_calculation="when_required",  # not everything that speaks S3 knows the newer ones
-                response_checksum_validation="when_required",
-            ),
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_ANSWER_SECONDS,
+            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+            request_checksum_calculation="when_required",  # not everything that speaks S3 knows the newer ones
+            response_checksum_validation="when_required",
         )
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        try:
+            self._client: Any = get_session().create_client("s3", region_name=region, config=config)
+        except (BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no URL
+            raise ConfigError(
+                f"snapshots.url = {url!r}: {error}; mend the environment's AWS_* variables (docs/settings.md)"
+            ) from error
 
     def offsets(self, partition: int) -> Sequence[int]:
         """Return the offsets of what is kept, highest first.

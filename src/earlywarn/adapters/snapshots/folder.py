@@ -7,6 +7,7 @@ A name is given once: the file that has it stays as it is, whoever comes second.
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,7 +67,8 @@ class FolderSnapshots:
             raise SnapshotError(f"{path}: cannot be written: {error.strerror}; make room or mend its rights") from error
         finally:
             if draft is not None:
-                draft.unlink(missing_ok=True)
+                with suppress(OSError):  # of a folder that takes nothing any more; why is being said
+                    draft.unlink(missing_ok=True)
 
     def strangers(self) -> Sequence[str]:
         """Return the folders of the run with snapshots of other logs."""

@@ -117,7 +117,10 @@ class DetectorService:
 
     def _open_store(self) -> SnapshotStore:
         """Ask which log it is, and return the store of its snapshots; say if there are some of other logs."""
-        self._log = self._identity()
+        log = self._identity()
+        if self._log and log != self._log:
+            raise self._made_anew(self._parts.topics.partials, log)
+        self._log = log
         store = self._new_store(self._log)
         for place in store.strangers():
             metrics.SNAPSHOTS.labels("refused").inc()
@@ -164,10 +167,13 @@ class DetectorService:
         """
         found = await asyncio.to_thread(self._identity)
         if found != self._log:
-            raise LogError(
-                f"{topic}: is another log ({found}) than the one that was folded ({self._log}): it was deleted and "
-                "made anew under a detector at work. Start it again; what it has folded is of no use for the new one"
-            )
+            raise self._made_anew(topic, found)
+
+    def _made_anew(self, topic: str, found: str) -> LogError:
+        return LogError(
+            f"{topic}: is another log ({found}) than the one that was folded ({self._log}): it was deleted and made "
+            "anew under a detector at work. Start it again; neither what it has folded nor its manifest is of that one"
+        )
 
     def _lose(self, partition: DetectorPartition, error: FencedError) -> None:
         """Fold a partition no more that another detector has; the group will say which are ours."""

@@ -22,10 +22,11 @@ from typing import Any, Protocol
 
 import faust
 import uvloop
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.stream.garbage import spare_the_collector
 from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
@@ -38,6 +39,7 @@ _GONE_SECONDS = 4.5
 _ASK_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
 _RETRY_SECONDS = 1.0
+_REFUSALS = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001  # their names
 
 
 class Worker(Protocol):
@@ -56,7 +58,10 @@ class Broker:
     def __init__(self, kafka: KafkaSettings) -> None:
         parameters = confluent_connection(kafka)
         # What librdkafka would print itself while a broker is gone: we say it once, and by readiness.
-        self._client = AdminClient({**parameters, "log_level": 0})
+        silent: dict[str, Any] = {**parameters, "log_level": 0, "error_cb": self._note}
+        self._client = AdminClient(silent)
+        self._reason = ""
+        self._brokers = kafka.brokers
         self._heard: float | None = None
 
     @property
@@ -64,19 +69,30 @@ class Broker:
         """Return whether it answered lately."""
         return self._heard is not None and time.monotonic() - self._heard < _ASK_SECONDS + 2 * _ANSWER_SECONDS
 
+    def _note(self, error: KafkaError) -> None:
+        """Note why it does not answer: what is refused goes before what merely is not there."""
+        if error.code() in _REFUSALS or not self._reason:
+            self._reason = error.str()
+
+    @property
+    def _told(self) -> str:
+        return f" ({self._reason})" if self._reason else ""
+
     async def ask(self) -> bool:
         """Ask it now."""
         try:
             await asyncio.to_thread(self._client.list_topics, "__consumer_offsets", _ANSWER_SECONDS)
         except KafkaException:
+            while self._client.poll(0):
+                pass  # each tells `_note` why
             return False
-        self._heard = time.monotonic()
+        self._heard, self._reason = time.monotonic(), ""
         return True
 
     async def wait(self) -> None:
         """Wait until it answers."""
         while not await self.ask():
-            _log.warning("no broker answers; waiting for one")
+            _log.warning("kafka.brokers = %r: no broker answers%s; waiting for one", self._brokers, self._told)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def watch(self) -> None:
@@ -86,7 +102,7 @@ class Broker:
             await asyncio.sleep(_ASK_SECONDS)
             answers = await self.ask()
             if answers != answered:
-                _log.warning("the broker answers again" if answers else "the broker does not answer")
+                _log.warning("the broker answers again" if answers else f"the broker does not answer{self._told}")
             answered = answers
 
 
@@ -133,7 +149,14 @@ async def live(kafka: KafkaSettings, service: ServiceSettings, assemble: Callabl
 
 async def _start(broker: Broker, assemble: Callable[[], Awaitable[Assembled]]) -> Assembled:
     await broker.wait()
-    assembled = await assemble()
+    while True:
+        try:
+            assembled = await assemble()
+        except NoAnswerError as error:
+            _log.warning("%s; waiting for an answer", error)
+            await broker.wait()
+        else:
+            break
     await assembled.app.start()
     spare_the_collector()
     return assembled

@@ -13,6 +13,8 @@ from typing import Self
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+from earlywarn.errors import ConfigError
+
 _BEAT_SECONDS = 0.5
 _STILL_SECONDS = 10.0
 
@@ -67,7 +69,14 @@ class Probes:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError(
+                f"service.port = {self.port}: {self.host}:{self.port} cannot be taken: {error.strerror}; give "
+                "another one (EARLYWARN_SERVICE__PORT), 0 for any that is free"
+            ) from error
         self.port = self._runner.addresses[0][1]
         self._heart = asyncio.create_task(self._beats())
         return self

@@ -86,9 +86,14 @@ class Projector:
             try:
                 await self._projection.outages.wait_out(self._check)
                 await self._projection.claim(await asyncio.to_thread(self._logs))
-                await project_run(self._projection, partitions, self._read)
+                await project_run(self._projection, partitions, self._read_on)
             except (EarlywarnError, KafkaError) as error:
                 self.trouble = str(error)
                 _log.error("Redis is not kept up to date: %s", error)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read_on(self, kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
+        """Read, and take an answer, be there anything new or not, for the end of a trouble."""
+        async for records in self._read(kind, partition, position):
             self.trouble = ""
+            yield records

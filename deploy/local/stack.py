@@ -41,7 +41,10 @@ def _running(stack: LocalStack, parts: Sequence[Part]) -> str:
     given = " ".join(
         f"{name}={value}"
         for name, value in (
-            *((name, stack.environment[name]) for name in ("EARLYWARN_CONFIG", "EARLYWARN_KAFKA")),
+            *(
+                (name, stack.environment[name])
+                for name in ("EARLYWARN_CONFIG", "EARLYWARN_KAFKA", "EARLYWARN_SNAPSHOTS__URL")
+            ),
             ("REDIS_URL", parts[1].address),
         )
     )

@@ -12,6 +12,7 @@ from kafka.admin import KafkaAdminClient
 from kafka_broker import KafkaBroker
 from kafka_clients import changed, produce
 
+from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import (
     Manifest,
@@ -114,8 +115,14 @@ def test_a_threshold_alone_stops_a_detector_and_no_aggregator(admin: KafkaAdminC
     other = compose(changed(settings, alerts__alarm_evidence=8.5))
     with pytest.raises(LogError, match=r"a model, a holiday or a setting of \[coverage\]") as caught:
         check_manifest(other)
-    assert len(str(caught.value).splitlines()) == 2
+    [line] = str(caught.value).splitlines()
+    assert line.endswith("To change the run: earlywarn topics change")
     assert check_manifest(other, only_fold=True) == written
+    change_configuration(other)
+    with pytest.raises(LogError) as caught:
+        check_manifest(compose(settings))
+    [line] = str(caught.value).splitlines()
+    assert "(change 1): start with the settings of that change" in line
 
 
 def test_what_decides_where_a_transaction_counts_stops_an_aggregator_too(

@@ -131,10 +131,15 @@ def differences(manifest: Manifest, own: Manifest, *, only_fold: bool = False) -
             f"setting of [fold] or [[panels]] that decides where a transaction counts differs; {versions}"
         )
     elif own.fingerprint != manifest.fingerprint and not only_fold:
+        way = "To change the run: earlywarn topics change"
+        if manifest.change:
+            way = (
+                f"The run was changed since it was made (change {manifest.change}): start with the settings of that "
+                "change; earlywarn topics change with these would change it once more, maybe back"
+            )
         found.append(
             f"fingerprint {own.fingerprint} here, {manifest.fingerprint} in the run: a model, a holiday or a "
-            f"setting of [coverage], [detection], [alerts] or [[panels]] differs; {versions}. To change it: "
-            "earlywarn topics change"
+            f"setting of [coverage], [detection], [alerts] or [[panels]] differs; {versions}. {way}"
         )
     return found
 
@@ -250,6 +255,9 @@ def check_manifest(run: Run, *, only_fold: bool = False) -> Manifest:
 def _agreed(manifest: Manifest, own: Manifest, topic: str, *, only_fold: bool = False) -> Manifest:
     lines = differences(manifest, own, only_fold=only_fold)
     if lines:
-        lines.append(f"run {manifest.run!r} keeps its constants; for others start another run (--run, EARLYWARN_RUN)")
+        if own.fold_fingerprint != manifest.fold_fingerprint or own.fingerprint == manifest.fingerprint:
+            lines.append(
+                f"run {manifest.run!r} keeps its constants; for others start another run (--run, EARLYWARN_RUN)"
+            )
         raise LogError("\n".join(f"{topic}: {line}" for line in lines))
     return manifest

@@ -41,6 +41,7 @@ from earlywarn.adapters.kafka.connection import (
     kafka_admin,
     kafka_python_connection,
 )
+from earlywarn.adapters.kafka.group_rights import check_group
 from earlywarn.adapters.kafka.manifest import check_manifest, write_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -157,6 +158,9 @@ def test_a_worker_joins_its_own_group_alone_and_checks_the_manifest(
     assert asyncio.run(join(f"{prefix}.{user}")) == (8 if user == "aggregator" else 1)
     with pytest.raises(GroupAuthorizationFailedError):
         asyncio.run(join(f"{prefix}.another"))
+    check_group(settings.kafka, f"{prefix}.{user}")
+    with pytest.raises(ConfigError, match=rf"consumer group {prefix}.another: this user may not .*give it READ"):
+        check_group(settings.kafka, f"{prefix}.another")
     assert check_manifest(compose(settings)).panels == {"CH": 0}
 
 

@@ -26,6 +26,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.group_rights import check_group
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.stream.garbage import spare_the_collector
 from earlywarn.adapters.stream.probes import Probes
@@ -136,22 +137,27 @@ async def live(kafka: KafkaSettings, service: ServiceSettings, assemble: Callabl
         _log.info("probes on http://%s:%d", probes.host, probes.port)
         conditions["assembled"] = lambda: False
         stop = asyncio.create_task(told_to_stop.wait())
-        starting = asyncio.create_task(_start(broker, assemble))
+        starting = asyncio.create_task(_start(broker, kafka, assemble))
         await asyncio.wait([stop, starting], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
             return
-        assembled = starting.result()
+        assembled, watching = starting.result()
         conditions |= assembled.conditions
         del conditions["assembled"]
-        await _work(assembled.app, assembled.worker, broker, stop)
+        await _work(assembled.app, assembled.worker, watching, stop)
 
 
-async def _start(broker: Broker, assemble: Callable[[], Awaitable[Assembled]]) -> Assembled:
+async def _start(
+    broker: Broker, kafka: KafkaSettings, assemble: Callable[[], Awaitable[Assembled]]
+) -> tuple[Assembled, asyncio.Task[None]]:
+    """Return what is started, and the watch over the broker, which readiness needs while that goes on."""
     await broker.wait()
+    watching = asyncio.create_task(broker.watch())
     while True:
         try:
             assembled = await assemble()
+            await asyncio.to_thread(check_group, kafka, assembled.app.conf.id)
         except NoAnswerError as error:
             _log.warning("%s; waiting for an answer", error)
             await broker.wait()
@@ -159,12 +165,11 @@ async def _start(broker: Broker, assemble: Callable[[], Awaitable[Assembled]]) -
             break
     await assembled.app.start()
     spare_the_collector()
-    return assembled
+    return assembled, watching
 
 
-async def _work(app: faust.App, worker: Worker, broker: Broker, stop: asyncio.Task[bool]) -> None:
+async def _work(app: faust.App, worker: Worker, watching: asyncio.Task[None], stop: asyncio.Task[bool]) -> None:
     """Work until told to stop, then finish; or until something fails."""
-    watching = asyncio.create_task(broker.watch())
     tasks = [asyncio.create_task(worker.run()), watching, asyncio.create_task(app.wait_until_stopped())]
     try:
         done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -9,11 +9,11 @@ import pytest
 from shocked_panel import FIRST, SHOCK, Change, ShockedPanel, cells, composed
 
 from earlywarn.adapters.report import ReportCollector
-from earlywarn.adapters.report.following import levels
+from earlywarn.adapters.report.following import lasting
 from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.adapters.report.levels import Returns
 from earlywarn.adapters.report.page import render_report
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.series import Series
 
 DAYS = 245
 LAST = date(2022, 1, 1) + timedelta(DAYS - 1)
@@ -78,59 +78,33 @@ def test_a_week_amid_an_open_alert_is_told_against_the_level_from_before() -> No
 
 
 def test_a_level_that_lasts_is_told_as_one() -> None:
-    """Weeks after the last alarm the front page, the table and the card say that the level has stayed, and its size."""
+    """Weeks after the last alarm the front page and the card say that the level has stayed, by its alert's figures."""
     collector, words = reported(1000)
     words = words.replace("\u202f", " ")
-    told = words[words.index("1 shock lasts as a new level, ") :]
     said = re.search(
-        r": Retail: fuel stations, all regions .*? \((card spending|number of card payments) "
-        r"\u2212(?P<size>\d+) % against before 4 Jul 2022\)",
-        told,
+        r"1 shock lasts as a new level, now taken as usual: Retail: fuel stations, all regions [^()]*"
+        r"\((card spending|card payments) down since 4 Jul 2022, (?P<size>\d+) % below when it was taken as usual on "
+        r"(?P<day>\d+ Jul 2022)\)",
+        words,
     )
     assert said is not None
     assert int(said["size"]) == pytest.approx(40, abs=4)
-    assert re.search(
-        r"was as expected at the new level \([2-6] % below the level before 4 July 2022, with the lasting fall in "
-        r"Retail: fuel stations, all regions of Testland\)",
-        words,
-    )
+    assert "card spending in Testland was as expected, inside its usual range" in words
     assert "Lasting as a new level 1" in words
-    assert (
-        f"It lasts: the 7 days to {LAST.day} {LAST:%b %Y} were {said['size']} % below the level from before it."
-        in words
-    )
-    assert f"new level \u2212{said['size']} %" in words
     card = words[words.index("Lasting as a new level 1") :]
-    assert re.search(r"Last alarm \d+ Jul 2022 Accepted as new level \d+ Jul 2022 New level ", card)
-    assert "Ended" not in card[: card.index("Figures of")]
-    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following)
-    top = next(each for each in shown.values() if each.alert.series_id == Series("CH", None, "retail-fuel").series_id)
-    assert top.day == LAST
-    assert top.change_pct == pytest.approx(-40, abs=4)
+    assert re.search(rf"Last alarm \d+ Jul 2022 Accepted as new level {said['day']} Figures of", card)
+    assert f"The last 7 days were {said['size']} % below, which is now taken as usual" in card
+    assert "Level back" not in card[: card.index("Figures of")]
+    assert lasting_of(collector) == {(None, "retail-fuel")}
 
 
-@pytest.mark.parametrize("sectors", [(), ("Retail: Fuel stations", "Accommodation")])
-def test_the_headline_of_a_new_level_says_how_far_it_is_from_before(sectors: tuple[str, ...]) -> None:
-    """Read alone, it says that the shock has not gone; also where it is told by several levels of parts."""
-    collector, words = reported(1000, 0.68, sectors=sectors)
-    shown = levels([each.latest for each in collector.alerts.values()], collector.panels["CH"].following)
-    assert ((None, None) in {(each.alert.region, each.alert.sector) for each in shown.values()}) == (not sectors)
-    week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
-    hit = sum(cell.amount_minor for cell in week if not sectors or cell.sector in sectors)
-    true = 32 * hit / sum(cell.amount_minor for cell in week)
-    said = re.search(
-        r"card spending in Testland was (.*?) at the new level \((in all )?(?P<size>\d+) % below the level before "
-        r"(?P<since>[^,)]*)(?P<whose>[^)]*)\), inside its usual range",
-        words.replace("\u202f", " "),
-    )
-    assert said is not None
-    assert (said[1] == "as expected") == (said[2] is None)
-    assert said["since"] == "4 July 2022"
-    named = ", with the lasting falls in " if sectors else ""
-    assert said["whose"].startswith(named)
-    assert ("Accommodation, all regions of Testland" in said["whose"]) == bool(sectors)
-    assert bool(said["whose"]) == bool(named), "that of the whole panel needs no name"
-    assert int(said["size"]) == pytest.approx(true, abs=4)
+def lasting_of(collector: ReportCollector) -> set[tuple[str | None, str | None]]:
+    """Return the series of the alerts without a parent whose levels last."""
+    alerts = [each.latest for each in collector.alerts.values()]
+    record = collector.panels["CH"]
+    last = date.fromordinal(record.days[-1].ordinal)
+    shown = lasting(alerts, record.following, last, Returns(alerts)).values()
+    return {(each.region, each.sector) for each in shown if each.parent is None}
 
 
 def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
@@ -139,7 +113,7 @@ def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
     outcomes = [each.latest.outcome for each in collector.alerts.values() if each.latest.sector == "retail-fuel"]
     assert "accepted" in outcomes
     assert "as a new level," not in words
-    assert "at the new level" not in words
+    assert lasting_of(collector) == set()
     assert "Lasting as a new level" not in words
     # The fall was accepted and has come back since: the card says both, each with its day.
     fall = words[words.index("was a new level Retail: fuel stations, all regions of Testland The fall") :]
@@ -156,14 +130,12 @@ def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:
 @pytest.mark.parametrize("sectors", [("Retail: Fuel stations",), ("Retail: Fuel stations", "Accommodation")])
 def test_a_fall_to_nothing_lasts_though_nothing_is_expected_any_more(sectors: tuple[str, ...]) -> None:
     """A cell that is silent for four weeks is dormant; three weeks later no baseline knows what it was worth."""
-    words = reported(1000, 0.0, sectors=sectors)[1].replace("\u202f", " ")
-    week = [cell for cell in cells(days=DAYS) if cell.day > LAST - timedelta(7)]
-    true = sum(cell.amount_minor for cell in week if cell.sector in sectors) / sum(cell.amount_minor for cell in week)
-    headline = re.search(r"at the new level \((?:in all )?(\d+) % below the level before 4 July 2022[,)]", words)
-    assert headline is not None
-    assert int(headline[1]) == pytest.approx(100 * true, rel=0.25)
-    assert "1 shock lasts as a new level, " in words
-    assert "It lasts: the 7 days to 2 Sep 2022 were 100 % below the level from before it." in words
+    collector, words = reported(1000, 0.0, sectors=sectors)
+    words = words.replace("\u202f", " ")
+    assert "1 shock lasts as a new level, now taken as usual: " in words
+    assert lasting_of(collector) == {(None, None if sectors[1:] else "retail-fuel")}
+    size = "19" if sectors[1:] else "100"
+    assert f"{size} % below when it was taken as usual on 21 Jul 2022" in words
     assert "It did not last" not in words
 
 
@@ -177,23 +149,18 @@ def test_a_fall_to_nothing_is_over_when_its_level_is_back() -> None:
     assert "as a new level," not in words
 
 
-def test_a_level_beyond_an_earlier_one_is_dated_from_before_both() -> None:
-    """A fall by 20 % became the level, then spending rose to 150 % of what it was: half as much again, since July."""
+def test_a_level_beyond_an_earlier_one_is_no_return() -> None:
+    """A fall by 20 % became the level, then spending rose to 150 % of what it was: that is more than its end."""
 
     def change(cell: Cell) -> float:
         return 1.0 if cell.day < SHOCK else 0.8 if cell.day < SHOCK + timedelta(35) else 1.5
 
-    words = report_of(change, 260)[1].replace("\u202f", " ")
-    headline = re.search(r"\(in all (\d+) % above the level before 4 July 2022[,)]", words)
-    named = re.search(r"all regions and sectors \(card spending \+(\d+) % against before 4 Jul 2022\)", words)
-    card = re.search(r"It lasts: .*? were (\d+) % above the level from before 4 Jul 2022\.", words)
-    cell = re.search(r"Rise new level .*? that began on 8 Aug 2022 has become the new level", words)
-    assert headline is not None
+    collector, words = report_of(change, 260)
+    words = words.replace("\u202f", " ")
+    assert lasting_of(collector) == {(None, None)}
+    named = re.search(r"all regions and sectors \(card spending up since 8 Aug 2022, (\d+) % above when it was", words)
     assert named is not None
-    assert card is not None
-    assert cell is not None
-    assert {int(found[1]) for found in (headline, named, card)} == {int(card[1])}
-    assert int(card[1]) == pytest.approx(50, abs=4)
+    assert int(named[1]) == pytest.approx(87, abs=6), "against the level that it left, as its alert says"
 
 
 def test_a_later_shock_of_a_level_that_came_back_is_its_own() -> None:
@@ -206,16 +173,11 @@ def test_a_later_shock_of_a_level_that_came_back_is_its_own() -> None:
 
     words = report_of(change, 310)[1].replace("\u202f", " ")
     assert "1 shock lasts as a new level, " in words
-    assert re.search(
-        r"Retail: fuel stations, all regions [^()]*\(card \w+ \u2212\d+ % against before 26 Sep 2022\)", words
-    )
-    assert re.search(r"at the new level \((in all )?\d+ % below the level before 26 September 2022[,)]", words)
-    lasting, past = (words.index(heading) for heading in ("Lasting as a new level 1", "was a new level Retail: fuel"))
-    assert "began on 26 Sep 2022 has become the new level" in words[lasting:past]
-    back = re.search(
-        r"led back Retail: fuel stations, .*? It led back: the 7 days to .*? from before 4 Jul 2022\.", words
-    )
-    assert back is not None
+    said = r"Retail: fuel stations, all regions [^()]*\(card \w+ down since 26 Sep 2022, 5\d % below when"
+    assert re.search(said, words)
+    stands, past = (words.index(heading) for heading in ("Lasting as a new level 1", "was a new level Retail: fuel"))
+    assert "began on 26 Sep 2022 has become the new level" in words[stands:past]
+    assert "led back Retail: fuel stations" in words
     assert "It did not last: from 1" in words[past:], "the first fall, from its reopening on"
 
 

@@ -29,9 +29,9 @@ def input_warnings(
     """Yield what is doubtful about the input; `elsewhere` as of `ways_out`."""
     if rejects.total > REJECTED_SHARE * records:
         told = _rejected(rejects.by_reason, rejects.total, records)
-        lacking = sum(_lacking(rejects.by_reason).values())
-        which = "them" if lacking == rejects.total else f"{lacking:,} of them (the others are copies)"
-        lack = f". Figures lack {which}, so a fall may be no more than that" if lacking else ""
+        lacked = sum(lacking(rejects.by_reason).values())
+        which = "them" if lacked == rejects.total else f"{lacked:,} of them (the others are copies)"
+        lack = f". Figures lack {which}, so a fall may be no more than that" if lacked else ""
         yield f"{told}{lack}; the first of each reason:"
         yield from rejects.examples.values()
         yield from ways_out(rejects, elsewhere, records)
@@ -60,17 +60,17 @@ def file_warnings(feeds: Sequence[FileFeed], rejects: RejectsWriter) -> Iterator
     read = {name: count for feed in feeds for name, count in feed.records.items()}
     if rejects.total > REJECTED_SHARE * sum(read.values()):
         return  # told of the run as a whole
-    lacking = {name: _lacking(found) for name, found in rejects.by_file.items()}
-    shares = {name: sum(found.values()) / read[name] for name, found in lacking.items()}
+    without = {name: lacking(found) for name, found in rejects.by_file.items()}
+    shares = {name: sum(found.values()) / read[name] for name, found in without.items()}
     much = sorted((name for name in shares if shares[name] > REJECTED_SHARE_OF_FILE), key=lambda name: -shares[name])
     if much:
-        found = lacking[much[0]]
+        found = without[much[0]]
         told = _rejected(found, sum(found.values()), read[much[0]])
         more = f" (and many of {len(much) - 1} more {'file' if len(much) == 2 else 'files'})" if much[1:] else ""
         yield f"{much[0]}: {told}{more}. Figures of its days lack them, so a fall of these may be no more than that"
 
 
-def _lacking(by_reason: Mapping[str, int]) -> dict[str, int]:
+def lacking(by_reason: Mapping[str, int]) -> dict[str, int]:
     """Return the rejects that figures lack, by reason: of copies the first one counts."""
     return {reason: count for reason, count in by_reason.items() if reason not in _COPIES}
 

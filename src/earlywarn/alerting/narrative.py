@@ -75,7 +75,7 @@ def _ending(alert: Alert, names: Names) -> str:
     size = f"By {day(told_on.isoformat())} it was {far}; the last alarm was on {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
-    since = f"The last {days_of(days)} {'was' if days == 1 else 'were'} {_lately(alert, last)}"
+    since = f"The last {days_of(days)} {'was' if days == 1 else 'were'} {lately(alert, last)}"
     if alert.outcome == "accepted":
         level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"
@@ -97,8 +97,8 @@ def _ending(alert: Alert, names: Names) -> str:
     return f"{opening} is over. {size} {since}{chance}."
 
 
-def _lately(alert: Alert, last: float) -> str:
-    """Return how far off the days without alarm were."""
+def lately(alert: Alert, last: float) -> str:
+    """Return how far off the days without alarm were (in per cent)."""
     side = "below" if last < 0 else "above"
     if is_too_little(alert):
         return side

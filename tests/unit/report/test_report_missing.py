@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_page import FIRST, SWISS, alert, collect, page_of
+from report_page import FIRST, SUMMARY, SWISS, alert, collect, page_of
 
 from earlywarn.aggregation.rows import Coverage, Gap
 from earlywarn.domain.alert import Evidence
@@ -64,3 +64,47 @@ def test_a_week_of_nothing_is_without_no_regions(tmp_path: Path) -> None:
     words = page_of(collector, tmp_path).words
     assert "card spending in Testland could not be judged" in words
     assert "without" not in words[: words.index("Where: the last 7 days")]
+
+
+def test_many_silent_regions_are_one_sentence(tmp_path: Path) -> None:
+    """In the first lines and above the map: three are named, the others counted."""
+    regions = [f"CH0{number}" for number in range(1, 8)]
+    collector = collect([(region, sector) for region in regions for sector in ("food", "fuel")], DAYS)
+    record = collector.panels["P"]
+    gap = Gap(tuple(regions[:5]), totals=((None, None, 0.3), *((region, None, 0.0) for region in regions[:5])))
+    for at in range(-7, 0):
+        record.coverage[at] = (record.coverage[at][0], Coverage(gap=gap))
+    for region in regions[:5]:
+        began = FIRST + timedelta(DAYS - 7)
+        collector.observe(alert(region, None, began, kind="coverage", text=f"{region}: nothing has been reported."))
+    page = page_of(collector, tmp_path)
+    lead = page.words[: page.words.index("Period")]
+    assert "(since 13 Jul 2019) and 2 more regions. That is taken for missing data and not for a fall;" in lead
+    assert "nothing has been reported." not in lead
+    assert len(page.with_class("absent")) == 1
+    assert " and 2 more regions on days of the last week: totals of that time are without them" in page.words
+
+
+@pytest.mark.parametrize(("rejected", "is_said"), [(11, True), (10, False)])
+def test_days_that_could_not_be_read_may_be_missing(
+    tmp_path: Path,
+    rejected: int,
+    is_said: bool,  # noqa: FBT001  # a table
+) -> None:
+    """Records without a date that can be read leave no day that lacks them: the days are not called complete."""
+    summary = {**SUMMARY, "rejected": {"time_invalid": rejected, "duplicate_cell": 500}}
+    words = page_of(collect(SWISS, DAYS), tmp_path, summary).words.replace("\u202f", " ")
+    said = "11 of 1 000 records were rejected (1 %): figures lack them; days after 19 July 2019 may be missing."
+    assert (said in words) == is_said
+    assert ("every day complete" in words) != is_said
+
+
+def test_the_coverage_told_is_that_of_the_week_shown(tmp_path: Path) -> None:
+    collector = collect(SWISS, DAYS)
+    record = collector.panels["P"]
+    record.coverage[10] = (record.coverage[10][0], Coverage(volume=0.2))
+    words = page_of(collector, tmp_path).words.replace("\u202f", " ")
+    assert "Coverage 100 % last week; least: 20 % on 11 January 2019" in words
+    for at in range(-7, 0):
+        record.coverage[at] = (record.coverage[at][0], Coverage(volume=0.5))
+    assert "Coverage 50 % last week" in page_of(collector, tmp_path).words.replace("\u202f", " ")

@@ -1,25 +1,20 @@
 """Slow changes: the last seven days against the year before, of the panel, each region and each sector."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-from report_page import FIRST, SWISS, Page, collect, page_of, rows
+import pytest
+from report_page import FIRST, SWISS, Page, alert, collect, page_of
 
 from earlywarn.adapters.report import ReportCollector
-from earlywarn.adapters.report.collector import PanelRecord
-from earlywarn.aggregation.rows import AggregateRows, Coverage, Gap
+from earlywarn.domain.series import CellKey
 
 DAYS = 400
-
-
-def changed(offset: int, change: float, *, vintage: int = 0, payments: int = 7000) -> AggregateRows:
-    """Return the rows of a day whose 7-day sums are `change` (payments: half of it) off those of the year before."""
-    made = rows(FIRST + timedelta(offset), SWISS, vintage=vintage)
-    made.windows["7d"] = np.array([[payments, 350_000_00]] * len(made.series))
-    made.year_on_year[:] = (change / 2, change)
-    return made
+WIDE = [(f"CH0{region}", f"s{sector}") for region in range(1, 7) for sector in range(1, 7)]
+"""Of 36 cells of equal size, so that a region or sector is a sixth."""
 
 
 def table(page: Page) -> dict[str, list[str]]:
@@ -29,15 +24,25 @@ def table(page: Page) -> dict[str, list[str]]:
     return {" ".join(name.split()): values[:4] for name, *values in plain}
 
 
-def collected() -> ReportCollector:
-    return collect(SWISS, DAYS)
+def changed(
+    collector: ReportCollector, days: range, factors: tuple[float, float], hit: Callable[[CellKey], bool]
+) -> ReportCollector:
+    """Change payments and spending of cells on days (so many before the end); NaN is not heard, 0 is nothing there."""
+    for back in days:
+        kept = collector.panels["P"].days[-1 - back]
+        for at, node in enumerate(kept.nodes):
+            if node.level == "cell" and hit(CellKey(node.region or "", node.sector or "")):
+                kept.values[0, :, at] *= factors[0]
+                kept.values[1, :, at] *= factors[1]
+    return collector
+
+
+def words_of(collector: ReportCollector, tmp_path: Path) -> str:
+    return page_of(collector, tmp_path).words.replace("\u202f", " ")
 
 
 def test_a_slow_decline_is_seen_beside_what_is_expected(tmp_path: Path) -> None:
-    collector = collected()
-    collector.observe(changed(DAYS - 2, -0.5))
-    collector.observe(changed(DAYS - 1, -0.12))
-    collector.observe(changed(DAYS - 3, 0.9, vintage=1))  # a correction of an older day is no newer day
+    collector = changed(collect(SWISS, DAYS), range(7), (0.94, 0.88), lambda _: True)
     page = page_of(collector, tmp_path)
     assert list(table(page)) == ["All regions and sectors", "Z\u00fcrich", "Ticino", "food", "fuel"]
     assert all(told[::2] == ["\u221212 %", "\u22126 %"] for told in table(page).values())
@@ -57,34 +62,72 @@ def test_less_than_a_year_is_said(tmp_path: Path) -> None:
     assert "that of a year before" not in page.words
 
 
-def test_a_series_of_another_day_or_of_too_little_says_so(tmp_path: Path) -> None:
-    collector = collected()
-    collector.observe(changed(DAYS - 2, 0.2))
-    last = changed(DAYS - 1, 20.0)
-    for at, series in enumerate(last.series):
-        if series.region == "CH07":
-            last.year_on_year[at] = np.nan  # nothing a year before
-        if series.sector == "food":
-            last.windows["7d"][at, 0] = 350  # 350 payments were 32 in a week the year before
-    collector.observe(last)
+@pytest.mark.parametrize("years_back", [0, 364])
+def test_a_region_that_was_not_heard_in_one_year_is_left_out_of_both(tmp_path: Path, years_back: int) -> None:
+    """Neither a silent region is a decline, nor a gap of the year before a rise."""
+    collector = collect(WIDE, DAYS)
+    changed(collector, range(years_back, years_back + 7), (np.nan, np.nan), lambda cell: cell.region == "CH06")
+    page = page_of(collector, tmp_path)
+    words = page.words.replace("\u202f", " ")
+    assert "Spending was at that of a year before, without Zentralschweiz." in words
+    assert "0 % against a year before, without Zentralschweiz" in words
+    told = table(page)
+    assert told["All regions and sectors without Zentralschweiz"][::2] == ["0 %", "0 %"]
+    assert told["s1 without Zentralschweiz"][::2] == ["0 %", "0 %"]
+    assert told["Zentralschweiz"][::2] == ["no comparison", "no comparison"]
+    assert told["Ticino" if "Ticino" in told else "Z\u00fcrich"][::2] == ["0 %", "0 %"]
+
+
+def test_days_that_were_not_heard_are_left_out_of_both_years(tmp_path: Path) -> None:
+    collector = changed(collect(WIDE, DAYS), range(366, 367), (np.nan, np.nan), lambda _: True)
+    assert "Spending was at that of a year before, without 1 of the 7 days." in words_of(collector, tmp_path)
+
+
+def test_a_few_days_of_a_region_are_left_out_as_cells(tmp_path: Path) -> None:
+    collector = changed(collect(WIDE, DAYS), range(2), (np.nan, np.nan), lambda cell: cell == ("CH06", "s1"))
+    assert "Spending was at that of a year before, without 1 cell." in words_of(collector, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("days", "hit", "name"),
+    [
+        (range(100, DAYS), lambda cell: cell.region == "CH06", "Zentralschweiz"),
+        (range(100, DAYS), lambda cell: cell.sector == "s6", "s6"),
+    ],
+)
+def test_what_is_new_since_is_no_rise(tmp_path: Path, days: range, hit: Callable[[CellKey], bool], name: str) -> None:
+    collector = changed(collect(WIDE, DAYS), days, (0.0, 0.0), hit)
+    assert f"Spending was at that of a year before, without {name}." in words_of(collector, tmp_path)
+
+
+def test_a_sector_of_another_name_is_no_fall(tmp_path: Path) -> None:
+    collector = changed(collect(WIDE, DAYS), range(60, DAYS), (0.0, 0.0), lambda cell: cell.sector == "s6")
+    changed(collector, range(60), (0.0, 0.0), lambda cell: cell.sector == "s5")
+    assert "Spending was at that of a year before, without s5 and s6." in words_of(collector, tmp_path)
+
+
+def test_too_little_that_can_be_compared_has_no_figure(tmp_path: Path) -> None:
+    """Of a gap of four days a year before the other three would say it all."""
+    collector = changed(collect(WIDE, DAYS), range(364, 368), (np.nan, np.nan), lambda _: True)
+    changed(collector, range(7), (1.5, 1.5), lambda _: True)
+    page = page_of(collector, tmp_path)
+    assert (
+        "There is no comparison with a year before: missing in one of the two years are 4 of the 7 days." in page.words
+    )
+    assert page.words.count("; no comparison with a year before") == 2, "the key figures"
+    assert "of a year before, " not in page.words
+    assert table(page)["s1"][::2] == ["no comparison", "no comparison"]
+
+
+def test_small_bases_and_large_rises_are_no_percentages(tmp_path: Path) -> None:
+    collector = changed(collect(SWISS, DAYS), range(7), (21.0, 21.0), lambda cell: cell.region == "CH04")
+    changed(collector, range(364, 371), (0.001, 0.001), lambda cell: cell.sector == "food")
     told = table(page_of(collector, tmp_path))
-    assert told["Ticino to 3 Feb 2020"][0] == "+20 %"
-    assert told["Z\u00fcrich"][0] == "21 times"
     assert told["food"][::2] == ["small base", "small base"]
+    assert told["fuel"][0] == "11 times"
 
 
-def test_sums_that_lack_data_say_so(tmp_path: Path) -> None:
-    """A silent region is no decline; a gap a year before is no rise."""
-    collector = collected()
-    gaps = {3: Gap(("CH07",), totals=((None, None, 0.5), ("CH07", None, 0.0))), 364: Gap((), ((None, "food", 0.2),))}
-    record: PanelRecord = collector.panels["P"]
-    for back, gap in gaps.items():
-        day = FIRST + timedelta(DAYS - 1 - back)
-        record.coverage.remove((day, Coverage()))
-        record.coverage.append((day, Coverage(gap=gap)))
-    collector.observe(changed(DAYS - 1, -0.12))
-    told = table(page_of(collector, tmp_path))
-    assert "Ticino data missing in this week" in told
-    assert "All regions and sectors data missing in this week" in told
-    assert "food data missing a year before" in told
-    assert "Z\u00fcrich" in told
+def test_the_year_before_says_nothing_of_alerts(tmp_path: Path) -> None:
+    collector = collect(SWISS, DAYS)
+    collector.observe(alert("CH07", None, FIRST + timedelta(DAYS - 2)))
+    assert "Spending was at that of a year before. One alert is open" in words_of(collector, tmp_path)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
-from earlywarn.adapters.report.wording import counted, short_day
+from earlywarn.adapters.report.wording import counted, listed, short_day
 from earlywarn.alerting.words import Names
 
 _WEEK_DAYS = 7
 _NAMED = 3
+_TOGETHER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,19 @@ def without(absent: Sequence[Absence], regions: int) -> str:
     named = [(f"part of {each.name}" if each.in_part else each.name, each) for each in absent]
     told = [name if each.is_whole else f"{name} ({counted(each.days, 'day')})" for name, each in named]
     return f"without {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"
+
+
+def in_one_sentence(absent: Sequence[Absence]) -> str:
+    """Return what came of regions and what that means, without the full stop; empty if all of all came.
+
+    >>> tal = Absence("2", "Tal", 3, False, None)
+    >>> in_one_sentence([tal])
+    'Nothing was reported of Tal on 3 days of the last week: totals of that time are without it'
+    >>> in_one_sentence([tal, tal, tal, tal, tal]).partition(":")[0]
+    'Nothing, or not enough to be judged, was reported of Tal, Tal, Tal and 2 more regions on days of the last week'
+    """
+    if len(absent) < _TOGETHER:
+        return "".join(f"{each.words}: totals of that time are without it" for each in absent)
+    what = "Nothing, or not enough to be judged, was reported of"
+    named = listed([each.name for each in absent], "region")
+    return f"{what} {named} on days of the last week: totals of that time are without them"

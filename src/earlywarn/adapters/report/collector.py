@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.following import Following
-from earlywarn.adapters.report.last_changes import LastChanges
 from earlywarn.aggregation.rows import AggregateRows, Coverage
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import JudgedDay, Output
@@ -49,7 +48,6 @@ class PanelRecord:
     last_scores: DayScores | None = None
     following: Following = field(default_factory=Following)
     seen: HistoryDays = field(default_factory=HistoryDays)
-    changes: LastChanges = field(default_factory=LastChanges)
 
 
 @dataclass(slots=True)
@@ -93,7 +91,6 @@ class ReportCollector:
         record.revised_rows += revised
         if rows.bucket != "day":
             return
-        record.changes.observe(rows)
         if revised:
             record.revised_days.add(rows.start)
         else:

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
-from earlywarn.adapters.report.following import Following, Level, Now
+from earlywarn.adapters.report.following import Following, Now
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.wording import against, against_expected, change_against, percent, short_day, signed
-from earlywarn.alerting.narrative import claim
+from earlywarn.adapters.report.levels import Returns, taken_as_usual
+from earlywarn.adapters.report.wording import against_expected, percent, short_day, signed
 from earlywarn.alerting.words import LEAST_PAYMENTS, MEASURE_WORDS, TOO_LITTLE, Names, quantity, subject
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
@@ -31,8 +31,8 @@ _MEASURE = {"transactions": "number of card payments", "amount": "card spending"
 class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
-    `claim` is what a shock is, without its subject; `change` what a lasting level is against before, empty of others;
-    `dates` what happened when, as label and day; `now` what became of the alert after its last revision, in words.
+    `claim` is what a shock is, without its subject; `change` what a lasting level was when it was taken as usual, empty
+    of others; `dates` what happened when, as label and day; `now` what became of the alert after its last revision.
     """
 
     anchor: str
@@ -76,7 +76,8 @@ class CardMaker:
         prefix: of the cards' anchors.
         book: the charts.
         names: what codes are called.
-        levels: the new levels that last, by alert.
+        lasting: those that ended as a new level which lasts, by id.
+        returns: which of them lead back from one.
         following: where alerts stand on the last day heard.
         missing: what was missing up to the end of the input, in words by open alert.
     """
@@ -87,13 +88,15 @@ class CardMaker:
         prefix: str,
         book: ChartBook,
         names: Names,
-        levels: Mapping[str, Level],
+        *,
+        lasting: Mapping[str, Alert],
+        returns: Returns,
         following: Following,
         missing: Mapping[str, str],
     ) -> None:
         self._panel = panel
         self._missing = missing
-        self._levels, self._following = levels, following
+        self._lasting, self._returns, self._following = lasting, returns, following
         self._prefix = prefix
         self._book = book
         self._names = names
@@ -117,7 +120,7 @@ class CardMaker:
         """
         alert = record.latest
         newest = (-date.fromisoformat(alert.detected_on).toordinal(), -record.revisions[0].sequence)
-        stands = record.is_open or alert.id in self._levels
+        stands = record.is_open or alert.id in self._lasting
         if not stands:
             return (2.0, *newest)
         share = self._share(alert)
@@ -134,7 +137,7 @@ class CardMaker:
         alert = record.latest
         title = subject(alert, self._names)
         is_economic = alert.kind == "economic"
-        level = self._levels.get(alert.id)
+        is_lasting = alert.id in self._lasting
         start, end = self.span(alert)
         detected_at = self._index(date.fromisoformat(alert.detected_on))
         self._made += 1
@@ -153,20 +156,20 @@ class CardMaker:
             severity=alert.severity,
             grade=SEVERITIES.index(alert.severity) + 1,
             is_open=record.is_open,
-            is_lasting=level is not None,
+            is_lasting=is_lasting,
             is_faded=alert.outcome == "faded",
-            claim=claim(alert) if is_economic else "",
-            change="" if level is None else _change_in_all(level),
-            status="open" if record.is_open else "new level" if level is not None else self._ended(alert),
+            claim=self._returns.claim(alert, self._names) if is_economic else "",
+            change=taken_as_usual(alert) if is_lasting else "",
+            status="open" if record.is_open else "new level" if is_lasting else self._ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
             until="now" if record.is_open or alert.resolved_on is None else _day(alert.resolved_on),
-            dates=self._dates(alert, is_open=record.is_open, level=level),
+            dates=self._dates(alert, is_open=record.is_open),
             text=_sentence(alert, title),
             now=" ".join(
                 filter(
                     None,
-                    (self._words_now(alert, is_open=record.is_open, level=level), self._missing.get(alert.id)),
+                    (self._words_now(alert, is_open=record.is_open), self._missing.get(alert.id)),
                 )
             ),
             revisions=tuple(
@@ -185,13 +188,13 @@ class CardMaker:
             children=tuple(self._card(child, []) for child in children),
         )
 
-    def _dates(self, alert: Alert, *, is_open: bool, level: Level | None) -> tuple[tuple[str, str], ...]:
+    def _dates(self, alert: Alert, *, is_open: bool) -> tuple[tuple[str, str], ...]:
         """Return what happened when: a last alarm is no end, and an end says which one it is."""
         last = _day(alert.resolved_on or alert.as_of)
         found = [("Began" if alert.kind == "coverage" else "Began (estimated)", _day(alert.opened_on))]
         found.append(("Detected", _day(alert.detected_on)))
         share = None if alert.region is alert.sector is None else self._share(alert)
-        if share is not None and (is_open or level is not None):
+        if share is not None and (is_open or alert.id in self._lasting):
             found.append(("Part of all spending", percent(share) if share else "none"))
         if is_open:
             found.append(("Ended", "still open"))
@@ -201,24 +204,15 @@ class CardMaker:
             found.append(("Ended", last))
         else:
             found += [("Last alarm", last), (_OUTCOMES[alert.outcome], _day(alert.as_of))]
-        if level is not None:
-            found.append(("New level", _change_in_all(level)))
-        elif alert.outcome == "accepted":
-            back = self._following.back(alert)
-            if back is None or back.root.id == alert.id:
-                found.append(("Level back", "unknown" if back is None else short_day(back.day)))
+        if (back := self._back(alert)) is not None:
+            found.append(("Level back", short_day(back)))
         return (*found, ("Figures of", _day(alert.as_of)))
 
-    def _words_now(self, alert: Alert, *, is_open: bool, level: Level | None) -> str:
+    def _words_now(self, alert: Alert, *, is_open: bool) -> str:
         """Say what the alert's figures are on the last day heard, where that is a later day than the revision's."""
         now = self._following.now(alert)
-        if level is not None:
-            if level.day.isoformat() == alert.as_of:
-                return ""
-            return f"It lasts: the 7 days to {short_day(level.day)} were {_against_before(level)}."
-        back = self._following.back(alert)
-        if back is not None:
-            return _words_back(back)
+        if (back := self._back(alert)) is not None:
+            return f"It did not last: from {short_day(back)} on, a week was nearer to the level from before it."
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
         return _since_then(alert, now, self._names.currency(alert.panel))
@@ -226,9 +220,13 @@ class CardMaker:
     def _ended(self, alert: Alert) -> str:
         """Return how an alert that neither is open nor lasts has ended."""
         if alert.outcome == "accepted":
-            back = self._following.back(alert)
-            return "was a new level" if back is None or back.root.id == alert.id else "led back"
+            return "was a new level" if self._returns.since(alert) is None else "led back"
         return alert.status if alert.outcome is None else _OUTCOMES[alert.outcome].lower()
+
+    def _back(self, alert: Alert) -> date | None:
+        """Return when the level from before an accepted alert was back; of one that leads back there is none such."""
+        is_over = alert.outcome == "accepted" and alert.id not in self._lasting and self._returns.since(alert) is None
+        return self._following.back(alert) if is_over else None
 
     def span(self, alert: Alert) -> tuple[int, int]:
         """Return the first and last day of an alert, as indices of the panel's history."""
@@ -266,24 +264,6 @@ def _since_then(alert: Alert, now: Now, currency: str) -> str:
         return f"Since then, to {when}: {what} with {TOO_LITTLE}; {figures}."
     all_days = f"{against_expected(now.since_pct / 100)} over all days since {_day(alert.opened_on)}"
     return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."
-
-
-def _change_in_all(level: Level) -> str:
-    before = f"before {_day(level.root.opened_on)}"
-    return f"{_MEASURE[level.alert.measure]} {change_against(level.change_pct / 100, before)}"
-
-
-def _against_before(level: Level) -> str:
-    # A level that leads back from another one, or beyond it, is measured from before that one.
-    before = "from before it" if level.root.id == level.alert.id else f"from before {_day(level.root.opened_on)}"
-    return f"{against(level.change_pct / 100, 'the level')} {before}"
-
-
-def _words_back(back: Level) -> str:
-    day = short_day(back.day)
-    if back.root.id != back.alert.id:
-        return f"It led back: the 7 days to {day} were {_against_before(back)}."
-    return f"It did not last: from {day} on, a week was nearer to the level from before it."
 
 
 def _day(iso: str) -> str:

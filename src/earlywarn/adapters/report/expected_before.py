@@ -43,12 +43,13 @@ class ExpectedBefore:
         self._baselines.step(scores, first_days)
         self._lay_out(scores.nodes)
         weekday, size = scores.day.weekday(), len(self._cells)
+        heard = scores.heard[:size]  # of a cell that was not, nothing is expected today, and it is none that ended
         carried, self._carried, self._today = self._carried, {}, {}
         for first in sorted(first_days):
             kept = carried.get(first) or _Carried(np.zeros((_WEEK_DAYS, 2, size)), np.zeros(size, dtype=np.bool_))
             expected = self._baselines.today(first)
-            kept.ended |= (expected <= 0).all(axis=0) & (kept.weekdays > 0).any(axis=(0, 1))
-            known = np.isfinite(expected)
+            kept.ended |= heard & (expected <= 0).all(axis=0) & (kept.weekdays > 0).any(axis=(0, 1))
+            known = np.isfinite(expected) & heard
             kept.weekdays[weekday] = np.where(known & ~kept.ended, expected, kept.weekdays[weekday])
             self._today[first] = np.where(known & kept.ended, kept.weekdays[weekday], expected)
             self._carried[first] = kept

@@ -12,9 +12,9 @@ import numpy as np
 
 from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.adapters.report.expected_before import ExpectedBefore
+from earlywarn.adapters.report.levels import Returns, change_pct
 from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
-from earlywarn.alerting.words import figure
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 
@@ -37,41 +37,30 @@ class Now(msgspec.Struct, frozen=True):
     week_pct: float
 
 
-class Level(msgspec.Struct, frozen=True):
-    """Where a series stands after an alert that ended as a new level: its change against before, of the days to `day`.
-
-    Before is before the first day of `root`: the alert itself, or the one whose level it led back from or beyond.
-    """
-
-    alert: Alert
-    root: Alert
-    change_pct: float
-    day: date
-
-    @property
-    def lasts(self) -> bool:
-        """Return whether it is nearer to what the alert ended as than to before."""
-        change, left = _change_pct(self.alert) / 100, self.change_pct / 100
-        return bool(change and np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER)
-
-
 class _Course(msgspec.Struct):
     """An alert that is followed.
 
-    `latest` is its last revision, `week` the sums of each of the last days heard, `root` the id of the alert from
-    before whose first day it is measured. Of an accepted one `back` is where it stood on the day from which on it has
-    been nearer to before; None as long as the new level lasts. It `is_over` for good if it was back for four weeks, or
-    when another alert of its series and measure opened.
+    `latest` is its last revision, `week` the sums of each of the last days heard. Of an accepted one `back` is the day
+    from which on it has been nearer to before; None as long as the new level lasts. It `is_over` for good if it was
+    back for four weeks, or when another alert of its series and measure opened.
     """
 
     latest: Alert
     first_day: int
     sums: Sums
     week: list[Sums]
-    root: str
     now: Now | None = None
-    back: Level | None = None
+    back: date | None = None
     is_over: bool = False
+
+    @property
+    def is_near(self) -> bool:
+        """Return whether the last week is nearer to what an accepted alert ended as than to before."""
+        change = change_pct(self.latest) / 100
+        if not change or self.now is None:
+            return False
+        left = self.now.week_pct / 100
+        return bool(np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER)
 
 
 class Following:
@@ -81,6 +70,7 @@ class Following:
         self._courses: dict[str, _Course] = {}
         self._baselines = ExpectedBefore()
         self._before = BeforeShock()
+        self._heard: dict[tuple[str | None, str | None], date] = {}  # the last day on which a series was
 
     def step(self, scores: DayScores) -> None:
         """Take in a judged day, before its alerts."""
@@ -88,6 +78,7 @@ class Following:
         self._baselines.step(scores, first_days)
         self._before.keep(scores, self._baselines, first_days)
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
+        self._heard.update((key, scores.day) for key, at in place.items() if scores.heard[at])
         for course in self._courses.values():
             at = place.get((course.latest.region, course.latest.sector))
             if at is not None and scores.heard[at]:
@@ -114,28 +105,25 @@ class Following:
     def _note_returns(self, day: date) -> None:
         """Note of each accepted level whether it is gone by a day on which it was heard."""
         for course in self._courses.values():
-            level = None if course.is_over or course.latest.outcome != "accepted" else self._standing(course.latest)
-            if level is not None and level.day == day:
-                if course.back is not None and (day - course.back.day).days >= _OVER_DAYS:
-                    course.is_over = True
-                else:
-                    course.back = None if level.lasts else course.back or level
+            if course.is_over or course.latest.outcome != "accepted" or course.now is None or course.now.day != day:
+                continue
+            if course.back is not None and (day - course.back).days >= _OVER_DAYS:
+                course.is_over = True
+            else:
+                course.back = None if course.is_near else course.back or day
 
-    def _standing(self, alert: Alert) -> Level | None:
-        """Return where the series of an accepted alert stands; None if that is not known."""
-        course = self._courses.get(alert.id)
-        if course is None:
-            return Level(alert, alert, _change_pct(alert), date.fromisoformat(alert.as_of))
-        root = self._courses.get(course.root)
-        return None if root is None or root.now is None else Level(alert, root.latest, root.now.week_pct, root.now.day)
+    def lasts(self, alert: Alert, last_day: date) -> bool:
+        """Return whether an alert ended as a new level that still stands in the week to a day.
 
-    def level(self, alert: Alert) -> Level | None:
-        """Return the new level that an alert ended as, if it lasts; None of one that is over for good."""
+        Of what was not heard in that week it cannot be told, so it is not said. Where the baseline from before is not
+        followed, the level is taken to stand.
+        """
+        heard = self._heard.get((alert.region, alert.sector))
+        if alert.outcome != "accepted" or alert.status != "resolved" or heard is None:
+            return False
         course = self._courses.get(alert.id)
-        if alert.outcome != "accepted" or alert.status != "resolved" or (course is not None and course.is_over):
-            return None
-        level = self._standing(alert)
-        return level if level is not None and level.lasts else None
+        is_heard = (last_day - heard).days < _WEEK_DAYS
+        return is_heard and (course is None or (not course.is_over and course.is_near))
 
     def forget(self, name: str) -> None:
         """Follow an alert (by its id) no more."""
@@ -150,8 +138,8 @@ class Following:
         course = self._courses.get(alert.id)
         return None if course is None else course.now
 
-    def back(self, alert: Alert) -> Level | None:
-        """Return where an accepted alert stood when the level from before was back; None if that is not known."""
+    def back(self, alert: Alert) -> date | None:
+        """Return when the level from before an accepted alert was back; None if that is not known."""
         course = self._courses.get(alert.id)
         return None if course is None else course.back
 
@@ -165,30 +153,19 @@ class Following:
         today = self._baselines.sums(first_day, at)
         if today.expected(alert.measure) is None or not np.isfinite(today.expected_transactions):
             return
-        sums, root = since(scores.effects, at, age), self._root(alert)
-        course = self._courses[alert.id] = _Course(alert, first_day, sums, [today], root)
+        self._close_what_went(alert)
+        course = self._courses[alert.id] = _Course(alert, first_day, since(scores.effects, at, age), [today])
         _read(course, scores, at)
 
-    def _root(self, alert: Alert) -> str:
-        """Return the alert (its id) from before which one that opens is measured.
-
-        It is the alert itself; where it leads back from a level of the other direction that had lasted until then, the
-        one from before which that level is measured.
-        """
+    def _close_what_went(self, alert: Alert) -> None:
+        """Close the levels of the same series and measure that had gone by the first day of an alert that opens."""
         # The estimate of a first day errs by days: it is this alert that a level went with which had just gone by then.
         lately = date.fromisoformat(alert.opened_on) - timedelta(days=_WEEK_DAYS)
-        same = [
-            course
-            for course in self._courses.values()
-            if (course.latest.region, course.latest.sector) == (alert.region, alert.sector)
-            and course.latest.outcome == "accepted"
-            and course.latest.opened_on < alert.opened_on
-        ]
-        for course in same:
-            is_back = course.back is not None and course.back.day < lately
-            course.is_over |= is_back and course.latest.measure == alert.measure
-        left = [course for course in same if course.latest.direction != alert.direction and not course.is_over]
-        return min(left, key=lambda course: course.first_day).root if left else alert.id
+        for course in self._courses.values():
+            latest = course.latest
+            if (latest.region, latest.sector, latest.measure) == (alert.region, alert.sector, alert.measure):
+                is_earlier = latest.outcome == "accepted" and latest.opened_on < alert.opened_on
+                course.is_over |= is_earlier and course.back is not None and course.back < lately
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:
@@ -201,11 +178,17 @@ def _read(course: _Course, scores: DayScores, at: int) -> None:
     )
 
 
-def _change_pct(alert: Alert) -> float:
-    return figure(alert, "last_days_effect") or figure(alert, "effect") or 0.0
+def lasting(alerts: Sequence[Alert], following: Following, last_day: date | None, returns: Returns) -> dict[str, Alert]:
+    """Return the alerts that ended as a new level which lasts, by id; a part of a wider one lasts no longer than that.
 
-
-def levels(alerts: Sequence[Alert], following: Following) -> dict[str, Level]:
-    """Return the levels that last, by the id of the alert that ended as one."""
-    found = ((alert.id, following.level(alert)) for alert in alerts)
-    return {name: level for name, level in found if level is not None}
+    What leads back from a level is the end of it, and no level of its own.
+    """
+    if last_day is None:
+        return {}
+    standing = [
+        alert
+        for alert in alerts
+        if following.lasts(alert, last_day) and not returns.is_left(alert) and returns.since(alert) is None
+    ]
+    wider = {alert.id for alert in standing if alert.parent is None}
+    return {alert.id: alert for alert in standing if alert.parent is None or alert.parent in wider}

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from earlywarn.adapters.report.absence import Absence
+from earlywarn.adapters.report.absence import Absence, in_one_sentence
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
 from earlywarn.adapters.report.labels import Box, Label, frame, place_labels
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
 from earlywarn.adapters.report.week_words import in_short, in_words, verdict
-from earlywarn.adapters.report.wording import colour_class, compact, money, signed
+from earlywarn.adapters.report.wording import colour_class, compact, money, short_day
 from earlywarn.alerting.words import Names
 from earlywarn.domain.region import RegionTree
 
@@ -26,9 +27,9 @@ class Mark:
 
     `has_alert` says whether an alert of this very series is open, `alert_of` what measure it is of where that is
     another one; `is_unexplained` that it is outside of its usual range while no alert holds it: the words then say why
-    there is none. `figures` stand in place of a percentage where too little is expected for one. `level` is what a new
-    level of this very series, which is now what is expected, is against before, with its measure in `level_of` where
-    that is another one; empty where there is none.
+    there is none. `figures` stand in place of a percentage where too little is expected for one. `level` is the day on
+    which a new level of this very series was taken as usual of late, with its measure in `level_of` where that is
+    another one; empty where there is none.
     """
 
     text: str
@@ -72,8 +73,7 @@ class HeatRow:
 class Geography:
     """The map (the box of its SVG; no height, no map), the tiles and the heat map of a panel.
 
-    `land` is the path of the countries around the regions, `absent` are sentences about regions that its totals are
-    without.
+    `land` is the path of the countries around the regions, `absent` a clause about regions that its totals are without.
     """
 
     box: Box
@@ -85,7 +85,7 @@ class Geography:
     rows_left_out: int
     columns_left_out: int
     without_alert: dict[str, tuple[str, ...]]
-    absent: tuple[str, ...]
+    absent: str
 
     @property
     def has_figures(self) -> bool:
@@ -163,7 +163,7 @@ def geography(
             name: tuple(mark.words for each in shown if (mark := each.get(name)) is not None and mark.is_unexplained)
             for name, _ in SHOWN_MEASURES
         },
-        absent=tuple(each.words for each in absent),
+        absent=in_one_sentence(absent),
     )
 
 
@@ -193,6 +193,6 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         has_alert=bool(open_of),
         alert_of="" if MEASURES[measure] in open_of else _SHORT.get(next(iter(open_of), ""), ""),
         is_unexplained=bool(why),
-        level="" if level is None else signed(level.change_pct / 100),
-        level_of="" if level is None or level.alert.measure == MEASURES[measure] else _SHORT[level.alert.measure],
+        level="" if level is None else short_day(date.fromisoformat(level.as_of)),
+        level_of="" if level is None or level.measure == MEASURES[measure] else _SHORT[level.measure],
     )

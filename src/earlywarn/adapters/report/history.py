@@ -1,6 +1,6 @@
 """A panel's judged days as arrays by series, and how far its last week lies from what was expected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist
@@ -71,7 +71,6 @@ class PanelHistory:
     def __init__(self, record: PanelRecord, probability: float, alerts: Sequence[Alert] = ()) -> None:
         self.probability = probability
         shocking = [alert for alert in alerts if alert.kind == "economic"]
-        self._following = record.following
         self._before = record.following.before(shocking)
         self.first_ordinal = record.days[0].ordinal if record.days else 0
         self.days = record.days[-1].ordinal - self.first_ordinal + 1 if record.days else 0
@@ -145,17 +144,6 @@ class PanelHistory:
             return None
         share = observed / expected - 1 if expected > 0 else np.inf if observed > 0 else 0.0
         return WeekDeviation(share, float(lower - 1), float(upper - 1), observed, expected, payments)
-
-    def against_before(self, key: Key, measure: int, alerts: Iterable[Alert]) -> float | None:
-        """Return how far the last seven days lie from what was expected before some alerts (a share).
-
-        None if that is not known. Alerts that are not followed (see `Following`) change nothing.
-        """
-        values = self.values(key)
-        if values is None or not self.days:
-            return None
-        step = weekly(self._against(self._following.before(alerts), key, values[measure], measure))[2][-1]
-        return float(np.expm1(step)) if np.isfinite(step) else None
 
     def _is_within_reach(self, key: Key) -> bool:
         """Return whether an open alert and a series have cells in common."""

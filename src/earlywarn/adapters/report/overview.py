@@ -1,38 +1,37 @@
-"""The state of a panel in plain words, and its key figures."""
+"""The state of a panel in plain words: what a reader must know first."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.absence import Absence, without
-from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
+from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.episodes import Card
-from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
-from earlywarn.adapters.report.last_changes import Change
-from earlywarn.adapters.report.new_level import NewLevel, carried_by, new_level
-from earlywarn.adapters.report.week_words import NOTHING, for_a_key_figure, verdict
+from earlywarn.adapters.report.key_figures import NOTICES, by_grade, is_unjudged, unread
+from earlywarn.adapters.report.levels import Returns, origin
+from earlywarn.adapters.report.week_words import NOTHING, verdict
 from earlywarn.adapters.report.wording import (
     against,
-    against_expected,
-    change_against,
-    compact,
     counted,
+    listed,
     long_day,
     money,
-    percent,
+    short_day,
 )
-from earlywarn.alerting.words import LEAST_PAYMENTS, TOO_LITTLE, Names
-from earlywarn.domain.alert import SEVERITIES
+from earlywarn.adapters.report.year_on_year import Change
+from earlywarn.alerting.words import TOO_LITTLE, Names
+from earlywarn.domain.alert import Alert
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
-_LEVELS_NAMED = 3
+_LEVELS_NAMED = 2
+_LEARNT_DAYS = 28
+"""For so long what is expected may still lie between two levels."""
 _SHOCKS_NAMED = 2
+_TOGETHER = 2
 _LARGE_PCT = 5
 """Of a change on a year before, from which on it is said that no alert tells of slow ones."""
-_NOTICES = {"Missing data": "of missing data", "Model notice": "of the models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,6 @@ class State:
     caveat: str
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One key figure with a line that puts it in its place."""
-
-    label: str
-    value: str
-    note: str
-
-
 def state(
     name: str,
     history: PanelHistory,
@@ -61,8 +51,10 @@ def state(
     cards: Sequence[Card],
     alerts: Sequence[AlertRecord],
     absent: Sequence[Absence],
-    levels: Sequence[Level],
     *,
+    levels: Sequence[Alert],
+    returns: Returns,
+    summary: Mapping[str, object],
     missing: Mapping[str, str],
     year: Change | None,
     names: Names,
@@ -71,13 +63,14 @@ def state(
 ) -> State:
     """Return what a reader must know first. `tone` is calm, watch or alarm.
 
-    `absent` are regions silent last week, `levels` the new levels that last, `missing` what was missing up to the end
-    of the input, in words by open alert, `year` the change of the last week on a year before.
+    `absent` are regions silent last week, `levels` the alerts whose new levels last, `returns` says which
+    lead back, `missing` what was missing up to the end of the input, in words by open alert, `year` the change of the
+    last week on a year before.
     """
     last = history.last_day
     standing = [card for card in cards if card.is_open]
     notices = [record.latest for record in alerts if record.is_open and record.latest.kind != "economic"]
-    caveats = [f"{notice.text} {missing.get(notice.id, '')}".rstrip() for notice in notices]
+    caveats = [*filter(None, [unread(summary, last)]), *_of_notices(notices, missing, names)]
     if seen.disorder and not seen.is_sparse:
         caveats.insert(0, f"{seen.disorder[0].upper()}{seen.disorder[1:]}.")
     caveat = " ".join(caveats)
@@ -90,111 +83,71 @@ def state(
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
+    expected = _expected(alerts, levels, returns, last)
     is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
     tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
-    shocking = [record.latest for record in alerts if record.is_open and record.latest.kind == "economic"]
-    level = new_level(history, shocking, levels)
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
-    told = _week(whole, week, last, level, names, currency)
-    return State(tone, told, " ".join(filter(None, (_against_the_year(year, last), _alerts(standing, cards)))), caveat)
+    told = _week(whole, week, last, expected, currency)
+    return State(tone, told, " ".join(filter(None, (_against_the_year(year), _alerts(standing, cards)))), caveat)
 
 
-def is_unjudged(history: PanelHistory, seen: HistoryDays) -> bool:
-    """Return whether a history is of weeks or months: nothing of its days can be judged, nor will it ever be."""
-    return seen.is_sparse and not history.is_ready
-
-
-def key_figures(
-    history: PanelHistory,
-    record: PanelRecord,
-    cards: Sequence[Card],
-    currency: str,
-    absent: Sequence[Absence],
-    summary: Mapping[str, object],
-) -> list[Figure]:
-    """Return the strip of figures: period, transactions, amount, alerts, rejected, coverage; `absent` as of `state`."""
-    transactions = sum(count for count, _ in record.totals.values())
-    amount = sum(minor for _, minor in record.totals.values())
-    days = sorted(start[:10] for start in record.totals)
-    week = history.week((None, None), 1)
-    counts = history.week((None, None), 0)
-    standing, lasting = sum(card.is_open for card in cards), sum(card.is_lasting for card in cards)
-    stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
-    lacking = without(absent, len(history.regions))
-    parts = f", {lacking}" if lacking else ""
-    change = record.changes.changes.get((None, None))
-    unjudged = is_unjudged(history, record.seen)
-    shares = () if unjudged or change is None or change.payments_before < LEAST_PAYMENTS else change.shares
-    years = [f"; {change_against(share, 'a year before')}" for share in shares] or ["", ""]
-    none = "no shock found" if history.is_ready else f"none can be raised{'' if unjudged else ' yet'}"
-    figures = [
-        Figure("Transactions", compact(transactions), for_a_key_figure(counts) + years[0] + parts),
-        Figure("Amount", money(amount, currency), for_a_key_figure(week) + years[1] + parts),
-        Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(_by_grade(cards))}" if cards else none),
-    ]
-    if days:
-        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-        heard = counted(len(days), "day")
-        if record.seen.is_sparse:
-            heard = f"values on {record.seen.heard} of {record.seen.closed} days"
-        period = Figure("Period", f"{first:%b %Y} \u2013 {last:%b %Y}", f"{heard}, to {long_day(last)}")
-        figures.insert(0, period)
-    return [*figures, _rejected(summary), _coverage(record)]
-
-
-def number(summary: Mapping[str, object], name: str) -> float:
-    """Return a number of the summary, 0 where there is none."""
-    value = summary.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def rejects(summary: Mapping[str, object]) -> dict[str, int]:
-    """Return the rejected records by reason, most frequent first."""
-    found = summary.get("rejected")
-    if not isinstance(found, Mapping):
-        return {}
-    counts = {str(reason): int(count) for reason, count in found.items() if isinstance(count, int)}
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _week(
-    name: str, week: WeekDeviation | None, last: date, level: NewLevel | None, names: Names, currency: str
-) -> str:
+def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str, str], currency: str) -> str:
     when = f"In the week to {long_day(last)}"
     if week is None:
         return f"{when}, card spending in {name} could not be judged: too few days were heard."
     if week.is_nothing:
         return f"{when}, no card was used in {name}: {NOTHING}."
     if week.is_too_little:
-        came, expected = (money(7 * value, currency) for value in (week.observed, week.expected))
-        return f"{when}, card spending in {name} was {came} against {expected} expected: {TOO_LITTLE}."
-    how = f"{against_expected(week.share)}{_at_new_level(week, level, names)}"
-    return f"{when}, card spending in {name} was {how}, {verdict(week)}."
+        came, usual = (money(7 * value, currency) for value in (week.observed, week.expected))
+        return f"{when}, card spending in {name} was {came} against {usual} expected: {TOO_LITTLE}."
+    what, note = expected
+    how = against(week.share, what) if round(100 * week.share) else "as expected"
+    return f"{when}, card spending in {name} was {how}, {verdict(week)}{'' if week.is_usual else note}."
 
 
-def _against_the_year(year: Change | None, last: date) -> str:
+def _expected(alerts: Sequence[AlertRecord], levels: Sequence[Alert], returns: Returns, last: date) -> tuple[str, str]:
+    """Return what a week of the whole panel is held against, and what must be known of it where it is unusual."""
+    of_all = [each.latest for each in alerts if each.is_open and each.latest.region is each.latest.sector is None]
+    back = [(alert, began) for alert in of_all if (began := returns.since(alert)) is not None]
+    if back:
+        return f"the level of {origin(*back[0])}, from which it is coming back", ""
+    lately = last - timedelta(_LEARNT_DAYS)
+    taken = [date.fromisoformat(each.as_of) for each in levels if each.region is each.sector is None]
+    new = max((day for day in taken if day > lately), default=None)
+    if new is None:
+        return "what was expected", ""
+    return "what was expected", f"; a new level was taken as usual only on {long_day(new)}"
+
+
+def _against_the_year(year: Change | None) -> str:
     """Say how the last week stands against a year before, if that is known: slow changes raise no alert."""
-    if year is None or year.day != last or year.payments_before < LEAST_PAYMENTS:
+    if year is None:
+        return ""
+    if year.shares is None:
+        missing = f": missing in one of the two years are {year.left_out}" if year.left_out else ""
+        return f"There is no comparison with a year before{missing}."
+    if year.is_too_little:
         return ""
     slow = "; slow changes raise no alert" if round(100 * abs(year.shares[1])) >= _LARGE_PCT else ""
-    return f"Spending was {against(year.shares[1], 'that of a year before')}{slow}."
+    return f"Spending was {against(year.shares[1], 'that of a year before')}{year.without}{slow}."
 
 
-def _at_new_level(week: WeekDeviation, level: NewLevel | None, names: Names) -> str:
-    """Say that what is expected is a new level, how far the week is from the one before, and what brought it about."""
-    if level is None:
-        return ""
-    in_all = "in all " if round(100 * week.share) else ""
-    before = f"{in_all}{against(level.share, 'the level')} before {long_day(level.since)}"
-    return f" at the new level ({before}{carried_by(level.carried_by, names)})"
-
-
-def _by_grade(cards: Sequence[Card]) -> list[str]:
-    """Return how many alerts of shocks there are of each severity, and how many notices of each kind."""
-    grades = Counter(card.severity for card in cards if card.direction != "none")
-    notices = Counter(card.label for card in cards if card.direction == "none")
-    told = [f"{grades[grade]} {grade}" for grade in reversed(SEVERITIES) if grades[grade]]
-    return told + [f"{count} {_NOTICES.get(label, label)}" for label, count in sorted(notices.items())]
+def _of_notices(notices: Sequence[Alert], missing: Mapping[str, str], names: Names) -> list[str]:
+    """Return what notices of data and models say; those of several silent regions in one sentence."""
+    silent = sorted(
+        (each for each in notices if each.kind == "coverage" and each.region is not None),
+        key=lambda each: each.opened_on,
+    )
+    if len(silent) < _TOGETHER:
+        silent = []
+    told = [f"{each.text} {missing.get(each.id, '')}".rstrip() for each in notices if each not in silent]
+    if silent:
+        whose = [f"{names.region(each.region or '')} (since {_day(each.opened_on)})" for each in silent]
+        told.append(
+            f"Nothing has been reported of {listed(whose, 'region')}. That is taken for missing data and not for a "
+            "fall; alerts of these regions are held back, and totals are judged without them."
+        )
+    return told
 
 
 def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
@@ -202,18 +155,18 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
     if not standing:
         told = "; ".join(["No alert is open", *_past(cards)]) + "."
     else:
-        count, told_by_grade = len(standing), _by_grade(standing)
-        by_grade = ": " + ", ".join(told_by_grade)
-        if len(told_by_grade) == 1:
+        count, grades = len(standing), by_grade(standing)
+        graded = ": " + ", ".join(grades)
+        if len(grades) == 1:
             what = f"of {standing[0].severity} severity"
             if standing[0].direction == "none":
-                what = _NOTICES.get(standing[0].label, standing[0].label)
-            by_grade = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
+                what = NOTICES.get(standing[0].label, standing[0].label)
+            graded = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
         spoken = _WORDS[count] if count < len(_WORDS) else str(count)
         shocks = [card for card in standing if card.claim]
         first = "; ".join(f"{card.title} ({card.claim})" for card in shocks[:_SHOCKS_NAMED])
         named = f". {'First' if len(shocks) > _SHOCKS_NAMED else 'Open'}: {first}" if first else ""
-        told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{by_grade}{named}."
+        told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{graded}{named}."
     if not lasting:
         return told
     named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])
@@ -233,27 +186,5 @@ def _past(cards: Sequence[Card]) -> list[str]:
     return told
 
 
-def _rejected(summary: Mapping[str, object]) -> Figure:
-    found = rejects(summary)
-    rejected, records = sum(found.values()), number(summary, "records")
-    if not rejected:
-        return Figure("Rejected", "none", f"of {counted(int(records), 'record')}" if records else "")
-    share = f"{percent(rejected / records)} of {counted(int(records), 'record')}" if records else ""
-    return Figure("Rejected", compact(rejected), share)
-
-
-def _coverage(record: PanelRecord) -> Figure:
-    shares = [(coverage.share, day) for day, coverage in record.coverage]
-    if not shares:
-        return Figure("Coverage", "unknown", "")
-    mean = sum(share for share, _ in shares) / len(shares)
-    seen, (least, day) = record.seen, min(shares)
-    if seen.is_sparse:
-        return Figure("Coverage", percent(seen.heard / seen.closed), f"values on {seen.heard} of {seen.closed} days")
-    if least < 1:
-        note = f"least: {percent(least)} on {long_day(day)}"
-    elif seen.heard < seen.closed:
-        note = f"all that was expected; no value on {counted(seen.closed - seen.heard, 'day')}"
-    else:
-        note = "every day complete"
-    return Figure("Coverage", percent(mean), note)
+def _day(iso: str) -> str:
+    return short_day(date.fromisoformat(iso))

@@ -18,17 +18,19 @@ from earlywarn.adapters.report.absence import absences
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
 from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
-from earlywarn.adapters.report.following import levels
+from earlywarn.adapters.report.following import lasting
 from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
-from earlywarn.adapters.report.overview import Figure, State, is_unjudged, key_figures, state
+from earlywarn.adapters.report.key_figures import Figure, is_unjudged, key_figures
+from earlywarn.adapters.report.levels import Returns
+from earlywarn.adapters.report.overview import State, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.remarks import remarks, texts
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
 from earlywarn.adapters.report.wording import grouped, long_day, percent, short_day
-from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearOnYear, year_on_year
+from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearBefore, YearOnYear, year_on_year
 from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
 from earlywarn.application.reach import Reach, reach
@@ -152,13 +154,19 @@ def _panel(
     covered = reach(run.names.panel(panel.id), history.regions, equipped.tree)
     names = run.names.over(panel.id, history.regions)
     book = ChartBook(history, names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
-    lasting = levels([each.latest for each in alerts], record.following)
+    latest = [each.latest for each in alerts]
+    returns = Returns(latest)
+    levels = lasting(latest, record.following, history.last_day, returns)
+    years = YearBefore(history, names)
+    year = years.of((None, None))
     absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, names)
     missing = still_missing(record, alerts, run.settings.alerts.coverage_share)
-    maker = CardMaker(panel.id, f"p{at}a", book, names, lasting, record.following, missing)
+    maker = CardMaker(
+        panel.id, f"p{at}a", book, names, lasting=levels, returns=returns, following=record.following, missing=missing
+    )
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
-    standing = Standing(alerts, record.last_scores, run.settings, names, list(lasting.values()))
+    standing = Standing(alerts, record.last_scores, run.settings, names, list(levels.values()), returns)
     first = date.fromordinal(max(history.first_ordinal, 1))
     last = history.last_day
     view = PanelView(
@@ -177,23 +185,18 @@ def _panel(
             cards,
             newest,
             absent,
-            list(lasting.values()),
+            levels=list(levels.values()),
+            returns=returns,
+            summary=summary,
             missing=missing,
-            year=record.changes.changes.get((None, None)),
+            year=year,
             names=names,
             currency=panel.currency,
             ready_days=run.settings.detection.ready_days,
         ),
-        figures=key_figures(history, record, cards, panel.currency, absent, summary),
+        figures=key_figures(history, record, cards, panel.currency, absent, summary, year),
         geography=geography(history, book, equipped.tree, names, panel.currency, standing, absent),
-        years=year_on_year(
-            record.changes,
-            history,
-            book,
-            record.coverage,
-            run.settings.alerts.coverage_share,
-            names,
-        ),
+        years=year_on_year(years, history, book, names),
         open_cards=[card for card in shown if card.is_open],
         lasting_cards=[card for card in shown if card.is_lasting],
         past_cards=[card for card in shown if not card.is_open and not card.is_lasting],

@@ -8,7 +8,7 @@ import numpy as np
 from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.collector import PanelRecord
 from earlywarn.adapters.report.drawing import Sketch, sketch
-from earlywarn.adapters.report.overview import number, rejects
+from earlywarn.adapters.report.key_figures import number, rejects
 from earlywarn.adapters.report.wording import counted, grouped, percent, short_day
 from earlywarn.aggregation.rows import Coverage
 from earlywarn.alerting.coverage_narrative import feed_name

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord
-from earlywarn.adapters.report.following import Level
 from earlywarn.adapters.report.history import Key
-from earlywarn.adapters.report.wording import change_against, short_day
+from earlywarn.adapters.report.levels import Returns, taken_as_usual
+from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
-from earlywarn.alerting.words import MEASURE_WORDS, Names, subject
+from earlywarn.alerting.words import Names, subject
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.series import Measure, holds
 
 _ENDED_DAYS = 28
+"""For so long the end of an alert is told beside its series: what is expected is still new by then."""
 
 
 class Standing:
@@ -26,7 +27,8 @@ class Standing:
         scores: of the last judged day; None if there was none.
         settings: of the run.
         names: what codes are called.
-        levels: the new levels that last.
+        lasting: those of them that ended as a new level which lasts.
+        returns: which of them lead back from one.
     """
 
     def __init__(
@@ -35,10 +37,11 @@ class Standing:
         scores: DayScores | None,
         settings: Settings,
         names: Names,
-        levels: Sequence[Level],
+        lasting: Sequence[Alert],
+        returns: Returns,
     ) -> None:
         self._names = names
-        self._levels = levels
+        self._returns = returns
         self._silence = None if scores is None else Silence(scores, settings.alerts, settings.detection.onset)
         economic = [record for record in records if record.latest.kind == "economic"]
         self._open = [record.latest for record in economic if record.is_open]
@@ -48,6 +51,7 @@ class Standing:
             for record in economic
             if not record.is_open and date.fromisoformat(record.latest.as_of) >= since
         ]
+        self._new = [alert for alert in lasting if date.fromisoformat(alert.as_of) >= since]
 
     def measures(self, key: Key) -> tuple[Measure, ...]:
         """Return the measures of the open alerts of this very series."""
@@ -58,27 +62,24 @@ class Standing:
         own = [alert for alert in self._open if (alert.region, alert.sector) == key]
         around = [alert for alert in self._open if alert not in own and holds((alert.region, alert.sector), key)]
         within = [alert for alert in self._open if alert not in own and holds(key, (alert.region, alert.sector))]
-        told = [f"alert: {claim(alert)}" for alert in own]
+        told = [f"alert: {self._returns.claim(alert, self._names)}" for alert in own]
         told += [f"within the alert of {self._about(alert)}" for alert in around]
         told += [f"alert within it, of {self._about(alert)}" for alert in within]
         return "; ".join(told)
 
-    def level(self, key: Key) -> Level | None:
-        """Return the newest new level that lasts of this very series."""
-        own = [level for level in self._levels if (level.alert.region, level.alert.sector) == key]
-        return own[-1] if own else None
+    def level(self, key: Key) -> Alert | None:
+        """Return the newest alert of this very series whose level lasts and was taken as usual of late."""
+        own = [alert for alert in self._new if (alert.region, alert.sector) == key]
+        return max(own, key=lambda alert: alert.as_of) if own else None
 
     def levels(self, key: Key) -> str:
-        """Return the new levels that last, of a series or around it, in words; empty if there are none."""
+        """Return the new levels of late that last, of a series or around it, in words; empty if there are none."""
         told = []
-        for level in self._levels:
-            alert = level.alert
+        for alert in self._new:
             if holds((alert.region, alert.sector), key):
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
-                since = short_day(date.fromisoformat(level.root.opened_on))
-                change = change_against(level.change_pct / 100, f"before {since}")
-                told.append(f"new level{whose}: {MEASURE_WORDS[alert.measure]} {change}")
+                told.append(f"new level{whose}: {taken_as_usual(alert)}")
         return "; ".join(told)
 
     def no_alert(self, key: Key, measure: Measure, change: float) -> str:
@@ -93,4 +94,6 @@ class Standing:
         return f"no alert: {reason}" if reason else ""
 
     def _about(self, alert: Alert) -> str:
-        return f"{subject(alert, self._names)} ({claim(alert)})"
+        is_open = alert in self._open
+        told = self._returns.claim(alert, self._names) if is_open else claim(alert)
+        return f"{subject(alert, self._names)} ({told})"

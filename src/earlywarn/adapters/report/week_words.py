@@ -33,10 +33,10 @@ def verdict(week: WeekDeviation) -> str:
     return f"{side} its usual range ({signed(week.lower)} to {signed(week.upper)})"
 
 
-def for_a_key_figure(week: WeekDeviation | None) -> str:
-    """Return what stands below a key figure of the whole panel."""
+def for_a_key_figure(week: WeekDeviation | None, than: str = "expected") -> str:
+    """Return what stands below a key figure of the whole panel; `than` is what was expected."""
     if week is None:
         return "last week: not judged"
     if week.is_nothing or week.is_too_little:
         return f"last week: {in_words(week)}"
-    return f"last week {change_against(week.share, 'expected')}"
+    return f"last week {change_against(week.share, than)}"

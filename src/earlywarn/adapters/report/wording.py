@@ -1,5 +1,6 @@
 """How the report writes numbers, shares and dates: as people say them, in one place."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from earlywarn.alerting.words import times
@@ -129,6 +130,18 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     ('1 alert', '2 alerts')
     """
     return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str], one: str, named: int = 3) -> str:
+    """Return some names, and how many more there are.
+
+    >>> listed(["Wien"], "region"), listed(["Wien", "Tirol", "Salzburg", "Burgenland"], "region")
+    ('Wien', 'Wien, Tirol, Salzburg and 1 more region')
+    """
+    shown = list(names[:named])
+    if len(names) > named:
+        shown.append(f"{len(names) - named} more {one if len(names) == named + 1 else one + 's'}")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
 def colour_class(share: float) -> str:

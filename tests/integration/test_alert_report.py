@@ -216,3 +216,21 @@ def test_what_is_still_missing_when_the_input_ends_is_said() -> None:
     assert words.index(said) < words.index("Open now")
     assert "Since then, to 9 May 2022: card spending" in words
     assert "Nothing of it could be judged after 9 May 2022, to 14 May 2022." in words
+
+
+def test_what_is_not_heard_does_not_count_against_before() -> None:
+    """A region that is silent for weeks makes no lasting fall any deeper, nor does what it was worth come back."""
+    silent = SHOCK + timedelta(30)
+
+    def change(cell: Cell) -> float:
+        if cell.region == "CH01" and cell.day >= silent:
+            return 0.0
+        return 0.68 if cell.day >= SHOCK else 1.0
+
+    collector, words = report_of(change, (silent - FIRST).days + 45)
+    alerts = [each.latest for each in collector.alerts.values()]
+    [fall] = [each for each in alerts if each.region is each.sector is None and each.kind == "economic"]
+    now = collector.panels["CH"].following.now(fall)
+    assert now is not None
+    assert now.week_pct == pytest.approx(-32, abs=4)
+    assert "1 shock lasts as a new level, now taken as usual: Testland, all regions and sectors (" in words

@@ -88,6 +88,13 @@ def test_a_few_days_of_a_region_are_left_out_as_cells(tmp_path: Path) -> None:
     assert "Spending was at that of a year before, without 1 cell." in words_of(collector, tmp_path)
 
 
+def test_what_no_figure_shows_is_not_named(tmp_path: Path) -> None:
+    """A small cell that is new would stand in every first line for a year."""
+    collector = changed(collect(WIDE, DAYS), range(60, DAYS), (0.0, 0.0), lambda cell: cell == ("CH06", "s1"))
+    changed(collector, range(60), (0.01, 0.01), lambda cell: cell == ("CH06", "s1"))
+    assert "Spending was at that of a year before. No alert is open" in words_of(collector, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("days", "hit", "name"),
     [

@@ -28,6 +28,8 @@ _EXISTS_DAYS = 28
 """A cell of which nothing came for so long to the end of a week is not there in that year."""
 _LEAST_SHARE = 0.8
 """With less of this year's spending compared there is no figure: the rest would decide it."""
+_NAMED_SHARE = 0.005
+"""What is left out of less of either year's spending is not named: no figure in whole per cent shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,11 @@ class YearBefore:
             return None
         inside = np.array([holds(key, cell) for cell in self._cells], dtype=np.bool_) & self._is_there
         compared = self._compared & inside[:, None]
-        whole = float(np.nansum(self._now[inside, 1]))
-        part = float(self._now[:, 1][compared].sum())
-        left_out = self._left_out(inside, compared)
+        whole = [float(np.nansum(each[inside, 1])) for each in (self._now, self._ago)]
         now, ago = ([float(each[:, at][compared].sum()) for at in (0, 1)] for each in (self._now, self._ago))
-        if not compared.any() or part < _LEAST_SHARE * whole or min(ago) <= 0:
+        shares = [part / each if each > 0 else 1.0 for part, each in zip((now[1], ago[1]), whole, strict=True)]
+        left_out = self._left_out(inside, compared) if min(shares) < 1 - _NAMED_SHARE else ""
+        if not compared.any() or shares[0] < _LEAST_SHARE or min(ago) <= 0:
             return Change(None, ago[0] / WEEK_DAYS, left_out)
         days = int(compared.any(axis=0).sum())
         return Change((now[0] / ago[0] - 1, now[1] / ago[1] - 1), ago[0] / days, left_out)

@@ -100,6 +100,8 @@ def test_a_week_of_return_is_held_against_what_it_returns_from(tmp_path: Path) -
     collector.observe(level(None, None, -60.0, 170, 185))
     collector.observe(level(None, None, 150.0, 195, 198, leads_back_from=170, is_open=True))
     assert "60 % above the level of the fall of 20 Jun 2019, from which it is coming back" in lead(collector, tmp_path)
+    words = page_of(collector, tmp_path).words.replace("\u202f", " ")
+    assert words.count("last week +60 % against the level of the fall of 20 Jun 2019") == 2, "the key figures"
 
 
 def test_a_closure_after_a_season_s_rise_is_more_than_its_end(tmp_path: Path) -> None:

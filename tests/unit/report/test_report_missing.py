@@ -94,7 +94,10 @@ def test_days_that_could_not_be_read_may_be_missing(
     """Records without a date that can be read leave no day that lacks them: the days are not called complete."""
     summary = {**SUMMARY, "rejected": {"time_invalid": rejected, "duplicate_cell": 500}}
     words = page_of(collect(SWISS, DAYS), tmp_path, summary).words.replace("\u202f", " ")
-    said = "11 of 1 000 records were rejected (1 %): figures lack them; days after 19 July 2019 may be missing."
+    said = (
+        "511 of 1 000 records were rejected (51 %): figures lack 11 of them (the others are copies); days after "
+        "19 July 2019 may be missing."
+    )
     assert (said in words) == is_said
     assert ("every day complete" in words) != is_said
 

@@ -35,9 +35,14 @@ def key_figures(
     currency: str,
     absent: Sequence[Absence],
     summary: Mapping[str, object],
+    *,
     year: Change | None,
+    than: str,
 ) -> list[Figure]:
-    """Return the strip of figures, from the period to the coverage; `absent` and `year` as of `state`."""
+    """Return the strip of figures, from the period to the coverage; `absent` and `year` as of `state`.
+
+    `than` is what the last week is held against.
+    """
     transactions = sum(count for count, _ in record.totals.values())
     amount = sum(minor for _, minor in record.totals.values())
     days = sorted(start[:10] for start in record.totals)
@@ -53,8 +58,8 @@ def key_figures(
         parts = ""  # said once, of both
     none = "no shock found" if history.is_ready else f"none can be raised{'' if unjudged else ' yet'}"
     figures = [
-        Figure("Transactions", compact(transactions), for_a_key_figure(counts) + parts + years[0]),
-        Figure("Amount", money(amount, currency), for_a_key_figure(week) + parts + years[1]),
+        Figure("Transactions", compact(transactions), for_a_key_figure(counts, than) + parts + years[0]),
+        Figure("Amount", money(amount, currency), for_a_key_figure(week, than) + parts + years[1]),
         Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(by_grade(cards))}" if cards else none),
     ]
     if days:
@@ -97,12 +102,14 @@ def is_unjudged(history: PanelHistory, seen: HistoryDays) -> bool:
 
 def unread(summary: Mapping[str, object], last: date | None) -> str:
     """Say that days after the last one may be missing, where so many records were rejected; empty if that is few."""
-    rejected, records = sum(lacking(rejects(summary)).values()), number(summary, "records")
-    if not records or rejected <= REJECTED_SHARE * records:
+    found, records = rejects(summary), number(summary, "records")
+    rejected, lacked = sum(found.values()), sum(lacking(found).values())
+    if not records or lacked <= REJECTED_SHARE * records:
         return ""
     after = "" if last is None else f"; days after {long_day(last)} may be missing"
     what = f"{grouped(rejected)} of {counted(int(records), 'record')} were rejected ({percent(rejected / records)})"
-    return f"{what}: figures lack them{after}."
+    which = "them" if lacked == rejected else f"{grouped(lacked)} of them (the others are copies)"
+    return f"{what}: figures lack {which}{after}."
 
 
 def _rejected(summary: Mapping[str, object]) -> Figure:

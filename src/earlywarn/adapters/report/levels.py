@@ -69,6 +69,12 @@ class Returns:
         """Return what an alert leads back from, as `_accepted` has it."""
         return alert.region, alert.sector, "up" if alert.direction == "down" else "down", began.isoformat()
 
+    def level_of_all(self) -> str:
+        """Return what level the whole panel is leading back from, if an open alert of it says so; else empty."""
+        whole = [each for each in self._alerts if each.status in _STEADY and each.region is each.sector is None]
+        found = [(alert, began) for alert in whole if (began := self.since(alert)) is not None]
+        return f"the level of {_origin(*found[0])}" if found else ""
+
     def claim(self, alert: Alert, names: Names) -> str:
         """Return what an open alert is, without its subject: of a return the figures of its day, and no boom."""
         began = self.since(alert)
@@ -77,10 +83,10 @@ class Returns:
         currency = names.currency(alert.panel)
         observed, expected = (quantity(value, alert.measure, currency) for value in (alert.observed, alert.expected))
         what, day = MEASURE_WORDS[alert.measure], short_day(date.fromisoformat(alert.as_of))
-        return f"back from {origin(alert, began)}: {what} {observed} on {day}, against {expected} at that level"
+        return f"back from {_origin(alert, began)}: {what} {observed} on {day}, against {expected} at that level"
 
 
-def origin(alert: Alert, began: date) -> str:
+def _origin(alert: Alert, began: date) -> str:
     """Return what a return leads back from."""
     return f"the {'rise' if alert.direction == 'down' else 'fall'} of {short_day(began)}"
 

@@ -10,7 +10,7 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.key_figures import NOTICES, by_grade, is_unjudged, unread
-from earlywarn.adapters.report.levels import Returns, origin
+from earlywarn.adapters.report.levels import Returns
 from earlywarn.adapters.report.week_words import NOTHING, verdict
 from earlywarn.adapters.report.wording import (
     against,
@@ -83,7 +83,7 @@ def state(
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
-    expected = _expected(alerts, levels, returns, last)
+    expected = _expected(levels, returns, last)
     is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
     tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
@@ -105,12 +105,10 @@ def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str
     return f"{when}, card spending in {name} was {how}, {verdict(week)}{'' if week.is_usual else note}."
 
 
-def _expected(alerts: Sequence[AlertRecord], levels: Sequence[Alert], returns: Returns, last: date) -> tuple[str, str]:
+def _expected(levels: Sequence[Alert], returns: Returns, last: date) -> tuple[str, str]:
     """Return what a week of the whole panel is held against, and what must be known of it where it is unusual."""
-    of_all = [each.latest for each in alerts if each.is_open and each.latest.region is each.latest.sector is None]
-    back = [(alert, began) for alert in of_all if (began := returns.since(alert)) is not None]
-    if back:
-        return f"the level of {origin(*back[0])}, from which it is coming back", ""
+    if back := returns.level_of_all():
+        return f"{back}, from which it is coming back", ""
     lately = last - timedelta(_LEARNT_DAYS)
     taken = [date.fromisoformat(each.as_of) for each in levels if each.region is each.sector is None]
     new = max((day for day in taken if day > lately), default=None)

@@ -33,7 +33,7 @@ def verdict(week: WeekDeviation) -> str:
     return f"{side} its usual range ({signed(week.lower)} to {signed(week.upper)})"
 
 
-def for_a_key_figure(week: WeekDeviation | None, than: str = "expected") -> str:
+def for_a_key_figure(week: WeekDeviation | None, than: str) -> str:
     """Return what stands below a key figure of the whole panel; `than` is what was expected."""
     if week is None:
         return "last week: not judged"

@@ -199,7 +199,7 @@ class AlertDesk:
         look = self._look(episode, candidate.node, weighing, other)
         if look.grade is None or not look.reading.is_there_today:
             return
-        self._book.add(episode, look.told.effect_pct)
+        self._book.add(episode)
         looks[candidate.node], mine[candidate.node] = look, episode
 
     def _is_time_for_parts(self, whole: Episode, day: date) -> bool:
@@ -270,8 +270,7 @@ class AlertDesk:
         if verdict is None:
             return None
         if verdict.outcome is not None:
-            level_pct = look.reading.last_days.effect_pct if verdict.outcome == "accepted" else None
-            self._book.end(episode, day, level_pct=level_pct)
+            self._book.end(episode, day, is_level=verdict.outcome == "accepted")
         if verdict.outcome == "accepted":
             self._lasting[node] = (episode.opened_on, None)
         elif verdict.outcome is not None:

@@ -148,10 +148,10 @@ def _succession(alert: Alert) -> str:
         return ""
     word, back = ("rise", "down") if alert.direction == "down" else ("fall", "up")
     began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
-    leads = "led" if alert.status == "resolved" else "leads"
-    return (
-        f"It {leads} back {back} from the {word} that began on {day(began.isoformat())} and had become the new level."
-    )
+    from_it = f"{back} from the {word} that began on {day(began.isoformat())}"
+    if alert.status == "resolved":
+        return f"It led back {from_it}, whose level had become the usual one."
+    return f"It leads back {from_it} and had become the new level."
 
 
 def _unusual(alert: Alert) -> str:

@@ -1,6 +1,5 @@
 """State is of one log: detectors whose log was made anew, was cut short, or is shorter than they knew."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from uuid import uuid4
 import pytest
 from kafka import TopicPartition
 from kafka_broker import KafkaBroker
+from quarter_days import quarter_days
 from redis_server import RedisServer
 from stream_run import Log, StreamRun, Worker, expected, wait_until
 
@@ -17,8 +17,6 @@ from earlywarn.adapters.kafka.manifest import write_manifest
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
 
 PARTITIONS = 2
-DAY_MS = 86_400_000
-START_MS = 1_551_702_896_000
 SETTINGS = f"""
 [topics]
 transactions_partitions = {PARTITIONS}
@@ -37,22 +35,6 @@ def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterato
     name = f"run-{uuid4().hex[:12]}"
     with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=name) as found:
         yield found
-
-
-def payments(days: int) -> list[Log]:
-    """Return logs of one region, a record for each quarter of a day."""
-    return [
-        [
-            json.dumps(
-                {
-                    "id": f"{partition}-{quarter}", "ts": START_MS + partition * 1_000 + quarter * DAY_MS // 4,
-                    "amount_minor": 100 + quarter, "currency": "CHF", "mcc": "5411", "region": "CH04", "country": "CH",
-                }
-            ).encode()
-            for quarter in range(4 * days)
-        ]
-        for partition in range(PARTITIONS)
-    ]  # fmt: skip
 
 
 def produce_in_steps(run: StreamRun, logs: list[Log], steps: int) -> None:
@@ -79,7 +61,7 @@ def lines(worker: Worker, text: str) -> list[str]:
 def test_topics_made_anew_with_the_old_snapshots_left(run: StreamRun, fresh_redis: RedisServer) -> None:
     """They are told and not used, wherever they end: everything of the new log counts, and nothing of the old one."""
     first = [run.start_ready("aggregator"), run.start_ready("detector")]
-    produce_in_steps(run, payments(40), 6)
+    produce_in_steps(run, quarter_days(40, PARTITIONS), 6)
     wait_until(lambda: folded(run, first[1]), 60, "all is folded")
     for worker in first:
         worker.terminate()
@@ -94,7 +76,7 @@ def test_topics_made_anew_with_the_old_snapshots_left(run: StreamRun, fresh_redi
     fresh_redis.wipe()
     detector = run.start_ready("detector")
     run.start_ready("aggregator")
-    logs = payments(60)
+    logs = quarter_days(60, PARTITIONS)
     produce_in_steps(run, logs, 9)
     run.end(PARTITIONS)
     published, rejected = expected(run.run, logs)
@@ -112,7 +94,7 @@ def test_topics_made_anew_with_the_old_snapshots_left(run: StreamRun, fresh_redi
 def test_partials_that_have_lost_their_beginning(run: StreamRun) -> None:
     """With a snapshot behind the hole nothing is missing; without one the detector stops, and says why."""
     aggregator, first = run.start_ready("aggregator"), run.start_ready("detector")
-    logs = payments(40)
+    logs = quarter_days(40, PARTITIONS)
     half = [log[: len(log) // 2] for log in logs]
     produce_in_steps(run, half, 5)
     wait_until(lambda: folded(run, first), 60, "all is folded")
@@ -146,7 +128,7 @@ def test_a_log_that_is_made_anew_under_a_detector_at_work(run: StreamRun) -> Non
     one that has not ends with an error. Which of them happens is for the client's metadata to say.
     """
     aggregator, detector = run.start_ready("aggregator"), run.start_ready("detector")
-    produce_in_steps(run, payments(40), 6)
+    produce_in_steps(run, quarter_days(40, PARTITIONS), 6)
     wait_until(lambda: folded(run, detector), 60, "all is folded")
     aggregator.terminate()
     with kafka_admin(run.settings.kafka) as admin:
@@ -154,7 +136,7 @@ def test_a_log_that_is_made_anew_under_a_detector_at_work(run: StreamRun) -> Non
         wait_until(lambda: run.topics.partials not in admin.list_topics(), 60, "the topic is gone")
         ensure_topics(admin, run.settings)
     run.start("aggregator")
-    run.produce(payments(1))
+    run.produce(quarter_days(1, PARTITIONS))
 
     def began_again() -> bool:
         return len(lines(detector, "of the partials: reading from")) > 1

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 from kafka_broker import KafkaBroker
+from quarter_days import quarter_days
 from redis_server import RedisServer
-from stream_run import Log, StreamRun, Worker, expected, wait_until
+from stream_run import StreamRun, Worker, expected, wait_until
 from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.connection import kafka_admin
@@ -18,8 +19,6 @@ from earlywarn.cli.app import app
 from earlywarn.errors import LogError
 
 PARTITIONS = 2
-DAY_MS = 86_400_000
-START_MS = 1_551_702_896_000
 BLOCK = 50
 SETTINGS = f"""
 [fold]
@@ -42,23 +41,7 @@ def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterato
         yield found
 
 
-def payments(days: int, region: str) -> list[Log]:
-    """Return logs of one region, a record for each quarter of a day."""
-    return [
-        [
-            json.dumps(
-                {
-                    "id": f"{partition}-{quarter}", "ts": START_MS + partition * 1_000 + quarter * DAY_MS // 4,
-                    "amount_minor": 100 + quarter, "currency": "CHF", "mcc": "5411", "region": region, "country": "CH",
-                }
-            ).encode()
-            for quarter in range(4 * days)
-        ]
-        for partition in range(PARTITIONS)
-    ]  # fmt: skip
-
-
-OLD, NEW = payments(40, "CH04"), payments(60, "CH05")
+OLD, NEW = quarter_days(40, PARTITIONS, "CH04"), quarter_days(60, PARTITIONS, "CH05")
 
 
 def partials(run: StreamRun) -> list[bytes]:

@@ -35,7 +35,7 @@ from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded
 from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.detection import MODEL_VERSION
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import STATUSES_OPEN, Alert
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
@@ -245,7 +245,7 @@ def alert_counts(alerts: Sequence[Alert]) -> dict[str, object]:
 def _counted(alerts: Sequence[Alert]) -> dict[str, object]:
     return {
         "episodes": len(alerts),
-        "open": sum(alert.status in {"open", "updated"} for alert in alerts),
+        "open": sum(alert.status in STATUSES_OPEN for alert in alerts),
         "by_kind": dict(sorted(Counter(alert.kind for alert in alerts).items())),
         "by_severity": dict(sorted(Counter(alert.severity for alert in alerts).items())),
     }

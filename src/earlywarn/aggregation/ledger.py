@@ -13,12 +13,13 @@ from datetime import date
 import numpy as np
 
 from earlywarn.aggregation.cells import CellIndex
+from earlywarn.aggregation.column_sums import SAFE
 from earlywarn.aggregation.coverage import CoverageMeter
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Delivered, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
-from earlywarn.aggregation.rolling import SAFE_SUM, too_large, widen
+from earlywarn.aggregation.rolling import too_large, widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
 from earlywarn.aggregation.sectorless import NO_SECTOR, SectorlessBuckets
 from earlywarn.aggregation.unread import UnreadBuckets, of_feeds, totals_of
@@ -80,7 +81,7 @@ class PanelLedger:
         pair = self._open.setdefault(bucket, {}).setdefault(cell, [0, 0])
         pair[0] += transactions
         pair[1] += amount
-        if not -SAFE_SUM < pair[1] < SAFE_SUM:
+        if not -SAFE < pair[1] < SAFE:
             when = self.panel.calendar.offset_iso(bucket)
             what = f"amounts of {difference.region} x {difference.sector} at {when} of panel {self.panel.id}"
             raise too_large(pair[1], what)
@@ -211,7 +212,7 @@ class PanelLedger:
     def _check_day(self, start: int) -> None:
         """Raise before the sum of the open day could leave 64 bits with the next base bucket."""
         largest = int(np.abs(self._open_day).max(initial=0))
-        if largest >= SAFE_SUM:
+        if largest >= SAFE:
             region, sector = self._cells.keys()[int(np.abs(self._open_day).max(axis=1).argmax())]
             day = self.panel.calendar.day_of(start)
             raise too_large(largest, f"amounts of {region} x {sector} on {day} of panel {self.panel.id}")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from earlywarn.aggregation.column_sums import SAFE
 from earlywarn.aggregation.rows import Integers
 from earlywarn.domain.state import State
 from earlywarn.errors import LogError
@@ -22,8 +23,6 @@ from earlywarn.errors import LogError
 YEAR_DAYS = 364
 """52 weeks: a year ago with the same weekdays."""
 
-SAFE_SUM = 1 << 62
-"""Below this, the sum of two still fits into 64 bits."""
 _SPAN = 168
 """So many buckets at most are summed together: it bounds the memory."""
 
@@ -126,7 +125,7 @@ class BucketTrack:
             pair = rows.setdefault(index, {}).setdefault(cell, [0, 0])
             pair[0] += transactions
             pair[1] += amount_minor
-            if max(map(abs, pair)) > SAFE_SUM:
+            if max(map(abs, pair)) > SAFE:
                 raise too_large(max(map(abs, pair)), f"late rows of {self._named(index)}")
         self._dirty.setdefault(index, {})[cell] = None
 
@@ -210,7 +209,7 @@ class BucketTrack:
     def _check(self, values: Integers, index: int) -> None:
         """Raise if any sum of some of the values (the last axis: transactions, amount) could leave 64 bits."""
         total = float(np.abs(values.astype(np.float64)).sum(axis=0).max(initial=0.0))
-        if total > SAFE_SUM:
+        if total > SAFE:
             raise too_large(total, f"the windows that end with {self._named(index)}")
 
     def _forget(self, below: int) -> None:

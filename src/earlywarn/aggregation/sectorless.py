@@ -111,6 +111,8 @@ class Sectorless:
         for at in self._explained:
             known.setdefault(cells[at].region, []).append(at)
         regions = sorted({*came, *self._past, *known})
+        if not regions:
+            return {}
         before = {region: float(median(self._past.get(region, [0]))) for region in regions}
         more = {region: came.get(region, 0) - each for region, each in before.items()}
         is_sizeable = sum(each for each in more.values() if each > 0) >= sizeable_transactions

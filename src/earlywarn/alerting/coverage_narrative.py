@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from earlywarn.alerting.words import THIN, Names, day, days_of, figure, place, size_pct, subject
+from earlywarn.alerting.words import THIN, Names, day, days_of, figure, joined, place, size_pct, subject
 from earlywarn.domain.alert import LOST, Alert, Evidence
 from earlywarn.domain.series import ALL
 
@@ -160,7 +160,7 @@ def _of_regions(feed: str, regions: list[str]) -> str:
     told = sorted(regions)
     if len(told) > _PLACES:
         told = [*told[: _PLACES - 1], f"{len(told) - _PLACES + 1} more regions"]
-    return f"{feed} in {', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else f"{feed} in {told[0]}"
+    return f"{feed} in {joined(told)}"
 
 
 def feed_name(name: str) -> str:

@@ -1,6 +1,6 @@
 """Words and figures that every text about an alert is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Protocol, Self
 from urllib.parse import unquote
@@ -93,6 +93,15 @@ def days_of(number: float) -> str:
 
 def _grouped(text: str) -> str:
     return text.replace(",", THIN)
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return parts as they stand in a sentence.
+
+    >>> joined(["Wien"]), joined(["Wien", "Tirol", "2 more"]), joined([])
+    ('Wien', 'Wien, Tirol and 2 more', '')
+    """
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def size_pct(value: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from earlywarn.alerting.words import joined
 from earlywarn.domain.region import RegionTree
 from earlywarn.reference.country_names import country_name
 
@@ -34,8 +35,8 @@ def reach(name: str, regions: Iterable[str], tree: RegionTree) -> Reach:
     parts = {country: _part(country, codes, tree) for country, codes in sorted(by_country.items())}
     told = [part or country_name(country) for country, part in parts.items()]
     is_named_after_them = name == ", ".join(map(country_name, parts))
-    note = _joined([part for part in parts.values() if part])
-    return Reach(_joined(told), "") if note and is_named_after_them else Reach(name, note)
+    note = joined([part for part in parts.values() if part])
+    return Reach(joined(told), "") if note and is_named_after_them else Reach(name, note)
 
 
 def _part(country: str, codes: set[str], tree: RegionTree) -> str:
@@ -54,7 +55,3 @@ def _part(country: str, codes: set[str], tree: RegionTree) -> str:
 def _leaves(code: str, tree: RegionTree) -> list[str]:
     below = tree.children(code)
     return [leaf for each in below for leaf in _leaves(each, tree)] if below else [code]
-
-
-def _joined(parts: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

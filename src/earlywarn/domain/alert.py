@@ -8,6 +8,7 @@ from earlywarn.domain.series import Level, Measure
 
 Kind = Literal["economic", "coverage", "model"]
 Status = Literal["open", "updated", "resolved", "superseded"]
+STATUSES_OPEN: frozenset[Status] = frozenset(("open", "updated"))
 Direction = Literal["up", "down"]
 Severity = Literal["medium", "high", "severe"]
 Outcome = Literal["recovered", "faded", "accepted"]

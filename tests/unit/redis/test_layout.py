@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis_records import make_alert
 
-from earlywarn.adapters.redis.layout import STATUSES_OPEN, RunLayout, region_lineage
+from earlywarn.adapters.redis.layout import RunLayout, region_lineage
 from earlywarn.adapters.redis.scripts import CLEAR, REVISION, ROWS
-from earlywarn.domain.alert import Severity, Status
+from earlywarn.domain.alert import STATUSES_OPEN, Severity, Status
 from earlywarn.errors import ConfigError
 
 texts = st.text(max_size=12)

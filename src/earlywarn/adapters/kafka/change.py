@@ -1,6 +1,5 @@
 """Another model or configuration for a run: control records in `partials` and the manifest, in one transaction."""
 
-import logging
 from collections import defaultdict
 
 import msgspec
@@ -17,6 +16,7 @@ from earlywarn.adapters.kafka.manifest import (
 )
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import TopicScan
@@ -27,9 +27,6 @@ from earlywarn.application.succession import Change, open_alerts
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import ConfigError, LogError
 
-_log = logging.getLogger(__name__)
-_log.propagate = False  # what goes wrong is raised
-_log.addHandler(logging.NullHandler())
 _ATTEMPTS = 5
 _Standing = dict[int, tuple[int, list[Alert]]]
 """By partition q: offset of the partials up to which all is published, and the alerts in their order."""
@@ -130,7 +127,7 @@ def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing)
             "transaction.timeout.ms": seconds * 1000,
             "allow.auto.create.topics": False,
         },
-        logger=_log,
+        logger=QUIET,
     )
     try:
         producer.init_transactions(seconds)

@@ -5,22 +5,18 @@ one Kafka transaction. One transactional id belongs to all who re-enter into a r
 one before, takes back what that one had not committed, and reads the marks after that.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import ScannedRecord, TopicScan
 from earlywarn.adapters.kafka.transactions import Transactions
 from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
-
-_log = logging.getLogger(__name__)
-_log.propagate = False  # what goes wrong is raised
-_log.addHandler(logging.NullHandler())
 
 KEY_HEADER = "dlq_key"
 """On a re-entered record: the key of its dead letter."""
@@ -117,7 +113,7 @@ class Reentry:
             f"{topics.prefix}{topics.run}.dlq-replay",
             place=f"{topics.transactions}, of which at most {BATCH} records are taken back; run the same command again",
             fenced=f"run {topics.run!r}: another `earlywarn dlq replay` has taken over; let it finish",
-            log=_log,
+            log=QUIET,
         )
 
     def open(self) -> set[str]:
@@ -168,4 +164,4 @@ class Reentry:
         try:
             self._transactions.take_back()
         except LogError as error:
-            _log.warning("%s: a transaction is left to its time-out: %s", self._topics.transactions, error)
+            QUIET.warning("%s: a transaction is left to its time-out: %s", self._topics.transactions, error)

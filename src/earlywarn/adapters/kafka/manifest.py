@@ -4,7 +4,6 @@ It is written once, when the topics are made; models and configuration change by
 worker whose own settings give other constants refuses to start: its partials would not be those of the others.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import newest_value
@@ -22,9 +22,6 @@ from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError, LogError
 
-_log = logging.getLogger(__name__)
-_log.propagate = False  # what goes wrong is raised; librdkafka also calls it fatal to have lost a race
-_log.addHandler(logging.NullHandler())
 KEY = b"manifest"
 _ATTEMPTS = 5
 _RETRY_SECONDS = 0.05
@@ -210,7 +207,7 @@ def write_manifest(run: Run) -> Manifest:
                 "transaction.timeout.ms": timeout_seconds * 1000,
                 "allow.auto.create.topics": False,
             },
-            logger=_log,
+            logger=QUIET,
         )
         try:
             producer.init_transactions(timeout_seconds)

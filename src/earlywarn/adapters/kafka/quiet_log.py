@@ -3,5 +3,5 @@
 import logging
 
 QUIET = logging.getLogger(__name__)
-QUIET.propagate = False  # what goes wrong is raised
+QUIET.propagate = False  # what goes wrong is raised; librdkafka also calls it fatal to have lost a race
 QUIET.addHandler(logging.NullHandler())

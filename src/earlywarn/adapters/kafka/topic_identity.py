@@ -18,7 +18,7 @@ from earlywarn.errors import ConfigError, LogError
 
 
 class NoAnswerError(ConfigError):
-    """No broker says now which log a topic is."""
+    """No broker says now what it was asked for: which log a topic is, or what a group has committed."""
 
 
 class Identities:

@@ -1,6 +1,5 @@
 """Reading a whole topic once, outside of any group: committed records, up to what was the end when it began."""
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,12 +8,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.message_headers import headers_of
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
-_log = logging.getLogger(__name__)
-_log.propagate = False  # what goes wrong is raised
-_log.addHandler(logging.NullHandler())
 _RECORDS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.05  # a batch that does not fill waits so long
 _QUEUED_KIB = 16 << 10
@@ -78,7 +75,7 @@ class TopicScan:
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
                 "queued.max.messages.kbytes": _QUEUED_KIB,
             },
-            logger=_log,
+            logger=QUIET,
         )
         try:
             self.extents = self._ask()

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from urllib.parse import quote
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.domain.alert import Alert, Severity, Status
+from earlywarn.domain.alert import STATUSES_OPEN, Alert, Severity, Status
 from earlywarn.domain.series import Resolution
 
 TopicKind = Literal["aggregates", "alerts"]
@@ -24,7 +24,6 @@ TOPIC_KINDS: tuple[TopicKind, ...] = get_args(TopicKind)
 VERSION = "1"
 """Of this layout. It stands in Redis beside the positions: state of another version is to be rebuilt."""
 
-STATUSES_OPEN: frozenset[Status] = frozenset(("open", "updated"))
 
 POSITION_VERSION = "layout"
 POSITION_CLEARING = "clearing"

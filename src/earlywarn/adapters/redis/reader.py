@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from earlywarn.adapters.redis.layout import STATUSES_OPEN, RunLayout, day_score, region_lineage
-from earlywarn.domain.alert import Alert, Kind, Severity, Status
+from earlywarn.adapters.redis.layout import RunLayout, day_score, region_lineage
+from earlywarn.domain.alert import STATUSES_OPEN, Alert, Kind, Severity, Status
 from earlywarn.domain.series import Resolution
 
 _INDEX_PAGE = 250

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.wording import counted, listed, short_day
-from earlywarn.alerting.words import Names
+from earlywarn.alerting.words import Names, joined
 
 _WEEK_DAYS = 7
 _NAMED = 3
@@ -74,7 +74,7 @@ def without(absent: Sequence[Absence], regions: int) -> str:
         return f"without {counted(len(absent), 'region')}"
     named = [(f"part of {each.name}" if each.in_part else each.name, each) for each in absent]
     told = [name if each.is_whole else f"{name} ({counted(each.days, 'day')})" for name, each in named]
-    return f"without {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"
+    return f"without {joined(told)}"
 
 
 def in_one_sentence(absent: Sequence[Absence]) -> str:

@@ -19,7 +19,7 @@ from earlywarn.application.compose import Run
 from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import STATUSES_OPEN, Alert
 
 DAYS_KEPT = 800
 ALERTS_KEPT = 1000
@@ -64,7 +64,7 @@ class AlertRecord:
     @property
     def is_open(self) -> bool:
         """Return whether the alert stands."""
-        return self.latest.status in {"open", "updated"}
+        return self.latest.status in STATUSES_OPEN
 
 
 class ReportCollector:

@@ -12,13 +12,12 @@ import numpy as np
 from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import claim, lately
 from earlywarn.alerting.words import MEASURE_WORDS, Names, figure, quantity
-from earlywarn.domain.alert import Alert, Direction
+from earlywarn.domain.alert import STATUSES_OPEN, Alert, Direction
 
 _BEYOND = 0.5
 """Share of a change (of its logarithm) that must be left beyond the level before, for it to be more than a return."""
 _MOST = 0.5
 """Share of a level's change that must be undone for the level to be over; what undoes less leaves most of it."""
-_STEADY = {"open", "updated"}
 
 
 class Returns:
@@ -32,11 +31,8 @@ class Returns:
         self._alerts = list(alerts)
         accepted = [alert for alert in self._alerts if alert.outcome == "accepted"]
         self._accepted = {(each.region, each.sector, each.direction, each.opened_on): each for each in accepted}
-        self._left = {
-            self._key(alert, began)
-            for alert in self._alerts
-            if (alert.status in _STEADY or alert.outcome == "accepted") and (began := self._undone(alert)) is not None
-        }
+        standing = [each for each in self._alerts if each.status in STATUSES_OPEN or each.outcome == "accepted"]
+        self._left = {self._key(alert, began) for alert in standing if (began := self._undone(alert)) is not None}
 
     def since(self, alert: Alert) -> date | None:
         """Return the first day of what an alert leads back from; None of one that is a shock of its own.
@@ -71,7 +67,7 @@ class Returns:
 
     def level_of_all(self) -> str:
         """Return what level the whole panel is leading back from, if an open alert of it says so; else empty."""
-        whole = [each for each in self._alerts if each.status in _STEADY and each.region is each.sector is None]
+        whole = [each for each in self._alerts if each.status in STATUSES_OPEN and each.region is each.sector is None]
         found = [(alert, began) for alert in whole if (began := self.since(alert)) is not None]
         return f"the level of {_origin(*found[0])}" if found else ""
 

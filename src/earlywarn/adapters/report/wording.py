@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from earlywarn.alerting.words import times
+from earlywarn.alerting.words import joined, times
 from earlywarn.domain.money import MINOR_UNITS
 
 _NARROW = "\u202f"
@@ -141,7 +141,7 @@ def listed(names: Sequence[str], one: str, named: int = 3) -> str:
     shown = list(names[:named])
     if len(names) > named:
         shown.append(f"{len(names) - named} more {one if len(names) == named + 1 else one + 's'}")
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    return joined(shown)
 
 
 def colour_class(share: float) -> str:

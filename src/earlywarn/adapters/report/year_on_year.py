@@ -15,7 +15,7 @@ from earlywarn.adapters.report.history import OBSERVED, WEEK_DAYS, Key, PanelHis
 from earlywarn.adapters.report.week_words import SMALL_BASE, in_short
 from earlywarn.adapters.report.wording import change_against, counted, listed, short_day, signed
 from earlywarn.aggregation.rolling import YEAR_DAYS
-from earlywarn.alerting.words import LEAST_PAYMENTS, Names
+from earlywarn.alerting.words import LEAST_PAYMENTS, Names, joined
 from earlywarn.domain.series import holds
 
 ROWS = 60
@@ -120,7 +120,7 @@ class YearBefore:
             told.append(counted(rest, "cell"))
         if days.any() and not days.all():
             told.append(f"{int(days.sum())} of the 7 days")
-        return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
+        return joined(told)
 
 
 def _spending(history: PanelHistory, cell: Key) -> npt.NDArray[np.float64]:

@@ -150,7 +150,7 @@ class CoverageMeter:
             if name not in self._feeds
         }
         delivery, lost = self._delivery({**readings, **new}, delivered)
-        self._hours.add(delivery, {name: reading.expected for name, reading in readings.items()}, lost)
+        self._hours.add(delivery, readings, lost)
         return delivery
 
     def close_day(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from earlywarn.aggregation.cell_groups import CellGroups
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
+from earlywarn.aggregation.delivery import came_elsewhere, of_other_hours
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import Counts, spread
 from earlywarn.aggregation.feed_counts import add_counts
@@ -70,7 +71,7 @@ class RegionWatch:
         self._reading = UsualReading()
         self._sectorless = Sectorless()
         self._base_today: dict[int, dict[str, int]] = {}
-        self._hours: dict[str, list[float]] = {}  # of the day's base buckets: expected, and of these missing
+        self._hours: dict[str, list[float]] = {}  # see _note_hour
         self._places = _Places()
         self._groups = CellGroups()
 
@@ -109,11 +110,16 @@ class RegionWatch:
         speaking = read.unread_regions(cells, born, usual)
         gone = self._gone(self._quiet(readings, speaking), cells, born)
         for reading in readings:
-            hours = self._hours.setdefault(reading.name, [0.0, 0.0])
-            hours[0] += reading.expected
-            hours[1] += reading.expected if reading.name in gone else 0.0
+            self._note_hour(reading, is_gone=reading.name in gone)
         shares = self._shares(cells, delivered, dict.fromkeys(gone, 0.0))
         return self._gap(gone, weekday, cells, born, both(shares, read.shares), None)
+
+    def _note_hour(self, reading: FeedVolume, *, is_gone: bool) -> None:
+        """Note of a base bucket of a region what was expected, what of it was missing, and what belongs elsewhere."""
+        hours = self._hours.setdefault(reading.name, [0.0, 0.0, 0.0])
+        hours[0] += reading.expected
+        hours[1] += reading.expected if is_gone else 0.0
+        hours[2] += of_other_hours(reading)
 
     def close_day(
         self,
@@ -153,7 +159,11 @@ class RegionWatch:
         speaking = read.unread_regions(cells, born, usual)
         quiet = self._quiet(readings, speaking)
         gone = self._gone(quiet, cells, born)
-        in_part = {name: round(1 - missing / expected, 3) for name, (expected, missing) in hours.items() if missing}
+        in_part = {
+            name: round(1 - missing / expected, 3)
+            for name, (expected, missing, elsewhere) in hours.items()
+            if missing and not came_elsewhere(missing, elsewhere)
+        }
         shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)})
         gap, heard = self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
         for reading in readings:
@@ -251,7 +261,7 @@ class RegionWatch:
         self._reading.restore(saved["reading"])
         self._sectorless.restore(saved["sectorless"])
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
-        self._hours = {name: [expected, missing] for name, expected, missing in saved["hours"]}
+        self._hours = {name: list(hours) for name, *hours in saved["hours"]}
         self._places = _Places()
         self._groups = CellGroups()
 

@@ -175,6 +175,37 @@ def test_an_hour_without_anything_is_not_covered() -> None:
     assert set(found.by_hour) == {0.0}
 
 
+OPEN = [0] * 6 + [120, 300, 300, 300, 300, 120] + [0] * 12
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_not_put_forward_or_back_is_no_silence(hours: int) -> None:
+    """Of one source, of both, and until the other hours are usual: what came at another hour is not lacking."""
+    moved = [*OPEN[-hours:], *OPEN[:-hours]]
+    for late in (["source a"], ["source a", "source b"]):
+        found = Days(hours=24)
+        whole = {"source a": OPEN, "source b": OPEN}
+        for _ in range(35):
+            found.close_hours(whole)
+        for _ in range(35):
+            day = found.close_hours({**whole, **dict.fromkeys(late, moved)})
+            assert (day.volume, day.silent, found.cells) == (1.0, (), ())
+
+
+def test_what_comes_after_an_outage_with_the_time_of_its_arrival_is_not_lacking() -> None:
+    found = Days(hours=24)
+    whole = {"source a": OPEN, "source b": OPEN}
+    for _ in range(35):
+        found.close_hours(whole)
+    out, caught_up = list(OPEN), list(OPEN)
+    out[8:10] = [0, 0]
+    caught_up[8:11] = [0, 0, 850]
+    day = found.close_hours({**whole, "source b": out})
+    assert (day.volume, day.silent) == (round(1 - 600 / 2880, 6), ("source b",))
+    day = found.close_hours({**whole, "source b": caught_up})
+    assert (day.volume, day.silent, found.cells) == (1.0, (), ())
+
+
 LOCAL = {"source a@0": 960, "source a@1": 720, "source b@1": 240, "source b@2": 240}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -30,13 +31,23 @@ class Days:
         self.by_hour: list[Gap] = []
         self.shares: CellShares = ()
 
-    def close(self, volumes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[str, ...], Gap]:
-        """Return the quiet regions and the gap of the next day."""
+    def close(
+        self, volumes: Mapping[str, tuple[int, ...]], opening: Mapping[str, range] = MappingProxyType({})
+    ) -> tuple[tuple[str, ...], Gap]:
+        """Return the quiet regions and the gap of the next day; `opening` are hours of which a region has others."""
         counts = np.array([count for region in USUAL for count in volumes.get(region, (0,) * len(USUAL[region]))])
         born = np.ones(len(CELLS), dtype=bool)
         weekday = (self.day + 6) % 7
+        hours_of = [opening.get(cell.region, range(self.hours)) for cell in CELLS]
         self.by_hour = [
-            self.watch.close_base(weekday * self.hours + hour, CELLS, counts // self.hours, born)[0]
+            self.watch.close_base(
+                weekday * self.hours + hour,
+                CELLS,
+                np.array(
+                    [count // len(hours) * (hour in hours) for count, hours in zip(counts, hours_of, strict=True)]
+                ),
+                born,
+            )[0]
             for hour in range(self.hours)
         ]
         self.day += 1
@@ -141,6 +152,18 @@ def test_hours_know_which_region_is_missing() -> None:
     assert {gap.panel for gap in found.by_hour[2:]} == {round(1 - 20 / 40, 6)}
     found.close(USUAL)
     assert set(found.by_hour) == {NO_GAP}
+
+
+def test_a_region_of_another_clock_is_not_silent() -> None:
+    """All that west brings comes an hour later from one day on: its first hour lacks, and the day does not."""
+    found = Days(hours=24)
+    for _ in range(35):
+        found.close(USUAL, {"west": range(8, 12)})
+    for _ in range(35):
+        assert found.close(USUAL, {"west": range(9, 13)}) == ((), NO_GAP)
+        assert found.shares == ()
+    _, gap = found.close({**USUAL, "west": (100, 150)}, {"west": range(11, 13)})
+    assert gap.panel < 1
 
 
 def test_a_restored_watch_goes_on_alike() -> None:

@@ -38,7 +38,7 @@ def sorted_cells(rows: Iterable[Outcome]) -> tuple[list[Outcome], list[Outcome]]
     for index in order:
         cell, line = cells[index], lines[index]
         if before is not None and same_key(cell, before):
-            sorted_outcomes.append((line, duplicate(f"stands on line {first_line} already")))
+            sorted_outcomes.append((line, duplicate(cell, before, f"on line {first_line}")))
         else:
             sorted_outcomes.append((line, cell))
             before, first_line = cell, line
@@ -58,9 +58,28 @@ def same_key(one: Cell, other: Cell) -> bool:
     return one.day == other.day and one.region == other.region and one.sector == other.sector
 
 
-def duplicate(detail: str) -> Reject:
-    """Return the reject of a cell whose key was there before."""
-    return Reject(reason=RejectReason.DUPLICATE_CELL, field="date", detail=f"date, region and sector: {detail}")
+def duplicate(cell: Cell, before: Cell, place: str) -> Reject:
+    """Return the reject of a cell whose key was there before, at a place; other figures than there are told.
+
+    Example:
+        >>> from datetime import date
+        >>> one, other = (Cell(date(2024, 2, 1), "AT1", "grocery", count, 300_00, "EUR") for count in (120, 80))
+        >>> duplicate(one, one, "on line 7").detail
+        'date, region and sector: stands on line 7 already'
+        >>> duplicate(other, one, "on line 7").detail
+        'date, region and sector: stands on line 7 already, with other figures; parts of a cell are to be summed before'
+    """
+    is_copy = (cell.transactions, cell.amount_minor, cell.currency) == (
+        before.transactions,
+        before.amount_minor,
+        before.currency,
+    )
+    other = "" if is_copy else ", with other figures; parts of a cell are to be summed before"
+    return Reject(
+        reason=RejectReason.DUPLICATE_CELL,
+        field="date",
+        detail=f"date, region and sector: stands {place} already{other}",
+    )
 
 
 def _stable_order(cells: Sequence[Cell]) -> list[int]:

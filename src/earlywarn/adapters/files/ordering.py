@@ -189,15 +189,15 @@ def merge_cells(inputs: Sequence[InputFile]) -> Iterator[CellBatch]:
             if rejects or rounded:
                 yield CellBatch(file.name, [line for line, _ in rejects], [reject for _, reject in rejects], rounded)
     for day in sorted(days):
-        seen: dict[tuple[str, str], str] = {}
+        seen: dict[tuple[str, str], tuple[str, Cell]] = {}
         for name, group in groupby(days.pop(day), key=lambda item: item[0].name):
             outcomes = [_once(outcome, name, seen) for _, outcome in group]
             yield from cell_batches(name, outcomes, _BATCH_RECORDS)
 
 
-def _once(outcome: Outcome, name: str, seen: dict[tuple[str, str], str]) -> Outcome:
+def _once(outcome: Outcome, name: str, seen: dict[tuple[str, str], tuple[str, Cell]]) -> Outcome:
     line, cell = outcome
     if not isinstance(cell, Cell):
         return outcome
-    first = seen.setdefault((cell.region, cell.sector), name)
-    return outcome if first == name else (line, duplicate(f"stands in {first} already"))
+    first, before = seen.setdefault((cell.region, cell.sector), (name, cell))
+    return outcome if first == name else (line, duplicate(cell, before, f"in {first}"))

@@ -142,16 +142,18 @@ def _certainty(alert: Alert) -> str:
 
 
 def _succession(alert: Alert) -> str:
-    """Say of an alert that leads back from a level that had been taken as usual which one that was."""
+    """Say of an alert against what is usual by a level of the other direction which one that was.
+
+    It need not lead back to where that came from: a rise may end anywhere.
+    """
     days = figure(alert, "days_since_level_began")
     if days is None:
         return ""
-    word, back = ("rise", "down") if alert.direction == "down" else ("fall", "up")
+    word = "rise" if alert.direction == "down" else "fall"
     began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
-    from_it = f"{back} from the {word} that began on {day(began.isoformat())}"
-    if alert.status == "resolved":
-        return f"It led back {from_it}, whose level had become the usual one."
-    return f"It leads back {from_it} and had become the new level."
+    verb = "was" if alert.status == "resolved" else "is"
+    level = f"the level of the {word} that began on {day(began.isoformat())}"
+    return f"What {verb} expected {verb} {level}, which had become usual."
 
 
 def _unusual(alert: Alert) -> str:

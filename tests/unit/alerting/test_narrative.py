@@ -181,10 +181,10 @@ def test_of_less_than_five_payments_a_day_no_percentage_is_told(status: str) -> 
     assert " %" not in without, without
 
 
-@pytest.mark.parametrize(("status", "leads"), [("open", "leads"), ("resolved", "led")])
-def test_a_return_from_a_level_that_was_usual_is_called_one(status: Status, leads: str) -> None:
+@pytest.mark.parametrize(("status", "verb"), [("open", "is"), ("resolved", "was")])
+def test_of_an_alert_against_a_level_that_was_a_fall_that_is_said(status: Status, verb: str) -> None:
     """Also of one that has ended: a rise to the old level is no good news of its own."""
     evidence = (Evidence(name="days_since_level_began", value=60.0, unit="days"),)
     alert = msgspec.structs.replace(BARE, evidence=evidence, status=status, direction="up", resolved_on="2023-09-08")
     text = narrate(msgspec.structs.replace(alert, outcome="accepted" if status == "resolved" else None), Named())
-    assert f"It {leads} back up from the fall that began on " in text
+    assert f"What {verb} expected {verb} the level of the fall that began on " in text

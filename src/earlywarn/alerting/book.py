@@ -1,11 +1,12 @@
 """The episodes of a panel: the open ones, the last days of those that are over, and levels accepted of late."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 import msgspec
 
 from earlywarn.alerting.episode import Episode, Records
+from earlywarn.alerting.ways_back import Shock
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.state import State
@@ -15,6 +16,9 @@ EpisodeKey = tuple[str | None, str | None, Direction]
 _OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
 _LEVELS_KEPT_DAYS = 90
 """A level that was accepted within so many days before is what an episode of the other direction leads back from."""
+
+_ENDS_KEPT_DAYS = 28
+"""A shock that is over may still have its end before it, or the models theirs, for so many days."""
 
 
 class EpisodeBook:
@@ -30,12 +34,15 @@ class EpisodeBook:
         self.records = Records()
         self._ended: dict[EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
         self._levels: dict[EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
+        self._over: dict[EpisodeKey, tuple[date, date]] = {}  # over lately, no level: their first day, and when
 
     def turn_to(self, day: date, days_in_sight: int) -> None:
         """Forget what is too old on a day; models see so many days back."""
         in_sight, kept = (day - timedelta(days=days) for days in (days_in_sight, _LEVELS_KEPT_DAYS))
         self._ended = {key: ended for key, ended in self._ended.items() if ended > in_sight}
         self._levels = {key: level for key, level in self._levels.items() if level[1] > kept}
+        ends = day - timedelta(days=_ENDS_KEPT_DAYS)
+        self._over = {key: over for key, over in self._over.items() if over[1] > ends}
 
     def last(self, node: Node, direction: Direction) -> date | None:
         """Return the last day of a node's last episode of a direction, while it is in sight of the models."""
@@ -44,6 +51,26 @@ class EpisodeBook:
     def parent(self, episode: Episode) -> Episode | None:
         """Return the open episode that this one is a part of."""
         return next((each for each in self.open.values() if each.id == episode.parent), None)
+
+    def first_days(self) -> set[int]:
+        """Return the first days (ordinals) of which the baseline is of use."""
+        over = {since.toordinal() for since, _ in self._over.values()}
+        return over | {episode.first_day for episode in self.open.values()}
+
+    def shocks(self, direction: Direction) -> list[Shock]:
+        """Return the shocks of a direction that are open or over lately, and no new level, the oldest first.
+
+        Without those that lead back from a level: where they came from was not usual, a way back there is no end.
+        """
+        found = [(since, key) for key, (since, _) in self._over.items() if key[2] == direction]
+        found += [
+            (episode.opened_on, key)
+            for key, episode in self.open.items()
+            if key[2] == direction and episode.leads_back_from is None
+        ]
+        return [
+            Shock(key[0], key[1], since) for since, key in sorted(found, key=lambda each: (each[0], canonical(each[1])))
+        ]
 
     def add(self, episode: Episode) -> None:
         """Take in a new episode, with what is on record of its node."""
@@ -58,6 +85,8 @@ class EpisodeBook:
         self._ended[episode.key] = day
         if is_level:
             self._levels[episode.key] = (episode.opened_on, day)
+        elif episode.leads_back_from is None:
+            self._over[episode.key] = (episode.opened_on, day)
 
     # --- snapshot
 
@@ -67,9 +96,8 @@ class EpisodeBook:
             "episodes": [msgspec.to_builtins(self.open[key]) for key in sorted(self.open, key=canonical)],
             "records": self.records.state(),
             "ended": [[*key, self._ended[key].isoformat()] for key in sorted(self._ended, key=canonical)],
-            "levels": [
-                [*key, *(day.isoformat() for day in self._levels[key])] for key in sorted(self._levels, key=canonical)
-            ],
+            "levels": _plain(self._levels),
+            "over": _plain(self._over),
         }
 
     def restore(self, saved: State) -> None:
@@ -79,12 +107,22 @@ class EpisodeBook:
         self._ended = {
             (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
         }
-        self._levels = {
-            (region, sector, direction): (date.fromisoformat(began), date.fromisoformat(day))
-            for region, sector, direction, began, day in saved["levels"]
-        }
+        self._levels, self._over = _restored(saved["levels"]), _restored(saved["over"])
 
 
 def canonical(key: Sequence[str | None]) -> tuple[str, ...]:
     """Return what nodes and keys of episodes are ordered by: wider ones first."""
     return tuple(part or "" for part in key)
+
+
+def _plain(days: Mapping[EpisodeKey, tuple[date, date]]) -> list[list[str | None]]:
+    return [[*key, *(day.isoformat() for day in days[key])] for key in sorted(days, key=canonical)]
+
+
+def _restored(
+    saved: Iterable[tuple[str | None, str | None, Direction, str, str]],
+) -> dict[EpisodeKey, tuple[date, date]]:
+    return {
+        (region, sector, direction): (date.fromisoformat(began), date.fromisoformat(day))
+        for region, sector, direction, began, day in saved
+    }

@@ -16,7 +16,7 @@ from earlywarn.alerting.alarms import alarms, standing_score
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, Told
-from earlywarn.alerting.evidence import DayReading, Reading
+from earlywarn.alerting.evidence import Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import narrate
@@ -26,6 +26,7 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
+from earlywarn.alerting.ways_back import way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
@@ -78,7 +79,7 @@ class AlertDesk:
         """Return the day's revisions, parents first; `models` are told which levels are normal, and what is over."""
         keeps = zip(scores.nodes, scores.holiday.tolist(), strict=True)
         alerts = self.notices.coverage(closed, {node.region for node, holiday in keeps if holiday})
-        self._baselines.step(scores, (episode.first_day for episode in self._book.open.values()))
+        self._baselines.step(scores, self._book.first_days())
         if scores.usable:
             alerts += self.notices.drift(scores)
             alerts += self._economic(scores, models)
@@ -224,27 +225,18 @@ class AlertDesk:
         return self._book.last(weighing.scores.nodes[at], weighing.direction)
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
-        """Return whether an alarm is but the end of an open episode of the other direction, at the node or around it.
-
-        It is while the day lies within the usual range of the baseline before that episode, or still beyond it on the
-        episode's side. The models have learned a part of the episode; they learn the return at once.
-        """
+        """Return whether an alarm is but the end of a shock of the other direction, which the models learn at once."""
+        shock = way_back(
+            candidate, direction, self._book.shocks("up" if direction == "down" else "down"), scores, self._baselines
+        )
+        if shock is None:
+            return False
         node = scores.nodes[candidate.node]
-        is_return = False
+        self._lasting[node] = (shock.opened_on, candidate.age_days + 1)
         for episode in self._book.open.values():
-            if episode.direction == direction or not episode.holds(node.region, node.sector):
-                continue
-            if episode.leads_back_from is not None:
-                continue  # where it came from was no usual level: a way back there is another shock
-            same = (episode.region, episode.sector) == (node.region, node.sector)
-            today = self._baselines.sums(episode.first_day, candidate.node)
-            reading = DayReading(today, scores, candidate.node, candidate.measure)
-            if not reading.is_outside(direction):
-                is_return = True
-                self._lasting[node] = (episode.opened_on, candidate.age_days + 1)
-                if same:
-                    episode.last_days = episode.last_days[-1:]
-        return is_return
+            if episode.direction != direction and (episode.region, episode.sector) == (node.region, node.sector):
+                episode.last_days = episode.last_days[-1:]
+        return True
 
     def _look(self, episode: Episode, at: int, weighing: Weighing, other: Floats) -> "_Look":
         """Return what would be told of an episode today."""
@@ -265,6 +257,7 @@ class AlertDesk:
         hold_days = self.parameters.hold_days if episode.leads_back_from is None else _HOLD_DAYS_OF_RETURNS
         if episode.alarm_days >= min(hold_days, self.parameters.hold_days):
             episode.alarm_days = 0
+            episode.is_learned = True
             self._lasting[node] = (episode.opened_on, None)
         verdict = self._verdict(episode, look, is_open=is_open)
         if verdict is None:
@@ -274,6 +267,8 @@ class AlertDesk:
         if verdict.outcome == "accepted":
             self._lasting[node] = (episode.opened_on, None)
         elif verdict.outcome is not None:
+            if episode.is_learned and verdict.outcome == "recovered":
+                self._lasting[node] = (episode.opened_on, self.parameters.quiet_days)
             self._settled.append((node, episode.direction))
         return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
 

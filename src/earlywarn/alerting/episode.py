@@ -39,7 +39,8 @@ class Episode(msgspec.Struct):
     expected since then, `last_days` the same of each of the last days, `told` the estimate published on
     `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
     last published, `record_days` on how many days before `opened_on` the node was judged, `leads_back_from` the first
-    day of an episode of the other direction whose level had become the usual one, `heard_on` the last day on which
+    day of an episode of the other direction whose level had become the usual one, `is_learned` whether the models have
+    taken its level as usual since, `heard_on` the last day on which
     anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
@@ -69,6 +70,7 @@ class Episode(msgspec.Struct):
     has_news: bool = False
     record_days: int = 0
     leads_back_from: date | None = None
+    is_learned: bool = False
     heard_on: date | None = None
     missing_days: int = 0
     empty_days: int = 0

@@ -158,6 +158,9 @@ class PanelEffects:
         step = log_effect(observed, expected)[:2]
         unpaid = (observed[0] > 0) & (observed[1] <= 0) & (expected[1] > 0)
         step[1, unpaid] = np.log(HALF_MINOR_UNIT / expected[1, unpaid])
+        # Where next to nothing is expected of a payment no effect is told, but a level that was taken there is left.
+        paid = (observed > 0).all(axis=0) & (expected > 0).all(axis=0)
+        step[1, paid] = np.log(observed[1, paid] / expected[1, paid])
         return step.ravel()
 
     def embed(self, tree: NodeTree, places: Integers) -> None:

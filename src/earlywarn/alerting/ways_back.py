@@ -1,0 +1,70 @@
+"""Whether an alarm is but the way back from an earlier shock of the other direction, which is no shock of its own.
+
+While a shock lasts the models learn some of it, so its end looks like a shock the other way. Two things tell that it is
+an end. The day is within its usual range of the baseline before the earlier shock, or still beyond it on that shock's
+side. Or most of the change since the alarm's first day is the way from what is expected now to what that baseline
+expects: also where the end overshoots a little, of a total of which only some cells had fallen, and of a shock that was
+over for chance alone before its end came.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+import numpy as np
+
+from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.evidence import DayReading
+from earlywarn.alerting.weighing import Candidate
+from earlywarn.detection.day_scores import MEASURES, DayScores
+from earlywarn.detection.effect_bank import log_effect
+from earlywarn.domain.alert import Direction
+from earlywarn.domain.series import holds
+
+_MOST = 2 / 3
+"""Share of an alarm's log effect that an earlier baseline must explain; what goes on beyond it is more than an end."""
+
+
+class Shock(msgspec.Struct, frozen=True):
+    """A shock that is open, or was of late: of which series, and since when."""
+
+    region: str | None
+    sector: str | None
+    opened_on: date
+
+
+def way_back(
+    candidate: Candidate, direction: Direction, shocks: Sequence[Shock], scores: DayScores, baselines: CellBaselines
+) -> Shock | None:
+    """Return the first of `shocks` from which an alarm is but the way back; None if it is a shock of its own.
+
+    Args:
+        candidate: the alarm.
+        direction: of it.
+        shocks: of the other direction, the oldest first.
+        scores: the day's.
+        baselines: of the day, which must know the first days of `shocks`.
+    """
+    at, node, inside = candidate.node, scores.nodes[candidate.node], baselines.members[candidate.node]
+    cells = scores.nodes[: len(inside)]
+    now = scores.effects.today[:, : len(inside), candidate.age_days]
+    before, first = now.copy(), None
+    open_cells = inside.copy()
+    for shock in shocks:
+        own = np.array([holds((shock.region, shock.sector), (cell.region, cell.sector)) for cell in cells])
+        taken = open_cells & own
+        if not taken.any():
+            continue
+        first = first or shock
+        before[:, taken] = baselines.today(shock.opened_on.toordinal())[:, taken]
+        open_cells &= ~own
+        if holds((shock.region, shock.sector), (node.region, node.sector)):
+            today = baselines.sums(shock.opened_on.toordinal(), at)
+            if not DayReading(today, scores, at, candidate.measure).is_outside(direction):
+                return shock
+    if first is None:
+        return None
+    place = MEASURES.index(candidate.measure)
+    explained = float(log_effect(before[:, inside].sum(axis=1), now[:, inside].sum(axis=1))[place])
+    effect = float(scores.effects.effect[place, at, candidate.age_days])
+    return first if explained * effect >= _MOST * effect**2 > 0 else None

@@ -9,7 +9,6 @@ import pytest
 from shocked_panel import FIRST, SHOCK, Change, ShockedPanel, cells, composed
 
 from earlywarn.adapters.report import ReportCollector
-from earlywarn.adapters.report.following import lasting
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.levels import Returns
 from earlywarn.adapters.report.page import render_report
@@ -103,8 +102,10 @@ def lasting_of(collector: ReportCollector) -> set[tuple[str | None, str | None]]
     alerts = [each.latest for each in collector.alerts.values()]
     record = collector.panels["CH"]
     last = date.fromordinal(record.days[-1].ordinal)
-    shown = lasting(alerts, record.following, last, Returns(alerts)).values()
-    return {(each.region, each.sector) for each in shown if each.parent is None}
+    shown = (
+        Returns(alerts, record.following.back).lasting(lambda alert: record.following.lasts(alert, last), last).values()
+    )
+    return {(each.alert.region, each.alert.sector) for each in shown if each.alert.parent is None}
 
 
 def test_a_level_that_went_is_over_and_its_return_is_no_level() -> None:

@@ -16,6 +16,7 @@ from earlywarn.alerting.alarms import alarms, standing_score
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, Told
+from earlywarn.alerting.estimate import interval_reach
 from earlywarn.alerting.evidence import Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
@@ -227,7 +228,12 @@ class AlertDesk:
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of a shock of the other direction, which the models learn at once."""
         shock = way_back(
-            candidate, direction, self._book.shocks("up" if direction == "down" else "down"), scores, self._baselines
+            candidate,
+            direction,
+            self._book.shocks("up" if direction == "down" else "down"),
+            scores,
+            self._baselines,
+            reach=interval_reach(self.parameters.spillover_confidence),
         )
         if shock is None:
             return False

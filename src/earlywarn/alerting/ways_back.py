@@ -2,9 +2,9 @@
 
 While a shock lasts the models learn some of it, so its end looks like a shock the other way. Two things tell that it is
 an end. The day is within its usual range of the baseline before the earlier shock, or still beyond it on that shock's
-side. Or most of the change since the alarm's first day is the way from what is expected now to what that baseline
-expects: also where the end overshoots a little, of a total of which only some cells had fallen, and of a shock that was
-over for chance alone before its end came.
+side. Or the change since the alarm's first day is for the most part the way from what is expected now to what that
+baseline expects, and what goes on beyond it is small, or may be chance: also where the end overshoots a little, of a
+total of which only some cells had fallen, and of a shock that was over for chance alone before its end came.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ import numpy as np
 
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.evidence import DayReading
-from earlywarn.alerting.weighing import Candidate
+from earlywarn.alerting.weighing import NEARER, Candidate
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import holds
 
-_MOST = 2 / 3
-"""Share of an alarm's log effect that an earlier baseline must explain; what goes on beyond it is more than an end."""
+_SMALL = 0.2
+"""Share of an alarm's log effect beyond an earlier baseline that is but an uneven end."""
 
 
 class Shock(msgspec.Struct, frozen=True):
@@ -34,7 +34,13 @@ class Shock(msgspec.Struct, frozen=True):
 
 
 def way_back(
-    candidate: Candidate, direction: Direction, shocks: Sequence[Shock], scores: DayScores, baselines: CellBaselines
+    candidate: Candidate,
+    direction: Direction,
+    shocks: Sequence[Shock],
+    scores: DayScores,
+    baselines: CellBaselines,
+    *,
+    reach: float,
 ) -> Shock | None:
     """Return the first of `shocks` from which an alarm is but the way back; None if it is a shock of its own.
 
@@ -44,6 +50,7 @@ def way_back(
         shocks: of the other direction, the oldest first.
         scores: the day's.
         baselines: of the day, which must know the first days of `shocks`.
+        reach: standard deviations of the alarm's effect that may be chance.
     """
     at, node, inside = candidate.node, scores.nodes[candidate.node], baselines.members[candidate.node]
     cells = scores.nodes[: len(inside)]
@@ -66,5 +73,9 @@ def way_back(
         return None
     place = MEASURES.index(candidate.measure)
     explained = float(log_effect(before[:, inside].sum(axis=1), now[:, inside].sum(axis=1))[place])
-    effect = float(scores.effects.effect[place, at, candidate.age_days])
-    return first if explained * effect >= _MOST * effect**2 > 0 else None
+    age = candidate.age_days
+    effect, sd = (float(each[place, at, age]) for each in (scores.effects.effect, scores.effects.sd))
+    if explained * effect < NEARER * effect**2:
+        return None
+    beyond = (effect - explained) * (1.0 if effect > 0 else -1.0)
+    return first if beyond <= max(reach * sd, _SMALL * abs(effect)) else None

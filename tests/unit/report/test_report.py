@@ -134,7 +134,7 @@ def test_children_are_folded_into_their_parent(tmp_path: Path) -> None:
     assert len(page.with_class("card")) == 3
     assert len(page.with_class("child")) == 1
     assert "1 related alert within it" in page.words
-    assert "One alert is open, of severe severity." in page.words
+    assert "One alert is open, severe." in page.words
     assert page.words.index("Ticino, all sectors CH07 None") < page.words.index(
         "fuel, all regions of Testland None fuel"
     )

@@ -137,6 +137,45 @@ def test_a_second_closure_is_no_return(tmp_path: Path) -> None:
     assert "52 % below when it was taken as usual on 30 Jun 2019" in told
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ((-25.0, -31.0, 104.0), ""),
+        ((44.0, -50.0, 37.0), ""),
+        ((-60.0, 100.0), "20 % below what it was before 11 May 2019: down 60 % since 11 May 2019, then up 100 % since"),
+        ((-40.0, 117.0), "30 % above what it was before 11 May 2019: down 40 % since 11 May 2019, then up 117 % since"),
+        (
+            (-20.0, -25.0),
+            "40 % below what it was before 11 May 2019: down 20 % since 11 May 2019, then down 25 % since",
+        ),
+    ],
+)
+def test_levels_that_follow_each_other_come_to_the_product_of_their_changes(
+    tmp_path: Path, changes: tuple[float, ...], told: str
+) -> None:
+    """Whatever an alert leads back from by its own words: two falls and a way back over both are nothing."""
+    collector = collect(SWISS, DAYS)
+    for at, change in enumerate(changes):
+        collector.observe(level("CH04", None, change, 130 + 20 * at, 140 + 20 * at))
+    words = lead(collector, tmp_path)
+    if told:
+        assert (
+            "1 shock lasts as a new level, now taken as usual: Z\u00fcrich, all sectors (card spending " + told in words
+        )
+    else:
+        assert f"No alert is open; {len(changes)} earlier alerts are over." in words
+        assert "as a new level" not in words
+
+
+def test_a_level_is_told_for_half_a_year(tmp_path: Path) -> None:
+    told = []
+    for days in (320, 330):
+        collector = collect(SWISS, days)
+        collector.observe(level("CH04", None, -30.0, 130, 140))
+        told.append("1 shock lasts" in lead(collector, tmp_path))
+    assert told == [True, False]
+
+
 def test_what_undoes_a_little_of_a_level_leaves_it(tmp_path: Path) -> None:
     collector = collect(SWISS, DAYS)
     collector.observe(level("CH04", None, -66.0, 130, 145))

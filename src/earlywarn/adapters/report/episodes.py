@@ -9,14 +9,25 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
 from earlywarn.adapters.report.following import Following, Now
 from earlywarn.adapters.report.history import MEASURES
-from earlywarn.adapters.report.levels import Returns, taken_as_usual
-from earlywarn.adapters.report.wording import against_expected, percent, short_day, signed
-from earlywarn.alerting.words import LEAST_PAYMENTS, MEASURE_WORDS, TOO_LITTLE, Names, quantity, subject
+from earlywarn.adapters.report.levels import Level, Returns
+from earlywarn.adapters.report.wording import against, against_expected, percent, short_day, signed
+from earlywarn.alerting.words import (
+    LEAST_PAYMENTS,
+    MEASURE_WORDS,
+    TOO_LITTLE,
+    Names,
+    figure,
+    is_too_little,
+    quantity,
+    subject,
+)
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
 
 CARDS_SHOWN = 200
 SKETCHES_SHOWN = 120
 _BEFORE_DAYS, _AFTER_DAYS, _LONGEST_DAYS = 42, 14, 130
+_OTHER_SIZE = 0.25
+"""Share of a published effect by which the effect so far must differ for both to be told."""
 _STATUS = {"open": "raised", "updated": "updated", "resolved": "resolved", "superseded": "superseded"}
 _OUTCOMES: Mapping[Outcome, str] = {
     "recovered": "Recovered",
@@ -32,7 +43,8 @@ class Card:
     """One alert as it is shown; `grade` is 1 (medium) to 3 (severe), `start` and `end` are day indices.
 
     `claim` is what a shock is, without its subject; `change` what a lasting level was when it was taken as usual, empty
-    of others; `dates` what happened when, as label and day; `now` what became of the alert after its last revision.
+    of others; `stays` where it stands if it may go on though it can no longer be told from chance; `dates` what
+    happened when, as label and day; `now` what became of the alert after its last revision.
     """
 
     anchor: str
@@ -47,6 +59,7 @@ class Card:
     is_faded: bool
     claim: str
     change: str
+    stays: str
     status: str
     opened: str
     detected: str
@@ -89,7 +102,7 @@ class CardMaker:
         book: ChartBook,
         names: Names,
         *,
-        lasting: Mapping[str, Alert],
+        lasting: Mapping[str, Level],
         returns: Returns,
         following: Following,
         missing: Mapping[str, str],
@@ -158,8 +171,9 @@ class CardMaker:
             is_open=record.is_open,
             is_lasting=is_lasting,
             is_faded=alert.outcome == "faded",
-            claim=self._returns.claim(alert, self._names) if is_economic else "",
-            change=taken_as_usual(alert) if is_lasting else "",
+            claim=self._claim(alert, is_open=record.is_open) if is_economic else "",
+            stays=self._stays(alert),
+            change=self._lasting[alert.id].told if is_lasting else "",
             status="open" if record.is_open else "new level" if is_lasting else self._ended(alert),
             opened=_day(alert.opened_on),
             detected=_day(alert.detected_on),
@@ -188,6 +202,25 @@ class CardMaker:
             children=tuple(self._card(child, []) for child in children),
         )
 
+    def _claim(self, alert: Alert, *, is_open: bool) -> str:
+        """Return what an alert is, without its subject; of an open one also by now, if that is another size."""
+        told, now = self._returns.claim(alert, self._names), self._following.now(alert)
+        if not is_open or now is None or now.day.isoformat() == alert.as_of or self._returns.since(alert) is not None:
+            return told
+        published = figure(alert, "effect")
+        if published is None or is_too_little(alert) or abs(now.since_pct - published) < _OTHER_SIZE * abs(published):
+            return told
+        return f"{told} as of {_day(alert.as_of)}, {against_expected(now.since_pct / 100)} by {short_day(now.day)}"
+
+    def _stays(self, alert: Alert) -> str:
+        """Return where an alert stands that could no longer be told from chance, and may go on; else empty."""
+        last = self._book.history.last_day
+        now = None if last is None else self._following.stays(alert, last)
+        if now is None:
+            return ""
+        before = f"what was expected before {_day(alert.opened_on)}"
+        return f"{MEASURE_WORDS[alert.measure]} of the last 7 days {against(now.week_pct / 100, before)}"
+
     def _dates(self, alert: Alert, *, is_open: bool) -> tuple[tuple[str, str], ...]:
         """Return what happened when: a last alarm is no end, and an end says which one it is."""
         last = _day(alert.resolved_on or alert.as_of)
@@ -213,6 +246,8 @@ class CardMaker:
         now = self._following.now(alert)
         if (back := self._back(alert)) is not None:
             return f"It did not last: from {short_day(back)} on, a week was nearer to the level from before it."
+        if (stays := self._stays(alert)) and now is not None:
+            return f"By {short_day(now.day)}: {stays}."
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
         return _since_then(alert, now, self._names.currency(alert.panel))

@@ -4,7 +4,7 @@ A revision tells figures of its own day. While an alert is open the next one may
 new level there is none; here the days since are set against what was expected before the alert's first day.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import msgspec
@@ -12,7 +12,7 @@ import numpy as np
 
 from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.adapters.report.expected_before import ExpectedBefore
-from earlywarn.adapters.report.levels import Returns, change_pct
+from earlywarn.adapters.report.levels import change_pct
 from earlywarn.alerting.estimate import Sums, since, total
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.detection.day_scores import DayScores
@@ -21,6 +21,8 @@ from earlywarn.domain.alert import Alert
 _WEEK_DAYS = 7
 _OVER_DAYS = 28
 """A level that was back for so long is over for good: what moves the series later is something else."""
+_FADED_DAYS = 28
+"""For so long an alert that can no longer be told from chance is followed: it may go on."""
 _NEARER = 0.5
 """Share of a log change from which what is left is nearer to it than to nothing."""
 
@@ -74,6 +76,7 @@ class Following:
 
     def step(self, scores: DayScores) -> None:
         """Take in a judged day, before its alerts."""
+        self._courses = {name: course for name, course in self._courses.items() if not _is_past(course, scores.day)}
         first_days = {course.first_day for course in self._courses.values()}
         self._baselines.step(scores, first_days)
         self._before.keep(scores, self._baselines, first_days)
@@ -97,7 +100,7 @@ class Following:
             course.latest = alert
         elif scores is not None and alert.status == "open":
             self._begin(alert, scores)
-        if alert.status == "superseded" or (alert.status == "resolved" and alert.outcome != "accepted"):
+        if alert.status == "superseded" or (alert.status == "resolved" and alert.outcome == "recovered"):
             self.forget(alert.id)
         elif alert.outcome == "accepted" and scores is not None:
             self._note_returns(scores.day)
@@ -124,6 +127,15 @@ class Following:
         course = self._courses.get(alert.id)
         is_heard = (last_day - heard).days < _WEEK_DAYS
         return is_heard and (course is None or (not course.is_over and course.is_near))
+
+    def stays(self, alert: Alert, last_day: date) -> Now | None:
+        """Return where an alert stands that faded of late, and whose effect is still there in the week to a day."""
+        course = self._courses.get(alert.id)
+        if alert.outcome != "faded" or course is None or course.now is None:
+            return None
+        is_lately = (last_day - date.fromisoformat(alert.as_of)).days <= _FADED_DAYS
+        is_heard = (last_day - course.now.day).days < _WEEK_DAYS
+        return course.now if is_lately and is_heard and course.is_near else None
 
     def forget(self, name: str) -> None:
         """Follow an alert (by its id) no more."""
@@ -168,6 +180,11 @@ class Following:
                 course.is_over |= is_earlier and course.back is not None and course.back < lately
 
 
+def _is_past(course: _Course, day: date) -> bool:
+    """Return whether an alert has faded so long ago that it is followed no more."""
+    return course.latest.outcome == "faded" and (day - date.fromisoformat(course.latest.as_of)).days > _FADED_DAYS
+
+
 def _read(course: _Course, scores: DayScores, at: int) -> None:
     measure = course.latest.measure
     course.now = Now(
@@ -176,19 +193,3 @@ def _read(course: _Course, scores: DayScores, at: int) -> None:
         course.sums.estimate(measure, 1.0).effect_pct,
         total(course.week).estimate(measure, 1.0).effect_pct,
     )
-
-
-def lasting(alerts: Sequence[Alert], following: Following, last_day: date | None, returns: Returns) -> dict[str, Alert]:
-    """Return the alerts that ended as a new level which lasts, by id; a part of a wider one lasts no longer than that.
-
-    What leads back from a level is the end of it, and no level of its own.
-    """
-    if last_day is None:
-        return {}
-    standing = [
-        alert
-        for alert in alerts
-        if following.lasts(alert, last_day) and not returns.is_left(alert) and returns.since(alert) is None
-    ]
-    wider = {alert.id for alert in standing if alert.parent is None}
-    return {alert.id: alert for alert in standing if alert.parent is None or alert.parent in wider}

@@ -10,7 +10,7 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.episodes import Card
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.key_figures import NOTICES, by_grade, is_unjudged, unread
-from earlywarn.adapters.report.levels import Returns
+from earlywarn.adapters.report.levels import Level, Returns
 from earlywarn.adapters.report.week_words import NOTHING, verdict
 from earlywarn.adapters.report.wording import (
     against,
@@ -20,9 +20,9 @@ from earlywarn.adapters.report.wording import (
     money,
     short_day,
 )
-from earlywarn.adapters.report.year_on_year import Change
-from earlywarn.alerting.words import TOO_LITTLE, Names
-from earlywarn.domain.alert import Alert
+from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, Change
+from earlywarn.alerting.words import TOO_LITTLE, Names, joined
+from earlywarn.domain.alert import Alert, Direction
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 _LEVELS_NAMED = 2
@@ -52,7 +52,7 @@ def state(
     alerts: Sequence[AlertRecord],
     absent: Sequence[Absence],
     *,
-    levels: Sequence[Alert],
+    levels: Sequence[Level],
     returns: Returns,
     summary: Mapping[str, object],
     missing: Mapping[str, str],
@@ -63,7 +63,7 @@ def state(
 ) -> State:
     """Return what a reader must know first. `tone` is calm, watch or alarm.
 
-    `absent` are regions silent last week, `levels` the alerts whose new levels last, `returns` says which
+    `absent` are regions silent last week, `levels` the new levels that last, `returns` says which
     lead back, `missing` what was missing up to the end of the input, in words by open alert, `year` the change of the
     last week on a year before.
     """
@@ -83,12 +83,14 @@ def state(
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
-    expected = _expected(levels, returns, last)
+    expected = _expected(levels, returns, last, names, week)
     is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
     tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
     told = _week(whole, week, last, expected, currency)
-    return State(tone, told, " ".join(filter(None, (_against_the_year(year), _alerts(standing, cards)))), caveat)
+    is_told = any(_is_of_the_year(record.latest, last) for record in alerts)
+    against_year = _against_the_year(year, is_told=is_told)
+    return State(tone, told, " ".join(filter(None, (against_year, _alerts(standing, cards)))), caveat)
 
 
 def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str, str], currency: str) -> str:
@@ -105,20 +107,35 @@ def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str
     return f"{when}, card spending in {name} was {how}, {verdict(week)}{'' if week.is_usual else note}."
 
 
-def _expected(levels: Sequence[Alert], returns: Returns, last: date) -> tuple[str, str]:
+def _expected(
+    levels: Sequence[Level], returns: Returns, last: date, names: Names, week: WeekDeviation | None
+) -> tuple[str, str]:
     """Return what a week of the whole panel is held against, and what must be known of it where it is unusual."""
     if back := returns.level_of_all():
         return f"{back}, from which it is coming back", ""
     lately = last - timedelta(_LEARNT_DAYS)
-    taken = [date.fromisoformat(each.as_of) for each in levels if each.region is each.sector is None]
+    whole = [each.alert for each in levels if each.alert.region is each.alert.sector is None]
+    taken = [date.fromisoformat(each.as_of) for each in whole]
     new = max((day for day in taken if day > lately), default=None)
     if new is None:
-        return "what was expected", ""
+        direction: Direction = "up" if week is not None and week.share > 0 else "down"
+        ways = returns.ways_back(names, direction)[:_TOGETHER]
+        return "what was expected", f"; a part of that is the way back of {joined(ways)}" if ways else ""
     return "what was expected", f"; a new level was taken as usual only on {long_day(new)}"
 
 
-def _against_the_year(year: Change | None) -> str:
-    """Say how the last week stands against a year before, if that is known: slow changes raise no alert."""
+def _is_of_the_year(alert: Alert, last: date) -> bool:
+    """Return whether an alert of a total moved the last week or the one a year before, or may have."""
+    if alert.kind != "economic" or (alert.region is not None and alert.sector is not None):
+        return False
+    return date.fromisoformat(alert.as_of) > last - timedelta(KNOWN_FROM_DAYS)
+
+
+def _against_the_year(year: Change | None, *, is_told: bool) -> str:
+    """Say how the last week stands against a year before, if that is known.
+
+    Slow changes raise no alert, which explains nothing where an alert of a total tells of the change: `is_told`.
+    """
     if year is None:
         return ""
     if year.shares is None:
@@ -126,7 +143,8 @@ def _against_the_year(year: Change | None) -> str:
         return f"There is no comparison with a year before{missing}."
     if year.is_too_little:
         return ""
-    slow = "; slow changes raise no alert" if round(100 * abs(year.shares[1])) >= _LARGE_PCT else ""
+    is_slow = round(100 * abs(year.shares[1])) >= _LARGE_PCT and not is_told
+    slow = "; slow changes raise no alert" if is_slow else ""
     return f"Spending was {against(year.shares[1], 'that of a year before')}{year.without}{slow}."
 
 
@@ -156,7 +174,7 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
         count, grades = len(standing), by_grade(standing)
         graded = ": " + ", ".join(grades)
         if len(grades) == 1:
-            what = f"of {standing[0].severity} severity"
+            what = standing[0].severity
             if standing[0].direction == "none":
                 what = NOTICES.get(standing[0].label, standing[0].label)
             graded = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
@@ -165,6 +183,9 @@ def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
         first = "; ".join(f"{card.title} ({card.claim})" for card in shocks[:_SHOCKS_NAMED])
         named = f". {'First' if len(shocks) > _SHOCKS_NAMED else 'Open'}: {first}" if first else ""
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{graded}{named}."
+    stays = [f"{card.title} ({card.stays})" for card in cards if card.stays]
+    if stays:
+        told += f" No longer told from chance, and not back: {'; '.join(stays[:_LEVELS_NAMED])}."
     if not lasting:
         return told
     named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])

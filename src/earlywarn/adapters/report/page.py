@@ -18,7 +18,6 @@ from earlywarn.adapters.report.absence import absences
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
 from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
-from earlywarn.adapters.report.following import lasting
 from earlywarn.adapters.report.geography import Geography, geography
 from earlywarn.adapters.report.history import PanelHistory
 from earlywarn.adapters.report.key_figures import Figure, is_unjudged, key_figures
@@ -155,8 +154,9 @@ def _panel(
     names = run.names.over(panel.id, history.regions)
     book = ChartBook(history, names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     latest = [each.latest for each in alerts]
-    returns = Returns(latest)
-    levels = lasting(latest, record.following, history.last_day, returns)
+    returns = Returns(latest, record.following.back)
+    day = history.last_day
+    levels = {} if day is None else returns.lasting(lambda alert: record.following.lasts(alert, day), day)
     years = YearBefore(history, names)
     year = years.of((None, None))
     absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, names)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.history import Key
-from earlywarn.adapters.report.levels import Returns, taken_as_usual
+from earlywarn.adapters.report.levels import Level, Returns
 from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
@@ -27,7 +27,7 @@ class Standing:
         scores: of the last judged day; None if there was none.
         settings: of the run.
         names: what codes are called.
-        lasting: those of them that ended as a new level which lasts.
+        lasting: the new levels that last.
         returns: which of them lead back from one.
     """
 
@@ -37,7 +37,7 @@ class Standing:
         scores: DayScores | None,
         settings: Settings,
         names: Names,
-        lasting: Sequence[Alert],
+        lasting: Sequence[Level],
         returns: Returns,
     ) -> None:
         self._names = names
@@ -51,7 +51,7 @@ class Standing:
             for record in economic
             if not record.is_open and date.fromisoformat(record.latest.as_of) >= since
         ]
-        self._new = [alert for alert in lasting if date.fromisoformat(alert.as_of) >= since]
+        self._new = [level for level in lasting if date.fromisoformat(level.alert.as_of) >= since]
 
     def measures(self, key: Key) -> tuple[Measure, ...]:
         """Return the measures of the open alerts of this very series."""
@@ -69,17 +69,18 @@ class Standing:
 
     def level(self, key: Key) -> Alert | None:
         """Return the newest alert of this very series whose level lasts and was taken as usual of late."""
-        own = [alert for alert in self._new if (alert.region, alert.sector) == key]
+        own = [level.alert for level in self._new if (level.alert.region, level.alert.sector) == key]
         return max(own, key=lambda alert: alert.as_of) if own else None
 
     def levels(self, key: Key) -> str:
         """Return the new levels of late that last, of a series or around it, in words; empty if there are none."""
         told = []
-        for alert in self._new:
+        for level in self._new:
+            alert = level.alert
             if holds((alert.region, alert.sector), key):
                 own = (alert.region, alert.sector) == key
                 whose = "" if own else f" of {subject(alert, self._names)}"
-                told.append(f"new level{whose}: {taken_as_usual(alert)}")
+                told.append(f"new level{whose}: {level.told}")
         return "; ".join(told)
 
     def no_alert(self, key: Key, measure: Measure, change: float) -> str:

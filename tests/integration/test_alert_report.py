@@ -182,6 +182,20 @@ def test_a_later_shock_of_a_level_that_came_back_is_its_own() -> None:
     assert "It did not last: from 1" in words[past:], "the first fall, from its reopening on"
 
 
+def test_a_part_that_falls_after_the_whole_is_named_in_the_first_lines() -> None:
+    """A region collapses days after a national fall: its alert is a part of the national one, and not overlooked."""
+
+    def change(cell: Cell) -> float:
+        whole = 0.8 if cell.day >= SHOCK else 1.0
+        return whole * 0.2 if cell.region == "CH02" and cell.day >= SHOCK + timedelta(6) else whole
+
+    words = report_of(change, (SHOCK - FIRST).days + 13)[1].replace("\u202f", " ")
+    lead = words[words.index("In the week to") : words.index(" Period ")]
+    named = re.search(r"Hit hardest in the last week: Espace Mittelland, all sectors \((\d+) % below what was", lead)
+    assert named is not None, lead
+    assert int(named[1]) == pytest.approx(84, abs=3)
+
+
 def test_an_open_alert_has_the_figures_of_the_report_s_day() -> None:
     """Between two revisions the card says what came since, and what the last day was."""
     shown = 0

@@ -8,6 +8,7 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.absence import Absence, without
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.episodes import Card
+from earlywarn.adapters.report.hardest_hit import hardest_hit
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.key_figures import NOTICES, by_grade, is_unjudged, unread
 from earlywarn.adapters.report.levels import Level, Returns
@@ -90,7 +91,8 @@ def state(
     told = _week(whole, week, last, expected, currency)
     is_told = any(_is_of_the_year(record.latest, last) for record in alerts)
     against_year = _against_the_year(year, is_told=is_told)
-    return State(tone, told, " ".join(filter(None, (against_year, _alerts(standing, cards)))), caveat)
+    hardest = hardest_hit(history, [record.latest for record in alerts if record.is_open], names)
+    return State(tone, told, " ".join(filter(None, (against_year, _alerts(standing, cards), hardest))), caveat)
 
 
 def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str, str], currency: str) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import uuid4
 
 import pytest
 from bucket_server import BUCKET, BucketServer
 from confluent_kafka.admin import AdminClient
 from kafka_broker import KafkaBroker
+from ports import reserve_port
 from redis_server import RedisServer
 from scenario import PARTITIONS, SETTINGS, STEPS, Scenario
 from stream_run import StreamRun, Worker, wait_until
@@ -28,8 +30,8 @@ def read_from(worker: Worker) -> int:
     return int(line.partition("reading from ")[2].partition(",")[0])
 
 
-def snapshots_kept(worker: Worker) -> float:
-    return worker.metrics().get('earlywarn_snapshots_total{outcome="kept"}', 0.0)
+def snapshots(worker: Worker, outcome: str) -> float:
+    return worker.metrics().get(f'earlywarn_snapshots_total{{outcome="{outcome}"}}', 0.0)
 
 
 @pytest.mark.parametrize("url", [f"s3://{BUCKET}/detectors", "redis://"])
@@ -43,13 +45,47 @@ def test_a_detector_goes_on_from_a_snapshot_that_another_left(
 
     def kill(step: int) -> None:
         if step == STEPS // 2:
-            wait_until(lambda: snapshots_kept(detectors[-1]) > 0, 60, "a snapshot")
+            wait_until(lambda: snapshots(detectors[-1], "kept") > 0, 60, "a snapshot")
             detectors[-1].kill()
             detectors.append(scenario.run.start_ready("detector", **environment))
 
     scenario.check(scenario.play(kill))
     assert read_from(detectors[0]) == 0
     assert read_from(detectors[1]) > 0
+
+
+def test_a_store_that_hangs_holds_up_no_fold(scenario: Scenario, stack_folder: Path) -> None:
+    """Its detector folds on, is told to stop in time, counts what was not kept, and writes again when it answers."""
+    with BucketServer(Path(mkdtemp(prefix="s3-", dir=stack_folder)), port=reserve_port()) as store:
+        environment = {**store.environment, "EARLYWARN_SNAPSHOTS__URL": f"s3://{BUCKET}/hanging"}
+        scenario.run.start("aggregator")
+        detector = scenario.run.start_ready("detector", **environment)
+
+        kept: list[float] = []
+
+        def disturb(step: int) -> None:
+            if step == 2:
+                wait_until(lambda: snapshots(detector, "kept") > 0, 30, "a snapshot")
+                store.suspend()
+            if step == 6:
+                wait_until(lambda: at_rest(scenario, detector), 10, "it folds on")
+                assert detector.ready()
+                wait_until(lambda: snapshots(detector, "failed") == 1, 40, "it gives up, and counts that")
+                assert detector.text.count("no snapshot now") == 1
+                kept.append(snapshots(detector, "kept"))
+                store.resume()
+            if step == 9:
+                wait_until(lambda: snapshots(detector, "kept") > kept[0], 30, "the next point tries again")
+                store.suspend()
+
+        found = scenario.play(disturb)
+        scenario.check(found)
+        assert detector.terminate() < 5
+        assert detector.process.returncode == 0
+        store.resume()
+        successor = scenario.run.start_ready("detector", **environment)
+        assert read_from(successor) > 0
+        assert scenario.run.published().repeated == []
 
 
 def test_a_broker_that_has_forgotten_what_is_published(scenario: Scenario) -> None:

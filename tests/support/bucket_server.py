@@ -42,6 +42,14 @@ class BucketServer:
             allow_bucket_creation=True,
         )
 
+    def suspend(self) -> None:
+        """Let it stand still: connections are taken, and nothing answers."""
+        self._process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.resume()
+
     def __enter__(self) -> Self:
         self._process.start(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port)],

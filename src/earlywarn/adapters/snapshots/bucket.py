@@ -17,9 +17,10 @@ from botocore.session import get_session
 from earlywarn.adapters.snapshots.names import offset_of, other_folders, snapshot_name, too_old
 from earlywarn.errors import ConfigError, SnapshotError
 
-_CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 20.0
-_ATTEMPTS = 3
+_CONNECT_SECONDS = 3.0
+_ANSWER_SECONDS = 10.0
+_ATTEMPTS = 2
+"""Few and short: one more bridges a connection that died in the pool. What fails is tried again at the next snapshot."""
 _IS_THERE = {"PreconditionFailed", "ConditionalRequestConflict"}
 """What a condition says that is not met: an object has the key, or is being written under it."""
 _WAY_OUT = (

@@ -1,14 +1,15 @@
-"""One owned partition of the partials: folded, published and kept in snapshots, all in the thread of its service.
+"""One owned partition of the partials: folded and published in the thread of its service, with snapshots of it.
 
 Outputs are published as they come, in transactions of bounded size that move the progress with them: within a partial
 too, since one that closes years of buckets makes millions of messages publishable. A snapshot is only written between
-partials, of what is published.
+partials, of what is published; its bytes are made in this thread, and written in another (`snapshot_writer`).
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from earlywarn.adapters.kafka.publisher import Publisher
@@ -25,6 +26,7 @@ from earlywarn.adapters.kafka.wire import (
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.adapters.stream.garbage import made_to_stay
+from earlywarn.adapters.stream.snapshot_writer import SnapshotWriter
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.detector import LogFold, Progress, Published
 from earlywarn.application.fold import RunFold
@@ -37,7 +39,7 @@ from earlywarn.application.snapshots import (
     encode_snapshot,
     recover,
 )
-from earlywarn.errors import LogError, SnapshotError
+from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _MESSAGES_PER_TRANSACTION = 20_000
@@ -63,7 +65,7 @@ class DetectorParts:
 
 
 class DetectorPartition:
-    """One owned partition q. All but `give_up` and what is read blocks, and belongs into one thread.
+    """One owned partition q. All but `give_up`, `saved` and what is read blocks, and belongs into one thread.
 
     Attributes:
         target: the end of the log when it was assigned; before it is reached the fold is catching up.
@@ -80,7 +82,7 @@ class DetectorPartition:
         self.target = extent.end
         self._extent = extent
         self._topics = parts.topics
-        self._store = store
+        self._writer = SnapshotWriter(store, extent.partition)
         self._given_up = False
         self._under_way = False
         self.publisher = parts.new_publisher(self.q, extent.log)
@@ -130,7 +132,7 @@ class DetectorPartition:
         self.publisher.close()
 
     def fold(self, batch: RecordBatch) -> None:
-        """Fold a batch, publish what comes of it, and keep a snapshot if one is due.
+        """Fold a batch, publish what comes of it, and have a snapshot kept if one is due.
 
         Raises:
             FencedError: another publisher has taken over.
@@ -160,7 +162,7 @@ class DetectorPartition:
                 log.fold.uncounted_transactions - uncounted, log.fold.uncounted_transactions,
             )  # fmt: skip
         self._rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
-        if log.fold.succession.in_force and self._rhythm.is_due(time.monotonic()):
+        if log.fold.succession.in_force and self._rhythm.is_due(time.monotonic()) and self._writer.free:
             self._save()
 
     def _outputs(self, batch: RecordBatch) -> Iterator[Published]:
@@ -191,19 +193,17 @@ class DetectorPartition:
         return [(self._topics.alerts, encode_alert(output))]
 
     def save_last(self) -> None:
-        """Keep a snapshot of what was folded since the last one, if it can be had."""
-        if not self._under_way and self._rhythm.is_news and self._log.fold.succession.in_force:
+        """Have a snapshot kept of what was folded since the last one; `saved` when it is over."""
+        news = not self._under_way and self._rhythm.is_news
+        if news and self._log.fold.succession.in_force and self._writer.free:
             self._save()
 
+    @property
+    def saved(self) -> "Future[None]":
+        """Return what is done when no snapshot is under way any more."""
+        return self._writer.saved
+
     def _save(self) -> None:
-        """Keep a snapshot; if that fails the old ones stand, and the log is longer to read again."""
-        snapshot = encode_snapshot(self._log.fold, LogPlace(self._extent.log, self.q, self._log.position))
-        try:
-            self._store.save(self.q, self._log.position, snapshot)
-        except SnapshotError as error:
-            metrics.SNAPSHOTS.labels("failed").inc()
-            _log.error("no snapshot now: %s", error)
-        else:
-            metrics.SNAPSHOTS.labels("kept").inc()
-            metrics.SNAPSHOT_BYTES.labels(self.q).set(len(snapshot))
+        place = LogPlace(self._extent.log, self.q, self._log.position)
+        self._writer.save(place.offset, encode_snapshot(self._log.fold, place))
         self._rhythm.done(time.monotonic())

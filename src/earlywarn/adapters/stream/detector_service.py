@@ -204,17 +204,22 @@ class DetectorService:
             failing.cancel()
 
     async def finish(self, deadline_seconds: float) -> None:
-        """Fold nothing more; keep a last snapshot of what is published.
+        """Fold nothing more; keep a last snapshot of what is published, as far as the time goes.
 
         A fold that is under way has half of the time to come to its end, and is broken off then: whoever goes on
         begins at the last snapshot, and publishes behind what was published.
         """
         self._stopping = True
-        loop = asyncio.get_running_loop()
-        saves = [loop.run_in_executor(self._thread, each.save_last) for each in self._partitions.values()]
+        saves = [asyncio.create_task(self._save_last(each)) for each in self._partitions.values()]
         if saves:
             _, left = await asyncio.wait(saves, timeout=deadline_seconds / 2)
             for each in self._partitions.values() if left else ():
                 each.give_up()
             if left:
                 await asyncio.wait(left, timeout=deadline_seconds / 2)
+
+    async def _save_last(self, partition: DetectorPartition) -> None:
+        """Wait for the snapshot that is under way, then for the last one, which comes behind what is being folded."""
+        await asyncio.wrap_future(partition.saved)
+        await asyncio.get_running_loop().run_in_executor(self._thread, partition.save_last)
+        await asyncio.wrap_future(partition.saved)

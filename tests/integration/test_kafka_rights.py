@@ -3,13 +3,11 @@
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -20,19 +18,10 @@ from certificates import Certificates
 from confluent_kafka import KafkaError
 from every_listener import PASSWORDS, EveryListener
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    KafkaAdminClient,
-    ResourcePattern,
-    ResourceType,
-)
 from kafka.errors import TopicAuthorizationFailedError
 from kafka_clients import SECONDS, environment_of, produce, settings_of
+from kafka_rights import CONNECTION, answers, rights_of_the_docs, run_made, service
 from kafka_runtime import KafkaRuntime
-from ports import reserve_port
 from redis_server import RedisServer
 
 from earlywarn.adapters.kafka.connection import (
@@ -42,19 +31,15 @@ from earlywarn.adapters.kafka.connection import (
     kafka_python_connection,
 )
 from earlywarn.adapters.kafka.group_rights import check_group
-from earlywarn.adapters.kafka.manifest import check_manifest, write_manifest
+from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import topic_identity
-from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.detector import Progress
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
-
-SERVICES = Path(__file__).parents[2] / "services"
-SECURITY_PAGE = Path(__file__).parents[2] / "docs/operations/security.md"
-CONNECTION = "sasl_ssl scram-sha-512"
 
 
 @pytest.fixture(scope="module")
@@ -62,52 +47,6 @@ def broker(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certif
     folder = Path(mkdtemp(prefix="kafka-every-listener-", dir=stack_folder))
     with EveryListener(kafka_runtime, folder, certificates) as broker:
         yield broker
-
-
-COLUMNS = ("reads", "writes", "groups", "transactional ids")
-
-
-def rights_of_the_docs() -> dict[str, dict[str, list[str]]]:
-    """Read the table of users out of the page: by user and column, the names that stand there."""
-    rows = re.findall(r"^\| `(\w+)`[^|]*" + r"\|([^|]*)" * 4 + r"\|$", SECURITY_PAGE.read_text(), re.MULTILINE)
-    return {
-        user: {column: re.findall("`(.+?)`", cell) for column, cell in zip(COLUMNS, cells, strict=True)}
-        for user, *cells in rows
-    }
-
-
-def grant(admin: KafkaAdminClient, user: str, operations: str, kind: str, name: str) -> None:
-    """Allow a user some operations; `*` at the end of a name makes it a prefix."""
-    pattern = ACLResourcePatternType.PREFIXED if name.endswith("*") else ACLResourcePatternType.LITERAL
-    resource = ResourcePattern(ResourceType[kind], name.removesuffix("*"), pattern)
-    allow = ACLPermissionType.ALLOW
-    admin.create_acls([ACL(f"User:{user}", "*", ACLOperation[each], allow, resource) for each in operations.split()])
-
-
-def grant_as_documented(admin: KafkaAdminClient, prefix: str) -> None:
-    for user, rights in rights_of_the_docs().items():
-        for topic in rights["reads"]:
-            grant(admin, user, "READ DESCRIBE", "TOPIC", f"{prefix}.{topic}")
-        for topic in rights["writes"]:
-            grant(admin, user, "WRITE DESCRIBE", "TOPIC", f"{prefix}.{topic}")
-        for group in rights["groups"]:
-            grant(admin, user, "READ", "GROUP", group.replace("<run>", prefix))
-        for name in rights["transactional ids"]:
-            grant(admin, user, "WRITE DESCRIBE", "TRANSACTIONAL_ID", name.replace("<run>", prefix))
-    grant(admin, "topics", "CREATE DELETE ALTER DESCRIBE DESCRIBE_CONFIGS", "TOPIC", f"{prefix}.*")
-
-
-@contextmanager
-def run_made(broker: EveryListener, run: str, folder: Path) -> Iterator[str]:
-    """Give the documented rights; the user `topics` makes the run's topics and manifest with its own, and ends it."""
-    with kafka_admin(KafkaSettings(brokers=broker.address)) as admin:
-        grant_as_documented(admin, f"earlywarn.{run}")
-    settings = settings_of(broker, CONNECTION, folder, user="topics", run=run)
-    with kafka_admin(settings.kafka) as admin:
-        assert len(ensure_topics(admin, settings).created) == 7
-        write_manifest(compose(settings))
-        yield run
-        assert len(delete_topics(admin, run, "earlywarn.")) == 7
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +119,7 @@ def test_the_detector_publishes_in_transactions_of_its_own_and_nobody_elses(
     successor.close()
     aggregator = settings_of(broker, CONNECTION, tmp_path, user="aggregator").kafka
     other = Publisher(confluent_connection(aggregator), group, names.partials, 0, log)
-    with pytest.raises(LogError, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+    with pytest.raises(LogError, match=f"transactional id {group}.0: this user may not use it; give it WRITE"):
         other.open()
     other.close()
 
@@ -193,7 +132,7 @@ def test_the_services_themselves_run_over_tls_with_these_rights(
         run = running.enter_context(run_made(broker, "served", tmp_path))
         for user in ("aggregator", "detector"):
             (tmp_path / user).mkdir()
-            address = running.enter_context(service(broker, run, user, tmp_path / user, redis_server))
+            address = running.enter_context(service(broker, run, user, tmp_path / user, redis_server)).address
             wait_until(lambda address=address: answers(f"{address}/readyz"), f"{user} is not ready")
         producer = settings_of(broker, CONNECTION, tmp_path, user="producer").kafka
         assert produce(producer, RunTopics(run).transactions, b"no transaction") is None
@@ -254,38 +193,6 @@ def can_read(kafka: KafkaSettings, topic: str) -> bool:
     finally:
         consumer.close(autocommit=False)
     return True
-
-
-@contextmanager
-def service(broker: EveryListener, run: str, user: str, folder: Path, redis_server: RedisServer) -> Iterator[str]:
-    """Run a service as a process of its own, as one of the table's users; return its address."""
-    settings_of(broker, CONNECTION, folder, user=user, run=run)
-    port = reserve_port()
-    environment = {
-        **os.environ,
-        **redis_server.environment(),
-        **environment_of(broker, CONNECTION, user=user, run=run),
-        "EARLYWARN_CONFIG": str(folder / "settings.toml"),
-        "EARLYWARN_KAFKA__SESSION_TIMEOUT_SECONDS": "6",
-        "EARLYWARN_KAFKA__REQUEST_TIMEOUT_SECONDS": "15",
-        "EARLYWARN_SERVICE__PORT": str(port),
-        "EARLYWARN_SNAPSHOTS__URL": str(folder / "snapshots"),
-    }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, SERVICES / user], env=environment, stdout=log, stderr=log)  # noqa: S603  # our own
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=1) as response:  # noqa: S310  # our own probe
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 def wait_until(condition: Callable[[], bool], complaint: str) -> None:

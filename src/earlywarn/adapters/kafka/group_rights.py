@@ -4,6 +4,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.rights import may_not_join
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError
@@ -23,10 +24,7 @@ def check_group(kafka: KafkaSettings, group: str) -> None:
         asked[group].result()
     except KafkaException as error:
         reason: KafkaError = error.args[0]
-        place = f"kafka.brokers = {kafka.brokers!r}: consumer group {group}"
+        place = f"kafka.brokers = {kafka.brokers!r}"
         if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            raise ConfigError(
-                f"{place}: this user may not take part in it: {reason.str()}; give it READ on the group "
-                "(docs/operations/security.md)"
-            ) from error
-        raise NoAnswerError(f"{place} cannot be described: {reason.str()}") from error
+            raise ConfigError(f"{place}: {may_not_join(group)}") from error
+        raise NoAnswerError(f"{place}: consumer group {group} cannot be described: {reason.str()}") from error

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from earlywarn.adapters.kafka.rights import REFUSED, may_not_write
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -112,8 +113,8 @@ class Outbox:
             self.unacknowledged_bytes -= size
             if error is None:
                 parcel.acknowledge()
-            else:
-                self.failure = LogError(f"a message to {message.topic()} could not be delivered: {error}")
+            elif self.failure is None:  # what comes after it is only in the way of the first reason
+                self.failure = _undelivered(str(message.topic()), error)
 
         parcel.add()
         self.unacknowledged_bytes += size
@@ -180,3 +181,9 @@ class Outbox:
                 return False
             await asyncio.sleep(_POLL_SECONDS)
         return True
+
+
+def _undelivered(topic: str, error: KafkaError) -> LogError:
+    if error.code() in REFUSED:  # of the cluster: a user without WRITE on any topic may not be idempotent either
+        return LogError(may_not_write(topic))
+    return LogError(f"a message to {topic} could not be delivered: {error}")

@@ -48,7 +48,12 @@ class Publisher:
         self._offsets = Consumer({**connection, "group.id": group}, logger=_log)
         self._fenced = f"{source}-{partition}: another detector publishes now"
         self._new_transactions = partial(
-            Transactions, connection, f"{group}.{partition}", place=f"{source}-{partition}", fenced=self._fenced
+            Transactions,
+            connection,
+            f"{group}.{partition}",
+            place=f"{source}-{partition}",
+            fenced=self._fenced,
+            group=group,
         )
         self._transactions = self._new_transactions()
         self._reached = Progress(0)

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.rights import may_not_read
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
@@ -63,10 +64,10 @@ class Identities:
         reason: KafkaError = error.args[0]
         if reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return
-        refused = reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        raise (ConfigError if refused else NoAnswerError)(
-            f"kafka.brokers = {self._kafka.brokers!r}: {topic} cannot be described: {reason.str()}"
-        ) from error
+        place = f"kafka.brokers = {self._kafka.brokers!r}"
+        if reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise ConfigError(f"{place}: {may_not_read(topic)}") from error
+        raise NoAnswerError(f"{place}: {topic} cannot be described: {reason.str()}") from error
 
 
 def topic_identity(kafka: KafkaSettings, topic: str) -> str:

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.rights import may_not_read
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
 
@@ -58,7 +59,7 @@ class TopicScan:
         """Connect and ask what there is; a topic that may be missing is empty then.
 
         Raises:
-            ConfigError: no broker answers, or there is no such topic.
+            ConfigError: no broker answers, there is no such topic, or this user may not read it.
         """
         self.topic = topic
         self._timeout_seconds = float(kafka.request_timeout_seconds)
@@ -82,6 +83,9 @@ class TopicScan:
         except KafkaException as error:
             self._consumer.close()
             raise self._unreachable(error.args[0]) from error
+        except ConfigError:
+            self._consumer.close()
+            raise
         if not self.extents and not may_be_missing:
             self._consumer.close()
             raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create")
@@ -130,6 +134,8 @@ class TopicScan:
 
     def _ask(self) -> dict[int, Extent]:
         found = self._consumer.list_topics(self.topic, self._timeout_seconds).topics[self.topic]
+        if found.error is not None and found.error.code() not in _LEADERLESS:
+            raise self._unreachable(found.error)  # who may not ask after a topic is not told that there is none
         places = [TopicPartition(self.topic, partition) for partition in sorted(found.partitions)]
         return {each.partition: self._extent(each) for each in places}
 
@@ -148,7 +154,10 @@ class TopicScan:
             raise self._unreachable(error)
 
     def _unreachable(self, error: KafkaError) -> ConfigError:
-        return ConfigError(f"kafka.brokers = {self._kafka.brokers!r}: {self.topic} cannot be read: {error.str()}")
+        place = f"kafka.brokers = {self._kafka.brokers!r}"
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return ConfigError(f"{place}: {may_not_read(self.topic)}")
+        return ConfigError(f"{place}: {self.topic} cannot be read: {error.str()}")
 
 
 def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.outbox import SENDING
+from earlywarn.adapters.kafka.rights import may_not_join, may_not_use, may_not_write
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Transactions:
         transactional_id: whose last opener may write.
         place: what error messages name.
         fenced: what a `FencedError` says.
+        group: whose offsets move with the transactions, if any do.
         options: more settings of the producer.
         log: where the client and waiting are told.
     """
@@ -63,13 +65,17 @@ class Transactions:
         *,
         place: str,
         fenced: str,
+        group: str = "",
         options: Mapping[str, object] | None = None,
         log: logging.Logger = _log,
     ) -> None:
         self._log = log
         self._place = place
         self._fenced = fenced
+        self._transactional_id = transactional_id
+        self._group = group
         self._lost: LogError | None = None
+        self._topics: set[str] = set()
         self._closed = Event()
         self.under_way = False
         self.producer = Producer(
@@ -104,6 +110,7 @@ class Transactions:
             LogError: the broker refuses the record.
         """
         self._begin()
+        self._topics.add(topic)
         named: dict[str, Any] = {"headers": list(headers)} if headers else {}
         while True:
             try:
@@ -183,6 +190,7 @@ class Transactions:
         if not self.under_way:
             self.patiently(self.producer.begin_transaction)
             self.under_way = True
+            self._topics.clear()
 
     def _first_cause(self, reason: KafkaError) -> KafkaError:
         """Return what a fatal error was: the client tells it once, and then only that there was one."""
@@ -193,8 +201,20 @@ class Transactions:
                 return cause.args[0]  # type: ignore[no-any-return]
         return reason
 
+    def _missing_right(self, reason: KafkaError) -> str:
+        """Return what is told of the right that a step lacked; nothing if it was refused for something else."""
+        if reason.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return may_not_use(self._transactional_id)
+        if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return may_not_join(self._group)
+        if reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:  # which of them it does not say
+            return "\n".join(map(may_not_write, sorted(self._topics)))
+        return ""
+
     def _refusal(self, reason: KafkaError) -> LogError:
-        if reason.code() in FENCED:
+        if refused := self._missing_right(reason):
+            self._lost = LogError(refused)
+        elif reason.code() in FENCED:
             self._lost = FencedError(f"{self._fenced} ({reason.str()})")
         elif reason.txn_requires_abort() or reason.code() == _WRONG_STATE:
             return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")

@@ -20,7 +20,7 @@ from earlywarn.errors import ConfigError, SnapshotError
 _CONNECT_SECONDS = 3.0
 _ANSWER_SECONDS = 10.0
 _ATTEMPTS = 2
-"""Few and short: one more bridges a connection that died in the pool. What fails is tried again at the next snapshot."""
+"""Few and short: one more bridges a connection that died in the pool. What fails is tried again at the next point."""
 _IS_THERE = {"PreconditionFailed", "ConditionalRequestConflict"}
 """What a condition says that is not met: an object has the key, or is being written under it."""
 _WAY_OUT = (

@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.group_rights import check_group
+from earlywarn.adapters.kafka.rights import READING_REFUSED, missing_right
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.stream.garbage import spare_the_collector
 from earlywarn.adapters.stream.probes import Probes
@@ -207,8 +208,8 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         uvloop.install()
         asyncio.run(main())
         code = 0
-    except EarlywarnError as error:
-        for line in str(error).split("\n"):
+    except (EarlywarnError, *READING_REFUSED) as error:
+        for line in (missing_right(error) or str(error)).split("\n"):
             _log.error("%s", line)
     finally:
         gone_within(_GONE_SECONDS, code)

@@ -1,12 +1,28 @@
 """Logs of a service: one line each on stderr, and no flood while a broker is gone."""
 
+import asyncio
 import logging
 import sys
 import time
 
+from earlywarn.adapters.kafka.rights import missing_right
+from earlywarn.errors import EarlywarnError
+
 _REPEAT_SECONDS = 10.0
 _TEMPLATES_LIMIT = 1_000
 _QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+class Expected(logging.Filter):
+    """Holds back the traceback that a framework logs of an error which ends the worker with a line of its own.
+
+    Nor is it told of agents that they were cancelled: that is how they end.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record may pass."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, EarlywarnError | asyncio.CancelledError) or missing_right(error))
 
 
 class RateLimit(logging.Filter):
@@ -38,6 +54,7 @@ def configure_logs(level: str) -> None:
     """Send this process's logs to stderr; libraries from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Expected())
     handler.addFilter(RateLimit())
     root = logging.getLogger()
     root.handlers[:] = [handler]

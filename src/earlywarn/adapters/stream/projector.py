@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 
 from aiokafka.errors import KafkaError
 
+from earlywarn.adapters.kafka.rights import missing_right
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_reader import read_partition
@@ -88,8 +89,8 @@ class Projector:
                 await self._projection.claim(await asyncio.to_thread(self._logs))
                 await project_run(self._projection, partitions, self._read_on)
             except (EarlywarnError, KafkaError) as error:
-                self.trouble = str(error)
-                _log.error("Redis is not kept up to date: %s", error)
+                self.trouble = missing_right(error) or str(error)
+                _log.error("Redis is not kept up to date: %s", self.trouble)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read_on(self, kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:

@@ -15,7 +15,7 @@ from earlywarn.errors import SnapshotError
 
 _log = logging.getLogger(__name__)
 _HANGS_SECONDS = 60.0
-"""Longer than a store takes to give up by itself: S3 some 25 s, Redis some 20. A folder over a network may hang for ever."""
+"""Longer than a store takes to give up by itself: S3 some 25 s, Redis some 20. A folder over a network never does."""
 
 
 class SnapshotWriter:
@@ -53,8 +53,8 @@ class SnapshotWriter:
             self._told = True
             metrics.SNAPSHOTS.labels("failed").inc()
             _log.error(
-                "no snapshot now: that of partition %d has been under way for %.0f s; folding goes on, and the next one "
-                "is written when it is over. Look at what snapshots.url names",
+                "no snapshot now: that of partition %d has been under way for %.0f s; folding goes on, and the next "
+                "one is written when it is over. Look at what snapshots.url names",
                 self._partition, seconds,
             )  # fmt: skip
         return False

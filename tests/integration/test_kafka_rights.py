@@ -97,9 +97,9 @@ def test_a_worker_joins_its_own_group_alone_and_checks_the_manifest(
     assert asyncio.run(join(f"{prefix}.{user}")) == (8 if user == "aggregator" else 1)
     with pytest.raises(GroupAuthorizationFailedError):
         asyncio.run(join(f"{prefix}.another"))
-    check_group(settings.kafka, f"{prefix}.{user}")
+    asyncio.run(check_group(settings.kafka, f"{prefix}.{user}"))
     with pytest.raises(ConfigError, match=rf"consumer group {prefix}.another: this user may not .*give it READ"):
-        check_group(settings.kafka, f"{prefix}.another")
+        asyncio.run(check_group(settings.kafka, f"{prefix}.another"))
     assert check_manifest(compose(settings)).panels == {"CH": 0}
 
 

@@ -10,8 +10,9 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.rights import may_not_read
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
-from earlywarn.errors import ConfigError, LogError
+from earlywarn.errors import ConfigError
 
 _RECORDS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.05  # a batch that does not fill waits so long
@@ -59,7 +60,7 @@ class TopicScan:
         """Connect and ask what there is; a topic that may be missing is empty then.
 
         Raises:
-            ConfigError: no broker answers, there is no such topic, or this user may not read it.
+            ConfigError: there is no such topic, or this user may not read it; NoAnswerError: no broker answers.
         """
         self.topic = topic
         self._timeout_seconds = float(kafka.request_timeout_seconds)
@@ -103,8 +104,7 @@ class TopicScan:
         """Yield the records, those of a partition in their order.
 
         Raises:
-            LogError: a partition cannot be read to its end.
-            ConfigError: no broker answers any more.
+            ConfigError: it may not be read; NoAnswerError: no broker answers any more.
         """
         left = {partition for partition, extent in self.extents.items() if extent.high > extent.low}
         try:
@@ -115,7 +115,9 @@ class TopicScan:
                 if messages:
                     heard = time.monotonic()
                 elif time.monotonic() > heard + 2 * self._timeout_seconds:
-                    raise LogError(f"{self.topic}: partitions {sorted(left)} cannot be read to their end; try again")
+                    raise NoAnswerError(
+                        f"{self.topic}: partitions {sorted(left)} cannot be read to their end; try again"
+                    )
                 for message in messages:
                     partition: int = message.partition()
                     offset: int = message.offset()
@@ -157,15 +159,14 @@ class TopicScan:
         place = f"kafka.brokers = {self._kafka.brokers!r}"
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return ConfigError(f"{place}: {may_not_read(self.topic)}")
-        return ConfigError(f"{place}: {self.topic} cannot be read: {error.str()}")
+        return NoAnswerError(f"{place}: {self.topic} cannot be read: {error.str()}")
 
 
 def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:
     """Return the newest value of a key in a small topic; None if there is none, or not even the topic.
 
     Raises:
-        ConfigError: no broker answers, or it refuses.
-        LogError: the topic cannot be read to its end.
+        ConfigError: no broker answers (NoAnswerError), or it refuses.
     """
     found = None
     for record in TopicScan(kafka, topic, may_be_missing=True):

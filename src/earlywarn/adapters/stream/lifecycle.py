@@ -22,9 +22,11 @@ from typing import Any, Protocol
 
 import faust
 import uvloop
+from aiokafka.errors import KafkaError as AIOKafkaError
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from earlywarn.adapters.kafka.batch_transport import is_passing
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.group_rights import check_group
 from earlywarn.adapters.kafka.rights import READING_REFUSED, missing_right
@@ -152,21 +154,40 @@ async def live(kafka: KafkaSettings, service: ServiceSettings, assemble: Callabl
 async def _start(
     broker: Broker, kafka: KafkaSettings, assemble: Callable[[], Awaitable[Assembled]]
 ) -> tuple[Assembled, asyncio.Task[None]]:
-    """Return what is started, and the watch over the broker, which readiness needs while that goes on."""
+    """Return what is started, and the watch over the broker, which readiness needs while that goes on.
+
+    A broker that goes away meanwhile is waited for, and all is put together anew: nothing has been folded yet.
+    """
     await broker.wait()
     watching = asyncio.create_task(broker.watch())
     while True:
         try:
             assembled = await assemble()
-            await asyncio.to_thread(check_group, kafka, assembled.app.conf.id)
+            await check_group(kafka, assembled.app.conf.id)
+            await _start_app(assembled.app)
         except NoAnswerError as error:
             _log.warning("%s; waiting for an answer", error)
+            await asyncio.sleep(_RETRY_SECONDS)
             await broker.wait()
         else:
-            break
-    await assembled.app.start()
-    spare_the_collector()
-    return assembled, watching
+            spare_the_collector()
+            return assembled, watching
+
+
+async def _start_app(app: faust.App) -> None:
+    """Start an application.
+
+    Raises:
+        NoAnswerError: a broker that has just answered does not any more; the application is left.
+    """
+    try:
+        await app.start()
+    except AIOKafkaError as error:
+        if not is_passing(error):
+            raise
+        with suppress(TimeoutError, AIOKafkaError):
+            await asyncio.wait_for(app.stop(), _LEAVE_SECONDS)
+        raise NoAnswerError(f"the broker went away while this worker started: {error}") from error
 
 
 async def _work(app: faust.App, worker: Worker, watching: asyncio.Task[None], stop: asyncio.Task[bool]) -> None:

@@ -6,21 +6,45 @@ import numpy as np
 
 from earlywarn.aggregation.rows import Flags, Integers
 from earlywarn.aggregation.totals import Totals
+from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
 
+OTHERS = "(others)"
+"""Region or sector of what is not told apart."""
 _NEVER = 1 << 62
 
 
+class CellLimit:
+    """Which cells of a panel are told apart: all that its regions and classes make, or so many of any codes.
+
+    A limit of what would else have none: every code that a sender makes up would be a cell for ever.
+    """
+
+    def __init__(self, panel: Panel, cells: int) -> None:
+        self._any_region = panel.regions.accepts_any
+        self._any_sector = panel.classification.accepts_any
+        self._cells = cells
+
+    def beyond(self, known: int) -> bool:
+        """Return whether a further cell is not told apart."""
+        return known >= self._cells and (self._any_region or self._any_sector)
+
+    def together(self, key: CellKey) -> CellKey:
+        """Return the cell under which one counts that is not told apart; what is a closed list stays."""
+        return CellKey(OTHERS if self._any_region else key.region, OTHERS if self._any_sector else key.sector)
+
+
 class CellIndex:
-    """Numbers the cells of a panel in the order of their first rows.
+    """Numbers the cells of a panel in the order of their first rows, as far as they are told apart.
 
     A cell is born with the bucket of its first on-time row: from then on it is published, zeros included. If a
     late row lies before its birth, it has rows from there on, all of them late.
     """
 
-    def __init__(self, panel: str) -> None:
+    def __init__(self, panel: str, limit: CellLimit | None = None) -> None:
         self.panel = panel
+        self._limit = limit
         self._index: dict[CellKey, int] = {}
         self._births: list[int] = []
         self._late: dict[int, int] = {}
@@ -31,8 +55,11 @@ class CellIndex:
         return len(self._births)
 
     def place(self, key: CellKey) -> int:
-        """Return the number of a cell; a new one gets the next."""
+        """Return the number of a cell; a new one gets the next, or that of those beyond the limit."""
         place = self._index.get(key)
+        if place is None and self._limit is not None and self._limit.beyond(len(self._births)):
+            key = self._limit.together(key)
+            place = self._index.get(key)
         if place is None:
             place = self._index[key] = len(self._births)
             self._births.append(_NEVER)

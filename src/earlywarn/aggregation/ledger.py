@@ -12,7 +12,7 @@ from datetime import date
 
 import numpy as np
 
-from earlywarn.aggregation.cells import CellIndex
+from earlywarn.aggregation.cells import CellIndex, CellLimit
 from earlywarn.aggregation.column_sums import SAFE
 from earlywarn.aggregation.coverage import CoverageMeter
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
@@ -49,7 +49,7 @@ class PanelLedger:
         slots = 7 * self._slots_per_day if panel.resolution == "hour" else 0
         self.coverage_meter = CoverageMeter(coverage, slots=slots)
         self.region_watch = RegionWatch(coverage, slots=slots)
-        self._cells = CellIndex(panel.id)
+        self._cells = CellIndex(panel.id, CellLimit(panel, coverage.cells_limit))
         self._published = Publication(panel, self._cells, revision_horizon_days=revision_horizon_days)
         self._open: dict[int, dict[int, list[int]]] = {}
         self._open_day = np.zeros((0, 2), np.int64)

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from earlywarn.aggregation.cells import CellLimit
 from earlywarn.application.compose import Run
 from earlywarn.application.recount import Bucket, Counted, Recount
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.reject import RejectReason
-from earlywarn.domain.series import Resolution, Series
+from earlywarn.domain.series import CellKey, Resolution, Series
 
 DIFFERENCES_LISTED = 20
 _STARTS_CACHED = 65_536
@@ -147,7 +148,7 @@ def verify(  # the outcome is one table, filled from top to bottom
         whole_from: buckets that start at this epoch second or later are whole in the log.
     """
     comparison = _Comparison(run, recount, publication, partitions, whole_from)
-    for bucket, counted in with_totals(recount.buckets):
+    for bucket, counted in with_totals(as_told_apart(run, recount.buckets, publication)):
         comparison.take(bucket, counted)
     comparison.rest()
     if letters is not None:
@@ -167,6 +168,26 @@ def verify(  # the outcome is one table, filled from top to bottom
         differences=differences[:DIFFERENCES_LISTED],
         remarks=[],
     )
+
+
+def as_told_apart(run: Run, cells: Mapping[Bucket, Counted], publication: Publication) -> Mapping[Bucket, Counted]:
+    """Return the cells as the run tells them apart: beyond `coverage.cells_limit` they are published together.
+
+    Which ones those are depends on the order of the partials: those that stand nowhere in the publication.
+    """
+    limits = {each.panel.id: CellLimit(each.panel, run.settings.coverage.cells_limit) for each in run.panels}
+    published = {series for series, _, _ in publication.rows}
+    found: dict[Bucket, Counted] = {}
+    for bucket, counted in cells.items():
+        told = limits[bucket.panel].together(CellKey(bucket.region, bucket.sector))
+        together = Series(bucket.panel, *told).series_id
+        own = Series(bucket.panel, bucket.region, bucket.sector).series_id
+        if own in published or together not in published:
+            found[bucket] = counted
+            continue
+        total = found.setdefault(bucket._replace(region=told.region, sector=told.sector), Counted())
+        total.add(counted.transactions, counted.amount_minor, counted.appended_ms, counted.late_behind_ms)
+    return found
 
 
 def with_totals(cells: Mapping[Bucket, Counted]) -> Iterator[tuple[tuple[Series, str, int], Counted]]:

@@ -135,6 +135,21 @@ def test_a_stray_end_mark_in_a_run_that_goes_on(make_run: MakeRun) -> None:
     assert workers[0].metrics()['earlywarn_rejected_transactions_total{reason="control_mark"}'] == 1
 
 
+def test_a_flood_of_what_cannot_be_used_is_told_without_its_content(make_run: MakeRun) -> None:
+    """One line with the number and the leading reason; neither a card token nor anything else of a record."""
+    run = make_run(1)
+    worker = run.start_ready("aggregator")
+    broken = json.dumps({"id": "t", "ts": START_MS, "card": "token-4711", "mcc": "a secret"}).encode()
+    run.produce([[broken] * 300 + [b"card token-4711, no JSON"] * 100])
+    wait_until(lambda: "were rejected" in worker.text, 30, "it is told")
+    [line] = [line for line in worker.text.splitlines() if "were rejected" in line]
+    assert " WARNING " in line
+    assert "400 of 400 transactions" in line
+    assert "300 of them as mcc_invalid" in line
+    assert "4711" not in worker.text
+    assert "secret" not in worker.text
+
+
 def test_an_open_transaction_is_no_idleness(make_run: MakeRun) -> None:
     """What it holds is not read yet, but the log goes on: idle is said when it is over and all of it is read."""
     run = make_run(2, idle_seconds=1)

@@ -84,7 +84,7 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Emission:
-    """What is to be sent, dead letters first.
+    """What is to be sent, dead letters first; `judged` transactions were read for it, accepted or not.
 
     Those of batched records are made as they are taken: one record may give a hundred thousand, each far longer than
     its row, which may be a few codes of dictionaries.
@@ -93,6 +93,7 @@ class Emission:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     batched_letters: list[Iterator[DeadLetter]] = field(default_factory=list)
     partials: list[Partial] = field(default_factory=list)
+    judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ class SourcePartition:
         offsets, values = batch.offsets[start:stop], batch.values[start:stop]
         times = received_ms if isinstance(received_ms, int) else received_ms[start:stop]
         sealed, rejected = self.fold.add(offsets, decode(values), times)
+        emission.judged += len(values)
         emission.partials += sealed
         emission.dead_letters += [self._dead_letter(each, offsets, values, times) for each in rejected]
 
@@ -245,6 +247,7 @@ class SourcePartition:
             emission.dead_letters.append(DeadLetter(self.fold.partition, offset, value, received_ms, whole.reject))
         else:
             sealed, rejected = self.fold.add_columns(offset, decoded.columns, received_ms)
+            emission.judged += len(decoded.columns.ts)
             if rejected:
                 emission.batched_letters.append(self._letters_of_rows(decoded, rejected, received_ms))
         emission.partials += sealed

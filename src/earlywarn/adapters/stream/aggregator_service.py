@@ -28,6 +28,7 @@ from earlywarn.adapters.kafka.source_log import SourceLog, let_go
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
+from earlywarn.adapters.stream.flood import Flood
 from earlywarn.application.aggregator import Aggregator, BlockStart, DeadLetter, Emission, SourcePartition
 from earlywarn.errors import LogError
 
@@ -87,6 +88,7 @@ class AggregatorService:
         self._app: faust.App | None = None
         self._stopping = False
         self._failure = Failure()
+        self._flood = Flood(time.monotonic())
 
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
         """Make the agent of this worker in a Faust application."""
@@ -203,10 +205,12 @@ class AggregatorService:
 
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]
+        self._flood.judge(emission.judged)
         for letter in emission.dead_letters:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
             metrics.REJECTED.labels(letter.reject.reason.value).inc()
+            self._flood.reject(letter.reject.reason.value)
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
                 own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
@@ -228,6 +232,8 @@ class AggregatorService:
         for partition, emission in self.aggregator.due(time.monotonic(), self._held):
             self._send(partition, emission)
         self._mark()
+        if told := self._flood.told(time.monotonic()):
+            _log.warning("%s", told)
 
     async def run(self) -> None:
         """Tick and ask until cancelled, or something fails."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from earlywarn.cli.app import run_app
+from earlywarn.cli import main
 
 sys.argv.insert(1, "replay")
-run_app()
+main()

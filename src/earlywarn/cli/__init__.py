@@ -9,6 +9,8 @@ import signal
 import sys
 from types import FrameType
 
+from earlywarn.cli.pauses import note_pauses
+
 _INTERRUPTED = 130
 
 
@@ -17,6 +19,8 @@ def main() -> None:
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # else somebody ignores it, or handles it already
         signal.signal(signal.SIGINT, _leave)
+    if sys.argv[1:2] == ["replay"]:
+        note_pauses()
     from earlywarn.cli.app import run_app  # noqa: PLC0415  # importing the package costs nothing until it is used
 
     try:

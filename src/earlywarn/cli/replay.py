@@ -25,6 +25,7 @@ from earlywarn.adapters.replay.published import latest_alerts
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import Settings
+from earlywarn.cli.pauses import SIGNALS, Asked
 from earlywarn.cli.preparing import (
     Config,
     Country,
@@ -40,7 +41,7 @@ from earlywarn.cli.preparing import (
     refuse_panel_options,
 )
 from earlywarn.cli.ranges import COUNTING, day, ranged
-from earlywarn.cli.replay_view import print_summary, shown, summary_of
+from earlywarn.cli.replay_view import print_summary, shown, summary_of, waiting_told
 from earlywarn.cli.run_settings import RunId, run_settings, source_of
 from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
 
@@ -136,6 +137,7 @@ def replay(
     folder = out or Path("out") / ready.run.settings.run
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(waiting_told())
         source: FileSource | RunSource
         settings = ready.run.settings
         if from_run is None:
@@ -251,17 +253,15 @@ def _batched(settings: Settings) -> Settings:
 
 @contextmanager
 def paused_by_signals(pace: Pace) -> Iterator[None]:
-    """Pause on SIGUSR1 and go on on SIGUSR2, within."""
+    """Pause on SIGUSR1 and go on on SIGUSR2, within; a pause that was asked for before begins at once."""
 
-    def pause(_: int, __: FrameType | None) -> None:
-        pace.pause()
+    def obey(number: int, _: FrameType | None) -> None:
+        pace.paused = SIGNALS[signal.Signals(number)]
 
-    def resume(_: int, __: FrameType | None) -> None:
-        pace.resume()
-
-    before = (signal.signal(signal.SIGUSR1, pause), signal.signal(signal.SIGUSR2, resume))
+    before = {number: signal.signal(number, obey) for number in SIGNALS}
+    pace.paused = Asked.paused
     try:
         yield
     finally:
-        for number, handler in zip((signal.SIGUSR1, signal.SIGUSR2), before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)

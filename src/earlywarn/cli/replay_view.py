@@ -1,5 +1,7 @@
 """What `earlywarn replay` shows: progress on a terminal, and its summary."""
 
+import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from earlywarn.adapters.files import InputFile
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.replay import FileSource, Played, RunSource, Told
 from earlywarn.adapters.run_files import alert_counts
+from earlywarn.adapters.stream.logs import RateLimit
 from earlywarn.application.settings import Settings
 from earlywarn.cli.terminal import result_console
 from earlywarn.domain.alert import Alert
@@ -39,6 +42,20 @@ def shown(inputs: Sequence[InputFile]) -> Iterator[tuple[Callable[[Told], None],
             progress.update(task, description="Folding", completed=done, total=total, note=f"{done:,} of {total:,}")
 
         yield tell, tell_folded
+
+
+@contextmanager
+def waiting_told() -> Iterator[None]:
+    """Tell on standard error, now and then, what the replay waits for: a broker that is away."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("earlywarn: %(message)s"))
+    handler.addFilter(RateLimit())
+    logger = logging.getLogger("earlywarn.adapters")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _moment(event_ms: int) -> str:

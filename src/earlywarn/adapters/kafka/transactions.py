@@ -55,7 +55,8 @@ class Transactions:
         fenced: what a `FencedError` says.
         group: whose offsets move with the transactions, if any do.
         options: more settings of the producer.
-        log: where the client and waiting are told.
+        answer_seconds: a step that takes longer is told, and waited for again.
+        log: where the client tells what it likes to.
     """
 
     def __init__(
@@ -67,9 +68,10 @@ class Transactions:
         fenced: str,
         group: str = "",
         options: Mapping[str, object] | None = None,
+        answer_seconds: float = _ANSWER_SECONDS,
         log: logging.Logger = _log,
     ) -> None:
-        self._log = log
+        self._answer_seconds = answer_seconds
         self._place = place
         self._fenced = fenced
         self._transactional_id = transactional_id
@@ -97,7 +99,7 @@ class Transactions:
         Raises:
             LogError: the broker will not have it.
         """
-        self.patiently(lambda: self.producer.init_transactions(_ANSWER_SECONDS))
+        self.patiently(lambda: self.producer.init_transactions(self._answer_seconds))
 
     def send(
         self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Sequence[Header] = ()
@@ -130,13 +132,13 @@ class Transactions:
         self._begin()
         if offsets:
             self.patiently(lambda: self._move(list(offsets), group))
-        self.patiently(lambda: self.producer.commit_transaction(_ANSWER_SECONDS))
+        self.patiently(lambda: self.producer.commit_transaction(self._answer_seconds))
         self.under_way = False
 
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         if self.under_way:
-            self.patiently(lambda: self.producer.abort_transaction(_ANSWER_SECONDS))
+            self.patiently(lambda: self.producer.abort_transaction(self._answer_seconds))
             self.under_way = False
 
     def wait(self) -> None:
@@ -160,7 +162,7 @@ class Transactions:
                 reason: KafkaError = self._first_cause(error.args[0])
                 if not reason.retriable() or self._closed.is_set():
                     raise self._refusal(reason) from error
-                self._log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
+                _log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
                 self.wait()
 
     def _move(self, offsets: list[TopicPartition], group: object) -> None:

@@ -22,6 +22,7 @@ from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import decode_partial, is_change
+from earlywarn.adapters.replay.patience import patiently
 from earlywarn.aggregation.ledger import PanelLedger
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
@@ -32,6 +33,9 @@ from earlywarn.errors import LogError
 
 _RECORDS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.3
+_ANSWER_SECONDS = 4.0
+_AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001  # their names
+"""What is told of brokers that are not there now."""
 
 
 @dataclass(slots=True)
@@ -73,10 +77,9 @@ class Completion:
         self._topics = topics
         self._panels_of = panels_of
         self._connection = confluent_connection(run.settings.kafka)
-        self._timeout = run.settings.kafka.request_timeout_seconds
         self._reader = self._consumer(f"{topics.partials}.replay")
         self._published = self._consumer(f"{topics.prefix}{topics.run}.detector.published")
-        self._marks = self._end_marks()
+        self._marks = patiently(self._end_marks, topics.transactions)
         self._ends = {q: _Ends() for q in range(len(panels_of))}
         self._reader.assign([TopicPartition(topics.partials, q, 0) for q in self._ends])
 
@@ -105,10 +108,9 @@ class Completion:
     def reached(self) -> bool:
         """Take in what is new, and return whether all is folded and published."""
         self._read()
-        if any(each.complete_at is None for each in self._ends.values()):
-            return False
+        # Asked while partials are missing too: a broker that is gone looks like a lack of news, else.
         places = [TopicPartition(self._topics.partials, q) for q in self._ends]
-        committed = self._published.committed(places, timeout=self._timeout)
+        committed = self._published.committed(places, timeout=_ANSWER_SECONDS)
         return all(self._is_published(each.partition, max(each.offset, 0)) for each in committed)
 
     def _is_published(self, q: int, published: int) -> bool:
@@ -167,15 +169,15 @@ class Completion:
                 if error is None:
                     partial = decode_partial(message.value(), _place(message))
                     self._ends[message.partition()].take(partial, message.offset(), self._marks)
-                elif not error.retriable():
+                elif not error.retriable() and error.code() not in _AWAY:
                     raise LogError(f"{self._topics.partials}: cannot be read: {error}")
 
     def _end_marks(self) -> dict[int, int]:
         """Return the offset of the end mark of every source partition: it stands before its transaction's marker."""
         topic = self._topics.transactions
-        count = len(self._published.list_topics(topic, self._timeout).topics[topic].partitions)
+        count = len(self._published.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
         ends = {
-            p: self._published.get_watermark_offsets(TopicPartition(topic, p), self._timeout)[1] for p in range(count)
+            p: self._published.get_watermark_offsets(TopicPartition(topic, p), _ANSWER_SECONDS)[1] for p in range(count)
         }
         return {p: end - 2 for p, end in ends.items()}
 
@@ -195,7 +197,7 @@ class Completion:
 
 def wait_until_folded(completion: Completion, check: Callable[[], None], tell: Callable[[int, int], None]) -> None:
     """Wait until all is folded and published; `check` raises when that cannot come any more, `tell` hears how far."""
-    while not completion.reached():
+    while not patiently(completion.reached, "whether all is folded", check):
         check()
         tell(*completion.progress())
 

@@ -13,6 +13,10 @@ class Pace:
         speed: event seconds in one second; None for as fast as it goes.
         clock: seconds of a clock that never goes back.
         sleep: waits so many seconds.
+
+    Attributes:
+        paused: it stands still from the next record on, and the time of that does not count; a signal's handler may
+            set it.
     """
 
     def __init__(self, speed: float | None, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -21,14 +25,6 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._began: tuple[float, int] | None = None
-
-    def pause(self) -> None:
-        """Stand still from the next record on; a signal's handler may call it."""
-        self.paused = True
-
-    def resume(self) -> None:
-        """Go on; the time of the pause does not count."""
-        self.paused = False
 
     def start_anew(self) -> None:
         """Let the next record be due at once, and those behind it by their distance from it."""

@@ -11,9 +11,11 @@ from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import connect_blocking
 from earlywarn.adapters.redis.layout import RunLayout, TopicKind
+from earlywarn.adapters.replay.patience import patiently
 from earlywarn.application.settings import Settings
 
 _WAIT_SECONDS = 30.0
+_ANSWER_SECONDS = 4.0
 _LOOK_SECONDS = 0.2
 _KINDS: tuple[TopicKind, ...] = ("aggregates", "alerts")
 
@@ -25,7 +27,7 @@ def wait_until_projected(settings: Settings, topics: RunTopics) -> bool:
     """
     if not settings.redis.url:
         return False
-    ends = _ends(settings, topics)
+    ends = patiently(lambda: _ends(settings, topics), topics.alerts)
     layout = RunLayout(topics.run)
     deadline = time.monotonic() + _WAIT_SECONDS
     with connect_blocking(settings.redis) as client:
@@ -50,7 +52,7 @@ def _ends(settings: Settings, topics: RunTopics) -> dict[str, int]:
             topic = getattr(topics, kind)
             for q in range(settings.topics.partials_partitions):
                 place = TopicPartition(topic, q)
-                high = consumer.get_watermark_offsets(place, settings.kafka.request_timeout_seconds)[1]
+                high = consumer.get_watermark_offsets(place, _ANSWER_SECONDS)[1]
                 found[RunLayout.position_field(kind, q)] = max(high - 1, 0)
         return found
     finally:

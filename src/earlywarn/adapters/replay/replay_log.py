@@ -4,21 +4,21 @@ Whoever opens the transactional id of a run fences off the one before, takes bac
 and reads the position after that: so every record stands there exactly once for readers of committed records.
 """
 
-import logging
 from collections.abc import Sequence
 
 import msgspec
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import Header, Transactions
+from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, encode_position
 from earlywarn.application.aggregator import CONTROL_HEADER, END
 from earlywarn.application.service_settings import KafkaSettings
 
-_log = logging.getLogger(__name__)
-_RETRY_SECONDS = 0.5
+_ANSWER_SECONDS = 4.0
 _QUEUED_MESSAGES = 200_000
 _BATCH_BYTES = 1 << 20
 
@@ -46,6 +46,8 @@ class ReplayLog:
                 "batch.size": _BATCH_BYTES,
                 **({} if compressed else {"compression.type": "none"}),
             },
+            answer_seconds=_ANSWER_SECONDS,
+            log=QUIET,
         )
 
     def open(self) -> ReplayPosition | None:
@@ -93,5 +95,6 @@ class ReplayLog:
 
     def partition_count(self) -> int:
         """Return P as it is now."""
-        found = self._transactions.producer.list_topics(self.topics.transactions, self._kafka.request_timeout_seconds)
+        topic, ask = self.topics.transactions, self._transactions.producer.list_topics
+        found = patiently(lambda: ask(topic, _ANSWER_SECONDS), topic)
         return len(found.topics[self.topics.transactions].partitions)

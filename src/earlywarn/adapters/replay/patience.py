@@ -1,0 +1,33 @@
+"""What a replay asks brokers that may be away: it is asked until it is answered, and says that it waits."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+
+from earlywarn.adapters.kafka.rights import REFUSED
+from earlywarn.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_RETRY_SECONDS = 0.5
+
+
+def patiently(question: Callable[[], _T], what: str, meanwhile: Callable[[], None] = lambda: None) -> _T:
+    """Return the answer to a question, however long no broker gives it; `meanwhile` may raise to end the wait.
+
+    Raises:
+        ConfigError: this user may not ask.
+    """
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() in REFUSED:
+                raise ConfigError(f"{what}: {reason.str()}; give the rights of docs/operations/security.md") from error
+            _log.warning("%s: waiting for a broker that answers (%s)", what, reason.str())
+            meanwhile()
+            time.sleep(_RETRY_SECONDS)

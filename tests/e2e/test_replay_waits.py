@@ -1,0 +1,106 @@
+"""A replay that is paused before it has begun, and one whose broker goes away: both wait, and one says so."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from command_line import PANEL, SAMPLE
+from kafka_broker import KafkaBroker
+from redis_server import RedisServer
+from stream_run import StreamRun, wait_until
+from swiss_logs import PANEL as SWISS_PANEL
+
+from earlywarn.adapters.kafka.topic_scan import newest_value
+from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position
+
+SECONDS = 180
+UNHURRIED = 425 * 86_400 / 30
+"""Speed at which the whole sample takes half a minute."""
+
+
+@contextmanager
+def replay(run: StreamRun, *arguments: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `earlywarn replay` of the sample with the settings of a run; its log lies in the run's folder."""
+    with (run.folder / "replay.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            [
+                sys.executable, "-m", "earlywarn", "replay", SAMPLE, "--config", PANEL, "--mapping", "swiss-cards",
+                "--run", run.topics.run, "--out", run.folder / "out", *map(str, arguments),
+            ],
+            env={**os.environ, **run.environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=run.folder,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def log_of(run: StreamRun) -> str:
+    return (run.folder / "replay.log").read_text(encoding="utf-8")
+
+
+def position(run: StreamRun) -> ReplayPosition | None:
+    found = newest_value(run.settings.kafka, run.topics.meta, KEY)
+    return None if found is None else decode_position(found)
+
+
+@pytest.fixture
+def run(fresh_kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> StreamRun:
+    """Return a run whose topics are not made yet."""
+    return StreamRun(fresh_kafka.address, redis_server.url, tmp_path, SWISS_PANEL, name=f"replay-{uuid4().hex[:12]}")
+
+
+def test_a_pause_that_is_asked_for_while_modules_are_loaded_holds_from_the_first_record(run: StreamRun) -> None:
+    with replay(run, "--no-workers") as process:
+        wait_until(lambda: "msgspec" in Path(f"/proc/{process.pid}/maps").read_text(), 30, "modules are being loaded")
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: process.poll() is not None or bool(transactions_made(run)), SECONDS, "the topics are made")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        assert position(run) is None
+        process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: bool((found := position(run)) and found.ended), SECONDS, "all is sent")
+
+
+def transactions_made(run: StreamRun) -> list[object]:
+    try:
+        return [*run.read(run.topics.transactions), run]
+    except KeyError:
+        return []
+
+
+@pytest.mark.parametrize("stage", ["sending", "folding"])
+def test_a_replay_whose_broker_is_away_says_that_it_waits_and_goes_on(
+    run: StreamRun, fresh_kafka: KafkaBroker, stage: str
+) -> None:
+    """A line now and then, whatever the client library would like to tell; nothing is lost, and it ends well."""
+    speed = "max" if stage == "folding" else UNHURRIED
+    with replay(run, "--speed", speed) as process:
+
+        def reached() -> bool:
+            assert process.poll() is None, log_of(run)
+            found = position(run)
+            return found is not None and (found.ended if stage == "folding" else found.sent > 0)
+
+        wait_until(reached, SECONDS, f"it is {stage}")
+        fresh_kafka.kill()
+        wait_until(lambda: "earlywarn: " in log_of(run), 15, "it says that it waits")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(15)
+        lines = log_of(run).splitlines()
+        assert len(lines) <= 4, lines
+        assert all(line.startswith("earlywarn: ") and "rdkafka#" not in line for line in lines), lines
+        fresh_kafka.start()
+        assert process.wait(SECONDS) == 0, log_of(run)
+    assert "22,458 sent" in log_of(run)
+    assert "Traceback" not in log_of(run)

@@ -16,6 +16,7 @@ from stream_run import StreamRun, Worker, wait_until
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
+from earlywarn.adapters.kafka.recount import verify_run
 from earlywarn.adapters.kafka.wire import decode_partial
 from earlywarn.aggregation.columns import ARROW_STREAM
 from earlywarn.aggregation.merge import PartialsFold
@@ -112,6 +113,29 @@ def test_a_batched_record_of_many_sources_and_one_of_many_cells(make_run: MakeRu
     assert worker.process.poll() is None
 
 
+def test_a_sender_that_makes_codes_up_makes_no_state_without_end(make_run: MakeRun) -> None:
+    """Beyond the limit of cells what it brings counts together; all of it counts, and a recount agrees."""
+    run = make_run(1, panel=f"{ANYWHERE}[coverage]\ncells_limit = 20\n")
+    workers = [run.start_ready("aggregator"), run.start_ready("detector")]
+    plain = {"amount_minor": 100, "currency": "CHF"}
+    made_up = [
+        plain | {"id": f"h{at}", "ts": START_MS + at * HOUR_MS // 40, "region": f"R{at}", "sector": f"x:{at}"}
+        for at in range(2_000)
+    ]
+    run.produce([[json.dumps(each).encode() for each in made_up]])
+
+    def cells() -> dict[str, int]:
+        rows = map(msgspec.json.decode, run.published().aggregates.values())
+        days = [row for row in rows if (row["bucket"], row["start"][:10]) == ("day", "2019-03-05")]
+        return {row["series_id"]: row["transactions"] for row in days if row["level"] in ("cell", "panel")}
+
+    wait_until(lambda: len(cells()) > 0, 60, "a whole day")
+    assert len(cells()) == 20 + 1 + 1
+    assert cells()["any/%28others%29/%28others%29"] == cells()["any/*/*"] == 24 * 40
+    assert workers[1].metrics()['earlywarn_panel_cells{panel="any"}'] == 20 + 1
+    assert verify_run(run.run).equal
+
+
 def test_a_stray_end_mark_in_a_run_that_goes_on(make_run: MakeRun) -> None:
     """It is a dead letter, counted, and vintage 0 of what comes after it is whole."""
     run = make_run(1)
@@ -172,6 +196,33 @@ def test_an_open_transaction_is_no_idleness(make_run: MakeRun) -> None:
     producer.commit_transaction(30)
     wait_until(lambda: idle() == [(1, -1), (0, 4)], 30, "the other is idle at its end")
     assert worker.process.poll() is None
+
+
+def test_what_waits_for_the_next_close_of_a_day_is_no_difference(make_run: MakeRun) -> None:
+    """A partition that was idle speaks again of days that closed without it, before they were published."""
+    run = make_run(2, idle_seconds=1)
+    aggregator = run.start_ready("aggregator")
+
+    def folded(partition: int, last: int, *, idle: bool = False) -> bool:
+        return any((each.partition, each.last, each.idle) == (partition, last, idle) for each in partials(run))
+
+    run.produce([[payment(each, each) for each in range(30)]] * 2)
+    wait_until(lambda: folded(0, 29, idle=True), 30, "one partition is idle")
+    run.produce([[], [payment(each, each) for each in range(30, 90)]])
+    wait_until(lambda: folded(1, 89), 30, "the other goes on by days")
+    run.produce([[payment(each, each) for each in range(31, 34)], []])
+    wait_until(lambda: folded(0, 32), 30, "the first one speaks again")
+    detector = run.start_ready("detector")
+    wait_until(lambda: detector.metrics()["earlywarn_partials_folded_total"] == len(partials(run)), 30, "all is folded")
+    outcome = verify_run(run.run)
+    assert outcome.differences == []
+    assert outcome.equal
+    assert outcome.revised_later > 0
+    run.produce([[], [payment(each, each) for each in range(90, 120)]])
+    wait_until(lambda: folded(0, 32, idle=True) and folded(1, 119), 30, "another day is over")
+    wait_until(lambda: verify_run(run.run).revised_later == 0, 30, "it is published")
+    assert verify_run(run.run).equal
+    assert [worker.process.poll() for worker in (aggregator, detector)] == [None, None]
 
 
 def test_retention_removes_what_was_not_yet_folded(make_run: MakeRun) -> None:

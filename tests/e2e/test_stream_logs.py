@@ -111,6 +111,7 @@ def test_partials_that_have_lost_their_beginning(run: StreamRun) -> None:
     shutil.rmtree(run.folder / "snapshots")
     third = run.start("detector")
     assert third.process.wait(60) == 1
+    assert "Traceback" not in third.text
     [line] = lines(third, "ERROR earlywarn.adapters.stream.lifecycle")
     assert "partition 0 of the partials begins at offset 4, and 0 is needed" in line
 
@@ -148,3 +149,4 @@ def test_a_log_that_is_made_anew_under_a_detector_at_work(run: StreamRun) -> Non
     else:
         assert detector.process.returncode == 1
         assert lines(detector, "made anew under a detector at work")
+        assert "Traceback" not in detector.text

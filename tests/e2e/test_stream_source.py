@@ -66,8 +66,9 @@ def make_anew(run: StreamRun) -> None:
 
 
 def refusal(worker: Worker) -> str:
-    """Return the one line with which a worker has ended."""
+    """Return the one line with which a worker has ended; no traceback stands before it."""
     assert worker.process.wait(60) == 1, worker.text
+    assert "Traceback" not in worker.text
     [line] = [each for each in worker.text.splitlines() if "ERROR earlywarn.adapters.stream.lifecycle" in each]
     return line
 

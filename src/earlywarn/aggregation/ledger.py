@@ -61,6 +61,11 @@ class PanelLedger:
         self.leaps = 0
         self.longest_leap: tuple[int, int] | None = None
 
+    @property
+    def cells(self) -> int:
+        """Return how many cells it tells apart so far."""
+        return len(self._cells)
+
     # --- applying
 
     def add(self, difference: Difference, partition: int) -> bool:

@@ -139,6 +139,10 @@ class PartialsFold:
             self._watermark_ms = AFTER_ALL
         return None if self._watermark_ms == BEFORE_ALL else self._watermark_ms // 1000
 
+    def applied_offsets(self) -> dict[int, int]:
+        """Return, by source partition that has spoken, the last offset that is applied; -1 before its first record."""
+        return {at: state.order[1] for at, state in enumerate(self._partitions) if state.order is not None}
+
     def heard(self, until_seconds: int) -> float:
         """Return the share of partitions that have spoken for the time until `until_seconds`."""
         heard = sum(

@@ -163,6 +163,10 @@ class RunFold:
             if parts.ledger.longest_leap is not None
         ]
 
+    def cells(self) -> dict[str, int]:
+        """Return for each panel how many cells it tells apart so far."""
+        return {panel: parts.ledger.cells for panel, parts in self._parts.items()}
+
     def _judge(self, parts: PanelParts, closed: ClosedDay) -> Iterator[Output]:
         if not closed.complete or not closed.cells:
             return

@@ -5,7 +5,7 @@ record *is*; how records become numbers is written here once more, so that a def
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
@@ -40,23 +40,32 @@ class Counted:
         transactions, amount_minor: exact sums, the amount in the panel's currency.
         appended_ms: when the newest of its records came into the log.
         late_behind_ms: the newest event time that a late one of them found in its partition; None without late ones.
+        waits: whether one of them was folded after the panel's last published day had closed.
     """
 
-    __slots__ = ("amount_minor", "appended_ms", "late_behind_ms", "transactions")
+    __slots__ = ("amount_minor", "appended_ms", "late_behind_ms", "transactions", "waits")
 
     def __init__(self) -> None:
         self.transactions = 0
         self.amount_minor = 0
         self.appended_ms = 0
         self.late_behind_ms: int | None = None
+        self.waits = False
 
-    def add(self, transactions: int, amount_minor: int, appended_ms: int, late_behind_ms: int | None) -> None:
-        """Add one record, or what another bucket holds."""
+    def add(
+        self, transactions: int, amount_minor: int, appended_ms: int, late_behind_ms: int | None, *, waits: bool
+    ) -> None:
+        """Add one record."""
         self.transactions += transactions
         self.amount_minor += amount_minor
         self.appended_ms = max(self.appended_ms, appended_ms)
         if late_behind_ms is not None:
             self.late_behind_ms = max(late_behind_ms, self.late_behind_ms or 0)
+        self.waits = self.waits or waits
+
+    def take(self, other: "Counted") -> None:
+        """Add what another bucket holds."""
+        self.add(other.transactions, other.amount_minor, other.appended_ms, other.late_behind_ms, waits=other.waits)
 
 
 class Recount:
@@ -66,6 +75,7 @@ class Recount:
         run: for its router, panels and constants.
         unpack: reads records that hold many transactions.
         finite: the run is a replay, which marks end.
+        folded: by panel and source partition, what was folded when its last published day closed (`Closings`).
 
     Attributes:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
@@ -74,7 +84,9 @@ class Recount:
         records, accepted: records read; transactions counted.
     """
 
-    def __init__(self, run: Run, unpack: Unpack, *, finite: bool) -> None:
+    def __init__(
+        self, run: Run, unpack: Unpack, *, finite: bool, folded: Mapping[str, Mapping[int, int]] | None = None
+    ) -> None:
         self.buckets: dict[Bucket, Counted] = {}
         self.rejected: Counter[str] = Counter()
         self.records = 0
@@ -82,6 +94,7 @@ class Recount:
         self._run = run
         self._unpack = unpack
         self._finite = finite
+        self._folded = folded or {}
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
         self._offsets: dict[int, int] = {}
@@ -150,7 +163,7 @@ class Recount:
             return RejectReason.TOO_LATE
         if isinstance(found, RejectReason):
             return found
-        self._add(*found, start_ms // 1000, appended_ms, newest_ms if late else None)
+        self._add(*found, start_ms // 1000, appended_ms, newest_ms if late else None, partition)
         self._newest_ms[partition] = outcome.ts if newest_ms is None else max(newest_ms, outcome.ts)
         return None
 
@@ -187,9 +200,17 @@ class Recount:
         return found
 
     def _add(
-        self, route: Route, sums: tuple[int, int], start: int, appended_ms: int, late_behind_ms: int | None
+        self,
+        route: Route,
+        sums: tuple[int, int],
+        start: int,
+        appended_ms: int,
+        late_behind_ms: int | None,
+        partition: int,
     ) -> None:
         calendar = route.panel.calendar
+        folded = self._folded.get(route.panel.id)
+        waits = folded is not None and self._offsets[partition] > folded.get(partition, -1)
         buckets = [Bucket(*route.target, "day", calendar.day_bounds(calendar.day_of(start))[0])]
         if route.panel.resolution == "hour":
             buckets.append(Bucket(*route.target, "hour", start))
@@ -197,4 +218,4 @@ class Recount:
             counted = self.buckets.get(bucket)
             if counted is None:
                 counted = self.buckets[bucket] = Counted()
-            counted.add(*sums, appended_ms, late_behind_ms)
+            counted.add(*sums, appended_ms, late_behind_ms, waits=waits)

@@ -186,7 +186,7 @@ def as_told_apart(run: Run, cells: Mapping[Bucket, Counted], publication: Public
             found[bucket] = counted
             continue
         total = found.setdefault(bucket._replace(region=told.region, sector=told.sector), Counted())
-        total.add(counted.transactions, counted.amount_minor, counted.appended_ms, counted.late_behind_ms)
+        total.take(counted)
     return found
 
 
@@ -200,7 +200,7 @@ def with_totals(cells: Mapping[Bucket, Counted]) -> Iterator[tuple[tuple[Series,
             total = totals.get(key)
             if total is None:
                 total = totals[key] = Counted()
-            total.add(counted.transactions, counted.amount_minor, counted.appended_ms, counted.late_behind_ms)
+            total.take(counted)
     yield from totals.items()
 
 
@@ -244,7 +244,7 @@ class _Comparison:
         if row is None and start > self._publication.last_start.get((panel.id, kind), -1):
             complete = self._watermark is not None and self._end(panel, kind, start) <= self._watermark
             return "behind" if complete else "open"
-        if not ended and self._came_since(panel, counted, row):
+        if not ended and (self._came_since(panel, counted, row) or self._waits(panel, start, counted)):
             return "revised later"
         return "compared"
 
@@ -272,6 +272,11 @@ class _Comparison:
         """
         published_ms = row.published_ms if row else 0
         return counted.appended_ms > max(self._publication.day_closed_ms.get(panel.id, 0), published_ms)
+
+    def _waits(self, panel: Panel, start: int, counted: Counted) -> bool:
+        """Return whether a record of a closed day was folded after the last one had closed."""
+        last_day = self._publication.last_start.get((panel.id, "day"))
+        return counted.waits and last_day is not None and start < self._end(panel, "day", last_day)
 
     def rest(self) -> None:
         """Take what is published and was not counted at all: it must be zero."""

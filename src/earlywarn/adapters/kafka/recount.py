@@ -8,9 +8,12 @@ import msgspec
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.dead_letters import read_letters
-from earlywarn.adapters.kafka.manifest import read_manifest
+from earlywarn.adapters.kafka.manifest import Manifest, read_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import Extent, TopicScan
+from earlywarn.adapters.kafka.wire import decode_partial, is_change
+from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.application.closings import Closings
 from earlywarn.application.compose import Run
 from earlywarn.application.recount import Recount
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -32,8 +35,11 @@ def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> 
     """
     kafka, topics = run.settings.kafka, RunTopics(run.settings.run, run.settings.topics.prefix)
     publication = _read_publication(TopicScan(kafka, topics.aggregates), tell)
+    manifest = read_manifest(run.settings)
+    folded = {} if manifest is None else _folded(run, manifest, TopicScan(kafka, topics.partials), publication, tell)
     scan = TopicScan(kafka, topics.transactions)
-    recount, first_ms = _count(run, scan, tell)
+    finite = run.settings.topics.replay if manifest is None else manifest.replay
+    recount, first_ms = _count(Recount(run, unpacked, finite=finite, folded=folded), scan, tell)
     letters, remark = _count_letters(run, topics, scan.extents, tell)
     whole_from = _whole_from(run, scan, first_ms)
     outcome = verify(run, recount, publication, letters, partitions=len(scan.extents), whole_from=whole_from)
@@ -70,10 +76,31 @@ def _read_publication(scan: TopicScan, tell: Progress) -> Publication:
     return publication
 
 
-def _count(run: Run, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[int, int]]:
+def _folded(
+    run: Run, manifest: Manifest, scan: TopicScan, publication: Publication, tell: Progress
+) -> Mapping[str, Mapping[int, int]]:
+    """Return by panel and source partition what was folded when its last published day closed."""
+    ends: dict[int, dict[str, int]] = {q: {} for q in range(manifest.partials_partitions)}
+    for panel in (each.panel for each in run.panels):
+        last_day = publication.last_start.get((panel.id, "day"))
+        if last_day is not None:
+            ends[manifest.panels[panel.id]][panel.id] = panel.calendar.day_bounds(panel.calendar.day_of(last_day))[1]
+    closings = Closings(
+        lambda: PartialsFold(
+            partitions=manifest.transactions_partitions, lateness_seconds=run.settings.fold.lateness_seconds
+        ),
+        ends,
+    )
+    for read, record in enumerate(scan, 1):
+        if not is_change(record.headers):
+            place = f"{scan.topic}-{record.partition}-{record.offset}"
+            closings.take(record.partition, decode_partial(record.value, place))
+        tell("Reading partials", read, scan.records)
+    return closings.folded
+
+
+def _count(recount: Recount, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[int, int]]:
     """Return the count, and by partition when its first record came in."""
-    manifest = read_manifest(run.settings)
-    recount = Recount(run, unpacked, finite=run.settings.topics.replay if manifest is None else manifest.replay)
     first_ms: dict[int, int] = {}
     for record in scan:
         first_ms.setdefault(record.partition, record.timestamp_ms)

@@ -16,6 +16,8 @@ UNCOUNTED = Gauge(
 LEAPS = Gauge("earlywarn_panel_leaps", "Silences of a panel, now over, that outlasted the revision horizon.", ["panel"])
 LONGEST_LEAP = Gauge("earlywarn_panel_longest_leap_seconds", "Event time that the longest of them took.", ["panel"])
 
+CELLS = Gauge("earlywarn_panel_cells", "Cells that a panel tells apart so far (coverage.cells_limit).", ["panel"])
+
 
 def show_fold(partition: int, fold: RunFold) -> None:
     """Set what the fold of one partition of the partials has reached and noticed, from the start of its log."""
@@ -23,6 +25,8 @@ def show_fold(partition: int, fold: RunFold) -> None:
     if watermark is not None:
         WATERMARK.labels(partition).set(watermark)
     UNCOUNTED.labels(partition).set(fold.uncounted_transactions)
+    for panel, cells in fold.cells().items():
+        CELLS.labels(panel).set(cells)
     for leap in fold.leaps():
         LEAPS.labels(leap.panel).set(leap.silences)
         LONGEST_LEAP.labels(leap.panel).set(leap.to_seconds - leap.from_seconds)

@@ -29,6 +29,12 @@ _QUEUE_FULL_SECONDS = 0.1
 _FATAL = KafkaError._FATAL  # noqa: SLF001  # its name
 _WRONG_STATE = KafkaError._STATE  # noqa: SLF001  # its name
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  # its name
+_MOVING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+"""What is told of a group whose broker has just come or gone; the client does not call all of it worth a repeat."""
 
 Header = tuple[str, bytes | None]
 
@@ -160,7 +166,8 @@ class Transactions:
                 return step()
             except KafkaException as error:
                 reason: KafkaError = self._first_cause(error.args[0])
-                if not reason.retriable() or self._closed.is_set():
+                passes = reason.retriable() or reason.code() in _MOVING
+                if not passes or self._closed.is_set():
                     raise self._refusal(reason) from error
                 _log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)
                 self.wait()

@@ -261,7 +261,8 @@ class PanelLedger:
             self._sectorless.close_day(),
         )
         quiet, shares = tuple(f"region {region}" for region in regions_day.quiet), regions_day.heard
-        coverage = dataclasses.replace(feeds_day.coverage, quiet=quiet, gap=regions_day.gap)
+        volume = max(0.0, round(feeds_day.coverage.volume - regions_day.awaited, 6))
+        coverage = dataclasses.replace(feeds_day.coverage, volume=volume, quiet=quiet, gap=regions_day.gap)
         begins = self._published.days.first is None
         yield from self._published.close_day(day, values, coverage, shares)
         if self._published.days.first is None:

@@ -36,6 +36,7 @@ _READ_TO_LEARN = 0.5
 _WEEK_DAYS = 7
 _NOTHING: Counts = {}
 _NO_REGION: Mapping[str, int] = MappingProxyType({})
+_NO_SHARES: Mapping[int, float] = MappingProxyType({})
 
 
 class RegionsDay(NamedTuple):
@@ -47,6 +48,7 @@ class RegionsDay(NamedTuple):
         heard: what was heard of cells.
         read: what was read of them, of what can usually be.
         changed: bool[K], cells of which from this day on another share can be read.
+        awaited: share of the panel that is awaited of cells without their sector, and did not come.
     """
 
     quiet: tuple[str, ...]
@@ -54,6 +56,7 @@ class RegionsDay(NamedTuple):
     heard: CellShares
     read: CellShares
     changed: Flags
+    awaited: float
 
 
 class RegionWatch:
@@ -142,14 +145,15 @@ class RegionWatch:
         came = transactions + spread(unread, len(cells)).astype(np.int64)
         unread = dict(unread)
         sizeable = self.parameters.sizeable_transactions
-        add_counts(unread, self._sectorless.close_day(sectorless, cells, came, usual, sizeable_transactions=sizeable))
+        found = self._sectorless.close_day(sectorless, cells, came, usual, sizeable_transactions=sizeable)
+        add_counts(unread, found.unread)
         read = ReadCells(transactions, unread, self._reading)
         volumes = self._places.by_region(cells, read.brought, born)
         base, self._base_today = self._base_today, {}
         hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
             gap, heard = self._gap((), weekday, cells, born, both(delivered, read.shares), read)
-            return RegionsDay((), gap, heard, read.shares, np.zeros(len(cells), np.bool_))
+            return RegionsDay((), gap, heard, read.shares, np.zeros(len(cells), np.bool_), 0.0)
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
@@ -164,7 +168,7 @@ class RegionWatch:
             for name, (expected, missing, elsewhere) in hours.items()
             if missing and not came_elsewhere(missing, elsewhere)
         }
-        shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)})
+        shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)}, found.awaited)
         gap, heard = self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
         for reading in readings:
             feed = self._regions[reading.name]
@@ -177,14 +181,16 @@ class RegionWatch:
                 feed.learn(weekday, reading.heard, counts)
         is_known = (of_cells(shares, range(len(cells))) == 1) & (read.read >= _READ_TO_LEARN)
         self._cells.learn(weekday, read.brought, born & is_known)
+        brought = read.brought.copy()
+        brought[found.undecided] = 0  # neither a short day nor one that ends a row of them
         changed = self._reading.learn(
             read.read,
-            read.brought,
+            brought,
             sizeable_transactions=self.parameters.sizeable_transactions,
             forget_days=self.parameters.forget_days,
         )
         self._sectorless.forget(changed)
-        return RegionsDay(quiet, gap, heard, read.shares, changed)
+        return RegionsDay(quiet, gap, heard, read.shares, changed, _missing(found.awaited, usual))
 
     def _quiet(self, readings: Sequence[FeedVolume], speaking: frozenset[str]) -> tuple[str, ...]:
         """Return the regions of which next to nothing came, but for those of which is known that they speak."""
@@ -218,12 +224,19 @@ class RegionWatch:
         ), heard
 
     @staticmethod
-    def _shares(cells: Sequence[CellKey], delivered: CellShares, of_regions: Mapping[str, float]) -> CellShares:
-        """Return what was heard of cells by feeds, and by what was of some regions; empty if all of every cell was."""
-        if not delivered and not of_regions:
+    def _shares(
+        cells: Sequence[CellKey],
+        delivered: CellShares,
+        of_regions: Mapping[str, float],
+        of_some: Mapping[int, float] = _NO_SHARES,
+    ) -> CellShares:
+        """Return what was heard of cells by feeds, regions, and single cells; empty if all of every cell was."""
+        if not delivered and not of_regions and not of_some:
             return ()
-        by_feeds = of_cells(delivered, range(len(cells))).tolist()
-        return tuple(min(of_regions.get(cell.region, 1.0), share) for cell, share in zip(cells, by_feeds, strict=True))
+        by_feeds = enumerate(zip(cells, of_cells(delivered, range(len(cells))).tolist(), strict=True))
+        return tuple(
+            min(of_regions.get(cell.region, 1.0), of_some.get(at, 1.0), share) for at, (cell, share) in by_feeds
+        )
 
     def _of_totals(
         self, cells: Sequence[CellKey], shares: Floats, usual: Floats
@@ -264,6 +277,13 @@ class RegionWatch:
         self._hours = {name: list(hours) for name, *hours in saved["hours"]}
         self._places = _Places()
         self._groups = CellGroups()
+
+
+def _missing(heard: Mapping[int, float], usual: Floats) -> float:
+    """Return the share of all that is usual that was not heard of some cells, of which a share was."""
+    halves = np.rint(2 * usual).astype(np.int64)
+    lost = sum(int(halves[at]) * round(1000 * (1 - share)) for at, share in heard.items())
+    return lost / 1000 / int(halves.sum()) if lost else 0.0
 
 
 class _Places:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from earlywarn.aggregation.rows import Integers
+from earlywarn.aggregation.rows import Flags, Integers
 from earlywarn.domain.series import CellKey
 
 Total = tuple[str | None, str | None]
@@ -39,3 +39,20 @@ class CellGroups:
             for name, number in names.items():
                 found[(name, None) if at == 0 else (None, name)] = int(sums[number])
         return found
+
+
+class CellRegions:
+    """Which region each numbered cell lies in; cells only ever become more."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._of: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
+
+    def by_region(self, cells: Sequence[CellKey], transactions: Integers, born: Flags) -> dict[str, int]:
+        """Return the transactions of each region with a cell that is born."""
+        new = [self._numbers.setdefault(cell.region, len(self._numbers)) for cell in cells[len(self._of) :]]
+        self._of = np.concatenate([self._of, np.array(new, dtype=np.intp)])
+        sums = np.zeros(len(self._numbers), dtype=np.int64)
+        np.add.at(sums, self._of[born], transactions[born])
+        known = np.bincount(self._of[born], minlength=len(sums)) > 0
+        return {name: int(sums[at]) for name, at in sorted(self._numbers.items()) if known[at]}

@@ -190,7 +190,7 @@ class PanelLedger:
     def _close_base(self, start: int, fold: PartialsFold) -> Iterator[AggregateRows]:
         pairs = self._open.pop(start, {})
         unread, of_no_cell = self._unread.close_base(start), self._of_no_cell.close_base(start)
-        self._sectorless.close_base(start)
+        sectorless = self._sectorless.close_base(start)
         if pairs:
             self._note_leap(start)
             self._heard = start
@@ -209,7 +209,7 @@ class PanelLedger:
         if slot is not None:
             born = self._cells.is_born(end)
             gap, shares = self.region_watch.close_base(
-                slot, self._cells.keys(), values[:, 0], born, delivery.cells, of_feeds(unread)
+                slot, self._cells.keys(), values[:, 0], born, delivery.cells, of_feeds(unread), sectorless
             )
             coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage, shares)

@@ -8,13 +8,13 @@ region lacks what its hours lack.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from earlywarn.aggregation.cell_groups import CellGroups
+from earlywarn.aggregation.cell_groups import CellGroups, CellRegions
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.delivery import came_elsewhere, of_other_hours
@@ -75,7 +75,7 @@ class RegionWatch:
         self._sectorless = Sectorless()
         self._base_today: dict[int, dict[str, int]] = {}
         self._hours: dict[str, list[float]] = {}  # see _note_hour
-        self._places = _Places()
+        self._places = CellRegions()
         self._groups = CellGroups()
 
     def close_base(
@@ -86,6 +86,7 @@ class RegionWatch:
         born: Flags,
         delivered: CellShares = (),
         unread: Counts = _NOTHING,
+        sectorless: Mapping[str, int] = _NO_REGION,
     ) -> tuple[Gap, CellShares]:
         """Judge a base bucket; return what was not heard of totals, and what was of cells.
 
@@ -96,6 +97,7 @@ class RegionWatch:
             born: bool[K].
             delivered: what feeds delivered of the cells.
             unread: of that, transactions that were not accepted, by the number of a cell.
+            sectorless: transactions of regions that were not accepted and do not say of which sector they are.
         """
         read = ReadCells(transactions, unread, self._reading)
         volumes = self._base_today[slot] = self._places.by_region(cells, read.brought, born)
@@ -110,7 +112,7 @@ class RegionWatch:
         if not any(count > 0 for count in volumes.values()):
             return self._gap((), weekday, cells, born, both(delivered, read.shares), None)
         usual = self._cells.usual(weekday, len(cells))
-        speaking = read.unread_regions(cells, born, usual)
+        speaking = read.unread_regions(cells, born, usual) | self._heard_by(sectorless, readings)
         gone = self._gone(self._quiet(readings, speaking), cells, born)
         for reading in readings:
             self._note_hour(reading, is_gone=reading.name in gone)
@@ -136,7 +138,6 @@ class RegionWatch:
     ) -> RegionsDay:
         """Judge a local day (its ordinal) and learn it; arguments as of `close_base`.
 
-        `sectorless` are transactions of regions that were not accepted and do not say of which sector they are.
         Of a day of which nothing at all was heard, feeds tell. What came and could not be read was heard of a region,
         and is usual of a cell as well.
         """
@@ -160,7 +161,7 @@ class RegionWatch:
             FeedVolume(name, feed.usual_day(weekday), volumes.get(name, 0), feed.owed, feed.young(weekday))
             for name, feed in sorted(self._regions.items())
         ]
-        speaking = read.unread_regions(cells, born, usual)
+        speaking = read.unread_regions(cells, born, usual) | self._heard_by(sectorless, readings)
         quiet = self._quiet(readings, speaking)
         gone = self._gone(quiet, cells, born)
         in_part = {
@@ -170,6 +171,7 @@ class RegionWatch:
         }
         shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)}, found.awaited)
         gap, heard = self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
+        gap = replace(gap, sectorless=bool(found.unread)) if gap.unread else gap
         for reading in readings:
             feed = self._regions[reading.name]
             if reading.name in speaking:
@@ -191,6 +193,15 @@ class RegionWatch:
         )
         self._sectorless.forget(changed)
         return RegionsDay(quiet, gap, heard, read.shares, changed, _missing(found.awaited, usual))
+
+    def _heard_by(self, sectorless: Mapping[str, int], readings: Sequence[FeedVolume]) -> frozenset[str]:
+        """Return the regions that would be quiet but for what came of them without a sector: that was reported."""
+        both_ways = {each.name: each._replace(heard=each.heard + sectorless.get(each.name, 0)) for each in readings}
+        return frozenset(
+            each.name
+            for each in readings
+            if is_quiet(each, self.parameters) and not is_quiet(both_ways[each.name], self.parameters)
+        )
 
     def _quiet(self, readings: Sequence[FeedVolume], speaking: frozenset[str]) -> tuple[str, ...]:
         """Return the regions of which next to nothing came, but for those of which is known that they speak."""
@@ -275,7 +286,7 @@ class RegionWatch:
         self._sectorless.restore(saved["sectorless"])
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
         self._hours = {name: list(hours) for name, *hours in saved["hours"]}
-        self._places = _Places()
+        self._places = CellRegions()
         self._groups = CellGroups()
 
 
@@ -284,20 +295,3 @@ def _missing(heard: Mapping[int, float], usual: Floats) -> float:
     halves = np.rint(2 * usual).astype(np.int64)
     lost = sum(int(halves[at]) * round(1000 * (1 - share)) for at, share in heard.items())
     return lost / 1000 / int(halves.sum()) if lost else 0.0
-
-
-class _Places:
-    """Which region each numbered cell lies in."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._of: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
-
-    def by_region(self, cells: Sequence[CellKey], transactions: Integers, born: Flags) -> dict[str, int]:
-        """Return the transactions of each region with a cell that is born."""
-        new = [self._numbers.setdefault(cell.region, len(self._numbers)) for cell in cells[len(self._of) :]]
-        self._of = np.concatenate([self._of, np.array(new, dtype=np.intp)])
-        sums = np.zeros(len(self._numbers), dtype=np.int64)
-        np.add.at(sums, self._of[born], transactions[born])
-        known = np.bincount(self._of[born], minlength=len(sums)) > 0
-        return {name: int(sums[at]) for name, at in sorted(self._numbers.items()) if known[at]}

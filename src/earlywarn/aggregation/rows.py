@@ -64,12 +64,14 @@ class Gap:
             which it is below 1.
         most: the share that was heard of the cell of which most was.
         unread: totals and cells of which something sizeable could not be read.
+        sectorless: some of that came without a sector that is known, and is taken for what cells lack.
     """
 
     regions: tuple[str, ...] = ()
     totals: tuple[tuple[str | None, str | None, float], ...] = ()
     most: float = 1.0
     unread: tuple[ReadShare, ...] = ()
+    sectorless: bool = False
 
     @property
     def read(self) -> float:

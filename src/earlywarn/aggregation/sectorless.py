@@ -62,13 +62,14 @@ class SectorlessBuckets:
         regions[region] = regions.get(region, 0) + transactions
         _limit(regions, 2 * _REGIONS_LIMIT)
 
-    def close_base(self, bucket: int) -> None:
-        """Take a base bucket into its day."""
+    def close_base(self, bucket: int) -> dict[str, int]:
+        """Take a base bucket into its day; return what came of it, by region."""
         regions = self._open.pop(bucket, {})
         _limit(regions, _REGIONS_LIMIT)
         for region, transactions in regions.items():
             self._today[region] = self._today.get(region, 0) + transactions
         _limit(self._today, _REGIONS_LIMIT)
+        return regions
 
     def close_day(self) -> dict[str, int]:
         """Return what came of the day whose base buckets are closed, by region."""

@@ -30,9 +30,13 @@ class Days:
         self.hours, self.day = hours, MONDAY
         self.by_hour: list[Gap] = []
         self.shares: CellShares = ()
+        self.awaited = 0.0
 
     def close(
-        self, volumes: Mapping[str, tuple[int, ...]], opening: Mapping[str, range] = MappingProxyType({})
+        self,
+        volumes: Mapping[str, tuple[int, ...]],
+        opening: Mapping[str, range] = MappingProxyType({}),
+        sectorless: Mapping[str, int] = MappingProxyType({}),
     ) -> tuple[tuple[str, ...], Gap]:
         """Return the quiet regions and the gap of the next day; `opening` are hours of which a region has others."""
         counts = np.array([count for region in USUAL for count in volumes.get(region, (0,) * len(USUAL[region]))])
@@ -47,12 +51,14 @@ class Days:
                     [count // len(hours) * (hour in hours) for count, hours in zip(counts, hours_of, strict=True)]
                 ),
                 born,
+                sectorless={region: count // self.hours for region, count in sectorless.items()},
             )[0]
             for hour in range(self.hours)
         ]
         self.day += 1
-        quiet, gap, self.shares = self.watch.close_day(self.day - 1, CELLS, counts, born)[:3]
-        return quiet, gap
+        closed = self.watch.close_day(self.day - 1, CELLS, counts, born, sectorless=sectorless)
+        self.shares, self.awaited = closed.heard, closed.awaited
+        return closed.quiet, closed.gap
 
 
 def gone_of(*regions: str, panel: float, **sectors: float) -> Gap:
@@ -164,6 +170,34 @@ def test_a_region_of_another_clock_is_not_silent() -> None:
         assert found.shares == ()
     _, gap = found.close({**USUAL, "west": (100, 150)}, {"west": range(11, 13)})
     assert gap.panel < 1
+
+
+@pytest.mark.parametrize("hours", [0, 24])
+def test_a_region_all_of_which_comes_without_a_sector_is_reported(hours: int) -> None:
+    """Also once that is usual, and its cells have begun anew; it is silent when that comes no more."""
+    found = Days(hours=hours)
+    for _ in range(35):
+        found.close(USUAL)
+    for day in range(60):
+        quiet, gap = found.close(without("west"), sectorless={"west": 480})
+        assert (quiet, gap.regions) == ((), ())
+        assert gap.sectorless == (day < 28)
+        assert {each.regions for each in found.by_hour} <= {()}
+    assert found.close(without("west"))[0] == ("west",)
+
+
+def test_what_is_awaited_of_a_cell_is_not_heard_of_it_and_of_the_panel() -> None:
+    found = Days()
+    for _ in range(35):
+        found.close(USUAL)
+    half = {**USUAL, "north": (0, 100)}
+    for _ in range(5):
+        assert found.close(half, sectorless={"north": 300})[1].read == 0.7
+    for awaited in (0.3, 0.3, 0.0):
+        found.close(half)
+        assert found.awaited == awaited
+        assert found.shares == ((1.0, 0.0, 1.0, 1.0, 1.0) if awaited else ())
+    assert found.close(half, sectorless={"north": 300})[1].read == 0.7
 
 
 def test_a_restored_watch_goes_on_alike() -> None:

@@ -104,6 +104,15 @@ def test_a_week_without_ends_it() -> None:
     assert days_of(sectorless, {"east": 400}, [900, 0, 300, 100], days=9) == [({}, {}, [])] * 9
 
 
+def test_where_nothing_is_expected_of_an_explained_cell_it_has_what_comes() -> None:
+    """It was closed on some weekdays for so long that nothing is usual of them, and opens under another name."""
+    sectorless, resting = Sectorless(), np.array([900.0, 0.0, 300.0, 0.0])
+    assert judged(sectorless, {"east": 400}, [900, 0, 300, 0], resting) == [{}]
+    sectorless = Sectorless()
+    assert judged(sectorless, {"east": 400}, [900, 0, 300, 100]) == [{1: 400}]
+    assert judged(sectorless, {"east": 380}, [900, 0, 300, 0], resting, days=5) == [{1: 380}] * 5
+
+
 def test_a_cell_of_which_a_part_is_awaited_is_heard_of_by_the_rest() -> None:
     sectorless = Sectorless()
     assert judged(sectorless, {"east": 160}, [900, 240, 300, 100], days=3) == [{1: 160}] * 3

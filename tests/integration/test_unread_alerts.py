@@ -189,12 +189,34 @@ def test_a_sector_under_another_name_is_a_notice_and_no_collapse(run: Run, sourc
     assert found.economic() == []
     notices = [alert for alert in found.of_kind("coverage") if alert.detected_on >= SHOCK.isoformat()]
     assert "could not be read" in notices[0].text
+    assert "no fall of spending, unless this fell on the day on which another sector was new; " in notices[0].text
     assert notices[0].detected_on == SHOCK.isoformat()
     assert notices[-1].status == "resolved"
     assert notices[-1].resolved_on == (SHOCK + timedelta(days=27)).isoformat()
     fallen = [each for each in spoilt(run, closed, sources).economic() if each.sector == "food-beverage-services"]
     assert fallen[0].direction == "down"
     assert fallen[0].detected_on <= (SHOCK + timedelta(days=4)).isoformat()
+
+
+def test_a_missing_day_of_a_sector_under_another_name_is_missing_and_no_collapse(run: Run) -> None:
+    """One notice of what could not be read, over that day, and one of what was not reported on it."""
+    name, missing = "Food and beverage services", SHOCK + timedelta(days=9)
+
+    def renamed(record: Transaction, day: date) -> list[Outcome]:
+        if day < SHOCK or record.sector != name:
+            return [record]
+        return [] if day == missing else [msgspec.structs.replace(record, sector="Restaurants")]
+
+    found = spoilt(run, renamed, ONE_SOURCE)
+    assert found.economic() == []
+    notices = [alert for alert in found.of_kind("coverage") if alert.detected_on >= SHOCK.isoformat()]
+    assert len({alert.id for alert in notices}) == 2
+    [opened, resolved] = [alert for alert in notices if alert.detected_on == missing.isoformat()]
+    assert "of the expected volume of 13 Jul 2022 was not reported" in opened.text
+    assert f"100{THIN}% in {name}. This says nothing about spending there" in opened.text
+    assert resolved.resolved_on == missing.isoformat()
+    assert notices[-1].resolved_on == (SHOCK + timedelta(days=28)).isoformat()
+    assert "(on 28 days)" in notices[-1].text
 
 
 def test_one_bad_transaction_changes_nothing(run: Run) -> None:

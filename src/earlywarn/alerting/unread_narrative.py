@@ -2,7 +2,7 @@
 
 from earlywarn.alerting.coverage_narrative import held_back_in_part, is_all, places_of, told_places
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, size_pct
-from earlywarn.domain.alert import UNREAD, Alert
+from earlywarn.domain.alert import NO_SECTOR_KNOWN, UNREAD, Alert
 
 
 def narrate_unread(alert: Alert, names: Names) -> str:
@@ -24,6 +24,12 @@ def narrate_unread(alert: Alert, names: Names) -> str:
     text = f"{names.panel(alert.panel)}: {what}."
     if alert.status == "resolved":
         return f"{text} After {day(last)} no more than usual could not be read."
+    came = "It came, and is no fall of spending"
+    if figure(alert, NO_SECTOR_KNOWN):
+        came = (
+            "Some of it came without a sector that is known, as much as is lacking here: that is no fall of spending, "
+            "unless this fell on the day on which another sector was new"
+        )
     if figure(alert, "alerts_held_back"):
-        return f"{text} It came, and is no fall of spending; economic alerts are held back meanwhile."
-    return f"{text} It came, and is no fall of spending; {held_back_in_part('read')}"
+        return f"{text} {came}; economic alerts are held back meanwhile."
+    return f"{text} {came}; {held_back_in_part('read')}"

@@ -8,12 +8,16 @@ import msgspec
 from earlywarn.aggregation.rows import ClosedDay, ReadShare
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.notice import PLACES_TOLD, NoticeWriter, graded
-from earlywarn.domain.alert import UNREAD, Alert, Evidence, Status
+from earlywarn.domain.alert import NO_SECTOR_KNOWN, UNREAD, Alert, Evidence, Status
 from earlywarn.domain.series import Series
 from earlywarn.domain.state import State
 
 _FEW_CELLS = 3
 """So many are named themselves; of more, the regions or sectors that they add up to."""
+
+
+_RESTS_DAYS = 3
+"""After so many days in a row without, an episode of more is over as well."""
 
 
 class UnreadNotice:
@@ -29,22 +33,34 @@ class UnreadNotice:
         """Take in a day; return what is to be published of it.
 
         The episode opens when less than `coverage_share` of something sizeable could be read, is revised when it is
-        other places and every `revise_days`, and is resolved, with the last figures, by the first day without.
+        other places and every `revise_days`, and is resolved, with the last figures, by the first day without. One of
+        more than a few days goes on over a holiday, or a day of which a file is missing.
         """
         short = self._short(closed)
         if not short:
-            episode, self._episode = self._episode, None
-            return [] if episode is None else [self._notice(episode, "resolved", episode.last_alarm_on)]
+            return self._rested()
         status: Status = "updated"
         if self._episode is None:
             self._episode = self._writer.episode("coverage", closed.day, what="unread")
             self._evidence, status = (), "open"
         self._episode.miss(closed.day, is_all=not closed.heard)
+        self._episode.quiet_days = 0
         before, self._evidence = self._evidence, self._told(closed, short)
         same = {each.series_id for each in before} == {each.series_id for each in self._evidence}
         if same and not self._writer.is_due(self._episode, closed.day):
             return []
         return [self._notice(self._episode, status, closed.day)]
+
+    def _rested(self) -> list[Alert]:
+        """Take in a day on which no more than usual could not be read."""
+        episode = self._episode
+        if episode is None:
+            return []
+        episode.quiet_days += 1
+        if episode.quiet_days < _RESTS_DAYS < episode.missing_days:
+            return []
+        self._episode = None
+        return [self._notice(episode, "resolved", episode.last_alarm_on)]
 
     def _notice(self, episode: Episode, status: Status, day: date) -> Alert:
         shares = [each.value / 100 for each in self._evidence if each.name == UNREAD]
@@ -69,6 +85,7 @@ class UnreadNotice:
         return (
             Evidence(name=UNREAD, value=_pct(closed.coverage.gap.read), unit="pct"),
             Evidence(name="alerts_held_back", value=float(closed.coverage.mutes(self._least)), unit="flag"),
+            *([Evidence(name=NO_SECTOR_KNOWN, value=1.0, unit="flag")] if closed.coverage.gap.sectorless else []),
             *(
                 Evidence(
                     name=UNREAD,

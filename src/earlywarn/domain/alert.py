@@ -18,6 +18,8 @@ LOST = "lost: "
 """Begins the name of the evidence that a source partition is lost."""
 UNREAD = "unread_volume"
 """Name of the evidence of what came and could not be read."""
+NO_SECTOR_KNOWN = "no_sector_known"
+"""Name of the evidence that some of that is taken for what places lack, as it does not say of which sector it is."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -203,6 +203,22 @@ def test_a_compressed_file_is_read_as_what_it_holds(tmp_path: Path) -> None:
     assert [row.number for row in read_series(path)] == [1.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x93\x00\xff" * 2_000, r"neither text nor Parquet \(first bytes 93 00 ff 93\); a series is read from CSV"),
+        (b"PAR1" + bytes(99), "a Parquet file; a series is read from CSV"),
+        (b"\xd0\xcf\x11\xe0" + bytes(99), "an Excel workbook; save the sheet as CSV"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_in_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "series.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as told:
+        score_file(path, io.StringIO())
+    assert "\n" not in str(told.value)
+
+
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         score_file(tmp_path / "nowhere.csv", io.StringIO())

@@ -20,8 +20,9 @@ from typing import TextIO
 
 import msgspec
 
+from earlywarn.adapters.files.binary import HEAD_BYTES, refuse_binary, refuse_packed
 from earlywarn.adapters.files.series_columns import PLACE_NAMES, TIMESTAMP_NAMES, VALUE_NAMES, places
-from earlywarn.adapters.files.source import UTF16_BOMS, ByteSource
+from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF16_BOMS, ByteSource
 from earlywarn.application.score import ProblemCounter, ScoreSummary, SeriesRow, score_rows
 from earlywarn.detection.univariate import UnivariateAnomaly
 from earlywarn.detection.univariate_parameters import UnivariateParameters
@@ -34,6 +35,7 @@ SHOWN = 40
 PROGRESS_ROWS = 1000
 HELD_ROWS = 1000
 HOUR_SECONDS, DAY_SECONDS = 3600.0, 86_400.0
+_ACCEPTED = "a series is read from CSV (timestamp,value); save it as such"
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _COMPACT_DAY = re.compile(r"(19|20)\d{6}")
 _EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
@@ -137,7 +139,12 @@ def score_file(
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield numbered lines without their ends; text is UTF-8, or UTF-16 with its mark."""
     source = ByteSource(path)
-    encoding = "utf-16" if source.head(2) in UTF16_BOMS else "utf-8-sig"
+    head = source.head(HEAD_BYTES)
+    refuse_packed(path, head)
+    if head.startswith(PARQUET_MAGIC):
+        raise InputError(f"{path}: a Parquet file; {_ACCEPTED}")
+    refuse_binary(path, head, _ACCEPTED)
+    encoding = "utf-16" if head.startswith(UTF16_BOMS) else "utf-8-sig"
     decode = codecs.getincrementaldecoder(encoding)("replace").decode
     number, rest = 0, ""
     for chunk in source.chunks(CHUNK_BYTES):

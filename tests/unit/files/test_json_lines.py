@@ -1,7 +1,12 @@
 """Raw JSON Lines: every record once, with its line number, whatever the chunks, ends and compression."""
 
 import gzip
+import io
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyarrow as pa
 import pytest
@@ -14,6 +19,9 @@ from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.errors import InputError
 
 RECORD = b'{"id":"%d","ts":1551702896000,"amount_minor":1234,"currency":"CHF","mcc":"5411","region":"CH04"}'
+
+WORKBOOK = r"an Excel workbook; save the sheet as CSV \(UTF-8\) and run again"
+NOBODY = 65_534
 
 
 def records(file: InputFile) -> list[tuple[int, bytes]]:
@@ -28,6 +36,30 @@ def records(file: InputFile) -> list[tuple[int, bytes]]:
 def written(path: Path, content: bytes) -> str:
     path.write_bytes(content)
     return str(path)
+
+
+def zipped(*names: str) -> bytes:
+    """Return an archive of files of these names."""
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, "content")
+    return packed.getvalue()
+
+
+@pytest.fixture
+def other_user() -> Iterator[Path]:
+    """A folder of a user for whom files can be closed: of another one where this is root, for whom none can."""
+    before = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if before == 0:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(before)
 
 
 def test_lines_keep_their_numbers_over_blank_lines_crlf_bom_and_a_missing_last_line_end(tmp_path: Path) -> None:
@@ -134,6 +166,11 @@ def test_what_can_be_read_only_once_is_refused(name: str) -> None:
         ("a.json", b'[{"id":"1"}]', "JSON array"),
         ("a.bin", b"\x00\x01\x02binary", "neither text nor Parquet"),
         ("a.parquet", b"no parquet at all", "not"),
+        ("a.xlsx", zipped("[Content_Types].xml", "xl/workbook.xml"), WORKBOOK),
+        ("renamed.csv", zipped("docProps/app.xml", "xl/workbook.xml"), WORKBOOK),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), WORKBOOK),
+        ("a.zip", zipped("a.csv"), "a.zip: a ZIP archive; unpack it and run again"),
+        ("cut.xlsx", zipped("xl/workbook.xml")[:40], "a ZIP archive; unpack it and run again"),
         ("a.csv", b"date,region,sector,amount\n2019-01-01,CH01,x,1\n", "for cells it lacks transactions"),
         (
             "a.csv",
@@ -157,3 +194,14 @@ def test_what_can_be_read_only_once_is_refused(name: str) -> None:
 def test_a_file_of_no_known_form_says_what_was_found(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         open_inputs([written(tmp_path / name, content)])
+
+
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_file_that_this_user_may_not_read_is_not_called_damaged(other_user: Path, closed: str) -> None:
+    name = written(other_user / "a.jsonl", RECORD % 1)
+    Path(name if closed == "file" else other_user).chmod(0)
+    try:
+        with pytest.raises(InputError, match=r"a\.jsonl: this user \(uid \d+\) may not read it; give it the right"):
+            open_inputs([name])
+    finally:
+        other_user.chmod(0o700)

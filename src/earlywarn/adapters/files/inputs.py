@@ -164,15 +164,12 @@ def open_inputs(
 
 
 def _matches(pattern: str, problems: list[str]) -> list[Path]:
-    if Path(pattern).exists():  # a name that holds brackets is itself before it is a glob
+    if not glob.has_magic(pattern) or Path(pattern).exists():  # one that holds brackets is a name before it is a glob
         return [Path(pattern)]
-    if glob.has_magic(pattern):
-        found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not Path(name).is_dir()]  # noqa: PTH207  # a pattern may be absolute
-        if found:
-            return found
+    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not Path(name).is_dir()]  # noqa: PTH207  # a pattern may be absolute
+    if not found:
         problems.append(f"{pattern}: no file matches the pattern; check its folder and its ending")
-        return []
-    return [Path(pattern)]
+    return found
 
 
 def _open(path: Path, mapping: ColumnMapping | None, defaults: InputDefaults, limits: ReadLimits) -> InputFile:

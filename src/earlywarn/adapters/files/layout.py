@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from earlywarn.adapters.files.binary import HEAD_BYTES, refuse_binary, refuse_packed
 from earlywarn.adapters.files.columnar import parquet_header
 from earlywarn.adapters.files.delimited import csv_header
 from earlywarn.adapters.files.hints import AS_UTF8, looks_like_utf16
@@ -35,7 +36,6 @@ _EXTENSIONS: dict[str, Format] = {
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _TRANSACTION_REQUIRED = ("id", "ts", "amount_minor")
 _KINDS: tuple[tuple[Kind, Sequence[str]], ...] = (("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED))
-_HEAD_BYTES = 4_096
 _HEADER_SHOWN = 300
 _ACCEPTED = (
     f"accepted are cells ({', '.join(CELL_REQUIRED)}), transactions ({', '.join(_TRANSACTION_REQUIRED)}, currency), "
@@ -69,7 +69,7 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
         InputError: the file is empty or of no known form; the message says what was found and what is accepted.
     """
     source = ByteSource(path)
-    head = source.head(_HEAD_BYTES)
+    head = source.head(HEAD_BYTES)
     if not head.strip():
         raise EmptyInputError(f"{path}: the file is empty; {_ACCEPTED}")
     form = mapping.form if mapping is not None else None
@@ -95,6 +95,7 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
 def _format(path: Path, head: bytes) -> Format:
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
+    refuse_packed(path, head)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
@@ -108,10 +109,7 @@ def _format(path: Path, head: bytes) -> Format:
         return "json_lines"
     if start.startswith(b"{"):
         return "json_lines"
-    if looks_like_utf16(head):
-        raise InputError(f"{path}: text in UTF-16 without a byte order mark, and so not read; save it as UTF-8")
-    if b"\0" in head and not head.startswith(UTF16_BOMS):
-        raise InputError(f"{path}: neither text nor Parquet (first bytes {head[:4].hex(' ')}); {_ACCEPTED}")
+    refuse_binary(path, head, _ACCEPTED)
     return "csv"
 
 

@@ -1,6 +1,7 @@
 """Bytes of a file, decompressed, in chunks, with the position on disk for a progress bar."""
 
 import codecs
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class ByteSource:
                 stream = raw if codec is None else pa.CompressedInputStream(raw, codec)
                 while chunk := self._read(stream, raw, chunk_bytes):
                     yield chunk
+        except PermissionError as error:
+            raise _forbidden(self.path) from error
         except OSError as error:
             raise InputError(
                 f"{self.path}: {error}, after {self.position_bytes:,} of {_size_bytes(self.path):,} bytes of the file; "
@@ -72,15 +75,26 @@ def require_file(path: Path) -> None:
     """Check that `path` is a file that can be read from its beginning again and again.
 
     Raises:
-        InputError: it is not there, a folder, or a pipe such as standard input, which can be read only once.
+        InputError: it is not there, a folder, or a pipe such as standard input, which can be read only once; or
+            this user may not enter its folder.
     """
-    if path.is_file():
-        return
+    try:
+        if path.is_file():
+            return
+    except PermissionError as error:
+        raise _forbidden(path) from error
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a file; name its files, or a glob such as {path / '*.jsonl'}")
     if path.exists() or str(path) == "-":
         raise InputError(f"{path}: a pipe or a device, and inputs are read twice; save it to a file first")
     raise InputError(f"{path}: no such file")
+
+
+def _forbidden(path: Path) -> InputError:
+    return InputError(
+        f"{path}: this user (uid {os.geteuid()}) may not read it; give it the right to read the file and to enter its "
+        "folder, or run as a user who has it"
+    )
 
 
 def _size_bytes(path: Path) -> int:

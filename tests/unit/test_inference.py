@@ -250,6 +250,51 @@ def test_a_mistyped_region_of_cells_is_rejected(tmp_path: Path) -> None:
     assert [mixed.resolve(code, None, None) for code in ("AT130", "AT2")] == ["AT130", "AT2"]
 
 
+@pytest.mark.parametrize(
+    ("codes", "level", "taken", "reason"),
+    [
+        (
+            "NO01 NO02 NO03 NO04 NO05",
+            None,
+            "as written",
+            "no one region of NUTS 2021 holds NO03, NO04 (--region-level 1 ",
+        ),
+        (
+            "HR03 HR04",
+            None,
+            "as written",
+            "no one region of NUTS 2021 holds HR04 (--region-level 1 adds all up to it; ",
+        ),
+        ("HR03 HR04", 1, None, ""),
+        ("AT99 XX99", None, "as written", "NUTS 2021 has no AT99, XX99 (correct the codes, or --country "),
+        ("AT11 at12", None, "as written", "NUTS 2021 has no at12 ("),
+        ("AT11 AT2", None, "as written", "they are of several NUTS levels, such as AT11, AT2 ("),
+        ("PT15 PT16 PT17", None, None, ""),
+        ("EE006 EE007", None, None, ""),
+        ("NORD OST 8001 Z9", None, None, ""),
+    ],
+)
+def test_regions_of_cells_that_are_taken_as_written_are_told_where_they_look_like_nuts(
+    tmp_path: Path, codes: str, level: int | None, taken: str | None, reason: str
+) -> None:
+    rows = "".join(f"2021-01-01,{code},own food,10,100.5\n" for code in codes.split())
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", HEADER + rows), region_level=level)
+    told = [each for each in assumed if each.setting == "regions"]
+    assert [each.value for each in told] == ([taken] if taken else [])
+    assert all(each.reason.startswith(reason) for each in told)
+    assert not taken or panel.any_region
+
+
+def test_transactions_at_a_place_of_a_higher_level_are_told_as_it_decides_for_all(tmp_path: Path) -> None:
+    lines = [RECORD.format(id=at, region=region) for at, region in enumerate(["NO020", "NO060", "NO071", "NO022"])]
+    inputs = opened(tmp_path / "tx.jsonl", "".join(lines))
+    panel, assumed = infer_panel(inputs)
+    [told] = [each for each in assumed if each.setting == "regions"]
+    assert (panel.region_level, told.value) == (1, "of level 1")
+    assert told.reason == "of NO022 no deeper one is known (--region-level 2 rejects it)"
+    assert "regions" not in settings_assumed(infer_panel(inputs, region_level=2).assumed)
+
+
 @pytest.mark.parametrize("mapping", [None, "sparkov"])
 def test_a_mapping_that_nobody_named_is_an_assumption(tmp_path: Path, mapping: str | None) -> None:
     (tmp_path / "a.csv").write_text(SPARKOV + "2019-01-01 12:00:00,42,shop,grocery_pos,1.00,NY,t1\n")

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypedDict
 import msgspec
 
 from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch
+from earlywarn.adapters.inferred_regions import infer_regions
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
 from earlywarn.domain.calendar import finest_bucket_seconds
@@ -27,8 +28,6 @@ from earlywarn.reference.zones import country_defaults
 FALLBACK_CURRENCY = "EUR"
 FALLBACK_TIME_ZONE = "UTC"
 _BATCHES_LOOKED_AT = 3
-_MOST = 0.9
-_HALF = 0.5
 _COUNTRIES_NAMED = 3
 _RECODINGS_TOLD = 3
 
@@ -107,14 +106,11 @@ def infer_panel(
         )
         return Inferred(panel, ())
     tree = load_regions()
-    nuts = _are_nuts(look, tree, country)
     cells = all(each.kind == "cells" for each in inputs)
-    countries = [country] if country else _countries(look, tree, nuts=nuts)
+    regions = infer_regions(look.places, tree, country=country, level=region_level, cells=cells)
+    countries = [country] if country else _countries(look, tree, nuts=regions.nuts)
     first = countries[0] if countries else None
     defaults = country_defaults(first) if first else None
-    level = region_level
-    if nuts and level is None:
-        level = _level_of_cells(look, tree, country) if cells else min([*_levels(look, tree, country), 2])
     scheme = classification or _classification(look)
     known = [nuts_country(code) for code in countries]
     zone = time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE)
@@ -126,8 +122,8 @@ def infer_panel(
         time_zone=zone,
         base_bucket_seconds=_bucket_seconds(zone),
         holiday_countries=tuple(countries),
-        region_level="none" if level is None or not nuts else level,  # type: ignore[arg-type]  # 0..3 by construction
-        any_region=level is None or not nuts,
+        region_level="none" if regions.level is None else regions.level,  # type: ignore[arg-type]  # 0..3 by construction
+        any_region=regions.level is None,
         classification=scheme,
         resolution="day" if cells else "hour",
     )
@@ -141,6 +137,9 @@ def infer_panel(
     if not time_zone and (not defaults or len(known) > 1 or defaults.has_several_zones):
         several = bool(defaults and defaults.has_several_zones)
         assumed.append(Assumption("time zone", panel.time_zone, _zone_reason(usual, several=several, cells=cells)))
+    if regions.reason:
+        taken = "as written" if regions.level is None else f"of level {regions.level}"
+        assumed.append(Assumption("regions", taken, regions.reason))
     known_codes = scheme in {"open", "mcc"} or all(each.has_shipped_mapping for each in inputs)
     if not classification and not known_codes:
         assumed.append(Assumption("classification", scheme, _recoded(look, scheme)))
@@ -205,49 +204,11 @@ def _records(batch: Batch) -> list[Transaction | Cell]:
     return [record for record in batch.records if isinstance(record, Transaction)]
 
 
-def _are_nuts(look: _Look, tree: RegionTree, country: str | None) -> bool:
-    """Return whether the regions are NUTS codes, of the countries that the records state.
-
-    Nearly all must be; with a country that is given half is enough: the rest are errors, and rejected as such.
-    """
-    if not look.places:
-        return False
-    codes = sum(_is_nuts(tree, code, stated, country) for code, stated in look.places)
-    return codes / len(look.places) >= (_HALF if country else _MOST)
-
-
-def _is_nuts(tree: RegionTree, code: str, stated: str, given: str | None) -> bool:
-    """Return whether a code is one of NUTS, for all that the record states and the caller gives of its country.
-
-    Two letters may be a state or a canton of the country given (FR is Fribourg), and outside NUTS so may be anything.
-    """
-    country = tree.country(tree.recode(code))
-    if country is None or stated:
-        return country is not None and nuts_country(stated) == country
-    home = nuts_country(given) if given else country
-    return country == home or (home in tree and len(code) > len(country))
-
-
 def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
     found = {nuts_country(country) for country in look.countries}
     if not found and nuts:
         found = {tree.country(tree.recode(code)) or "" for code, _ in look.places} - {""}
     return sorted(found)
-
-
-def _levels(look: _Look, tree: RegionTree, country: str | None) -> list[int]:
-    """Return the levels of the NUTS codes: of those of the country that is given, if there are any."""
-    codes = [tree.recode(code) for code, _ in look.places]
-    at_home = [code for code in codes if country and tree.country(code) == nuts_country(country)]
-    levels = map(tree.level_of, at_home or codes)
-    return [level for level in levels if level is not None]
-
-
-def _level_of_cells(look: _Look, tree: RegionTree, country: str | None) -> int | None:
-    """Return the level of nearly all NUTS codes; None if they are of several, so that each is a region as it is."""
-    levels = _levels(look, tree, country)
-    level = max(sorted(set(levels)), key=levels.count)
-    return level if levels.count(level) / len(levels) >= _MOST else None
 
 
 def _name_of_countries(codes: Sequence[str]) -> str:

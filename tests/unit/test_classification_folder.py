@@ -89,7 +89,7 @@ def test_a_spreadsheets_mark_line_ends_blank_rows_and_further_columns_do_no_harm
 
 def test_an_unknown_name_is_an_error_that_lists_the_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"'merchant-codes'.*fable, mcc, sparkov, swiss-mcs"):
+    with pytest.raises(ConfigError, match=r"'merchant-codes'.*coicop-2018, fable, mcc, sparkov, swiss-mcs"):
         load_classification("merchant-codes")
     with pytest.raises(ConfigError, match="nor a folder"):
         load_classification(Path("mcc"))

@@ -47,7 +47,7 @@ def rows_of(name: str, file: str) -> list[dict[str, str]]:
 
 
 def test_the_shipped_classifications_are_listed() -> None:
-    assert available() == ("fable", "mcc", "sparkov", "swiss-mcs")
+    assert available() == ("coicop-2018", "fable", "mcc", "sparkov", "swiss-mcs")
 
 
 @pytest.mark.parametrize("name", available())
@@ -72,6 +72,17 @@ def test_systems_are_the_thirteen_divisions_and_the_twenty_two_sections() -> Non
     assert tuple(titles) == SYSTEMS
     assert list(titles[COICOP]) == [f"{division:02d}" for division in range(1, 14)]
     assert "".join(titles[NACE]) == "ABCDEFGHIJKLMNOPQRSTUV"
+
+
+def test_the_divisions_of_coicop_are_classes_of_their_own_and_whole() -> None:
+    table = load_classification(COICOP)
+    assert [one.title for one in table.classes.values()] == list(system_titles()[COICOP].values())
+    for code in system_titles()[COICOP]:
+        for written in (code, f"CP{code}", f"cp{code}", f"{COICOP}:{code}"):
+            class_id = table.class_of(None, written, None)
+            assert class_id == f"cp{code}"
+            assert table.shares(class_id, COICOP) == ((code, WHOLE), (UNALLOCATED, 0))
+            assert table.shares(class_id, NACE) == ((UNALLOCATED, WHOLE),)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ AMBIGUOUS = (
     "name the two columns timestamp and value; a panel of regions or sectors is for earlywarn run"
 )
 NO_CLASSIFICATION = (
-    "panel panel: classification './none' is neither one of fable, mcc, sparkov, swiss-mcs nor a folder; "
+    "panel panel: classification './none' is neither one of coicop-2018, fable, mcc, sparkov, swiss-mcs nor a folder; "
     "give one of these names or the path of a folder with a classification.toml"
 )
 SECTOR_HINT = (
     "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
-    "fable, mcc, sparkov, swiss-mcs, or a folder), or open to take codes as they are"
+    "coicop-2018, fable, mcc, sparkov, swiss-mcs, or a folder), or open to take codes as they are"
 )
 
 PANEL = """

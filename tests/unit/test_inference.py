@@ -210,11 +210,34 @@ def test_a_classification_that_recodes_is_told_with_what_it_makes_of_codes(tmp_p
     panel, assumed = infer_panel(opened(tmp_path / "cells.csv", CELLS.splitlines()[0] + "\n" + rows))
     [told] = [each for each in assumed if each.setting == "classification"]
     assert (panel.classification, told.value) == ("fable", "fable")
-    assert "'food' becomes grocery, 'hotels' becomes accommodation (" in told.reason
+    assert "'food' becomes grocery (Food shops and supermarkets), 'hotels' becomes accommodation (" in told.reason
     assert "(--classification open keeps them as they are)" in told.reason
     own = CELLS + "2019-01-01,North,my own sector,10,100.5\n"
     panel, assumed = infer_panel(opened(tmp_path / "own.csv", own))
     assert (panel.classification, "classification" in settings_assumed(assumed)) == ("open", False)
+
+
+@pytest.mark.parametrize(
+    ("codes", "classification"),
+    [
+        ("CP01 CP11", "coicop-2018"),
+        ("01 08 13", "coicop-2018"),
+        ("CP00 CP01 CP11", "open"),
+        ("CP01 CP111", "open"),
+        ("01 14", "open"),
+        ("1 2", "open"),
+    ],
+)
+def test_sectors_that_are_all_divisions_of_coicop_are_known_as_such(
+    tmp_path: Path, codes: str, classification: str
+) -> None:
+    rows = "".join(f"2019-01-01,North,{code},10,100.5\n" for code in codes.split())
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", HEADER + rows))
+    assert panel.classification == classification
+    told = [each.reason for each in assumed if each.setting == "classification"]
+    assert len(told) == (classification != "open")
+    assert all("all sector codes are in it: " in each and "becomes cp01 (Food and non-" in each for each in told)
+    assert all("; in COICOP 1999, which has no 13, codes 08, 09 and 12 mean something else (" in each for each in told)
 
 
 @pytest.mark.parametrize("classification", ["open", "fable"])

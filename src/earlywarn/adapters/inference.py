@@ -19,6 +19,7 @@ from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.region import ONLINE, RegionTree
 from earlywarn.domain.reject import RejectReason
+from earlywarn.domain.sector import COICOP
 from earlywarn.domain.transaction import Transaction
 from earlywarn.reference.classifications import available, load_classification
 from earlywarn.reference.country_names import country_name
@@ -30,6 +31,7 @@ FALLBACK_TIME_ZONE = "UTC"
 _BATCHES_LOOKED_AT = 3
 _COUNTRIES_NAMED = 3
 _RECODINGS_TOLD = 3
+_OTHER_EDITION = {COICOP: "; in COICOP 1999, which has no 13, codes 08, 09 and 12 mean something else"}
 
 
 class Assumption(msgspec.Struct, frozen=True):
@@ -241,9 +243,14 @@ def _recoded(look: _Look, name: str) -> str:
     """Return why a classification was taken, what it makes of the codes, and the way out."""
     classification = load_classification(name)
     classes = {sector: classification.class_of(None, sector, None) for sector in dict.fromkeys(look.sectors)}
-    told = [f"{sector!r} becomes {found}" for sector, found in classes.items() if found != sector]
+    told = [
+        f"{sector!r} becomes {found} ({classification.title(str(found))})"
+        for sector, found in classes.items()
+        if found != sector
+    ]
     examples = f": {', '.join(told[:_RECODINGS_TOLD])}{', ...' if len(told) > _RECODINGS_TOLD else ''}" if told else ""
-    return f"all sector codes are in it{examples} (--classification open keeps them as they are)"
+    edition = _OTHER_EDITION.get(name, "")
+    return f"all sector codes are in it{examples}{edition} (--classification open keeps them as they are)"
 
 
 def _most_common(values: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     regions: region codes of the panel's own, by code, with their names.
     any_region: take every region code as it is written (aggregated history without a declaration).
     online_region: count card-not-present spending in a region of its own.
-    classification: a shipped name (mcc, swiss-mcs, fable, sparkov), `open` for codes as they are, or a folder.
+    classification: a shipped one (mcc, swiss-mcs, fable, sparkov, coicop-2018), a folder, or `open`: codes as they are.
     resolution: finest bucket published, hour or day.
     base_bucket_seconds: 3600, or a part of it for zones with a fraction of an hour.
     pay_day: day of the month on which wages are usually paid.

@@ -58,7 +58,7 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
     settings = [each["setting"] for each in summary["assumed"]]
     assert settings == ["country", "currency", "time zone", "classification", "name", "exercise"]
     assert summary["warnings"] == [learning]
-    assert learning.startswith("panel panel: the models are still learning what is usual (87 days seen); alerts ")
+    assert learning.startswith("panel: the models are still learning what is usual (87 days seen); alerts ")
     report = html.unescape((tmp_path / "out/report.html").read_text())
     for line in told:
         assert line.removeprefix("assumed: ") in report
@@ -67,7 +67,7 @@ def test_assumptions_are_told_beside_the_results(earlywarn: Command, cells: Path
     stated = earlywarn("run", cells, "--out", tmp_path / "out", *options)
     assert [line.split(";")[0] for line in problems(stated)] == [
         "assumed: classification fable",
-        learning.split(";")[0].replace("panel panel", "panel AT"),
+        learning.split(";")[0].replace("panel:", "panel AT:"),
     ]
 
 

@@ -23,7 +23,7 @@ AMBIGUOUS = (
     "name the two columns timestamp and value; a panel of regions or sectors is for earlywarn run"
 )
 NO_CLASSIFICATION = (
-    "panel panel: classification './none' is neither one of coicop-2018, fable, mcc, sparkov, swiss-mcs nor a folder; "
+    "panel: classification './none' is neither one of coicop-2018, fable, mcc, sparkov, swiss-mcs nor a folder; "
     "give one of these names or the path of a folder with a classification.toml"
 )
 SECTOR_HINT = (

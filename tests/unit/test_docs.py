@@ -24,6 +24,10 @@ def test_generated_pages_are_fresh_and_links_whole() -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+def test_no_help_is_cut() -> None:
+    assert "…" not in (BUILD.parent / "commands.md").read_text(encoding="utf-8")
+
+
 def test_interfaces_tell_what_is_not_built_yet() -> None:
     """Every command that docs/interfaces.md names is there, or stands in its list of what is not, as in README's."""
     page = (BUILD.parent / "interfaces.md").read_text(encoding="utf-8")

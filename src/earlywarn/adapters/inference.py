@@ -17,6 +17,7 @@ from earlywarn.application.settings import PanelSettings
 from earlywarn.domain.calendar import finest_bucket_seconds
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
+from earlywarn.domain.panel import UNNAMED
 from earlywarn.domain.region import ONLINE, RegionTree
 from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.sector import COICOP
@@ -98,7 +99,7 @@ def infer_panel(
     look = _look(inputs)
     if not look.records:
         panel = PanelSettings(
-            id="panel",
+            id=UNNAMED,
             name=name or _name_of(inputs),
             currency=currency or FALLBACK_CURRENCY,
             time_zone=time_zone or FALLBACK_TIME_ZONE,
@@ -117,7 +118,7 @@ def infer_panel(
     known = [nuts_country(code) for code in countries]
     zone = time_zone or (defaults.time_zone if defaults else FALLBACK_TIME_ZONE)
     panel = PanelSettings(
-        id=known[0] if len(known) == 1 else "panel",
+        id=known[0] if len(known) == 1 else UNNAMED,
         countries=(country,) if country else (),
         name=name or _name_of_countries(known) or _name_of(inputs),
         currency=currency or _most_common(look.currencies) or (defaults.currency if defaults else FALLBACK_CURRENCY),

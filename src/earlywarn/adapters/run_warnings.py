@@ -9,6 +9,7 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
 from earlywarn.domain.alert import UNREAD, Alert
+from earlywarn.domain.panel import called
 from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
 from earlywarn.reference.country_names import country_name
@@ -96,7 +97,7 @@ def fold_warnings(run: Run, fold: RunFold, *, is_sorted: bool = True) -> Iterato
             else ""
         )
         yield (
-            f"panel {leap['panel']}: nothing between {leap['from']} and {leap['to']}{others}: "
+            f"{called(str(leap['panel']))}: nothing between {leap['from']} and {leap['to']}{others}: "
             f"an outage, or one wrong time stamp{behind}"
         )
     if fold.uncounted_transactions:
@@ -124,16 +125,17 @@ def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]
         if history.is_sparse and history.lost_to_disorder:
             continue  # the order is told of, and the days that it cost are no sums of weeks
         if history.is_sparse:
-            yield f"panel {panel}: {history.what_is_sparse()}"
+            yield f"{called(panel)}: {history.what_is_sparse()}"
         elif days and not history.ready:
             yield (
-                f"panel {panel}: the models are still learning what is usual ({days} {'day' if days == 1 else 'days'} "
-                f"seen); alerts are raised from about day {run.settings.detection.ready_days} on, none can be before"
+                f"{called(panel)}: the models are still learning what is usual "
+                f"({days} {'day' if days == 1 else 'days'} seen); alerts are raised from about day "
+                f"{run.settings.detection.ready_days} on, none can be before"
             )
         resolution = next(each.panel.resolution for each in run.panels if each.panel.id == panel)
         if history.ready and history.cut_short is not None and resolution != "day":
             yield (
-                f"panel {panel}: nothing came of the last two hours of the last day, {history.cut_short}: it is "
+                f"{called(panel)}: nothing came of the last two hours of the last day, {history.cut_short}: it is "
                 "published and not judged"
             )
 
@@ -147,14 +149,14 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
         held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
         if any(item.name == UNREAD for item in alert.evidence):
             what = "these days are" if held_back else "what they are about is"
-            yield f"panel {alert.panel}: records could not be read {until} (see rejects.jsonl); {what} not judged"
+            yield f"{called(alert.panel)}: records could not be read {until} (see rejects.jsonl); {what} not judged"
         elif alert.region is None and held_back:
-            yield f"panel {alert.panel}: too little was reported {until}; these days are not judged"
+            yield f"{called(alert.panel)}: too little was reported {until}; these days are not judged"
         elif alert.region is None:
-            yield f"panel {alert.panel}: a source was silent {until}; what it delivers is not judged"
+            yield f"{called(alert.panel)}: a source was silent {until}; what it delivers is not judged"
         else:
             yield (
-                f"panel {alert.panel}: nothing was reported of region {alert.region} {until}; totals are without "
+                f"{called(alert.panel)}: nothing was reported of region {alert.region} {until}; totals are without "
                 "it, with a coverage below 1"
             )
 

@@ -17,7 +17,7 @@ from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.day_features import DayFeatures
 from earlywarn.domain.money import CURRENCY_CODES, RateTable
-from earlywarn.domain.panel import Panel
+from earlywarn.domain.panel import Panel, called
 from earlywarn.domain.region import ONLINE, RegionResolver, RegionTree
 from earlywarn.domain.sector import Classification
 from earlywarn.errors import ConfigError
@@ -134,7 +134,7 @@ def equip(settings: PanelSettings) -> EquippedPanel:
     )
     rates = _read_rates(Path(settings.rates), problems) if settings.rates else {}
     if problems or calendar is None or tree is None or resolver is None or holidays is None or classification is None:
-        raise ConfigError("\n".join(f"panel {settings.id}: {line}" for text in problems for line in text.split("\n")))
+        raise ConfigError("\n".join(f"{called(settings.id)}: {line}" for text in problems for line in text.split("\n")))
     features = DayFeatures(
         holidays,
         school.share if school else None,

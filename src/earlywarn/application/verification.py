@@ -58,7 +58,8 @@ class Difference(msgspec.Struct, frozen=True, order=True):
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome.
 
-    records, transactions, rejected: what stands in the log: records, accepted transactions, rejected ones.
+    messages, accepted, rejected: what stands in the log: messages, accepted records in them, rejected ones.
+    transactions: for how many the accepted records stand.
     compared: series and buckets that were compared.
     still_open: counted, but their bucket has not closed yet. revised_later: closed, with late records that come into
     the next vintage, at the next close of a day. cut_off: begun before what retention has left of the log.
@@ -68,9 +69,10 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     run: str
-    records: int
-    transactions: int
+    messages: int
+    accepted: int
     rejected: int
+    transactions: int
     compared: int
     still_open: int
     revised_later: int
@@ -156,9 +158,10 @@ def verify(  # the outcome is one table, filled from top to bottom
     differences = sorted(comparison.differences + publication.repeated)
     return Verification(
         run=run.settings.run,
-        records=recount.records,
-        transactions=recount.accepted,
+        messages=recount.records,
+        accepted=recount.accepted,
         rejected=recount.rejected.total(),
+        transactions=sum(each.transactions for bucket, each in recount.buckets.items() if bucket.kind == "day"),
         compared=comparison.outcomes["compared"],
         still_open=comparison.outcomes["open"],
         revised_later=comparison.outcomes["revised later"],

@@ -85,7 +85,11 @@ def generate(
     first_day: Annotated[str, typer.Option(help="First day of the synthetic panel.")] = "2019-01-01",
     shock: Annotated[
         list[str] | None,
-        typer.Option(help=f"A step: {SHOCK_FORM}."),
+        typer.Option(
+            help="A step in the cells; may be given again. Its parts, joined by commas: first_day=2020-02-01, days=28, "
+            "change_pct=-30; region=CH07 and sector=5812 as the cells name them (left out: all); measure=amount where "
+            "counts stay as they are (left out: they change, and amounts with them)."
+        ),
     ] = None,
     late_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that arrive days late.")] = 0.0,
     duplicate_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that come twice.")] = 0.0,
@@ -107,6 +111,8 @@ def generate(
         earlywarn generate cells.csv --out tx.jsonl --late-share 0.01 --broken-share 0.001
 
         earlywarn generate --out shocked.jsonl --shock first_day=2019-09-02,days=28,change_pct=-30,region=CH07
+
+        earlywarn generate cells.csv --out a.jsonl --shock first_day=2020-02-01,days=9,change_pct=5,measure=amount
     """
     end_in_order_when_terminated()
     if scale is not None and transactions is not None:

@@ -57,7 +57,10 @@ def _show(outcome: Verification) -> None:
         if count
     ]
     apart = f"; left out: {', '.join(left_out)}" if left_out else ""
-    read = f"{outcome.transactions:,} transactions and {outcome.rejected:,} rejects in {outcome.records:,} records"
+    read = (
+        f"{outcome.transactions:,} transactions in {outcome.accepted:,} records, and {outcome.rejected:,} rejects, of "
+        f"{outcome.messages:,} messages"
+    )
     if outcome.found:
         for difference in outcome.differences:
             typer.echo(str(difference))

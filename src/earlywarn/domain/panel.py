@@ -8,6 +8,18 @@ from earlywarn.domain.region import RegionResolver
 from earlywarn.domain.sector import Classification
 from earlywarn.domain.series import Resolution
 
+UNNAMED = "panel"
+"""The id of a panel of which nothing is known that could name it."""
+
+
+def called(panel_id: str) -> str:
+    """Return what messages call a panel.
+
+    >>> called("CH"), called(UNNAMED)
+    ('panel CH', 'panel')
+    """
+    return "panel" if panel_id == UNNAMED else f"panel {panel_id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import Published, StreamRun, Worker, wait_until
+from stream_run import Published, StreamRun, wait_until
 
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.adapters.kafka.publisher import Publisher
@@ -45,12 +45,6 @@ DETECTOR_MIB = 320
 AGGREGATOR_MIB = 240
 LARGE = Random(1).randbytes(900_000)
 """No JSON, and refused; its dead letter is as large, and does not get smaller on its way."""
-
-
-def memory_mib(worker: Worker, figure: str) -> float:
-    """Return the memory of a worker: `VmRSS` now, `VmHWM` the most that it has had."""
-    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="ascii")
-    return int(next(line for line in status.splitlines() if line.startswith(figure)).split()[1]) / 1024
 
 
 def held_back(run: Run) -> list[Partial]:
@@ -128,7 +122,7 @@ def test_a_partial_that_closes_three_months_at_once(run: StreamRun) -> None:
     third = run.start("detector")
     wait_until(lambda: looker.published() == Progress(len(partials) + 1), 120, "the third one comes to the end")
     wait_until(third.ready, 60, "it is ready")
-    assert memory_mib(third, "VmHWM") < DETECTOR_MIB
+    assert third.memory_mib() < DETECTOR_MIB
     found, whole = run.published(), expected(run.run, [*partials, *last])
     assert len(whole.aggregates) > 4 * 20_000
     assert found.repeated == []
@@ -153,7 +147,7 @@ def test_a_broker_that_takes_little(fresh_kafka: KafkaBroker, tmp_path: Path) ->
         wait_until(
             lambda: sum(1 for _ in run.read(run.topics.dead_letters)) == 2 * records, 60, "all letters are there"
         )
-        assert memory_mib(worker, "VmHWM") < AGGREGATOR_MIB
+        assert worker.memory_mib() < AGGREGATOR_MIB
 
 
 def throttle(run: StreamRun, *, bytes_per_second: float | None) -> None:

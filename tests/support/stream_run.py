@@ -105,6 +105,11 @@ class Worker:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
+    def memory_mib(self, figure: str = "VmHWM") -> float:
+        """Return its memory: the most that it has had, or `VmRSS`, what it has now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(next(line for line in status.splitlines() if line.startswith(figure)).split()[1]) / 1024
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self.process.send_signal(number)

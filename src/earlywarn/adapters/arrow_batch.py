@@ -22,7 +22,7 @@ from pyarrow import compute, ipc
 
 from earlywarn.adapters.arrow_arrays import Mask, dictionary_and_codes, lengths, nulls, numbers
 from earlywarn.adapters.arrow_message import FIELDS, NUMBERS, REQUIRED, UNREADABLE, look_through, problem_of
-from earlywarn.aggregation.columns import BATCH_LIMIT, Coded, Integers, TransactionColumns
+from earlywarn.aggregation.columns import BATCH_LIMIT, MESSAGE_BYTES_LIMIT, Coded, Integers, TransactionColumns
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import CURRENCY_CODES
@@ -127,6 +127,8 @@ def decode(value: bytes | None) -> ArrowBatch | Reject:
     """Decode one message into columns, or say why it is no batch of transactions at all."""
     if value is None:
         return Reject(reason=RejectReason.NULL_VALUE)
+    if len(value) > MESSAGE_BYTES_LIMIT:
+        return Reject(reason=RejectReason.TOO_LARGE, detail=f"{len(value)} bytes, at most {MESSAGE_BYTES_LIMIT}")
     try:
         layout = look_through(value)
         batch = ipc.open_stream(value).read_next_batch()

@@ -20,6 +20,8 @@ ARROW_STREAM = b"application/vnd.apache.arrow.stream"
 """Value of the header on a record that holds a batch of transactions as an Arrow IPC stream."""
 BATCH_LIMIT = 100_000
 """Transactions in one record, and in one block of offsets."""
+MESSAGE_BYTES_LIMIT = 8 << 20
+"""Unpacked bytes of one record. Only compression makes larger ones (`topics.message_bytes`), and no more is kept."""
 
 Integers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.integer[Any]]

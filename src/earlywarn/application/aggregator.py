@@ -24,6 +24,7 @@ RECEIVED_HEADER = "received_at"
 """Epoch milliseconds of the first receipt, on records that are replayed."""
 
 _ROWS_AT_ONCE = 1_000
+_TIME_BYTES = 64  # no time is written longer, and of a very long header not all may be there
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -335,7 +336,7 @@ def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:
 def time_of_receipt(stated: bytes | None, appended_ms: int) -> int:
     """Return the time that a record's header states; the log's own where it is absent, no number, or no time."""
     try:
-        found = int(stated) if stated else appended_ms
+        found = int(stated) if stated and len(stated) <= _TIME_BYTES else appended_ms
     except ValueError:
         return appended_ms
     return found if EARLIEST_MS <= found < LATEST_MS else appended_ms

@@ -14,7 +14,7 @@ class RejectReason(StrEnum):
     NULL_VALUE = "null_value"
     """The record has no value at all."""
     TOO_LARGE = "too_large"
-    """The record's bytes exceed `limits.record_bytes`."""
+    """The record's bytes exceed `limits.record_bytes`, or those of a batched record 8 MiB."""
     NOT_JSON = "not_json"
     """The bytes are not one JSON document in UTF-8 (NaN and Infinity are not JSON)."""
     NOT_AN_OBJECT = "not_an_object"

@@ -57,7 +57,7 @@ class Brokers(Consumer):
         self.answering = asyncio.Event()
         self.asked = asyncio.Event()
         self.answering.set()
-        self.paused: set[TP] = set()
+        self.left: set[TP] = set()
         self.marks: dict[TP, Mark] = {}
 
     async def partition_count(self, topic: str) -> int:
@@ -71,8 +71,8 @@ class Brokers(Consumer):
             raise self.error
         return {tp: self.logs[tp] for tp in partitions}
 
-    def pause_partitions(self, tps: Iterable[TP]) -> None:
-        self.paused |= set(tps)
+    def leave(self, tp: TP) -> None:
+        self.left.add(tp)
 
 
 def service(consumer: Consumer) -> tuple[AggregatorService, Sent]:
@@ -166,7 +166,7 @@ def test_a_log_that_has_lost_a_blocks_start_is_told_at_once_and_read_no_more() -
         starts = await worker.start(dict.fromkeys(PLACES))
         assert starts == dict.fromkeys(PLACES, 0)
         await worker.look_for_idle()
-        return sent.partials, brokers.paused, [each.lost for each in worker.aggregator.partitions.values()]
+        return sent.partials, brokers.left, [each.lost for each in worker.aggregator.partitions.values()]
 
     sent, paused, lost = asyncio.run(live())
     assert [(each.partition, each.lost, each.idle) for each in sent] == [(0, 30, False), (1, None, True)]

@@ -1,12 +1,14 @@
 """A Faust transport that hands an agent all records of a partition and poll as one message.
 
 Faust takes some 280 us for a message. Here a message is a list of `RecordBatch`, so that this is paid for
-thousands of records at once. Two things differ from Faust's own driver besides:
+thousands of records at once. Three things differ from Faust's own driver besides:
 
 - *Where reading starts* is asked of a `Positions` object at every assignment, and nowhere else. The aggregator
   answers with the offset committed at a block's start, the detector with that of its snapshot.
 - *What is committed* is what the application has put into `Consumer.marks`: offsets at which it could start
   again, with a word of its own in the commit's metadata. Faust's acknowledgements move nothing.
+- *How much is in memory* is counted in unpacked bytes: agents are given about `POLL_BYTES` at once, and no more while
+  they are not through with as much.
 
 A broker that is gone is waited for: where reading starts is asked again until it answers, and until then nothing is
 delivered and `Consumer.assigned` is false.
@@ -17,6 +19,7 @@ It is registered under `faust.transports` as `earlywarn-batch` (broker URL `earl
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
+from weakref import WeakSet
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.serializers.schemas import Schema
@@ -24,12 +27,15 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, EventT, Message
 
 from earlywarn.adapters.kafka.column_consumer import Extent
+from earlywarn.adapters.kafka.column_fetcher import POLL_BYTES
 from earlywarn.adapters.kafka.consumer_thread import ConsumerThread, Mark
 from earlywarn.adapters.kafka.record_batch import RecordBatch
 from earlywarn.errors import LogError
 
 _POLL_PAUSE_SECONDS = 0.002
+_FULL_PAUSE_SECONDS = 0.01  # as much as `POLL_BYTES` is work for ten times that
 _RETRY_SECONDS = 0.5
+_MESSAGE_BYTES = 2_000  # what a message of Faust takes besides its batches; there may be thousands of a record each
 
 
 class Positions(Protocol):
@@ -56,6 +62,7 @@ class Consumer(driver.Consumer):
         self._starting: asyncio.Task[None] | None = None
         self._placed = False
         self._read_offset = _NothingRead()
+        self._given: WeakSet[Message] = WeakSet()  # Faust counts a message when an agent takes it, and not in the queue
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -137,6 +144,10 @@ class Consumer(driver.Consumer):
         """Read a partition on from an offset, if it is still assigned."""
         await self._thread.seek_all({tp: offset})
 
+    def leave(self, tp: TP) -> None:
+        """Read nothing more of a partition for as long as it is assigned."""
+        self._thread.leave(tp)
+
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Commit the marks that moved since the last time."""
         if not self.marks:
@@ -162,17 +173,28 @@ class Consumer(driver.Consumer):
         if not self._placed:
             await asyncio.sleep(_POLL_PAUSE_SECONDS)
             return {}
+        if self._given_bytes() >= POLL_BYTES:
+            await asyncio.sleep(_FULL_PAUSE_SECONDS)
+            return {}
         found = await super()._getmany(active_partitions, timeout)
         if starting is not self._starting:
             return {}  # it was fetched from where nobody wants to read any more
         return {tp: [batches] for tp, batches in found.items()}
 
+    def _given_bytes(self) -> int:
+        """Return what agents were given and are not through with, however many messages it is in."""
+        unfinished = [message for message in self._given if not message.acked]  # a last one may live on in the agent
+        messages: list[list[RecordBatch]] = [cast("Any", message.value) for message in unfinished]
+        return sum(_MESSAGE_BYTES + sum(batch.held_bytes for batch in batches) for batches in messages)
+
     def _to_message(self, tp: TP, record: list[RecordBatch]) -> ConsumerMessage:
         value, last = cast("Any", record), record[-1].next - 1
-        return ConsumerMessage(
+        message = ConsumerMessage(
             tp.topic, tp.partition, last, 0.0, 1, None, None, value, None, 0, 0, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
+        self._given.add(message)
+        return message
 
     async def sleep(self, n: Any, **kwargs: Any) -> None:
         """Sleep; where Faust waits a second for a full buffer, a moment is enough."""

@@ -11,7 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED
 from aiokafka.structs import TopicPartition
 
-from earlywarn.adapters.kafka.record_batch import ColumnFetcher
+from earlywarn.adapters.kafka.column_fetcher import FETCHED_BYTES, ColumnFetcher
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -57,7 +57,8 @@ class ColumnConsumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # likewi
     """See the module."""
 
     def __init__(self, *topics: str, **options: Any) -> None:
-        super().__init__(*topics, **options)
+        most_bytes = max(FETCHED_BYTES, options.get("max_partition_fetch_bytes", 0))
+        super().__init__(*topics, fetch_max_bytes=most_bytes, **options)
         self._client.__class__ = PatientClient
         self._client.pauses = {}
 

@@ -121,6 +121,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if tp in self.assignment():
                 consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
 
+    def leave(self, tp: TP) -> None:
+        """Fetch nothing more of a partition, and let go what was fetched of it with the next poll."""
+        self.thread_loop.call_soon_threadsafe(self._leave, tp)
+
+    def _leave(self, tp: TP) -> None:
+        if tp in self.assignment():
+            self._ensure_consumer().pause(driver.ensure_aiokafka_TP(tp))
+
     async def commit_marks(self, marks: Mapping[TP, Mark]) -> bool:
         """Commit; False if the group or the broker would not have it now (it is tried again)."""
         return await self._ask(self._commit_marks(dict(marks)))

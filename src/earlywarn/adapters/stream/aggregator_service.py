@@ -200,7 +200,7 @@ class AggregatorService:
             *tp, partition.position, begins,
         )  # fmt: skip
         self._send(tp.partition, partition.lose(begins))
-        self._consumer.pause_partitions({tp})
+        self._consumer.leave(tp)
         return False
 
     def _send(self, partition: int, emission: Emission) -> None:

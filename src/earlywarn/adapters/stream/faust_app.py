@@ -12,7 +12,7 @@ from earlywarn.adapters.kafka.connection import broker_list, faust_connection
 from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
 
 TRANSPORT = "earlywarn-batch"
-_BUFFERED_POLLS = 4
+_MESSAGES_LIMIT = 1 << 20  # none: the transport counts bytes, and a partition that Faust rests may be amid a batch
 _METADATA_AGE_MS = 10_000  # after which a topic that has grown is noticed
 _LONGEST_FOLD_SECONDS = 86_400.0
 """A batch may take long: one partial may close years of a large panel. By Faust's 1,000 s the worker would leave its
@@ -37,7 +37,7 @@ def faust_app(group: str, kafka: KafkaSettings, service: ServiceSettings, positi
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
-        stream_buffer_maxsize=_BUFFERED_POLLS,
+        stream_buffer_maxsize=_MESSAGES_LIMIT,
         consumer_max_fetch_size=kafka.fetch_bytes,
         consumer_group_instance_id=None,
         consumer_metadata_max_age_ms=_METADATA_AGE_MS,

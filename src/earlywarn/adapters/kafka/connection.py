@@ -126,6 +126,10 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
+WAY_OUT = "check brokers, security, TLS files, user and password of [kafka], or start a local broker with: make up"
+"""What to do where no broker answers."""
+
+
 @contextmanager
 def kafka_admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
     """Open an administrator of the cluster, and close it at the end.
@@ -140,8 +144,7 @@ def kafka_admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
         admin = KafkaAdminClient(**kafka_python_connection(kafka))
     except KafkaError as error:
         raise ConfigError(
-            f"{where}: no connection within {kafka.request_timeout_seconds} s ({reasons or error}); check brokers, "
-            "security, TLS files, user and password of [kafka], or start a local broker with: make up"
+            f"{where}: no connection within {kafka.request_timeout_seconds} s ({reasons or error}); {WAY_OUT}"
         ) from error
     finally:
         _CONNECTIONS.removeHandler(reasons)

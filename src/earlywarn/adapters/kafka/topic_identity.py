@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
-from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.connection import WAY_OUT, confluent_connection
 from earlywarn.adapters.kafka.rights import may_not_read
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError, LogError
@@ -67,7 +67,7 @@ class Identities:
         place = f"kafka.brokers = {self._kafka.brokers!r}"
         if reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             raise ConfigError(f"{place}: {may_not_read(topic)}") from error
-        raise NoAnswerError(f"{place}: {topic} cannot be described: {reason.str()}") from error
+        raise NoAnswerError(f"{place}: {topic} cannot be described: {reason.str()}; {WAY_OUT}") from error
 
 
 def topic_identity(kafka: KafkaSettings, topic: str) -> str:

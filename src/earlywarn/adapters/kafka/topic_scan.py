@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.connection import WAY_OUT, confluent_connection
 from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.rights import may_not_read
@@ -159,7 +159,7 @@ class TopicScan:
         place = f"kafka.brokers = {self._kafka.brokers!r}"
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return ConfigError(f"{place}: {may_not_read(self.topic)}")
-        return NoAnswerError(f"{place}: {self.topic} cannot be read: {error.str()}")
+        return NoAnswerError(f"{place}: {self.topic} cannot be read: {error.str()}; {WAY_OUT}")
 
 
 def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:

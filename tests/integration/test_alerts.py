@@ -223,6 +223,32 @@ def test_ids_follow_the_contract(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize("left", [0.5, 0.1])
+@pytest.mark.parametrize("later", [6, 9])
+def test_a_region_that_collapses_days_into_a_national_fall_is_an_alert_of_its_own(
+    run: Run, left: float, later: int
+) -> None:
+    """Since its own first day; the national alert goes on. What is hit harder from the first day on is a part."""
+
+    def change(cell: Cell) -> float:
+        return shocked(cell, -20) * (left if cell.region == "CH02" and cell.day >= SHOCK + timedelta(later) else 1.0)
+
+    alerts = alerts_of(run, change)
+    last = {alert.id: alert for alert in alerts if alert.kind == "economic" and alert.direction == "down"}
+    own = [
+        alert for alert in last.values() if alert.series_id == "CH/CH02/*" and alert.detected_on >= SHOCK.isoformat()
+    ]
+    assert [alert.parent for alert in own] == [None]
+    within = [alert for alert in alerts if alert.id == own[0].id and alert.parent is None]
+    assert date.fromisoformat(within[0].as_of) <= SHOCK + timedelta(later + 4)
+    assert any(alert.series_id == "CH/*/*" and alert.parent is None for alert in last.values())
+
+    def at_once(cell: Cell) -> float:
+        return shocked(cell, -20) * (shocked(cell, -50) if cell.region == "CH02" else 1.0)
+
+    assert [(alert.region, alert.sector) for alert in tops(alerts_of(run, at_once))] == [(None, None)]
+
+
 @pytest.mark.parametrize(("left", "normal_days"), [(0.7, 7), (0.5, 10)])
 def test_a_second_national_shock_is_told_after_the_return_from_the_first(
     run: Run, left: float, normal_days: int

@@ -40,8 +40,8 @@ class Episode(msgspec.Struct):
     `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
     last published, `record_days` on how many days before `opened_on` the node was judged, `leads_back_from` the first
     day of an episode of the other direction whose level had become the usual one, `is_learned` whether the models have
-    taken its level as usual since, `heard_on` the last day on which
-    anything was heard of the node.
+    taken its level as usual since, `is_own` whether it is another shock than that of the total around it (`parting`),
+    `heard_on` the last day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -71,6 +71,7 @@ class Episode(msgspec.Struct):
     record_days: int = 0
     leads_back_from: date | None = None
     is_learned: bool = False
+    is_own: bool = False
     heard_on: date | None = None
     missing_days: int = 0
     empty_days: int = 0

@@ -24,7 +24,7 @@ from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
-from earlywarn.alerting.parting import part_ways
+from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
@@ -169,6 +169,8 @@ class AlertDesk:
             is_top = not any(other_one.contains(mine[at]) for other_one in mine.values())
             if is_top and self._is_time_for_parts(mine[at], scores.day):
                 self._open_parts(at, weighing, other, mine, looks)
+        for candidate in list(parting(mine, weighing)):
+            self._open(candidate, weighing, other, mine, looks)
         part_ways(mine, weighing)
         adopt(mine.values())
         alerts = []

@@ -1,22 +1,50 @@
 """Which regions and sectors part ways with an open total around them: another shock, days after that of the total.
 
 All that lies inside an open total is its child, whenever it alarmed: shocks reach their parts on different days. But a
-region that collapses a week into a national fall has a shock of its own, and is to be told as one. It has if, since a
-first day of its own that is clearly later than the total's, it has surely moved further than the total has. Both are
-measured against what the models expected before that later day, by when they have learned as much of the total's shock
-in the one as in the other. (The evidence is not asked: it begins anew when the total's level is taken as usual, about
-when the other shock may begin.) Cells are not asked: in a large shock they deepen by the dozen.
+region that collapses a week into a national fall has a shock of its own, and is to be told as one. It has if, from a
+first day of its own on that is clearly later than the total's, it has surely gone on to move further than the total
+has. (The evidence is not asked: it begins anew when the total's level is taken as usual, about when the other shock may
+begin.) Cells are not asked: in a large shock they deepen by the dozen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import interval_reach
-from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Weighing
-from earlywarn.detection.day_scores import MEASURES
+from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
+from earlywarn.detection.day_scores import MEASURES, Effects
+from earlywarn.detection.effect_bank import log_effect
+from earlywarn.domain.series import contains
 
+_LEVELS = ("region", "sector")
 _LEAST = 0.2
 """Log change beyond the total's that is another shock, and no part of it that is hit somewhat harder."""
+
+
+def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Candidate]:
+    """Yield the regions and sectors without an episode that part ways with an open total around them.
+
+    Their cells may all be parts of the total, none of which stands out from the others: the total's alarm is theirs.
+
+    Args:
+        episodes: the open ones of the direction, by node.
+        weighing: the day's.
+    """
+    scores = weighing.scores
+    wholes = [(at, episode) for at, episode in episodes.items() if episode.level != "cell"]
+    for at, node in enumerate(scores.nodes if wholes else ()):
+        if at in episodes or node.level not in _LEVELS or not (scores.ready[at] and scores.heard[at]):
+            continue
+        for other, whole in wholes:
+            around = contains((whole.region, whole.sector), (node.region, node.sector))
+            if around and _has_parted(at, other, whole, weighing):
+                age = int(weighing.side.onset_age_days[at])
+                candidate = weighing.at(at, whole.score, age, [whole.measure])
+                if candidate is not None:
+                    yield candidate
+                    break
 
 
 def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
@@ -27,7 +55,7 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
         weighing: the day's.
     """
     for at, episode in episodes.items():
-        if episode.level in {"region", "sector"} and not episode.is_own:
+        if episode.level in _LEVELS and not episode.is_own:
             for other, whole in episodes.items():
                 if whole.contains(episode) and _has_parted(at, other, whole, weighing):
                     episode.is_own, episode.parent, episode.has_news = True, None, True
@@ -38,11 +66,30 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
 
 
 def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing) -> bool:
-    """Return whether a node has surely moved further than the total `other` since a clearly later first day."""
-    scores, age = weighing.scores, int(weighing.side.onset_age_days[at])
-    if scores.day.toordinal() - age - whole.first_day <= SAME_ONSET_DAYS:
+    """Return whether a node has surely gone on to move further than the total `other`, from a clearly later day on."""
+    effects, sign = weighing.scores.effects, -1.0 if weighing.direction == "down" else 1.0
+    later = int(weighing.side.onset_age_days[at])
+    first = min(weighing.scores.day.toordinal() - whole.first_day, len(effects.days) - 1)
+    if first - later <= SAME_ONSET_DAYS:
         return False
-    place, sign = MEASURES.index(whole.measure), -1.0 if weighing.direction == "down" else 1.0
-    beyond = sign * float(scores.effects.effect[place, at, age] - scores.effects.effect[place, other, age])
+    place = MEASURES.index(whole.measure)
+    mine, theirs = (_went_on(node, first, later, effects, place) for node in (at, other))
+    sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
-    return beyond >= max(_LEAST, reach * float(scores.effects.sd[place, at, age]))
+    return sign * (mine - theirs) >= max(_LEAST, reach * sd)
+
+
+def _went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:
+    """Return the log effect since a later first day less that of the days before it; 0 where nothing came on these.
+
+    Both are against the baseline before the first day, by its age. Of the days since the later one it is what that
+    day's baseline expected, times what the two baselines expect of today by each other.
+    """
+    seen, usual = effects.observed[:, node], effects.expected[:, node]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        since = usual[:, later] * effects.today[:, node, first] / effects.today[:, node, later]
+    before = usual[:, first] - since
+    came = seen[:, first] - seen[:, later]
+    if not (np.isfinite(since).all() and (before > 0).all() and (came > 0).all()):
+        return 0.0
+    return float((log_effect(seen[:, later], since) - log_effect(came, before))[place])

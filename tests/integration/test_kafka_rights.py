@@ -153,7 +153,7 @@ def test_the_services_themselves_run_over_tls_with_these_rights(
         assert replayed["reentered"] == 1
         assert told(broker, run, tmp_path / "operator", "dlq", "list", "--json") == ""
         recounted = json.loads(told(broker, run, tmp_path / "operator", "verify", "--json"))
-        assert (recounted["records"], recounted["transactions"]) == (2, 1)
+        assert (recounted["messages"], recounted["accepted"], recounted["transactions"]) == (2, 1, 1)
 
 
 def told(broker: EveryListener, run: str, folder: Path, *words: str) -> str:

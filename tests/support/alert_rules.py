@@ -174,13 +174,17 @@ def _families(alerts: Sequence[Alert], histories: dict[str, list[Alert]]) -> Ite
                 yield f"{alert.as_of} {alert.series_id}: a new level within {parent.series_id}, which is open"
             if not any(alert.id in each.children for each in histories[alert.parent]):
                 yield f"{alert.as_of} {alert.series_id}: parent {parent.series_id} does not name it"
-    # From the day on which a total opens, nothing inside it that is open has no parent.
+    # From the day on which a total opens, nothing inside it that is open has no parent, but regions and sectors that
+    # part ways with it: they had a parent, or open later.
+    had = {alert.id for alert in alerts if alert.parent is not None}
     for history in histories.values():
         total = history[0]
         until = history[-1].as_of if history[-1].status == "resolved" else "9999"
         for alert in alerts:
             inside = _contains(total, alert) and alert.direction == total.direction
-            if inside and total.as_of <= alert.as_of < until and alert.parent is None:
+            may_part = alert.level in {"region", "sector"}
+            is_own = may_part and (alert.id in had or histories[alert.id][0].as_of > total.as_of)
+            if inside and total.as_of <= alert.as_of < until and alert.parent is None and not is_own:
                 yield f"{alert.as_of} {alert.series_id} {alert.status}: has no parent, {total.series_id} is open"
 
 

@@ -9,19 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import mkdtemp
 
 import aiokafka
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError
-from certificates import Certificates
 from confluent_kafka import KafkaError
 from every_listener import PASSWORDS, EveryListener
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 from kafka_clients import SECONDS, environment_of, produce, settings_of
 from kafka_rights import CONNECTION, answers, rights_of_the_docs, run_made, service
-from kafka_runtime import KafkaRuntime
 from redis_server import RedisServer
 
 from earlywarn.adapters.kafka.connection import (
@@ -43,10 +40,8 @@ from earlywarn.errors import ConfigError, LogError
 
 
 @pytest.fixture(scope="module")
-def broker(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certificates) -> Iterator[EveryListener]:
-    folder = Path(mkdtemp(prefix="kafka-every-listener-", dir=stack_folder))
-    with EveryListener(kafka_runtime, folder, certificates) as broker:
-        yield broker
+def broker(every_listener: EveryListener) -> EveryListener:
+    return every_listener
 
 
 @pytest.fixture(scope="module")

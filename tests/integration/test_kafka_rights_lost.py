@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
-from certificates import Certificates
 from confluent_kafka import Producer
 from every_listener import EveryListener
 from kafka_clients import settings_of
 from kafka_rights import CONNECTION, Service, answers, run_made, service, take
-from kafka_runtime import KafkaRuntime
 from redis_server import RedisServer
 from stream_run import wait_until
 
@@ -63,10 +60,8 @@ LOSSES = [
 
 
 @pytest.fixture(scope="module")
-def broker(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certificates) -> Iterator[EveryListener]:
-    folder = Path(mkdtemp(prefix="kafka-every-listener-", dir=stack_folder))
-    with EveryListener(kafka_runtime, folder, certificates) as broker:
-        yield broker
+def broker(every_listener: EveryListener) -> EveryListener:
+    return every_listener
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import gc
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 from uuid import uuid4
 
 import aiokafka
@@ -16,7 +15,6 @@ from certificates import Certificates
 from confluent_kafka import Consumer, Producer, TopicPartition
 from every_listener import EveryListener
 from kafka_clients import SECONDS, produce, settings_of
-from kafka_runtime import KafkaRuntime
 
 from earlywarn.adapters.kafka.connection import (
     aiokafka_connection,
@@ -41,10 +39,8 @@ CONNECTIONS = [
 
 
 @pytest.fixture(scope="module")
-def broker(stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certificates) -> Iterator[EveryListener]:
-    folder = Path(mkdtemp(prefix="kafka-every-listener-", dir=stack_folder))
-    with EveryListener(kafka_runtime, folder, certificates) as broker:
-        yield broker
+def broker(every_listener: EveryListener) -> EveryListener:
+    return every_listener
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from bucket_server import BucketServer
 from certificates import Certificates
 from detached_process import StackError
+from every_listener import EveryListener
 from kafka_broker import KafkaBroker
 from kafka_runtime import KafkaRuntime, find_runtime
 from kafka_settings import SecureListener
@@ -82,6 +83,16 @@ def fresh_kafka(stack_folder: Path, kafka_runtime: KafkaRuntime) -> Iterator[Kaf
 def certificates(stack_folder: Path) -> Certificates:
     """Return certificates of localhost and of a client."""
     return Certificates.make(Path(mkdtemp(prefix="certificates-", dir=stack_folder)))
+
+
+@pytest.fixture(scope="module")
+def every_listener(
+    stack_folder: Path, kafka_runtime: KafkaRuntime, certificates: Certificates
+) -> Iterator[EveryListener]:
+    """Return a broker of a module's own that listens in every way and gives no right of itself."""
+    folder = Path(mkdtemp(prefix="kafka-every-listener-", dir=stack_folder))
+    with EveryListener(kafka_runtime, folder, certificates) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

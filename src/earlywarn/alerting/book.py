@@ -8,12 +8,11 @@ import msgspec
 from earlywarn.alerting.episode import Episode, Records
 from earlywarn.alerting.ways_back import Shock
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import Direction
+from earlywarn.domain.alert import OPPOSITE, Direction
 from earlywarn.domain.state import State
 
 EpisodeKey = tuple[str | None, str | None, Direction]
 """Region, sector and direction."""
-_OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
 _LEVELS_KEPT_DAYS = 90
 """A level that was accepted within so many days before is what an episode of the other direction leads back from."""
 
@@ -74,7 +73,7 @@ class EpisodeBook:
 
     def add(self, episode: Episode) -> None:
         """Take in a new episode, with what is on record of its node."""
-        level = self._levels.get((episode.region, episode.sector, _OPPOSITE[episode.direction]))
+        level = self._levels.get((episode.region, episode.sector, OPPOSITE[episode.direction]))
         episode.leads_back_from = None if level is None else level[0]
         episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.sums.days, 0)
         self.open[episode.key] = episode

@@ -30,6 +30,7 @@ class CellBaselines:
     def __init__(self) -> None:
         self.members: Flags = np.zeros((0, 0), dtype=bool)
         self._nodes: tuple[Node, ...] = ()
+        self._place: dict[tuple[str | None, str | None], int] = {}
         self._cells: list[_Key] = []
         self._older: dict[int, Floats] = {}  # float64[3, 2, K]: factors, and sums seen and expected since a first day
         self._oldest = np.zeros((3, 2, 0))  # the same of the oldest first day that the models keep
@@ -40,6 +41,7 @@ class CellBaselines:
         """Take in a day, usable or not; of first days that the models have forgotten only `first_days` are kept."""
         if scores.nodes != self._nodes:
             self._nodes, self.members = scores.nodes, membership(scores.nodes)
+            self._place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
             self._lay_out([(node.region or "", node.sector or "") for node in scores.nodes if node.level == "cell"])
         effects, size, day = scores.effects, len(self._cells), scores.day.toordinal()
         seen = np.nan_to_num(np.stack([scores.transactions.observed[:size], scores.amount.observed[:size]]))
@@ -52,6 +54,11 @@ class CellBaselines:
         self._older, self._scores = older, scores
         self._oldest = np.stack([np.ones((2, size)), effects.observed[:, :size, -1], effects.expected[:, :size, -1]])
         self._fading = effects.fading[:, :size].copy()
+
+    def inside(self, region: str | None, sector: str | None) -> Flags:
+        """Return bool[K]: the cells of a node."""
+        cells: Flags = self.members[self._place[region, sector]]
+        return cells
 
     def today(self, first_day: int) -> Floats:
         """Return float64[2, K]: what was expected of the day before a first day, of cells that were heard."""

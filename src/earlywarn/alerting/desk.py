@@ -33,7 +33,7 @@ from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import SEVERITIES, Alert, Direction, Evidence, Severity
+from earlywarn.domain.alert import OPPOSITE, SEVERITIES, Alert, Direction, Evidence, Severity
 from earlywarn.domain.series import contains
 from earlywarn.domain.state import State
 
@@ -113,7 +113,7 @@ class AlertDesk:
         self._lasting.clear()
         self._settled.clear()
         for direction in _DIRECTIONS:
-            other = weighed["up" if direction == "down" else "down"]
+            other = weighed[OPPOSITE[direction]]
             alerts += self._direction(weighed[direction], other.ratio, place)
         for direction in _DIRECTIONS:
             ratio = weighed[direction].ratio
@@ -139,7 +139,7 @@ class AlertDesk:
             if key[:2] in place:
                 strengths[key[2]][place[key[:2]]] = episode.score
         for direction, each in weighed.items():
-            each.doubt(strengths["up" if direction == "down" else "down"], self._baselines.members)
+            each.doubt(strengths[OPPOSITE[direction]], self._baselines.members)
 
     def _continue(self, episode: Episode, at: int, weighing: Weighing) -> None:
         """Add the day to an open episode, and take its score from the effect since its own first day."""
@@ -234,7 +234,7 @@ class AlertDesk:
         shock = way_back(
             candidate,
             direction,
-            self._book.shocks("up" if direction == "down" else "down"),
+            self._book.shocks(OPPOSITE[direction]),
             scores,
             self._baselines,
             reach=interval_reach(self.parameters.spillover_confidence),

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import date
 
 import msgspec
-import numpy as np
 
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.evidence import DayReading
@@ -53,12 +52,11 @@ def way_back(
         reach: standard deviations of the alarm's effect that may be chance.
     """
     at, node, inside = candidate.node, scores.nodes[candidate.node], baselines.members[candidate.node]
-    cells = scores.nodes[: len(inside)]
     now = scores.effects.today[:, : len(inside), candidate.age_days]
     before, first = now.copy(), None
     open_cells = inside.copy()
     for shock in shocks:
-        own = np.array([holds((shock.region, shock.sector), (cell.region, cell.sector)) for cell in cells])
+        own = baselines.inside(shock.region, shock.sector)
         taken = open_cells & own
         if not taken.any():
             continue

@@ -10,6 +10,7 @@ Kind = Literal["economic", "coverage", "model"]
 Status = Literal["open", "updated", "resolved", "superseded"]
 STATUSES_OPEN: frozenset[Status] = frozenset(("open", "updated"))
 Direction = Literal["up", "down"]
+OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
 Severity = Literal["medium", "high", "severe"]
 Outcome = Literal["recovered", "faded", "accepted"]
 

@@ -16,6 +16,7 @@ from earlywarn.alerting.words import (
     MEASURE_WORDS,
     TOO_LITTLE,
     Names,
+    day,
     figure,
     is_too_little,
     quantity,
@@ -175,9 +176,9 @@ class CardMaker:
             stays=self._stays(alert),
             change=self._lasting[alert.id].told if is_lasting else "",
             status="open" if record.is_open else "new level" if is_lasting else self._ended(alert),
-            opened=_day(alert.opened_on),
-            detected=_day(alert.detected_on),
-            until="now" if record.is_open or alert.resolved_on is None else _day(alert.resolved_on),
+            opened=day(alert.opened_on),
+            detected=day(alert.detected_on),
+            until="now" if record.is_open or alert.resolved_on is None else day(alert.resolved_on),
             dates=self._dates(alert, is_open=record.is_open),
             text=_sentence(alert, title),
             now=" ".join(
@@ -187,7 +188,7 @@ class CardMaker:
                 )
             ),
             revisions=tuple(
-                (_day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
+                (day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
             ),
             sketch=drawn,
             sketch_from=short_day(self._date(first)),
@@ -210,7 +211,7 @@ class CardMaker:
         published = figure(alert, "effect")
         if published is None or is_too_little(alert) or abs(now.since_pct - published) < _OTHER_SIZE * abs(published):
             return told
-        return f"{told} as of {_day(alert.as_of)}, {against_expected(now.since_pct / 100)} by {short_day(now.day)}"
+        return f"{told} as of {day(alert.as_of)}, {against_expected(now.since_pct / 100)} by {short_day(now.day)}"
 
     def _stays(self, alert: Alert) -> str:
         """Return where an alert stands that could no longer be told from chance, and may go on; else empty."""
@@ -218,14 +219,14 @@ class CardMaker:
         now = None if last is None else self._following.stays(alert, last)
         if now is None:
             return ""
-        before = f"what was expected before {_day(alert.opened_on)}"
+        before = f"what was expected before {day(alert.opened_on)}"
         return f"{MEASURE_WORDS[alert.measure]} of the last 7 days {against(now.week_pct / 100, before)}"
 
     def _dates(self, alert: Alert, *, is_open: bool) -> tuple[tuple[str, str], ...]:
         """Return what happened when: a last alarm is no end, and an end says which one it is."""
-        last = _day(alert.resolved_on or alert.as_of)
-        found = [("Began" if alert.kind == "coverage" else "Began (estimated)", _day(alert.opened_on))]
-        found.append(("Detected", _day(alert.detected_on)))
+        last = day(alert.resolved_on or alert.as_of)
+        found = [("Began" if alert.kind == "coverage" else "Began (estimated)", day(alert.opened_on))]
+        found.append(("Detected", day(alert.detected_on)))
         share = None if alert.region is alert.sector is None else self._share(alert)
         if share is not None and (is_open or alert.id in self._lasting):
             found.append(("Part of all spending", percent(share) if share else "none"))
@@ -236,10 +237,10 @@ class CardMaker:
         elif alert.outcome is None:
             found.append(("Ended", last))
         else:
-            found += [("Last alarm", last), (_OUTCOMES[alert.outcome], _day(alert.as_of))]
+            found += [("Last alarm", last), (_OUTCOMES[alert.outcome], day(alert.as_of))]
         if (back := self._back(alert)) is not None:
             found.append(("Level back", short_day(back)))
-        return (*found, ("Figures of", _day(alert.as_of)))
+        return (*found, ("Figures of", day(alert.as_of)))
 
     def _words_now(self, alert: Alert, *, is_open: bool) -> str:
         """Say what the alert's figures are on the last day heard, where that is a later day than the revision's."""
@@ -275,8 +276,8 @@ class CardMaker:
         last = min(end + _AFTER_DAYS, self._book.history.days - 1)
         return max(start - _BEFORE_DAYS, last - _LONGEST_DAYS, 0), last
 
-    def _index(self, day: date) -> int:
-        return min(max(day.toordinal() - self._book.history.first_ordinal, 0), max(self._book.history.days - 1, 0))
+    def _index(self, when: date) -> int:
+        return min(max(when.toordinal() - self._book.history.first_ordinal, 0), max(self._book.history.days - 1, 0))
 
     def _date(self, index: int) -> date:
         return date.fromordinal(max(self._book.history.first_ordinal, 1)) + timedelta(index)
@@ -297,9 +298,5 @@ def _since_then(alert: Alert, now: Now, currency: str) -> str:
     figures = f"on {when} itself {observed} against {expected} expected"
     if alert.measure == "transactions" and today.expected < LEAST_PAYMENTS:
         return f"Since then, to {when}: {what} with {TOO_LITTLE}; {figures}."
-    all_days = f"{against_expected(now.since_pct / 100)} over all days since {_day(alert.opened_on)}"
+    all_days = f"{against_expected(now.since_pct / 100)} over all days since {day(alert.opened_on)}"
     return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."
-
-
-def _day(iso: str) -> str:
-    return short_day(date.fromisoformat(iso))

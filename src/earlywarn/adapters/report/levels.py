@@ -14,7 +14,7 @@ import msgspec
 
 from earlywarn.adapters.report.wording import against, short_day
 from earlywarn.alerting.narrative import claim, lately
-from earlywarn.alerting.words import MEASURE_WORDS, Names, figure, quantity, size_pct, subject
+from earlywarn.alerting.words import MEASURE_WORDS, Names, day, figure, quantity, size_pct, subject
 from earlywarn.domain.alert import STATUSES_OPEN, Alert, Direction
 
 _BEYOND = 0.5
@@ -41,8 +41,8 @@ class Level(msgspec.Struct, frozen=True):
         """Return what it is, in the alerts' own figures and without its subject."""
         if len(self.steps) == 1:
             return taken_as_usual(self.alert)
-        what, first = MEASURE_WORDS[self.alert.measure], _day(self.steps[0].opened_on)
-        steps = [f"{each.direction} {size_pct(change_pct(each))} since {_day(each.opened_on)}" for each in self.steps]
+        what, first = MEASURE_WORDS[self.alert.measure], day(self.steps[0].opened_on)
+        steps = [f"{each.direction} {size_pct(change_pct(each))} since {day(each.opened_on)}" for each in self.steps]
         whole = against(expm1(sum(map(_log_change, self.steps))), f"what it was before {first}")
         return f"{what} {whole}: {', then '.join(steps)}"
 
@@ -158,8 +158,8 @@ class Returns:
             return claim(alert)
         currency = names.currency(alert.panel)
         observed, expected = (quantity(value, alert.measure, currency) for value in (alert.observed, alert.expected))
-        what, day = MEASURE_WORDS[alert.measure], short_day(date.fromisoformat(alert.as_of))
-        return f"back from {_origin(alert, began)}: {what} {observed} on {day}, against {expected} at that level"
+        seen = f"{MEASURE_WORDS[alert.measure]} {observed} on {day(alert.as_of)}"
+        return f"back from {_origin(alert, began)}: {seen}, against {expected} at that level"
 
 
 def _origin(alert: Alert, began: date) -> str:
@@ -169,7 +169,7 @@ def _origin(alert: Alert, began: date) -> str:
 
 def taken_as_usual(alert: Alert) -> str:
     """Return what an accepted alert was when it became the new level, in its own figures and without its subject."""
-    began, ended = _day(alert.opened_on), _day(alert.as_of)
+    began, ended = day(alert.opened_on), day(alert.as_of)
     what = f"{MEASURE_WORDS[alert.measure]} {alert.direction} since {began}"
     return f"{what}, {lately(alert, change_pct(alert))} when it was taken as usual on {ended}"
 
@@ -185,7 +185,3 @@ def _log_change(alert: Alert) -> float:
 
 def _date(iso: str) -> date:
     return date.fromisoformat(iso)
-
-
-def _day(iso: str) -> str:
-    return short_day(_date(iso))

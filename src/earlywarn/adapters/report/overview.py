@@ -19,10 +19,9 @@ from earlywarn.adapters.report.wording import (
     listed,
     long_day,
     money,
-    short_day,
 )
 from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, Change
-from earlywarn.alerting.words import TOO_LITTLE, Names, joined
+from earlywarn.alerting.words import TOO_LITTLE, Names, day, joined
 from earlywarn.domain.alert import Alert, Direction
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -118,7 +117,7 @@ def _expected(
     lately = last - timedelta(_LEARNT_DAYS)
     whole = [each.alert for each in levels if each.alert.region is each.alert.sector is None]
     taken = [date.fromisoformat(each.as_of) for each in whole]
-    new = max((day for day in taken if day > lately), default=None)
+    new = max((each for each in taken if each > lately), default=None)
     if new is None:
         direction: Direction = "up" if week is not None and week.share > 0 else "down"
         ways = returns.ways_back(names, direction)[:_TOGETHER]
@@ -160,7 +159,7 @@ def _of_notices(notices: Sequence[Alert], missing: Mapping[str, str], names: Nam
         silent = []
     told = [f"{each.text} {missing.get(each.id, '')}".rstrip() for each in notices if each not in silent]
     if silent:
-        whose = [f"{names.region(each.region or '')} (since {_day(each.opened_on)})" for each in silent]
+        whose = [f"{names.region(each.region or '')} (since {day(each.opened_on)})" for each in silent]
         told.append(
             f"Nothing has been reported of {listed(whose, 'region')}. That is taken for missing data and not for a "
             "fall; alerts of these regions are held back, and totals are judged without them."
@@ -205,7 +204,3 @@ def _past(cards: Sequence[Card]) -> list[str]:
     if faded:
         told.append(f"{faded if over else counted(faded, 'earlier alert')} can no longer be told from chance")
     return told
-
-
-def _day(iso: str) -> str:
-    return short_day(date.fromisoformat(iso))

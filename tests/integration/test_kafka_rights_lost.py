@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,8 +22,9 @@ from stream_run import wait_until
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.transactions import Transactions
 from earlywarn.application.service_settings import KafkaSettings
-from earlywarn.errors import ConfigError
+from earlywarn.errors import ConfigError, LogError
 
 PARTITIONS = 8
 HOURS = 60
@@ -132,6 +134,29 @@ def metrics(worker: Service) -> str:
     """Return what a worker tells Prometheus."""
     with urllib.request.urlopen(f"{worker.address}/metrics", timeout=5) as answer:  # noqa: S310  # our own probe
         return str(answer.read().decode())
+
+
+@pytest.mark.parametrize("step", ["send", "commit", "take_back"])
+def test_a_refusal_is_named_by_whatever_step_comes_upon_it_first(
+    broker: EveryListener, run: str, tmp_path: Path, step: str
+) -> None:
+    """The client learns of it in its own thread; the next step then says no more than that it is in a wrong state."""
+    settings = settings_of(broker, CONNECTION, tmp_path, user="detector", run=run)
+    topic = RunTopics(run).aggregates
+    own_id = f"earlywarn.{run}.detector.published.0"
+    transactions = Transactions(confluent_connection(settings.kafka), own_id, place="here", fenced="another one")
+    transactions.open()
+    transactions.send(topic, 0, b"1", b"before")
+    transactions.commit()
+    lose(broker, run, Loss("detector", "WRITE", "TOPIC", "aggregates", WRITE_LOG))
+    transactions.send(topic, 0, b"2", b"after")
+    time.sleep(2)  # until the client has been told
+    with pytest.raises(LogError, match=f"{topic}: this user {WRITE_LOG}"):
+        {
+            "send": partial(transactions.send, topic, 0, b"3", b"after"),
+            "commit": transactions.commit,
+            "take_back": transactions.take_back,
+        }[step]()
 
 
 def test_who_may_not_ask_after_the_manifest_is_not_told_that_there_is_none(

@@ -142,8 +142,16 @@ class Transactions:
         self.under_way = False
 
     def take_back(self) -> None:
-        """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
+        """Take back what is sent and not committed, so that readers need not wait until it is timed out.
+
+        Raises:
+            LogError: as `send`.
+        """
         if self.under_way:
+            if (broken := self._broken_by()) and self._missing_right(broken):
+                raise self._refusal(
+                    broken
+                )  # to abort what the broker has not begun is a fatal error, which hides the cause
             self.patiently(lambda: self.producer.abort_transaction(self._answer_seconds))
             self.under_way = False
 
@@ -201,8 +209,19 @@ class Transactions:
             self.under_way = True
             self._topics.clear()
 
+    def _broken_by(self) -> KafkaError | None:
+        """Return what the open transaction failed of, in the client's thread: to begin another is refused with it."""
+        try:
+            self.producer.begin_transaction()
+        except KafkaException as refused:
+            cause: KafkaError = refused.args[0]
+            return None if cause.code() == _WRONG_STATE else cause
+        return None
+
     def _first_cause(self, reason: KafkaError) -> KafkaError:
-        """Return what a fatal error was: the client tells it once, and then only that there was one."""
+        """Return what an error was of: the client tells it once, and then only that it is in no state to go on."""
+        if reason.code() == _WRONG_STATE and self.under_way:
+            return self._broken_by() or reason
         if reason.code() == _FATAL:
             try:
                 self.producer.poll(0)

@@ -18,6 +18,7 @@ REACH_DAYS = 92
 """How far behind the settled days a row still counts: a partition may have been idle for a quarter of a year. It
 costs memory: everything within reach is kept, and the longest window before it."""
 _LONGEST_WINDOW_DAYS = 28
+_WEEK_DAYS = 7
 _WHOLE: tuple[Coverage, CellShares] = (Coverage(), ())
 _SLACK_DAYS = 2  # days and hours are settled up to a day apart, and days have 23 to 25 hours
 
@@ -34,7 +35,12 @@ class Publication:
         hours = {"1h": 3600 // self.base_seconds, "24h": per_day, "7d": 7 * per_day, "28d": 28 * per_day}
         reach = max(REACH_DAYS, revision_horizon_days) + _SLACK_DAYS
         self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day, named=self._named_hour)
-        self.days = BucketTrack({"7d": 7, "28d": 28}, kept=reach + YEAR_DAYS + 7, named=self._named_day)
+        self.days = BucketTrack(
+            {"7d": _WEEK_DAYS, "28d": 28},
+            kept=reach + YEAR_DAYS + _WEEK_DAYS,
+            named=self._named_day,
+            compared=(YEAR_DAYS, _WEEK_DAYS),
+        )
         self._reach_days = reach - _SLACK_DAYS
         self._coverage: dict[Resolution, dict[int, tuple[Coverage, CellShares]]] = {"hour": {}, "day": {}}
 
@@ -183,8 +189,8 @@ class Publication:
         stacked = totals.sum(np.stack([values, *windows.values()], axis=1))[rows]
         sums = {name: stacked[:, at + 1] for at, name in enumerate(windows)}
         change = np.full((len(rows), 2), np.nan)
-        if bucket == "day" and "7d" in sums:
-            change = self._year_on_year(index, rows, sums["7d"])
+        if bucket == "day":
+            change = self._year_on_year(index, rows)
         coverage, shares = self._coverage[bucket].get(index, _WHOLE)
         return AggregateRows(
             panel=self.panel.id,
@@ -201,13 +207,20 @@ class Publication:
             volume_heard=totals.heard(coverage, shares)[rows],
         )
 
-    def _year_on_year(self, index: int, rows: Integers, week: Integers) -> Floats:
-        change = np.full(week.shape, np.nan)
-        ended = index - YEAR_DAYS
-        if not self.days.full(ended, 7):
+    def _year_on_year(self, index: int, rows: Integers) -> Floats:
+        """Return the change of the week to a day against the one a year before, both of the same vintage.
+
+        Until the day is settled both are what was on time, also beside a prompt revision: what is still to come of this
+        year's week is all there of the other, so any other base would show a fall.
+        """
+        change = np.full((len(rows), 2), np.nan)
+        if not self.days.full(index - YEAR_DAYS, _WEEK_DAYS):
             return change
-        past = self.days.latest(ended - 6, ended + 1, len(self.cells)).sum(axis=0)
-        base = self.cells.totals().sum(past)[rows]
+        values, cells = self.days.latest if self.days.is_settled(index) else self.days.on_time, len(self.cells)
+        week, base = (
+            self.cells.totals().sum(values(end - _WEEK_DAYS, end, cells).sum(axis=0))[rows]
+            for end in (index + 1, index + 1 - YEAR_DAYS)
+        )
         np.divide(week, base, out=change, where=base > 0)
         return np.round(change - 1, 6)
 

@@ -1,11 +1,12 @@
 """The buckets of one kind (base buckets, or local days) of a panel: values, windows, vintages.
 
 A bucket's vintage 0 is its on-time rows. Late rows make vintages: promptly a row with value and windows
-as known then, and once nothing late can come any more a last one, if it or one of its windows differs
-from vintage 0: the bucket is then *settled*. Windows of vintage 0 sum vintage 0; windows of the last
-vintage sum last values. Both are therefore functions of the input alone; only the number of vintages
-between them depends on timing. A row that comes to a settled bucket (its partition was idle, or joined
-later) opens it again, and every settled bucket whose windows hold it.
+as known then, and once nothing late can come any more a last one, if it, one of its windows or what it is
+compared with differs from vintage 0: the bucket is then *settled*. Windows of vintage 0 sum vintage 0;
+windows of the last vintage sum last values; likewise what either is compared with. Both are therefore
+functions of the input alone; only the number of vintages between them depends on timing. A row that comes
+to a settled bucket (its partition was idle, or joined later) opens it again, and every settled bucket whose
+windows hold it.
 
 Buckets are numbered by integers; arrays are int64, K cells x 2 (transactions, amount).
 """
@@ -59,6 +60,7 @@ class BucketTrack:
         windows: their lengths in buckets, by name.
         kept: buckets behind the settled ones that are remembered.
         named: a bucket in words, for errors.
+        compared: a window with which each bucket is compared: it ends so many buckets earlier, and is so long.
 
     Attributes:
         first: the first bucket with an on-time row; windows that reach behind it are not full.
@@ -66,10 +68,16 @@ class BucketTrack:
     """
 
     def __init__(
-        self, windows: Mapping[str, int], *, kept: int, named: Callable[[int], str] = "bucket {}".format
+        self,
+        windows: Mapping[str, int],
+        *,
+        kept: int,
+        named: Callable[[int], str] = "bucket {}".format,
+        compared: tuple[int, int] | None = None,
     ) -> None:
         self.windows = dict(windows)
         self._named = named
+        self._compared = compared
         self.kept = kept
         self.longest = max(windows.values())
         self.first: int | None = None
@@ -107,27 +115,34 @@ class BucketTrack:
         """Return whether the panel is old enough for a window of `length` buckets that ends at `index`."""
         return self.first is not None and index - length + 1 >= self.first
 
-    def latest(self, low: int, high: int, cells: int) -> Integers:
-        """Return the values of the buckets `low` to `high` (excluded) as known now, n x K x 2."""
+    def on_time(self, low: int, high: int, cells: int) -> Integers:
+        """Return vintage 0 of the buckets `low` to `high` (excluded), n x K x 2."""
         values = np.zeros((high - low, cells, 2), np.int64)
         for index in range(low, high):
             on_time = self._on_time.get(index)
             if on_time is not None:
                 values[index - low, : len(on_time)] = on_time
-        return _add(values, self._late, low)
+        return values
+
+    def latest(self, low: int, high: int, cells: int) -> Integers:
+        """Return the values of the buckets `low` to `high` (excluded) as known now, n x K x 2."""
+        return _add(self.on_time(low, high, cells), self._late, low)
 
     # --- later vintages
 
     def revise(self, index: int, cell: int, transactions: int, amount_minor: int) -> None:
         """Add late rows to a bucket: open, closed or settled."""
-        settled = self.settled is not None and index < self.settled
-        for rows in (self._late, self._reopened) if settled else (self._late,):
+        for rows in (self._late, self._reopened) if self.is_settled(index) else (self._late,):
             pair = rows.setdefault(index, {}).setdefault(cell, [0, 0])
             pair[0] += transactions
             pair[1] += amount_minor
             if max(map(abs, pair)) > SAFE:
                 raise too_large(max(map(abs, pair)), f"late rows of {self._named(index)}")
         self._dirty.setdefault(index, {})[cell] = None
+
+    def is_settled(self, index: int) -> bool:
+        """Return whether what is given of a bucket from now on are last vintages."""
+        return self.settled is not None and index < self.settled
 
     def earliest_late(self) -> int | None:
         """Return the oldest bucket with a late row that is remembered."""
@@ -159,13 +174,21 @@ class BucketTrack:
             self._forget(before - self.kept)
 
     def _reached(self, rows: _LateRows, low: int, high: int) -> set[int]:
-        """Return the buckets from `low` to `high` (excluded) with one of `rows` in their longest window."""
+        """Return the buckets from `low` to `high` (excluded) with one of `rows` in what is published of them."""
+        reaches = [(0, self.longest), *([] if self._compared is None else [self._compared])]
         return {
             index
             for late in rows
-            if low - self.longest < late < high
-            for index in range(max(late, low), min(late + self.longest, high))
+            for after, length in reaches
+            for index in range(max(late + after, low), min(late + after + length, high))
         }
+
+    def _compared_with(self, index: int, rows: _LateRows) -> set[int]:
+        """Return the cells with one of `rows` in the window with which a bucket is compared, if that is full."""
+        if self._compared is None or not self.full(index - self._compared[0], self._compared[1]):
+            return set()
+        end = index - self._compared[0] + 1
+        return {cell for at in range(end - self._compared[1], end) for cell in rows.get(at, ())}
 
     def _differing(
         self, rows: _LateRows, indexes: Iterable[int], cells: int, unborn: Mapping[int, Sequence[int]]
@@ -176,6 +199,7 @@ class BucketTrack:
             values, windows = self._sums(span, cells)
             for at, index in enumerate(span):
                 touched = set(np.flatnonzero(added[at].any(axis=(0, 2))).tolist()) | set(rows.get(index, ()))
+                touched |= self._compared_with(index, rows)
                 filled = tuple(unborn.get(index, ()))
                 if touched or filled:
                     yield self._revision(index, values[at], windows[at], tuple(sorted(touched)), filled)

@@ -14,7 +14,7 @@ from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch
 from earlywarn.adapters.inferred_regions import infer_regions
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
-from earlywarn.domain.calendar import finest_bucket_seconds
+from earlywarn.domain.calendar import LocalCalendar, finest_bucket_seconds
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import UNNAMED
@@ -22,6 +22,7 @@ from earlywarn.domain.region import ONLINE, RegionTree
 from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.sector import COICOP
 from earlywarn.domain.transaction import Transaction
+from earlywarn.errors import ConfigError
 from earlywarn.reference.classifications import available, load_classification
 from earlywarn.reference.country_names import country_name
 from earlywarn.reference.nuts import load_regions
@@ -128,7 +129,7 @@ def infer_panel(
         region_level="none" if regions.level is None else regions.level,  # type: ignore[arg-type]  # 0..3 by construction
         any_region=regions.level is None,
         classification=scheme,
-        resolution="day" if cells else "hour",
+        resolution="day" if cells or _knows_days_only(inputs, zone) else "hour",
     )
     usual = f"the usual one of {first}" if defaults else f"none is known of {first}" if first else "no country is known"
     assumed = []
@@ -143,6 +144,9 @@ def infer_panel(
     if regions.reason:
         taken = "as written" if regions.level is None else f"of level {regions.level}"
         assumed.append(Assumption("regions", taken, regions.reason))
+    if panel.resolution == "day" and not cells:
+        reason = "no record looked at has a time of day, so no hours are published (in settings, a panel's resolution)"
+        assumed.append(Assumption("resolution", panel.resolution, reason))
     known_codes = scheme in {"open", "mcc"} or all(each.has_shipped_mapping for each in inputs)
     if not classification and not known_codes:
         assumed.append(Assumption("classification", scheme, _recoded(look, scheme)))
@@ -205,6 +209,33 @@ def _records(batch: Batch) -> list[Transaction | Cell]:
     if isinstance(batch, CellBatch):
         return [cell for cell in batch.cells if isinstance(cell, Cell)]
     return [record for record in batch.records if isinstance(record, Transaction)]
+
+
+def _knows_days_only(inputs: Sequence[InputFile], time_zone: str) -> bool:
+    """Return whether all times in the first batch of each input are midnights: there, or in UTC as dates are read here.
+
+    Fewer than two days say nothing, since a file may begin with all that one hour brought: then it is read on.
+    """
+    try:
+        zones = dict.fromkeys((FALLBACK_TIME_ZONE, time_zone))
+        calendars = [LocalCalendar(zone, _bucket_seconds(zone)) for zone in zones]
+    except ConfigError:  # what is no zone is told later
+        return False
+    days: set[int] = set()
+    for each in inputs:
+        for batch in each.batches():
+            moments = {record.ts for record in _records(batch) if isinstance(record, Transaction)}
+            calendars = [calendar for calendar in calendars if all(_begins_a_day(at, calendar) for at in moments)]
+            if not calendars:
+                return False
+            days |= moments
+            if len(days) > 1:
+                break
+    return bool(days)
+
+
+def _begins_a_day(moment_ms: int, calendar: LocalCalendar) -> bool:
+    return calendar.day_bounds(calendar.day_of(moment_ms // 1000))[0] * 1000 == moment_ms
 
 
 def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:

@@ -59,7 +59,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "sector": mostly(None, "mcc:5912", bad=[" ", "", "other:17"]),
     "merchant": mostly(None, "Bakery", "Cinema", bad=["m" * 257, " "]),
     "kind": mostly("purchase", "purchase", None, "refund", "reversal", bad=["gift", ""]),
-    "count": mostly(1, None, 0, 7, bad=[-1, 10**9 + 1]),
+    "count": mostly(1, None, 0, 7, bad=[-1, -7, 10**9 + 1, -(10**9) - 1]),
     "v": mostly(1, None, bad=[2]),
 }
 

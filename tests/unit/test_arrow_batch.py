@@ -178,6 +178,14 @@ FIELDS: list[tuple[RejectReason, str, Any]] = [
 ]
 
 
+def test_a_reversal_may_say_by_its_signs_as_well_that_it_takes_away() -> None:
+    """Both negative, as some providers write it, or neither; a purchase with a negative count is rejected alone."""
+    taken = [GOOD | {"kind": "reversal", "amount_minor": sign * 1000, "count": sign * 2} for sign in (1, -1)]
+    batch = read(message(arrays(*(GOOD | {"count": 7} for _ in taken), *taken, GOOD | {"count": -1})))
+    assert {row: reject.reason for row, reject in batch.columns.rejects.items()} == {4: R.COUNT_OUT_OF_RANGE}
+    assert folded(batch) == (14 - 4, 1)
+
+
 @pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.parametrize(("reason", "field", "value"), FIELDS)
 def test_rows_are_judged_as_json_records_are(reason: RejectReason, field: str, value: object, *, coded: bool) -> None:

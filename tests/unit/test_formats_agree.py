@@ -34,6 +34,8 @@ CASES: list[tuple[dict[str, Any], Any]] = [
     ({"amount_minor": None, "v": None}, RejectReason.MISSING_FIELD),
     ({"amount_minor": 10**15 + 1, "count": None}, RejectReason.AMOUNT_OUT_OF_RANGE),
     ({"count": 10**9 + 1}, RejectReason.COUNT_OUT_OF_RANGE),
+    ({"count": -1}, RejectReason.COUNT_OUT_OF_RANGE),
+    ({"count": -(10**9) - 1, "kind": "reversal"}, RejectReason.COUNT_OUT_OF_RANGE),
     ({"v": 2, "kind": None}, RejectReason.VERSION_UNKNOWN),
     ({"currency": "chf", "count": None}, RejectReason.CURRENCY_UNKNOWN),
     ({"kind": "Refund"}, RejectReason.KIND_UNKNOWN),
@@ -66,3 +68,11 @@ def test_every_format_has_the_same_outcome(tmp_path: Path, changes: dict[str, An
     assert told == dict.fromkeys(("a.jsonl", "a.csv", "a.parquet"), wanted)
     accepted = [each for each in found.values() if not isinstance(each, Reject)]
     assert all((each.kind, each.count, each.v) == ("purchase", 1, 1) for each in accepted)
+
+
+@pytest.mark.parametrize("kind", ["reversal", "refund"])
+def test_what_takes_away_may_say_so_by_its_signs_as_well(tmp_path: Path, kind: str) -> None:
+    """Both negative is how some providers write a reversal; its kind says what it does."""
+    found = outcomes(tmp_path, GOOD | {"kind": kind, "amount_minor": -1000, "count": -3})
+    accepted = [each for each in found.values() if not isinstance(each, Reject)]
+    assert [(each.kind, each.amount_minor, each.count) for each in accepted] == [(kind, -1000, 3)] * 3

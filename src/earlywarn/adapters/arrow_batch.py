@@ -157,7 +157,7 @@ class _Reader:
         columns |= {
             "ts": self._numbers("ts", EARLIEST_MS, LATEST_MS - 1),
             "amount_minor": self._numbers("amount_minor", -AMOUNT_LIMIT_MINOR, AMOUNT_LIMIT_MINOR),
-            "count": self._numbers("count", 0, COUNT_LIMIT),
+            "count": self._counts(columns["kind"]),
             "merchant": partial(self._coded, "merchant"),
             "ids": self._ids,
         }
@@ -189,6 +189,14 @@ class _Reader:
         if found.min(initial=least) < least or found.max(initial=most) > most:
             self._doubt((found < least) | (found > most))
         return found
+
+    def _counts(self, kind: Coded) -> Integers | None:
+        """Return the counts without their sign, which is doubted in purchases alone."""
+        found = self._numbers("count", -COUNT_LIMIT, COUNT_LIMIT)
+        if found is None or found.min(initial=0) >= 0:
+            return found
+        self._doubt((found < 0) & kind.flagged([value == "purchase" for value in kind.values], len(found)))
+        return np.abs(found)
 
     def _check_lengths(self, name: str) -> None:
         """Doubt texts by their bytes, which are at least as many as the characters; absent is of length 0."""

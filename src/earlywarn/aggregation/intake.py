@@ -19,11 +19,11 @@ from earlywarn.domain.transaction import COUNT_LIMIT, ID_LENGTH, TEXT_LENGTH, Ki
 
 
 class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
-    """A transaction whose time may be RFC 3339 text, and what has a default null."""
+    """A transaction whose time may be RFC 3339 text, what has a default null, and its count negative."""
 
     ts: int | datetime  # type: ignore[assignment]  # wider than what it becomes, as all of these
     kind: Kind | None = None  # type: ignore[assignment]
-    count: Annotated[int, Meta(ge=0, le=COUNT_LIMIT)] | None = None  # type: ignore[assignment]
+    count: Annotated[int, Meta(ge=-COUNT_LIMIT, le=COUNT_LIMIT)] | None = None  # type: ignore[assignment]
     v: Literal[1] | None = None  # type: ignore[assignment]
 
 
@@ -97,7 +97,7 @@ def decode_one(value: bytes | None) -> Outcome:
 
 
 def _narrowed(record: "_Wire", value: bytes) -> Outcome:
-    """Return a record with its time in epoch milliseconds, rounded down, and defaults in place of nulls."""
+    """Return a record with its time in epoch milliseconds, rounded down, its count unsigned, and defaults for nulls."""
     moment = exact_time(value, record.ts)
     ts = epoch_ms(moment)
     if ts is None and isinstance(moment, datetime):
@@ -108,11 +108,15 @@ def _narrowed(record: "_Wire", value: bytes) -> Outcome:
     if ts is None:
         reason, detail = _RANGES["ts"]
         return Reject(reason=reason, field="ts", detail=detail)
+    kind, count = record.kind or "purchase", 1 if record.count is None else record.count
+    if count < 0 and kind == "purchase":
+        reason, detail = _RANGES["count"]
+        return Reject(reason=reason, field="count", detail=detail, about=of_json(value, "count"))
     return Transaction(
         id=record.id, ts=ts, amount_minor=record.amount_minor, currency=record.currency, mcc=record.mcc,
         region=record.region, country=record.country, channel=record.channel, card=record.card, source=record.source,
-        sector=record.sector, merchant=record.merchant, merchant_id=record.merchant_id, kind=record.kind or "purchase",
-        count=1 if record.count is None else record.count,
+        sector=record.sector, merchant=record.merchant, merchant_id=record.merchant_id, kind=kind,
+        count=abs(count),
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class RejectReason(StrEnum):
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     """The amount exceeds 10^15 minor units, or a purchase is negative."""
     COUNT_OUT_OF_RANGE = "count_out_of_range"
-    """The count is negative or exceeds 10^9."""
+    """The count exceeds 10^9, or that of a purchase or of a cell is negative."""
     CURRENCY_UNKNOWN = "currency_unknown"
     """The currency is no active ISO 4217 code."""
     CURRENCY_NO_RATE = "currency_no_rate"

@@ -41,7 +41,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     Amounts: `amount_minor` is the record's total in minor units of `currency` (ISO 4217).
     The kind gives the sign of what counts: a purchase adds both count and amount; a refund takes
     its amount away and counts nothing; a reversal takes both away. In refunds and reversals the
-    sign of `amount_minor` is not significant (providers differ); a negative purchase is rejected.
+    sign of `amount_minor`, and on the wire of `count`, is not significant (providers differ); a
+    negative purchase is rejected.
     The fields stand in the order in which most records have them: decoding is fastest so.
     """
 

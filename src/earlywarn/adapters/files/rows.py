@@ -29,6 +29,8 @@ from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, TEXT_L
 from earlywarn.errors import InputError
 
 _COUNTRIES = frozenset(COUNTRY_CODES)
+_TAKEN_AWAY = ("refund", "reversal")
+"""Kinds that say by themselves what their count does: its sign is not significant."""
 _NAME_IN_ID = 100
 _SHORT_NUMBER = 15
 _EMPTY = {
@@ -219,7 +221,8 @@ class TransactionRows(_Columns):
         values["ts"] = self._time(self._required("ts", row))
         for field in self._integers:
             if text := self._text(field, row):
-                values[field] = whole(number(text, field, RejectReason.COUNT_OUT_OF_RANGE), field)
+                integer = whole(number(text, field, RejectReason.COUNT_OUT_OF_RANGE), field)
+                values[field] = abs(integer) if field == "count" and values.get("kind") in _TAKEN_AWAY else integer
         if country := self._text("country", row, self._country):
             values["country"] = country
         currency = values["currency"] = self._text("currency", row, self._currency)

@@ -309,6 +309,26 @@ def test_regions_of_cells_that_are_taken_as_written_are_told_where_they_look_lik
     assert not taken or panel.any_region
 
 
+@pytest.mark.parametrize(
+    ("codes", "known"),
+    [
+        ("EL30 EL52 GR30", ("EL", "Europe/Athens", ("EL",))),
+        ("GR30 GR52", ("EL", "Europe/Athens", ("EL",))),
+        ("EL30 GB", ("panel", "Europe/Athens", ("EL", "UK"))),
+        ("GR30 GR99", ("panel", "UTC", ())),
+    ],
+)
+def test_codes_with_the_letters_of_iso_leave_no_doubt_of_their_country(
+    tmp_path: Path, codes: str, known: tuple[str, str, tuple[str, ...]]
+) -> None:
+    """They are still no regions of NUTS, which is told; but the country's currency, clock and holidays are known."""
+    rows = "".join(f"2021-01-01,{code},own food,10,100.5\n" for code in codes.split())
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", HEADER + rows))
+    assert (panel.id, panel.time_zone, panel.holiday_countries) == known
+    [told] = [each.reason for each in assumed if each.setting == "regions"]
+    assert told.startswith("NUTS 2021 has no G")
+
+
 def test_transactions_at_a_place_of_a_higher_level_are_told_as_it_decides_for_all(tmp_path: Path) -> None:
     lines = [RECORD.format(id=at, region=region) for at, region in enumerate(["NO020", "NO060", "NO071", "NO022"])]
     inputs = opened(tmp_path / "tx.jsonl", "".join(lines))

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict
 import msgspec
 
 from earlywarn.adapters.files import Batch, CellBatch, InputFile, JsonBatch
-from earlywarn.adapters.inferred_regions import infer_regions
+from earlywarn.adapters.inferred_regions import countries_of, infer_regions
 from earlywarn.aggregation.intake import decode
 from earlywarn.application.settings import PanelSettings
 from earlywarn.domain.calendar import LocalCalendar, finest_bucket_seconds
@@ -240,9 +240,7 @@ def _begins_a_day(moment_ms: int, calendar: LocalCalendar) -> bool:
 
 def _countries(look: _Look, tree: RegionTree, *, nuts: bool) -> list[str]:
     found = {nuts_country(country) for country in look.countries}
-    if not found and nuts:
-        found = {tree.country(tree.recode(code)) or "" for code, _ in look.places} - {""}
-    return sorted(found)
+    return sorted(found or countries_of(look.places, tree, nuts=nuts))
 
 
 def _name_of_countries(codes: Sequence[str]) -> str:

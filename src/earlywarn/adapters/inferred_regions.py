@@ -56,6 +56,19 @@ def infer_regions(places: Places, tree: RegionTree, *, country: str | None, leve
     return Regions(nuts=True, level=taken, reason=reason)
 
 
+def countries_of(places: Places, tree: RegionTree, *, nuts: bool) -> set[str]:
+    """Return the countries (NUTS codes) of the regions that are codes of NUTS; none if the codes are others.
+
+    Codes that only begin with ISO's letters of a country (GR30) are no regions of NUTS, but leave no doubt of it.
+    """
+    found = {tree.country(tree.recode(code if nuts else _with_nuts_letters(code))) or "" for code, _ in places}
+    return found - {""} if nuts or "" not in found else set()
+
+
+def _with_nuts_letters(code: str) -> str:
+    return nuts_country(code[:_COUNTRY_LETTERS]) + code[_COUNTRY_LETTERS:]
+
+
 def _is_nuts(tree: RegionTree, code: str, stated: str, given: str | None) -> bool:
     """Return whether a code is one of NUTS, for all that the record states and the caller gives of its country.
 
@@ -85,7 +98,7 @@ def _why_none(places: Places, tree: RegionTree, strange: Iterable[str], given: s
 
 
 def _looks_like_nuts(tree: RegionTree, code: str, country: str) -> bool:
-    letters = code[:_COUNTRY_LETTERS].upper()
+    letters = nuts_country(code[:_COUNTRY_LETTERS].upper())
     return bool(_LIKE_NUTS.fullmatch(code)) and letters in tree and nuts_country(country or letters) == letters
 
 

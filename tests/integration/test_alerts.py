@@ -249,6 +249,22 @@ def test_a_region_that_collapses_days_into_a_national_fall_is_an_alert_of_its_ow
     assert [(alert.region, alert.sector) for alert in tops(alerts_of(run, at_once))] == [(None, None)]
 
 
+@pytest.mark.parametrize(("log_change", "parts"), [(0.2, True), (1.0, False)])
+def test_an_office_says_how_much_further_a_part_must_move_to_part_ways(
+    run: Run, log_change: float, *, parts: bool
+) -> None:
+    """Half of a region's spending is a log change of 0.7."""
+    own = msgspec.structs.replace(run.settings.alerts, parting_log_change=log_change)
+
+    def change(cell: Cell) -> float:
+        return shocked(cell, -20) * (0.5 if cell.region == "CH02" and cell.day >= SHOCK + timedelta(6) else 1.0)
+
+    alerts = alerts_of(compose(msgspec.structs.replace(run.settings, alerts=own)), change)
+    region = [alert for alert in alerts if (alert.series_id, alert.direction) == ("CH/CH02/*", "down")]
+    since = [alert for alert in region if alert.detected_on >= SHOCK.isoformat()]
+    assert any(alert.parent is None for alert in since) == parts
+
+
 @pytest.mark.parametrize(("left", "normal_days"), [(0.7, 7), (0.5, 10)])
 def test_a_second_national_shock_is_told_after_the_return_from_the_first(
     run: Run, left: float, normal_days: int

@@ -19,6 +19,8 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     revise_days: an open episode, or coverage notice, without other news is revised this often.
     parent_share: a total takes over when the alarms inside it hold this share of its spending.
     explained_share: a node whose evidence comes by this share from cells of graver alarms is no alarm of its own.
+    parting_log_change: a region or sector that moves on by so much more than an open total around it (natural log, 0.2:
+        18 % further down or 22 % further up), days after it, has a shock of its own; less is a part that is hit harder.
     parts_limit: of a total so many cells at most are told beside it because they moved along, those with most of the
         change; what alarms by itself is told in any case.
     severity_probabilities: least probability for medium, high, severe; below that for medium nothing is told.
@@ -39,6 +41,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     revise_days: int = 7
     parent_share: float = 0.5
     explained_share: float = 0.5
+    parting_log_change: float = 0.2
     parts_limit: int = 24
     severity_probabilities: tuple[float, float, float] = (0.90, 0.95, 0.99)
     severity_change_pct: tuple[float, float, float] = (0.0, 8.0, 15.0)
@@ -74,6 +77,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "revise_days": SOME_DAYS,
                 "parent_share": up_to(1),
                 "explained_share": SHARE,
+                "parting_log_change": Range(0, UNBOUNDED),
                 "parts_limit": Range(0, 10_000),
                 "severity_probabilities": SHARE,
                 "severity_change_pct": Range(0, UNBOUNDED),

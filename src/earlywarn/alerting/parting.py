@@ -19,8 +19,6 @@ from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.series import contains
 
 _LEVELS = ("region", "sector")
-_LEAST = 0.2
-"""Log change beyond the total's that is another shock, and no part of it that is hit somewhat harder."""
 
 
 def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Candidate]:
@@ -76,7 +74,7 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing) -> bool
     mine, theirs = (_went_on(node, first, later, effects, place) for node in (at, other))
     sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
-    return sign * (mine - theirs) >= max(_LEAST, reach * sd)
+    return sign * (mine - theirs) >= max(weighing.parameters.parting_log_change, reach * sd)
 
 
 def _went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:

@@ -184,6 +184,35 @@ def test_times_without_offset_are_local_in_the_inferred_zone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("times", "resolution"),
+    [
+        pytest.param(["2023-06-09", "2023-06-10"], "day", id="dates"),
+        pytest.param(["2023-06-09"], "day", id="one date"),
+        pytest.param(["2023-06-09T00:00:00+01:00", "2023-06-10 00:00"], "hour", id="midnights of no one zone"),
+        pytest.param(["2023-06-09T00:00:00+01:00", "2023-12-10T00:00:00+00:00"], "day", id="local midnights"),
+        pytest.param(["2023-06-09", "2023-06-10", "2023-06-10 13:05"], "hour", id="a time of day"),
+        pytest.param(["2023-06-09"] * 9 + ["2023-06-09 01:00"], "hour", id="a first batch of one hour"),
+    ],
+)
+def test_no_hours_are_published_of_records_that_have_none(tmp_path: Path, times: list[str], resolution: str) -> None:
+    (tmp_path / "in.csv").write_text(FABLE + "".join(f"{at},0,10.97,GBP,Groceries,u,Leeds\n" for at in times))
+    inputs = open_inputs([str(tmp_path / "in.csv")], limits=ReadLimits(batch_rows=4))
+    panel, assumed = infer_panel(inputs, country="UK")
+    assert panel.resolution == resolution
+    assert settings_assumed(assumed) == ({"resolution": "day"} if resolution == "day" else {})
+
+
+def test_days_without_hours_are_days_where_the_clock_is_half_an_hour_off(tmp_path: Path) -> None:
+    record = (
+        RECORD.format(id="t", region="Goa")
+        .replace("CHF", "INR")
+        .replace("1551702896000", '"2019-03-04T00:00:00+05:30"')
+    )
+    panel = infer_panel(opened(tmp_path / "in.jsonl", record), country="IN").panel
+    assert (panel.resolution, panel.base_bucket_seconds) == ("day", 1800)
+
+
+@pytest.mark.parametrize(
     ("country", "zone", "reason"),
     [
         ("BV", "UTC", "none is known of BV; the days of the cells are days there (--time-zone)"),
@@ -357,32 +386,3 @@ def test_a_country_beyond_nuts_has_its_own_currency_and_clock(tmp_path: Path) ->
     ready = prepare([str(tmp_path / "in.jsonl")], config=None, country="IN")
     assert ready.run.panels[0].panel.calendar.time_zone == "Asia/Kolkata"
     assert ready.run.panels[0].panel.calendar.base_bucket_seconds == 1800
-
-
-@pytest.mark.parametrize(
-    ("times", "resolution"),
-    [
-        pytest.param(["2023-06-09", "2023-06-10"], "day", id="dates"),
-        pytest.param(["2023-06-09"], "day", id="one date"),
-        pytest.param(["2023-06-09T00:00:00+01:00", "2023-06-10 00:00"], "hour", id="midnights of no one zone"),
-        pytest.param(["2023-06-09T00:00:00+01:00", "2023-12-10T00:00:00+00:00"], "day", id="local midnights"),
-        pytest.param(["2023-06-09", "2023-06-10", "2023-06-10 13:05"], "hour", id="a time of day"),
-        pytest.param(["2023-06-09"] * 9 + ["2023-06-09 01:00"], "hour", id="a first batch of one hour"),
-    ],
-)
-def test_no_hours_are_published_of_records_that_have_none(tmp_path: Path, times: list[str], resolution: str) -> None:
-    (tmp_path / "in.csv").write_text(FABLE + "".join(f"{at},0,10.97,GBP,Groceries,u,Leeds\n" for at in times))
-    inputs = open_inputs([str(tmp_path / "in.csv")], limits=ReadLimits(batch_rows=4))
-    panel, assumed = infer_panel(inputs, country="UK")
-    assert panel.resolution == resolution
-    assert settings_assumed(assumed) == ({"resolution": "day"} if resolution == "day" else {})
-
-
-def test_days_without_hours_are_days_where_the_clock_is_half_an_hour_off(tmp_path: Path) -> None:
-    record = (
-        RECORD.format(id="t", region="Goa")
-        .replace("CHF", "INR")
-        .replace("1551702896000", '"2019-03-04T00:00:00+05:30"')
-    )
-    panel = infer_panel(opened(tmp_path / "in.jsonl", record), country="IN").panel
-    assert (panel.resolution, panel.base_bucket_seconds) == ("day", 1800)

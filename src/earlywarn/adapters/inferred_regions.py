@@ -91,14 +91,14 @@ def _levels(places: Places, tree: RegionTree, country: str | None) -> tuple[list
 
 def _why_none(places: Places, tree: RegionTree, strange: Iterable[str], given: str | None) -> str:
     """Return why regions are taken as written where some look like NUTS codes; empty where none does."""
-    if not any(_looks_like_nuts(tree, code, stated or given or "") for code, stated in places):
+    if not any(_looks_like_nuts(tree, _with_nuts_letters(code), stated or given or "") for code, stated in places):
         return ""
     way_out = "correct the codes" if given else "correct the codes, or --country rejects them where at least half are"
     return f"NUTS 2021 has no {_named(strange)} ({way_out})"
 
 
 def _looks_like_nuts(tree: RegionTree, code: str, country: str) -> bool:
-    letters = nuts_country(code[:_COUNTRY_LETTERS].upper())
+    letters = code[:_COUNTRY_LETTERS].upper()
     return bool(_LIKE_NUTS.fullmatch(code)) and letters in tree and nuts_country(country or letters) == letters
 
 

@@ -386,3 +386,31 @@ def test_a_country_beyond_nuts_has_its_own_currency_and_clock(tmp_path: Path) ->
     ready = prepare([str(tmp_path / "in.jsonl")], config=None, country="IN")
     assert ready.run.panels[0].panel.calendar.time_zone == "Asia/Kolkata"
     assert ready.run.panels[0].panel.calendar.base_bucket_seconds == 1800
+
+
+@pytest.mark.parametrize("kind", ["cells", "transactions"])
+def test_rows_that_cannot_be_read_do_not_hide_what_the_others_are(tmp_path: Path, kind: str) -> None:
+    """Rejects of cells come before all cells, and may be more than is looked at."""
+    days = [f"2024-{1 + at // 28:02}-{1 + at % 28:02}" for at in range(90)]
+    if kind == "cells":
+        head = "date,region,sector,transactions,amount"
+        row = "{day},ITC{region},own food,10,{amount}"
+    else:
+        head = "id,ts,amount_minor,region,sector"
+        row = "t,{day}T12:00:00,{amount},ITC{region},own food"
+    rows = [row.format(day=day, region=at, amount=amount) for amount in ("n/a", "100") for day in days for at in "1234"]
+    path = tmp_path / "input.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    inputs = open_inputs([str(path)], defaults=InputDefaults(currency="EUR"), limits=ReadLimits(batch_rows=64))
+    panel, assumed = infer_panel(inputs, country="IT")
+    assert (panel.id, panel.countries, panel.region_level, panel.time_zone) == ("IT", ("IT",), 2, "Europe/Rome")
+    assert panel.resolution == ("day" if kind == "cells" else "hour")
+    assert settings_assumed(assumed) == {"currency": "EUR"}
+
+
+def test_of_an_input_without_a_readable_record_what_is_given_holds(tmp_path: Path) -> None:
+    inputs = opened(tmp_path / "cells.csv", CELLS.replace("100.5", "n/a"))
+    panel, assumed = infer_panel(inputs, country="CH")
+    assert (panel.id, panel.countries, panel.currency, panel.classification) == ("CH", ("CH",), "CHF", "open")
+    assert settings_assumed(assumed) == {"currency": "CHF"}
+    assert infer_panel(inputs).panel.any_region

@@ -1,10 +1,9 @@
-"""A panel for inputs that come without a configuration: what their first records say of themselves.
+"""A panel for inputs that come without a configuration: what their first readable records say of themselves.
 
 What they do not say is assumed, and each assumption is handed out, so that it can be told.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -31,6 +30,8 @@ from earlywarn.reference.zones import country_defaults
 FALLBACK_CURRENCY = "EUR"
 FALLBACK_TIME_ZONE = "UTC"
 _BATCHES_LOOKED_AT = 3
+_RECORDS_LOOKED_AT = 10_000
+"""Readable ones, of a file; batches without any do not count, since rejects may come before all else."""
 _COUNTRIES_NAMED = 3
 _RECODINGS_TOLD = 3
 _OTHER_EDITION = {COICOP: "; in COICOP 1999, which has no 13, codes 08, 09 and 12 mean something else"}
@@ -69,6 +70,20 @@ class _Look(msgspec.Struct):
     mccs: int = 0
     records: int = 0
 
+    def add(self, record: Transaction | Cell, *, has_currency: bool) -> None:
+        """Look at one record; `has_currency`: its currency is its own."""
+        self.records += 1
+        if record.country:
+            self.countries.append(record.country)
+        if has_currency:
+            self.currencies.append(record.currency)
+        if record.region and record.region != ONLINE:
+            self.places.append((record.region, record.country or ""))
+        if record.sector:
+            self.sectors.append(record.sector)
+        if isinstance(record, Transaction) and record.mcc:
+            self.mccs += 1
+
 
 class Stated(TypedDict, total=False):
     """What somebody states of a panel that is inferred; None of what nobody does. The names are those of options."""
@@ -94,21 +109,11 @@ def infer_panel(
     """Return the settings of one panel for `inputs`; what is given is not guessed.
 
     A country that is given has a panel of its own, which rejects what is of others; else the panel takes everything.
-    Inputs without a readable record give a panel that takes anything, so that the run can say why it took nothing.
+    Inputs without a readable record are read to their end, and give a panel of what is stated, so that the run can say
+    why it took nothing.
     They are opened without a default country, so that it is known what their records themselves state.
     """
     look = _look(inputs)
-    if not look.records:
-        panel = PanelSettings(
-            id=UNNAMED,
-            name=name or _name_of(inputs),
-            currency=currency or FALLBACK_CURRENCY,
-            time_zone=time_zone or FALLBACK_TIME_ZONE,
-            region_level="none",
-            any_region=True,
-            classification=classification or "open",
-        )
-        return Inferred(panel, ())
     tree = load_regions()
     cells = all(each.kind == "cells" for each in inputs)
     regions = infer_regions(look.places, tree, country=country, level=region_level, cells=cells)
@@ -182,22 +187,18 @@ def guessed_mappings(inputs: Sequence[InputFile]) -> Iterator[Assumption]:
 
 
 def _look(inputs: Sequence[InputFile]) -> _Look:
+    """Return what the first readable records of the first file that has any hold."""
     look = _Look()
     for each in inputs:
         has_currency = each.states("currency")
-        for batch in islice(each.batches(), _BATCHES_LOOKED_AT):
-            for record in _records(batch):
-                look.records += 1
-                if record.country:
-                    look.countries.append(record.country)
-                if has_currency:
-                    look.currencies.append(record.currency)
-                if record.region and record.region != ONLINE:
-                    look.places.append((record.region, record.country or ""))
-                if record.sector:
-                    look.sectors.append(record.sector)
-                if isinstance(record, Transaction) and record.mcc:
-                    look.mccs += 1
+        batches = 0
+        for batch in each.batches():
+            records = _records(batch)
+            batches += bool(records)
+            for record in records:
+                look.add(record, has_currency=has_currency)
+            if batches >= _BATCHES_LOOKED_AT and look.records >= _RECORDS_LOOKED_AT:
+                break
         if look.records:
             break
     return look
@@ -255,7 +256,7 @@ def _name_of(inputs: Sequence[InputFile]) -> str:
 
 
 def _classification(look: _Look) -> str:
-    if look.mccs >= look.records / 2:
+    if look.records and look.mccs >= look.records / 2:
         return "mcc"
     for name in available():
         classification = load_classification(name)

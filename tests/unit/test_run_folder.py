@@ -346,6 +346,19 @@ def test_cells_that_contradict_themselves_are_counted_and_told(tmp_path: Path) -
     assert result.warnings == (f"{told}the first is {path}:5", LEARNING)
 
 
+@pytest.mark.parametrize(("amount", "told"), [(".507,", True), (".4999999999998,", False)])
+def test_amounts_that_were_nearly_all_rounded_are_told_unless_it_is_what_floating_point_sums_leave(
+    tmp_path: Path, amount: str, *, told: bool
+) -> None:
+    path, out = tmp_path / "cells.csv", tmp_path / "out"
+    path.write_text(HEADER + DAYS.replace(".50,", amount))
+    result = ran(path, out)
+    assert result.summary["amounts_rounded"] == (28 if told else 0)
+    said = f"{path}: 28 of 28 amounts have more decimals than their currency and were rounded. "
+    assert any(each.startswith(said) for each in result.warnings) == told
+    assert ("28 of 28 amounts" in (out / "report.html").read_text()) == told
+
+
 def test_a_day_in_the_future_is_told_as_it_stands_in_the_file(tmp_path: Path) -> None:
     """A cell has a date, no epoch milliseconds; a transaction's time is told as it stands and as people read it."""
     path = tmp_path / "cells.csv"

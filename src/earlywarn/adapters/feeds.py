@@ -39,7 +39,7 @@ class FileFeed:
 
     Attributes:
         records: how many were read of each file.
-        rounded: amounts that were rounded to minor units.
+        rounded: how many amounts of each file were rounded to minor units.
         one_sided: cells with transactions and no amount, or an amount and no transactions, which count as they stand.
         first_one_sided: where the first of these stands.
     """
@@ -49,7 +49,7 @@ class FileFeed:
         self._calendar = calendar
         self._noons: dict[date, int] = {}
         self.records: Counter[str] = Counter()
-        self.rounded = 0
+        self.rounded: Counter[str] = Counter()
         self.one_sided = 0
         self.first_one_sided: Place | None = None
 
@@ -60,11 +60,11 @@ class FileFeed:
             if isinstance(batch, JsonBatch):
                 yield DecodedBatch(decode(batch.values), batch.place)
             elif isinstance(batch, CellBatch):
-                self.rounded += batch.rounded
+                self.rounded[batch.file] += batch.rounded
                 outcomes = [self._transaction(cell, batch.place(at)) for at, cell in enumerate(batch.cells)]
                 yield DecodedBatch(outcomes, batch.place, batch.rounded, batch.cells)
             else:
-                self.rounded += batch.rounded
+                self.rounded[batch.file] += batch.rounded
                 yield DecodedBatch(batch.records, batch.place, batch.rounded)
 
     def _transaction(self, cell: Cell | Reject, place: Place) -> Outcome:

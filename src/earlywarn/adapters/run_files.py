@@ -26,6 +26,7 @@ from earlywarn.adapters.run_warnings import (
     input_warnings,
     leaps,
     order_warnings,
+    rounding_warnings,
     silence_warnings,
     ways_out,
 )
@@ -180,6 +181,7 @@ def run_files(
             *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
             *input_warnings(inputs, sink.records, rejects, sink.elsewhere, sort=sort or bool(unsorted)),
             *file_warnings(feeds, rejects),
+            *rounding_warnings(feeds),
         )
         warnings = (
             *left_out,
@@ -211,7 +213,7 @@ def run_files(
             "rejected": dict(rejects.by_reason),
             "rejected_first": dict(rejects.examples),
             "rejected_not_listed": rejects.left_out,
-            "amounts_rounded": sum(feed.rounded for feed in feeds),
+            "amounts_rounded": sum(feed.rounded.total() for feed in feeds),
             "aggregate_rows": aggregates.rows,
             "revised_rows": sink.revised_rows,
             "one_sided_cells": sum(feed.one_sided for feed in feeds),

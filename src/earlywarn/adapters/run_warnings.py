@@ -18,6 +18,7 @@ REJECTED_SHARE = 0.01
 """Beyond which share of rejected records a run says so: a region or a sector may be missing by a mistake."""
 REJECTED_SHARE_OF_FILE = 0.05
 """Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
+_ROUNDED_SHARE = 0.5
 _DISORDER_SHARE = 0.01
 _FILES_NAMED = 3
 _COUNTRIES_NAMED = 3
@@ -69,6 +70,20 @@ def file_warnings(feeds: Sequence[FileFeed], rejects: RejectsWriter) -> Iterator
         told = _rejected(found, sum(found.values()), read[much[0]])
         more = f" (and many of {len(much) - 1} more {'file' if len(much) == 2 else 'files'})" if much[1:] else ""
         yield f"{much[0]}: {told}{more}. Figures of its days lack them, so a fall of these may be no more than that"
+
+
+def rounding_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
+    """Yield the file most of whose amounts had more decimals than their currency: they may mean something else."""
+    rounded = {name: (count, feed.records[name]) for feed in feeds for name, count in feed.rounded.items()}
+    much = sorted(name for name, (count, records) in rounded.items() if count > _ROUNDED_SHARE * records)
+    if much:
+        count, records = rounded[much[0]]
+        more = f" (and most of {len(much) - 1} more {'file' if len(much) == 2 else 'files'})" if much[1:] else ""
+        yield (
+            f"{much[0]}: {count:,} of {records:,} amounts have more decimals than their currency and were rounded"
+            f"{more}. That is often a wrong decimal sign, with amounts a thousandth of what they are (decimal and "
+            "thousands in the mapping's format), or another currency or scale"
+        )
 
 
 def lacking(by_reason: Mapping[str, int]) -> dict[str, int]:

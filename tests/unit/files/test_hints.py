@@ -9,7 +9,7 @@ import yaml
 from earlywarn.adapters.files import CellBatch, InputDefaults, InputFile, RowBatch, open_inputs
 from earlywarn.adapters.files.mappings import parse_mapping
 from earlywarn.domain.cell import Cell
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
 
@@ -70,6 +70,30 @@ def test_one_comma_before_three_digits_of_an_amount_may_be_either(tmp_path: Path
         "'1,234' is not a number; for such thousands name a mapping that says format: { thousands: ',' }, "
         "for decimal commas { decimal: ',' }"
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "amount", "way_out"),
+    [
+        ("decimal: '.', thousands: ','", "276.417,33", "format: { decimal: ',', thousands: '.' }"),
+        ("decimal: '.', thousands: ','", "417,33", "format: { decimal: ',' }"),
+        ("decimal: ',', thousands: '.'", "276,417.33", "format: { thousands: ',' }"),
+        ("decimal: ',', thousands: '.'", "417.33", "correct the value, or the mapping"),
+        ("decimal: '.', thousands: ','", "1,2345", "format: { decimal: ',' }"),
+        ("decimal: '.', thousands: ','", "1234,567", "format: { decimal: ',' }"),
+    ],
+)
+def test_a_number_that_is_not_grouped_as_its_mapping_says_is_rejected_with_the_way_out(
+    tmp_path: Path, form: str, amount: str, way_out: str
+) -> None:
+    """Without its thousands signs it would pass for another number, often one of a thousandth."""
+    text = f"date;region;sector;transactions;amount\n2023-12-31;R;s;1;{amount}\n".encode()
+    [reject] = cells(opened(tmp_path / "a.csv", text, mapping(form=f'{{ delimiter: ";", {form} }}')))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field) == (RejectReason.WRONG_TYPE, "amount")
+    said = f"{amount!r} has no groups of three digits as the mapping says, format: {{ {form} }}; "
+    assert reject.detail.startswith(said)
+    assert reject.detail.endswith(way_out)
 
 
 def test_points_between_thousands_are_told_beside_decimal_commas(tmp_path: Path) -> None:

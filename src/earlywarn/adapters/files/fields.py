@@ -1,8 +1,11 @@
 """A mapping compiled for one header: from a row to the text of each target field."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 
+from earlywarn.adapters.files.hints import number_hint, quoted
 from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
 from earlywarn.adapters.files.values import RowError, as_text, number
 from earlywarn.aggregation.excerpt import shown
@@ -12,6 +15,7 @@ Row = Sequence[object]
 Extract = Callable[[Row], str]
 
 NUMBERS = frozenset({"amount", "amount_minor", "transactions", "count", "v"})
+_IN_NUMBERS = "+-.0123456789"
 _SECRET = frozenset({"card"})
 _UNKNOWN_VALUE = {
     "region": RejectReason.REGION_UNKNOWN,
@@ -92,7 +96,7 @@ class _Step:
         if source.values is not None and text:
             text = self._translated(text)
         elif self._field in NUMBERS and isinstance(raw, str) and source.column is not None:
-            text = _plain_number(text, self._form)
+            text = _plain_number(text, self._form, self._field)
         elif self._field == "mcc" and isinstance(raw, int):
             text = text.zfill(4)  # a number column has lost the leading zeros of the code
         if source.sign != "keep":
@@ -119,13 +123,27 @@ class _Step:
         return blake2b(text.encode("utf-8", "replace"), digest_size=12, key=self._card_key[:64]).hexdigest()
 
 
-def _plain_number(text: str, form: TextForm) -> str:
-    if form.thousands:
-        text = text.replace(form.thousands, "")
+def _plain_number(text: str, form: TextForm, field: str) -> str:
+    if form.thousands and form.thousands in text:
+        whole = text.replace(form.thousands, "")
+        if not _grouped(form).fullmatch(text) and set(whole) <= {*_IN_NUMBERS, form.decimal}:
+            # Without its signs it would be a number, and one that may be wrong by a factor of a thousand.
+            says = f"format: {{ decimal: {quoted(form.decimal)}, thousands: {quoted(form.thousands)} }}"
+            way_out = number_hint(text, field) or "; correct the value, or the mapping"
+            detail = f"{shown(text)} has no groups of three digits as the mapping says, {says}{way_out}"
+            raise RowError(RejectReason.WRONG_TYPE, field, detail)
+        text = whole
     if form.decimal != ".":
         # A point would otherwise pass for the decimal sign that this file does not use.
         text = text.replace(".", "?").replace(form.decimal, ".")
     return text
+
+
+@cache
+def _grouped(form: TextForm) -> re.Pattern[str]:
+    """Return the form of numbers with thousands signs: groups of three digits, and none behind the decimal sign."""
+    thousands, decimal = re.escape(form.thousands), re.escape(form.decimal)
+    return re.compile(rf"[+-]?\d{{1,3}}(?:{thousands}\d{{3}})+(?:{decimal}\d*)?")
 
 
 def _signed(text: str, sign: str) -> str:
@@ -147,7 +165,7 @@ def _condition(condition: Condition, position: int, form: TextForm) -> Callable[
         raw = row[position]
         text = as_text(raw)
         if isinstance(raw, str):
-            text = _plain_number(text, form)
+            text = _plain_number(text, form, condition.column)
         value = number(text or "0", condition.column, RejectReason.AMOUNT_OUT_OF_RANGE)
         return {"positive": value > 0, "negative": value < 0, "zero": value == 0, "not_zero": value != 0}[test]
 

@@ -26,14 +26,14 @@ def number_hint(text: str, field: str) -> str:
     if "?" in text:
         return "; ? was a point, which a mapping without decimal points reads if it says format: { thousands: '.' }"
     if found := _THOUSANDS.fullmatch(text):
-        says = f"; for such thousands name a mapping that says format: {{ thousands: {_quoted(found[1])} }}"
+        says = f"; for such thousands name a mapping that says format: {{ thousands: {quoted(found[1])} }}"
         # One comma before three digits may be either, but where no decimals can be.
         either = found[1] == "," and text.count(",") == 1 and not found[2] and field not in _COUNTS
         return f"{says}, for decimal commas {{ decimal: ',' }}" if either else says
     if _POINTS.fullmatch(text):
         return "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
     if found := _COMMA.fullmatch(text):
-        thousands = f", thousands: {_quoted(found[1])}" if found[1] else ""
+        thousands = f", thousands: {quoted(found[1])}" if found[1] else ""
         return f"; for decimal commas name a mapping that says format: {{ decimal: ','{thousands} }}"
     return ""
 
@@ -87,7 +87,7 @@ def looks_like_utf16(head: bytes) -> bool:
     return len(start) > 1 and (not any(start[1::2]) or not any(start[::2])) and any(start)
 
 
-def _quoted(sign: str) -> str:
+def quoted(sign: str) -> str:
     """Return a sign as YAML text that can be seen."""
     if sign == "'":
         return '"\'"'

@@ -13,6 +13,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MIDNIGHT = ("", "T00:00:00", " 00:00:00")
 _DIGITS_LIMIT = 18
+_FLOAT_NOISE = Decimal("0.001")
+"""Minor units."""
 
 
 class RowError(Exception):
@@ -62,7 +64,10 @@ def whole(value: Decimal, field: str) -> int:
 
 
 def minor_units(value: Decimal, currency: str, field: str, *, rounding: bool) -> tuple[int, bool]:
-    """Return an amount in major units as minor units, and whether it was rounded; RowError where it may not be."""
+    """Return an amount in major units as minor units, and whether it was rounded; RowError where it may not be.
+
+    What a sum of floating-point numbers leaves behind its last decimal is no amount that was rounded.
+    """
     if currency not in MINOR_UNITS:
         raise RowError(RejectReason.CURRENCY_UNKNOWN, "currency", f"{shown(currency)} is no ISO 4217 code")
     minor, rounded = to_minor(value, currency)
@@ -71,7 +76,7 @@ def minor_units(value: Decimal, currency: str, field: str, *, rounding: bool) ->
         raise RowError(
             RejectReason.WRONG_TYPE, field, f"{shown(str(value))} has more than {digits} decimals of {currency}"
         )
-    return minor, rounded
+    return minor, rounded and abs(value.scaleb(MINOR_UNITS[currency]) - minor) > _FLOAT_NOISE
 
 
 def day_parser(date_format: str, field: str) -> Callable[[str], date]:

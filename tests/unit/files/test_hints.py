@@ -96,6 +96,32 @@ def test_a_number_that_is_not_grouped_as_its_mapping_says_is_rejected_with_the_w
     assert reject.detail.endswith(way_out)
 
 
+@pytest.mark.parametrize("amount", ["276417.33 €", "€ 12", "CHF 12", "5 Fr."])
+def test_an_amount_with_its_currency_is_quoted_with_the_way_out(tmp_path: Path, amount: str) -> None:
+    text = f"date;region;sector;transactions;amount\n2023-12-31;R;s;1;{amount}\n".encode()
+    [reject] = cells(opened(tmp_path / "a.csv", text))
+    assert isinstance(reject, Reject)
+    way_out = "; write the number alone: its currency stands in a column currency, or is that of the panel"
+    assert reject.detail == f"{amount!r} is not a number{way_out}"
+
+
+def test_major_units_where_minor_ones_are_expected_are_read_with_the_mapping_that_their_reject_names(
+    tmp_path: Path,
+) -> None:
+    text = b"id,ts,amount_minor\nt-1,2023-12-31,4.18\n"
+    [batch] = opened(tmp_path / "a.csv", text).batches()
+    assert isinstance(batch, RowBatch)
+    [reject] = batch.records
+    assert isinstance(reject, Reject)
+    assert reject.detail.startswith("'4.18' is not a whole number of minor units; if the column holds major units, ")
+    said = re.search(r"a mapping that says (amount: amount_minor)", reject.detail)
+    assert said is not None
+    own = f"name: own\nkind: transactions\ncolumns:\n  id: id\n  ts: ts\n  {said[1]}\n"
+    [batch] = opened(tmp_path / "a.csv", text, own).batches()
+    assert isinstance(batch, RowBatch)
+    assert [record.amount_minor for record in batch.records if isinstance(record, Transaction)] == [418]
+
+
 def test_points_between_thousands_are_told_beside_decimal_commas(tmp_path: Path) -> None:
     text = b"date;region;sector;transactions;amount\n2023-12-31;R;s;1;1.234,50\n"
     [reject] = cells(opened(tmp_path / "a.csv", text, mapping(form='{ delimiter: ";", decimal: "," }')))

@@ -9,6 +9,8 @@ _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u2019\u202f])\d{3})(?:\1\d{3})*(\.\d+)?")
 _POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}")
 _COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
+_CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
+_WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
 _DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?:([T ]+)\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?( ?[AaPp][Mm])?)?")
 _MONTHS, _MONTH_DAYS = 12, 31
 _YEAR, _SHORT = 4, 2
@@ -20,8 +22,10 @@ def number_hint(text: str, field: str) -> str:
 
     >>> number_hint("1.234,50", "amount")
     "; for decimal commas name a mapping that says format: { decimal: ',', thousands: '.' }"
-    >>> number_hint("12,50", "transactions"), number_hint("CHF 12", "amount")
+    >>> number_hint("12,50", "transactions"), number_hint("n/a", "amount")
     ("; for decimal commas name a mapping that says format: { decimal: ',' }", '')
+    >>> number_hint("CHF 12", "amount")
+    '; write the number alone: its currency stands in a column currency, or is that of the panel'
     """
     if "?" in text:
         return "; ? was a point, which a mapping without decimal points reads if it says format: { thousands: '.' }"
@@ -35,7 +39,23 @@ def number_hint(text: str, field: str) -> str:
     if found := _COMMA.fullmatch(text):
         thousands = f", thousands: {quoted(found[1])}" if found[1] else ""
         return f"; for decimal commas name a mapping that says format: {{ decimal: ','{thousands} }}"
+    if _WITH_CURRENCY.fullmatch(text):
+        return "; write the number alone: its currency stands in a column currency, or is that of the panel"
     return ""
+
+
+def fraction_hint(field: str) -> str:
+    """Return what to do about a fraction where whole numbers are expected, after a semicolon; empty if nobody can tell.
+
+    >>> fraction_hint("transactions")
+    ''
+    """
+    if field != "amount_minor":
+        return ""
+    return (
+        " of minor units; if the column holds major units, name a mapping that says amount: amount_minor (until then "
+        "those that are whole count a hundredth, such as 12 or 12.0)"
+    )
 
 
 def date_hint(text: str) -> str:

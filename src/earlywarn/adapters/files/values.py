@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
-from earlywarn.adapters.files.hints import date_hint, number_hint
+from earlywarn.adapters.files.hints import date_hint, fraction_hint, number_hint
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.money import MINOR_UNITS, to_minor
 from earlywarn.domain.reject import Reject, RejectReason
@@ -59,7 +59,9 @@ def whole(value: Decimal, field: str) -> int:
     """Return an integer; RowError when there is a fraction."""
     integer = int(value)
     if integer != value:
-        raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(str(value))} is not a whole number")
+        raise RowError(
+            RejectReason.WRONG_TYPE, field, f"{shown(str(value))} is not a whole number{fraction_hint(field)}"
+        )
     return integer
 
 

@@ -18,6 +18,11 @@ COMMA = (
     "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
     "format: { decimal: ',' } (wrong_type)"
 )
+COMMA_MAPPING = (
+    "the mapping is a file such as ours.yaml (--mapping ours.yaml), in whole: { name: ours, kind: cells, "
+    "format: { decimal: ',' }, columns: { date: date, region: region, sector: sector, transactions: transactions, "
+    "amount: amount } }; all keys stand in docs/inputs.md (foreign files)"
+)
 AMBIGUOUS = (
     "commas.csv:1: value: transactions and amount could be it; the header is 'date,region,sector,transactions,amount'; "
     "name the two columns timestamp and value; a panel of regions or sectors is for earlywarn run"
@@ -27,7 +32,7 @@ NO_CLASSIFICATION = (
     "give one of these names or the path of a folder with a classification.toml"
 )
 SECTOR_HINT = (
-    "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
+    "sector_unknown: give the panel the classification of these codes ({}: "
     "coicop-2018, fable, mcc, sparkov, swiss-mcs, or a folder), or open to take codes as they are"
 )
 
@@ -139,11 +144,17 @@ BAD_INPUT: list[tuple[tuple[str, ...], list[str]]] = [
     (("run", "commas.csv", "--out", "out"), [
         "commas.csv: not one record could be used of 1; see out/rejects.jsonl; the first of each reason:",
         COMMA,
+        COMMA_MAPPING,
+    ]),
+    (("run", "cells.csv", "--classification", "mcc", "--out", "out"), [
+        "cells.csv: not one record could be used of 19; see out/rejects.jsonl; the first of each reason:",
+        "cells.csv:2: sector: 'food' is not in the classification mcc (sector_unknown)",
+        SECTOR_HINT.format("--classification"),
     ]),
     (("run", "cells.csv", "--config", "mcc.toml", "--out", "out"), [
         "cells.csv: not one record could be used of 19; see out/rejects.jsonl; the first of each reason:",
         "cells.csv:2: sector: 'food' is not in the classification mcc (sector_unknown)",
-        SECTOR_HINT,
+        SECTOR_HINT.format("classification in the settings"),
     ]),
     (("run", "cells.csv", "--mapping", "none.yaml", "--out", "out"), [
         "none.yaml: cannot be read: No such file or directory",

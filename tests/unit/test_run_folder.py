@@ -34,7 +34,15 @@ LACKING = "Figures lack them, so a fall may be no more than that"
 
 def ran(path: Path, out: Path, *, report: bool = True, country: str | None = None) -> RunResult:
     ready = prepare([str(path)], config=None, country=country)
-    return run_files(ready.run, ready.inputs, out, received_ms=RECEIVED_MS, report=report, assumed=ready.assumed)
+    return run_files(
+        ready.run,
+        ready.inputs,
+        out,
+        received_ms=RECEIVED_MS,
+        report=report,
+        assumed=ready.assumed,
+        inferred=ready.inferred,
+    )
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -131,6 +131,7 @@ def run_files(
     sort: bool = False,
     report: bool = True,
     assumed: Sequence[Assumption] = (),
+    inferred: bool = False,
     past_days: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RunResult:
@@ -138,9 +139,10 @@ def run_files(
 
     `received_ms` is the time against which "in the future" is judged (default: now; it stands in the
     summary, so that a run can be repeated exactly). `sort` puts transactions in time order first. `assumed` is
-    what the run takes for granted, for the summary and the report. With `past_days` nobody has said whether the run
-    is an exercise: it is one if its last day lies more than so many days before that of receipt. Results of an
-    earlier run are replaced when the input has been read to the end, and left alone if the run breaks off or fails.
+    what the run takes for granted, for the summary and the report. `inferred` says that options, and no settings,
+    describe its panel. With `past_days` nobody has said whether the run is an exercise: it is one if its last day lies
+    more than so many days before that of receipt. Results of an earlier run are replaced when the input has been read
+    to the end, and left alone if the run breaks off or fails.
 
     Raises:
         InputError: not one record was accepted (`summary.json` and `rejects.jsonl` say why; beside results of an
@@ -179,7 +181,9 @@ def run_files(
             each.lost_to_disorder = sum(unsorted.values())
         left_out = (
             *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
-            *input_warnings(inputs, sink.records, rejects, sink.elsewhere, sort=sort or bool(unsorted)),
+            *input_warnings(
+                inputs, sink.records, rejects, sink.elsewhere, inferred=inferred, sort=sort or bool(unsorted)
+            ),
             *file_warnings(feeds, rejects),
             *rounding_warnings(feeds),
         )
@@ -225,7 +229,8 @@ def run_files(
         }
         (draft / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
         if sink.records <= rejects.total:
-            raise InputError(_nothing(inputs, rejects, sink.elsewhere, folder.tell_failure()))
+            out_of_it = tuple(ways_out(inputs, rejects, sink.elsewhere, rejects.total, inferred=inferred))
+            raise InputError(_nothing(inputs, rejects, out_of_it, folder.tell_failure()))
         if report:
             write_report(draft / "report.html", sink.report, summary, left_out)
         folder.publish()
@@ -260,11 +265,9 @@ def _failure(inputs: Sequence[InputFile], rejects: RejectsWriter) -> str:
     return f"{names}: not one record could be used of {rejects.total:,}"
 
 
-def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, elsewhere: Mapping[str, int], listed: Path) -> str:
+def _nothing(inputs: Sequence[InputFile], rejects: RejectsWriter, out_of_it: Sequence[str], listed: Path) -> str:
     told = _failure(inputs, rejects)
     if not rejects.total:
         return told
     told = f"{told}; see {listed}"
-    return "\n".join(
-        [f"{told}; the first of each reason:", *rejects.examples.values(), *ways_out(rejects, elsewhere, rejects.total)]
-    )
+    return "\n".join([f"{told}; the first of each reason:", *rejects.examples.values(), *out_of_it])

@@ -1,10 +1,12 @@
 """What a reader must know before trusting a run's results, as sentences for the terminal and summary.json."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from earlywarn.adapters.feeds import FileFeed
 from earlywarn.adapters.files import InputFile, RejectsWriter
+from earlywarn.adapters.files.hints import KEYS
 from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
@@ -20,15 +22,23 @@ REJECTED_SHARE_OF_FILE = 0.05
 """Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
 _ROUNDED_SHARE = 0.5
 _DISORDER_SHARE = 0.01
+_EITHER = re.compile(r" \(or '|, for decimal commas \{")
+"""How a reject says that there are two ways out."""
 _FILES_NAMED = 3
 _COUNTRIES_NAMED = 3
 _COPIES = frozenset({RejectReason.DUPLICATE.value, RejectReason.DUPLICATE_CELL.value})
 
 
 def input_warnings(
-    inputs: Sequence[InputFile], records: int, rejects: RejectsWriter, elsewhere: Mapping[str, int], *, sort: bool
+    inputs: Sequence[InputFile],
+    records: int,
+    rejects: RejectsWriter,
+    elsewhere: Mapping[str, int],
+    *,
+    inferred: bool,
+    sort: bool,
 ) -> Iterator[str]:
-    """Yield what is doubtful about the input; `elsewhere` as of `ways_out`."""
+    """Yield what is doubtful about the input; `elsewhere` and `inferred` as of `ways_out`."""
     if rejects.total > REJECTED_SHARE * records:
         told = _rejected(rejects.by_reason, rejects.total, records)
         lacked = sum(lacking(rejects.by_reason).values())
@@ -36,7 +46,7 @@ def input_warnings(
         lack = f". Figures lack {which}, so a fall may be no more than that" if lacked else ""
         yield f"{told}{lack}; the first of each reason:"
         yield from rejects.examples.values()
-        yield from ways_out(rejects, elsewhere, records)
+        yield from ways_out(inputs, rejects, elsewhere, records, inferred=inferred)
         if len({each.kind for each in inputs}) > 1:
             yield "the inputs are of two kinds, cells and transactions: run them apart, or with settings for both"
     too_late = rejects.by_reason.get("too_late", 0)
@@ -176,29 +186,44 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
             )
 
 
-def ways_out(rejects: RejectsWriter, elsewhere: Mapping[str, int], records: int) -> Iterator[str]:
-    """Yield what helps against rejects that a setting decides.
+def ways_out(
+    inputs: Sequence[InputFile], rejects: RejectsWriter, elsewhere: Mapping[str, int], records: int, *, inferred: bool
+) -> Iterator[str]:
+    """Yield what helps against rejects that a setting or a mapping decides.
 
-    `elsewhere` counts those of countries that no panel takes, `records` all that were read.
+    `elsewhere` counts those of countries that no panel takes, `records` all that were read. Options describe a panel
+    that was `inferred`; one of the settings is changed there.
     """
     if rejects.by_reason.get("sector_unknown"):
+        where = "--classification" if inferred else "classification in the settings"
         yield (
-            "sector_unknown: give the panel the classification of these codes (--classification, or in the settings: "
-            f"{', '.join(available())}, or a folder), or open to take codes as they are"
+            f"sector_unknown: give the panel the classification of these codes ({where}: {', '.join(available())}, "
+            "or a folder), or open to take codes as they are"
         )
     if rejects.by_reason.get("panel_unknown"):
-        yield f"panel_unknown: {_elsewhere(elsewhere, records)}"
+        yield f"panel_unknown: {_elsewhere(elsewhere, records, inferred=inferred)}"
     if "UTF-8" in rejects.examples.get("not_json", ""):
         yield "not_json: JSON is read as UTF-8; save a file of another encoding as UTF-8"
+    yield from _mapping(inputs, list(rejects.examples.values()))
 
 
-def _elsewhere(countries: Mapping[str, int], records: int) -> str:
+def _mapping(inputs: Sequence[InputFile], examples: Sequence[str]) -> Iterator[str]:
+    """Yield the whole mapping of the first file whose rejects name one."""
+    for each in inputs:
+        said = [example for example in examples if example.startswith(f"{each.name}:")]
+        if mapping := each.mapping_for(said):
+            either = "; where two forms are named above, take the right one" if any(map(_EITHER.search, said)) else ""
+            yield f"the mapping is a file such as ours.yaml (--mapping ours.yaml), in whole: {mapping}{either}; {KEYS}"
+            return
+
+
+def _elsewhere(countries: Mapping[str, int], records: int, *, inferred: bool) -> str:
     """Return of which countries records are that no panel takes, and the way out."""
     first = sorted(countries, key=lambda code: (-countries[code], code))[:_COUNTRIES_NAMED]
     told = ", ".join(f"{country_name(code)} ({code}): {countries[code]:,}" for code in first)
     more = f" and of {len(countries) - len(first)} more" if len(countries) > len(first) else ""
     # An option names one country: beside others that are taken, only settings help.
-    option = f"--country {first[0]}, or " if countries[first[0]] == records else ""
+    option = f"--country {first[0]}, or " if inferred and countries[first[0]] == records else ""
     it = "it" if len(countries) == 1 else "them"
     return f"no panel takes records of {told}{more}; if that is right, name {it} ({option}countries in the settings)"
 

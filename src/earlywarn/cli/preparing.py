@@ -148,12 +148,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 class Prepared(NamedTuple):
     """A run and its inputs, and what was assumed of them.
 
-    `past_days`: nobody has said whether it is an exercise, so it is one if it ends more than so many days ago.
+    `inferred`: no settings name its panel, so options may describe it. `past_days`: nobody has said whether it is an
+    exercise, so it is one if it ends more than so many days ago.
     """
 
     run: Run
     inputs: list[InputFile]
     assumed: tuple[Assumption, ...]
+    inferred: bool
     past_days: int | None = None
 
 
@@ -186,7 +188,8 @@ def prepare(
     past_days = None
     if exercise is not None:
         settings = msgspec.structs.replace(settings, exercise=exercise)
-    if settings.panels:
+    infers = not settings.panels
+    if not infers:
         refuse_panel_options(**stated)
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config, environ)))
     else:
@@ -203,7 +206,7 @@ def prepare(
     if run_id is not None:
         settings = msgspec.structs.replace(settings, run=run_id)
     guessed = () if mapping is not None else guessed_mappings(inputs)
-    return Prepared(compose(settings), inputs, (*assumed, *guessed), past_days)
+    return Prepared(compose(settings), inputs, (*assumed, *guessed), infers, past_days)
 
 
 def defaults_of(settings: Settings, source: str) -> InputDefaults:

@@ -113,6 +113,7 @@ def run(
             sort=sort,
             report=report,
             assumed=ready.assumed,
+            inferred=ready.inferred,
             past_days=ready.past_days,
             progress=progress,
         )

@@ -27,6 +27,10 @@ def cells(file: InputFile) -> list[Cell | Reject]:
     return [cell for batch in file.batches() if isinstance(batch, CellBatch) for cell in batch.cells]
 
 
+def read(file: InputFile) -> list[CellBatch | RowBatch]:
+    return [batch for batch in file.batches() if isinstance(batch, CellBatch | RowBatch) and batch.lines]
+
+
 def mapping(date: str = "date", form: str = "") -> str:
     columns = CELL_COLUMNS.format(date=date)
     return f"name: own\nkind: cells\n{f'format: {form}' if form else ''}\ncolumns:\n  {columns}\n"
@@ -120,6 +124,49 @@ def test_major_units_where_minor_ones_are_expected_are_read_with_the_mapping_tha
     [batch] = opened(tmp_path / "a.csv", text, own).batches()
     assert isinstance(batch, RowBatch)
     assert [record.amount_minor for record in batch.records if isinstance(record, Transaction)] == [418]
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row"),
+    [
+        ("cells", "date;region;sector;transactions;amount", "2023-12-31;R;s;1;12,50"),
+        ("cells", "date\tregion\tsector\ttransactions\tamount", "31.12.2023\tR\ts\t1\t12.50"),
+        ("cells", "date,region,sector,transactions,amount", "2023-12-31,Zürich,s,1,12.50"),
+        ("cells", "date,region,sector,transactions,amount,country", "2023-12-31,R,s,1'000,12.50,CH"),
+        ("transactions", "id,ts,amount_minor,sector", "t,2023-12-31 10:00,12.50,s"),
+        ("transactions", "id;ts;amount_minor;sector", "t;31.12.2023 10:00;1250;s"),
+    ],
+)
+def test_the_mapping_in_whole_that_a_reject_leads_to_reads_the_file(
+    tmp_path: Path, kind: str, head: str, row: str
+) -> None:
+    """With the file's own delimiter, which a mapping has to name."""
+    content = f"{head}\n{row}\n".encode("latin-1")
+    file = opened(tmp_path / "a.csv", content)
+    [[reject]] = [batch.cells if isinstance(batch, CellBatch) else batch.records for batch in read(file)]
+    assert isinstance(reject, Reject)
+    own = file.mapping_for(["'n/a' is not a number", f"a.csv:2: {reject.detail} ({reject.reason})"])
+    mapped = opened(tmp_path / "a.csv", content, own)
+    [[record]] = [batch.cells if isinstance(batch, CellBatch) else batch.records for batch in read(mapped)]
+    assert isinstance(record, Cell if kind == "cells" else Transaction), record
+    assert record.amount_minor == 1250
+    assert mapped.mapping_for([reject.detail]) == "", "it has one"
+    assert file.mapping_for(["'n/a' is not a number"]) == ""
+
+
+def test_foreign_columns_are_refused_with_a_mapping_to_begin_with(tmp_path: Path) -> None:
+    """The names are legible in another encoding too, and what only people know is COLUMN."""
+    head = "Nr;Zeit;Währung;MCC;Région (NUTS)\n".encode("latin-1")
+    with pytest.raises(InputError) as refused:
+        opened(tmp_path / "a.csv", head)
+    assert "found the columns Nr, Zeit, Währung, MCC, Région (NUTS) (no UTF-8; shown as latin-1);" in str(refused.value)
+    said = re.search(r"names of columns for COLUMN: (\{.+\});", str(refused.value))
+    assert said is not None
+    named = said[1]
+    for name in ("Nr", "Zeit", "Nr", "Währung", "'Région (NUTS)'"):
+        named = named.replace("COLUMN", name, 1)
+    assert set(parse_mapping(named, "m.yaml").columns()) == {"Nr", "Zeit", "Währung", "MCC", "Région (NUTS)"}
+    assert opened(tmp_path / "a.csv", head, named).kind == "transactions"
 
 
 def test_points_between_thousands_are_told_beside_decimal_commas(tmp_path: Path) -> None:

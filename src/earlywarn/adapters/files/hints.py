@@ -4,6 +4,9 @@ import re
 
 AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as format: { encoding: latin-1 }"
 
+KEYS = "all keys stand in docs/inputs.md (foreign files)"
+MAJOR_UNITS = "name a mapping that says amount: amount_minor"
+
 _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
 """Fields without decimals: a comma in them stands between thousands."""
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u2019\u202f])\d{3})(?:\1\d{3})*(\.\d+)?")
@@ -13,6 +16,7 @@ _CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
 _WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
 _DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?:([T ]+)\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?( ?[AaPp][Mm])?)?")
 _MONTHS, _MONTH_DAYS = 12, 31
+_ESCAPED = {"'": '"\'"', "\t": r'"\t"'}
 _YEAR, _SHORT = 4, 2
 """Digits of a year, and of what else stands in a date."""
 
@@ -53,8 +57,8 @@ def fraction_hint(field: str) -> str:
     if field != "amount_minor":
         return ""
     return (
-        " of minor units; if the column holds major units, name a mapping that says amount: amount_minor (until then "
-        "those that are whole count a hundredth, such as 12 or 12.0)"
+        f" of minor units; if the column holds major units, {MAJOR_UNITS} (until then those that are whole count a "
+        "hundredth, such as 12 or 12.0)"
     )
 
 
@@ -109,6 +113,6 @@ def looks_like_utf16(head: bytes) -> bool:
 
 def quoted(sign: str) -> str:
     """Return a sign as YAML text that can be seen."""
-    if sign == "'":
-        return '"\'"'
+    if sign in _ESCAPED:
+        return _ESCAPED[sign]
     return f"'{sign}'" if sign.isascii() else f'"\\u{ord(sign):04X}"'

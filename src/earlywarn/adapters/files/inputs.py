@@ -1,7 +1,7 @@
 """Opening inputs: patterns to files, files to what they hold, and a reader for each."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from earlywarn.adapters.files.mapping import ColumnMapping
 from earlywarn.adapters.files.mappings import shipped_mapping_names
 from earlywarn.adapters.files.rows import CellRows, InputDefaults, TransactionRows
 from earlywarn.adapters.files.source import ByteSource, require_file
+from earlywarn.adapters.files.template import mapping_for
 from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
@@ -72,6 +73,13 @@ class InputFile:
     def states(self, name: str) -> bool:
         """Return whether the records themselves can say the field `name` (`currency`, say), for every form of input."""
         return self.layout.mapping is None or name in self.layout.mapping.fields
+
+    def mapping_for(self, said: Iterable[str]) -> str:
+        """Return a mapping by which the file is read as details of rejects say; empty if it has one, or needs none."""
+        mapping = self.layout.mapping
+        if mapping is None or not self.layout.own:
+            return ""
+        return mapping_for(mapping.kind, mapping.fields, self.layout.form, said)
 
     @property
     def position_bytes(self) -> int:

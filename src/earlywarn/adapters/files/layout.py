@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from earlywarn.adapters.files.binary import HEAD_BYTES, refuse_binary, refuse_packed
 from earlywarn.adapters.files.columnar import parquet_header
 from earlywarn.adapters.files.delimited import csv_header
-from earlywarn.adapters.files.hints import AS_UTF8, looks_like_utf16
+from earlywarn.adapters.files.hints import AS_UTF8, KEYS, looks_like_utf16
 from earlywarn.adapters.files.mapping import (
     CELL_REQUIRED,
     ColumnMapping,
@@ -19,6 +21,7 @@ from earlywarn.adapters.files.mapping import (
 from earlywarn.adapters.files.mappings import detect_mapping, shipped_mapping_names
 from earlywarn.adapters.files.series_columns import is_series
 from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF8_BOM, UTF16_BOMS, ByteSource
+from earlywarn.adapters.files.template import mapping_of_foreign
 from earlywarn.errors import EmptyInputError, InputError
 
 Format = Literal["json_lines", "csv", "parquet"]
@@ -47,7 +50,7 @@ _ACCEPTED = (
 class Layout:
     """How to read a file: format, names of its columns in order, and the mapping (None: transactions as JSON).
 
-    `guessed` marks a shipped mapping that nobody named.
+    `guessed` marks a shipped mapping that nobody named, `own` one of earlywarn's own columns, which needs no file.
     """
 
     format: Format
@@ -55,6 +58,7 @@ class Layout:
     mapping: ColumnMapping | None
     form: TextForm
     guessed: bool = False
+    own: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -84,12 +88,13 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
         names, text_form = csv_header(source, form)
     found = mapping or _own_columns(names) or detect_mapping(names)
     if found is None:
-        raise InputError(_unknown_header(path, names))
+        raise InputError(_unknown_header(source, names, text_form))
     if missing := found.missing(names):
         told = f"{path}: mapping {found.name} reads {', '.join(missing)}; the file has {_shown(names)}"
         raise InputError(told + _not_in(text_form.encoding, names))
     columns = names if format_ == "csv" else found.columns()
-    return Layout(format_, columns, found, text_form, guessed=mapping is None and found.name in shipped_mapping_names())
+    guessed = mapping is None and found.name in shipped_mapping_names()
+    return Layout(format_, columns, found, text_form, guessed=guessed, own=mapping is None and not guessed)
 
 
 def _format(path: Path, head: bytes) -> Format:
@@ -117,8 +122,14 @@ def _own_columns(header: Sequence[str]) -> ColumnMapping | None:
     return next((plain_mapping(kind, header) for kind, required in _KINDS if set(required) <= set(header)), None)
 
 
-def _unknown_header(path: Path, header: Sequence[str]) -> str:
-    """Return what was found, what is accepted, and what lacks if it is little."""
+def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm) -> str:
+    """Return what was found, what is accepted, what lacks if it is little, and a mapping to begin with."""
+    encoding = ""
+    if any("\ufffd" in name for name in header):
+        form = msgspec.structs.replace(form, encoding="latin-1")
+        header, form = csv_header(source, form)
+        encoding = " (no UTF-8; shown as latin-1)"
+    needs_mapping = True
     lower = [name.lower() for name in header]
     hints = []
     for kind, required in _KINDS:
@@ -126,13 +137,17 @@ def _unknown_header(path: Path, header: Sequence[str]) -> str:
         if set(required) <= set(lower):
             other = ", ".join(header[lower.index(name)] for name in lacking)
             hints.append(f"for {kind} only the case differs: write {', '.join(lacking)} for {other}")
+            needs_mapping = False
         elif 2 * len(lacking) <= len(required):
             hints.append(f"for {kind} it lacks {', '.join(lacking)}")
     if not hints and is_series(header):
         hints.append("one series, without region and sector, is for earlywarn score")
+        needs_mapping = False
     hint = f"; {'; '.join(hints)}" if hints else ""
     mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
-    return f"{path}: found the columns {_shown(header)}{hint}; {_ACCEPTED} {mappings}"
+    template = f"; such a FILE is, with names of columns for COLUMN: {mapping_of_foreign(header, form)}; {KEYS}"
+    told = f"{source.path}: found the columns {_shown(header)}{encoding}{hint}; {_ACCEPTED} {mappings}"
+    return f"{told}{template if needs_mapping else ''}"
 
 
 def _not_in(encoding: str, header: Sequence[str]) -> str:

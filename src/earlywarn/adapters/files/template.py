@@ -1,0 +1,83 @@
+"""A mapping to begin with: of a file whose rejects say what a mapping must say, or whose columns are foreign."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from earlywarn.adapters.files.hints import MAJOR_UNITS, quoted
+from earlywarn.adapters.files.mapping import CELL_REQUIRED, FIELDS, Kind, TextForm
+
+_PLACE = "COLUMN"
+"""Stands for the name of a column that only people know."""
+_FORMAT = re.compile(r"name a mapping that says (?:which it is, such as )?format: \{ (.+?) \}")
+_DATE_FORMAT = re.compile(r"name a mapping that says date_format: ('.+?')")
+_PART = re.compile(r"(\w+): ('[^']*'|\"[^\"]*\"|[\w-]+)")
+_PLAIN = re.compile(r"[^\W\d]\w*(?: \w+)*")
+_USUAL = {"cells": CELL_REQUIRED, "transactions": ("id", "ts", "amount", "currency", "mcc", "region")}
+
+
+def mapping_for(kind: Kind, fields: Iterable[str], form: TextForm, said: Iterable[str]) -> str:
+    """Return the whole mapping of a file with earlywarn's own columns, with what the details of its rejects say of it.
+
+    Args:
+        kind: What its rows are.
+        fields: Its columns.
+        form: How it is read now.
+        said: The details.
+
+    Returns:
+        YAML on one line, empty if no detail names a mapping.
+
+    >>> said = "'12,50' is not a number; for decimal commas name a mapping that says format: { decimal: ',' }"
+    >>> mapping_for("cells", ["date", "amount"], TextForm(delimiter=";"), [said])
+    "{ name: ours, kind: cells, format: { delimiter: ';', decimal: ',' }, columns: { date: date, amount: amount } }"
+    """
+    formats = _form_of(form)
+    columns = {field: field for field in fields}
+    found = False
+    for detail in said:
+        for parts in _FORMAT.findall(detail):
+            formats |= dict(_PART.findall(parts))
+            found = True
+        for date_format in _DATE_FORMAT.findall(detail):
+            day = "date" if kind == "cells" else "ts"
+            columns[day] = f"{{ column: {day}, date_format: {date_format} }}"
+            found = True
+        if MAJOR_UNITS in detail:
+            columns = {("amount" if field == "amount_minor" else field): name for field, name in columns.items()}
+            found = True
+    return _written(kind, formats, columns) if found else ""
+
+
+def mapping_of_foreign(header: Sequence[str], form: TextForm) -> str:
+    """Return a mapping of a file with foreign columns, as YAML on one line with COLUMN where a column is to be named.
+
+    >>> mapping_of_foreign(["Id", "TS", "amt"], TextForm()).partition("columns: ")[2]
+    '{ id: Id, ts: TS, amount: COLUMN, currency: COLUMN, mcc: COLUMN, region: COLUMN } }'
+    """
+    own = {name.lower(): name for name in reversed(header)}
+    kinds: tuple[Kind, Kind] = ("cells", "transactions")
+    kind = max(kinds, key=lambda each: sum(field in own for field in FIELDS[each]))
+    columns = {field: _name(own[field]) if field in own else _PLACE for field in _USUAL[kind]}
+    return _written(kind, _form_of(form), columns)
+
+
+def _form_of(form: TextForm) -> dict[str, str]:
+    usual = TextForm()
+    delimiter = {"delimiter": quoted(form.delimiter)} if form.delimiter != usual.delimiter else {}
+    return delimiter | ({"encoding": form.encoding} if form.encoding != usual.encoding else {})
+
+
+def _written(kind: Kind, formats: Mapping[str, str], columns: Mapping[str, str]) -> str:
+    form = f"format: {_flow(formats)}, " if formats else ""
+    return f"{{ name: ours, kind: {kind}, {form}columns: {_flow(columns)} }}"
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return f"{{ {', '.join(f'{key}: {value}' for key, value in values.items())} }}"
+
+
+def _name(column: str) -> str:
+    if _PLAIN.fullmatch(column):
+        return column
+    doubled = column.replace("'", "''")
+    return f"'{doubled}'"

@@ -1,9 +1,9 @@
 """Regions of inputs that come without a configuration: whether they are NUTS codes, and of which level."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from earlywarn.aggregation.unknown_region import LIKE_NUTS
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.region import RegionTree
 
@@ -12,7 +12,6 @@ _HALF = 0.5
 _NAMED = 3
 _USUAL_LEVEL = 2
 _COUNTRY_LETTERS = 2
-_LIKE_NUTS = re.compile(r"(?=.*\d)[A-Za-z]{2}[0-9A-Za-z]{1,3}")
 
 Places = Sequence[tuple[str, str]]
 """Region codes with the countries that their records state, empty where they state none."""
@@ -99,7 +98,7 @@ def _why_none(places: Places, tree: RegionTree, strange: Iterable[str], given: s
 
 def _looks_like_nuts(tree: RegionTree, code: str, country: str) -> bool:
     letters = code[:_COUNTRY_LETTERS].upper()
-    return bool(_LIKE_NUTS.fullmatch(code)) and letters in tree and nuts_country(country or letters) == letters
+    return bool(LIKE_NUTS.fullmatch(code)) and letters in tree and nuts_country(country or letters) == letters
 
 
 def _why_as_written(codes: Sequence[str], levels: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.aggregation.sectorless import NO_SECTOR
+from earlywarn.aggregation.unknown_region import region_hint
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.region import RegionResolver
@@ -128,8 +129,7 @@ def _without_region(reason: RejectReason, transaction: Transaction, regions: Reg
         return Reject(reason=reason, field="region", detail="the field is missing, and the channel is not ecom")
     region = _shown_region(transaction.region) if transaction.region else "none"
     if reason is RejectReason.REGION_UNKNOWN:
-        meant = regions.meant(transaction.region or "")
-        hint = f"; did you mean {meant}?" if meant else ""
+        hint = region_hint(transaction.region or "", regions)
         return Reject(reason=reason, field="region", detail=f"{region} is no region of the panel{hint}")
     country = regions.country_of(transaction.region, transaction.country)
     if reason is not RejectReason.PANEL_UNKNOWN or country is None:

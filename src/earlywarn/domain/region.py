@@ -171,6 +171,7 @@ class RegionResolver:
 
     Attributes:
         meant: The NUTS code of the panel that a region stands for which is none: its name; None if none is known.
+        at_home: The codes of the panel's level in one of its countries (a NUTS code), ascending.
 
     Raises:
         ConfigError: A level outside 0..3, or a resolver that could never find a region.
@@ -201,6 +202,7 @@ class RegionResolver:
         self.accepts_any = accepts_any
         self._named = named
         self.meant = lru_cache(_HINTS_KEPT)(self._meant)
+        self.at_home = lru_cache(_HINTS_KEPT)(self._at_home)
 
     def resolve(self, region: str | None, country: str | None, channel: str | None) -> str | RejectReason:
         """Return the region of a record, or why it has none (tell the two apart by `isinstance(_, RejectReason)`).
@@ -233,6 +235,12 @@ class RegionResolver:
             below = self.tree.children(code)
             code = below[0] if len(below) == 1 else None  # Berlin is DE3, and all of it DE30
         return code
+
+    def _at_home(self, country: str) -> tuple[str, ...]:
+        """Return what `at_home` does."""
+        if self.level is None or (self.countries and country not in self.countries):
+            return ()
+        return self.tree.codes(self.level, country)
 
     def country_of(self, region: str | None, country: str | None) -> str | None:
         """Return the country that makes a record one of another panel: the one it states, or that of its NUTS code."""

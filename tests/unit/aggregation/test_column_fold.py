@@ -306,7 +306,8 @@ def test_the_country_alone_may_decide_the_panel() -> None:
 def test_reasons_quote_the_row_itself() -> None:
     """Rows that fail alike share a route, and not the words."""
     _, rejected = both([payment(sector=None, mcc="5411", region=f"CH9{at}") for at in range(5)], *swiss_and_german())
-    assert [each.reject.detail for each in rejected] == [f"'CH9{at}' is no region of the panel" for at in range(5)]
+    told = [each.reject.detail.partition(";")[0] for each in rejected]
+    assert told == [f"'CH9{at}' is no region of the panel" for at in range(5)]
 
 
 def test_a_merchant_counts_where_it_alone_says_what_was_bought() -> None:

@@ -10,6 +10,7 @@ from earlywarn.aggregation.block import BlockFold, FoldParameters
 from earlywarn.aggregation.excerpt import without_long_numbers
 from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one
 from earlywarn.aggregation.route import Router
+from earlywarn.aggregation.unknown_region import region_hint
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.money import RateTable
 from earlywarn.domain.panel import Panel
@@ -137,6 +138,10 @@ def test_fields_that_cannot_be_used(reason: RejectReason, changes: dict[str, Any
 
 CARD = "4929123412341234"
 
+RECODED = "(a table nuts_recoding in the settings says where a code of another edition belongs)"
+CODES = f"CH01, CH02, CH03, CH04 and 3 more {RECODED}"
+ABOVE = "'CH0' is no region of the panel; it is of level 1, and the panel's regions are of level 2"
+
 IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"mcc": 5411}, "mcc", "a whole number where text is expected"),
     ({"amount_minor": 12.5}, "amount_minor", "a number with a fraction where a whole number is expected"),
@@ -150,6 +155,9 @@ IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"region": None}, "region", "the field is missing, and the channel is not ecom"),
     ({"region": f"CH {CARD}"}, "region", "a text of 19 characters (letters, digits, spaces) is no region of the panel"),
     ({"region": "SW1A 1AA"}, "region", "'SW1A 1AA' is no region of the panel"),
+    ({"region": "CH02X"}, "region", f"'CH02X' is no region of the panel; NUTS 2021 has, of level 2, {CODES}"),
+    ({"region": "CH91"}, "region", f"'CH91' is no region of the panel; NUTS 2021 has, codes like it, CH01 {RECODED}"),
+    ({"region": "CH0"}, "region", ABOVE),
     ({"mcc": None}, "sector", "none of sector, mcc and merchant is there"),
     ({"sector": CARD}, "sector", "a text of 16 characters (digits) is not in the classification mcc"),
     ({"sector": "accommodation"}, "sector", "'accommodation' is not in the classification mcc"),
@@ -296,3 +304,13 @@ def test_merchant_texts_do_not_mix_routes() -> None:
     partial = block.flush()
     assert partial is not None
     assert [(row.sector, row.transactions) for row in partial.rows] == [("5411", 50)]
+
+
+def test_a_code_of_a_region_that_was_split_is_told_with_what_holds_it() -> None:
+    tree = load_regions()
+    regions = RegionResolver(tree, level=3, countries=("LV",))
+    assert region_hint("LV00A", regions) == (
+        "; it was split, and what holds it is LV00, of level 2, and the panel's regions are of level 3 "
+        "(a table nuts_recoding in the settings says where a code of another edition belongs)"
+    )
+    assert region_hint("Riga", regions) == region_hint("4929123412341234", regions) == ""

@@ -99,6 +99,12 @@ OUT_OF_RANGE: list[tuple[tuple[str, ...], str]] = [
     (("run", "cells.csv", "--out", "out", "--received-at", "9999999999999999"), "9999999999999999: give from 631,1"),
     (("run", "cells.csv", "--out", "out", "--run", "a b"), "'--run': 'a b': give letters, digits, - and _ only"),
     (("demo", "--port", "70000", "--no-browser"), "'--port': 70000: give from 1 to 65,535"),
+    (("backtest", "cells.csv", "--change", "20x"), "'--change': '20x' is not a number; give from -100 to 1,000"),
+    (("backtest", "cells.csv", "--days", "2.5"), "'--days': '2.5' is not a whole number; give 1 or more"),
+    (
+        ("generate", "--out", "load.jsonl", "--shock", "first_day=2019-02-01,days=3,change_pct=-5,when=now"),
+        "no such part: when; the form is first_day",
+    ),
     (("replay", "cells.csv", "--workers", "0"), "'--workers': 0: give 1 or more"),
     (("replay", "cells.csv", "--to", "soon"), "--to: 'soon' is no date"),
     (("replay", "cells.csv", "--from", "2020-02-01", "--to", "2020-01-01"), "--from, --to: 2020-02-01 is after"),
@@ -273,6 +279,17 @@ def test_generate_writes_a_bounded_number_unasked(workplace: Path, command: Call
     truth = json.loads((workplace / "load.truth.json").read_text())
     assert truth["transactions"] == pytest.approx(1_000_000, rel=0.02)
     assert "the truth is in load.truth.json" in finished.stderr
+
+
+def test_a_shock_of_a_sector_with_commas_in_its_name_reaches_it(
+    workplace: Path, command: Callable[..., Finished]
+) -> None:
+    sector = "Retail: Food, beverage, tobacco"
+    shock = f"first_day=2019-01-10,sector={sector},days=3,change_pct=-30"
+    finished = command("generate", "--out", "load.jsonl", "--days", "30", "--transactions", "500", "--shock", shock)
+    assert finished.code == 0, finished.stderr
+    [told] = json.loads((workplace / "load.truth.json").read_text())["options"]["shocks"]
+    assert (told["sector"], told["days"], told["change_pct"]) == (sector, 3, -30)
 
 
 def test_generate_expands_the_plain_cells_of_the_documentation(

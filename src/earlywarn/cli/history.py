@@ -40,7 +40,7 @@ def backtest(
     classification: SectorCodes = None,
     change: Annotated[
         list[float] | None,
-        ranged(allowed=CHANGE_PCT, help="Size of a step in per cent, not 0; may stand several times."),
+        ranged(allowed=CHANGE_PCT, help="Size of a step in per cent, not 0; may stand several times.", number=float),
     ] = None,
     days: Annotated[int, ranged(allowed=COUNTING, help="Length of a step in days.")] = 28,
     ramp_days: Annotated[
@@ -57,7 +57,11 @@ def backtest(
     warm_up_days: Annotated[int, ranged(allowed=Range(7, math.inf), help="Days before the first start.")] = 120,
     false_per_series_year: Annotated[
         float,
-        ranged(allowed=Range(0, math.inf), help="Rate to which a second threshold is calibrated; 0 for none."),
+        ranged(
+            allowed=Range(0, math.inf),
+            help="Rate to which a second threshold is calibrated; 0 for none.",
+            number=float,
+        ),
     ] = 1.0,
     until: Annotated[str | None, typer.Option(help="Last day of the history that is used.")] = None,
     jobs: Annotated[int, ranged(allowed=COUNTING, help="Processes; the result does not depend on them.")] = 1,

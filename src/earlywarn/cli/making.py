@@ -1,6 +1,7 @@
 """`earlywarn generate`."""
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,7 +35,9 @@ SYNTHETIC_TRANSACTIONS = 1_000_000
 UNASKED_LIMIT = 5_000_000
 """More transactions than this are written only when their number is named: a gigabyte is no surprise to spring."""
 
-SHOCK_FORM = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=5812][,measure=amount]"
+SHOCK_FORM = "first_day=2020-02-01,days=28,change_pct=-30[,region=CH07][,sector=Accommodation][,measure=amount]"
+_NEXT_PART = re.compile(r",(?=\w+=)")
+"""Where a part ends: names of sectors and regions have commas of their own."""
 _SHOCK_PARTS = {
     "first_day": "a date such as 2020-02-01",
     "days": "a whole number",
@@ -77,7 +80,7 @@ def generate(
     ] = None,
     scale: Annotated[
         float | None,
-        ranged(allowed=OPTION_RANGES["scale"], help="Factor on every count, in place of --transactions."),
+        ranged(allowed=OPTION_RANGES["scale"], help="Factor on every count, in place of --transactions.", number=float),
     ] = None,
     poisson: Annotated[bool, typer.Option(help="Draw counts from a Poisson law; --no-poisson keeps them.")] = True,
     seed: Annotated[int, ranged(allowed=OPTION_RANGES["seed"], help="The same seed gives the same file.")] = 1,
@@ -87,14 +90,20 @@ def generate(
         list[str] | None,
         typer.Option(
             help="A step in the cells; may be given again. Its parts, joined by commas: first_day=2020-02-01, days=28, "
-            "change_pct=-30; region=CH07 and sector=5812 as the cells name them (left out: all); measure=amount where "
-            "counts stay as they are (left out: they change, and amounts with them)."
+            "change_pct=-30; region=CH07 and sector=Accommodation as the cells name them, commas and all (left out: "
+            "all); measure=amount where counts stay as they are (left out: they change, and amounts with them)."
         ),
     ] = None,
-    late_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that arrive days late.")] = 0.0,
-    duplicate_share: Annotated[float, ranged(allowed=SHARE, help="Share of records that come twice.")] = 0.0,
-    broken_share: Annotated[float, ranged(allowed=SHARE, help="Broken records on top, as a share.")] = 0.0,
-    ecom_share: Annotated[float, ranged(allowed=SHARE, help="Share of card-not-present payments.")] = 0.0,
+    late_share: Annotated[
+        float, ranged(allowed=SHARE, help="Share of records that arrive days late.", number=float)
+    ] = 0.0,
+    duplicate_share: Annotated[
+        float, ranged(allowed=SHARE, help="Share of records that come twice.", number=float)
+    ] = 0.0,
+    broken_share: Annotated[
+        float, ranged(allowed=SHARE, help="Broken records on top, as a share.", number=float)
+    ] = 0.0,
+    ecom_share: Annotated[float, ranged(allowed=SHARE, help="Share of card-not-present payments.", number=float)] = 0.0,
     use_mcc: Annotated[
         bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")
     ] = False,
@@ -111,6 +120,8 @@ def generate(
         earlywarn generate cells.csv --out tx.jsonl --late-share 0.01 --broken-share 0.001
 
         earlywarn generate --out shocked.jsonl --shock first_day=2019-09-02,days=28,change_pct=-30,region=CH07
+
+        earlywarn generate --out a.jsonl --shock first_day=2019-09-02,days=28,change_pct=-30,sector=Accommodation
 
         earlywarn generate cells.csv --out a.jsonl --shock first_day=2020-02-01,days=9,change_pct=5,measure=amount
     """
@@ -210,8 +221,8 @@ def _cells(
 
 
 def _shock(text: str) -> Shock:
-    """Read `key=value,...`; what cannot be read is bad usage, and the form is shown."""
-    values = dict(part.partition("=")[::2] for part in text.split(","))
+    """Read `key=value,...`, with commas in values; what cannot be read is bad usage, and the form is shown."""
+    values = dict(part.partition("=")[::2] for part in _NEXT_PART.split(text))
     problems = [f"no such part: {name}" for name in sorted(values.keys() - set(Shock.__struct_fields__))]
     problems += [f"{name} is missing" for name in ("first_day", "days", "change_pct") if name not in values]
     if not problems:
@@ -240,7 +251,7 @@ def _reach(shocks: Iterable[Shock], cells: Iterable[Cell]) -> None:
     problems = [
         f"shock from {shock.first_day} for {shock.days} days in region {shock.region or 'any'}, sector "
         f"{shock.sector or 'any'} reaches no cell; there are days {days[0]} to {days[-1]}, regions "
-        f"{', '.join(regions)}, sectors {', '.join(sectors)}"
+        f"{'; '.join(regions)}, and sectors {'; '.join(sectors)}"
         for shock in shocks
         if not any(shock.reaches(*cell) for cell in there)
     ]

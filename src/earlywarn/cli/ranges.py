@@ -10,13 +10,26 @@ import typer
 from earlywarn.domain.ranges import Range
 
 COUNTING = Range(1, math.inf)
+_METAVARS: dict[type, str] = {int: "<int>", float: "<float>"}
 
 
-def ranged(*names: str, allowed: Range, help: str) -> Any:  # noqa: A002, ANN401  # as typer's own `Option`
-    """Return an option whose value, or each of whose values, lies in a range, which its help says.
+def ranged(
+    *names: str,
+    allowed: Range,
+    help: str,  # noqa: A002  # as typer's own `Option`
+    number: type[int | float] = int,
+) -> Any:  # noqa: ANN401
+    """Return an option whose value, or each of whose values, is a number of a range, which its help says.
 
     Typer's own ranges have no open ends and take no list, and of what is wrong they name neither value nor range.
     """
+
+    def parsed(given: Any) -> float:  # noqa: ANN401  # text, or the default
+        try:
+            return number(given)
+        except ValueError:
+            wanted = "a whole number" if number is int else "a number"
+            raise typer.BadParameter(f"{given!r} is not {wanted}; give {allowed}") from None
 
     def checked(given: Any) -> Any:  # noqa: ANN401  # a number, several, or none
         for value in given if isinstance(given, Sequence) else () if given is None else (given,):
@@ -25,7 +38,9 @@ def ranged(*names: str, allowed: Range, help: str) -> Any:  # noqa: A002, ANN401
         return given
 
     text = str(allowed)
-    return typer.Option(*names, help=f"{help} {text[0].upper()}{text[1:]}.", callback=checked)
+    return typer.Option(
+        *names, help=f"{help} {text[0].upper()}{text[1:]}.", callback=checked, parser=parsed, metavar=_METAVARS[number]
+    )
 
 
 def day(text: str, option: str) -> date:

@@ -53,7 +53,10 @@ def backtest(
     region: Annotated[list[str] | None, typer.Option(help="Shock targets of this region only.")] = None,
     sector: Annotated[list[str] | None, typer.Option(help="Shock targets of this sector only.")] = None,
     starts: Annotated[int, ranged(allowed=COUNTING, help="Random starts of each target.")] = 5,
-    seed: Annotated[list[int] | None, typer.Option(help="Seeds of the starts; may stand several times.")] = None,
+    seed: Annotated[
+        list[int] | None,
+        ranged(allowed=Range(0, 2**63 - 1), help="Seeds of the starts; may stand several times."),
+    ] = None,
     warm_up_days: Annotated[int, ranged(allowed=Range(7, math.inf), help="Days before the first start.")] = 120,
     false_per_series_year: Annotated[
         float,

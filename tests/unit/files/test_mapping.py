@@ -237,3 +237,15 @@ def test_a_wrong_kind_hides_no_other_problem_and_each_has_its_own_line() -> None
 def test_what_is_no_mapping_is_a_config_error(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_mapping(text, "m.yaml")
+
+
+def test_a_mapping_of_its_format_alone_is_told_what_a_whole_one_is() -> None:
+    """Who copies no more than a reject quotes."""
+    with pytest.raises(ConfigError) as refused:
+        parse_mapping("format: { decimal: ',' }\n", "m.yaml")
+    assert str(refused.value) == (
+        "m.yaml: line 1: name is missing or not text\n"
+        "m.yaml: line 1: kind is missing, it must be one of cells, transactions\n"
+        "m.yaml: line 1: columns (and constants, if any) hold one key per target field; name, kind and columns are "
+        "required: all keys stand in docs/inputs.md (foreign files), with an example"
+    )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from earlywarn.adapters.files.hints import KEYS
 from earlywarn.adapters.files.mapping import (
     CELL_REQUIRED,
     FIELDS,
@@ -136,7 +137,8 @@ class _Reader:
         value = holder.get(key)
         if value in choices:
             return value
-        self._problem(holder, f"{where}{key} is {value!r}, it must be one of {', '.join(choices)}", key)
+        found = "missing" if value is None else repr(value)
+        self._problem(holder, f"{where}{key} is {found}, it must be one of {', '.join(choices)}", key)
         return None
 
     def _zone(self, top: dict[str, Any]) -> str | None:
@@ -174,7 +176,9 @@ class _Reader:
         columns = top.get("columns")
         constants = top.get("constants", {})
         if not isinstance(columns, dict) or not isinstance(constants, dict):
-            self._problem(top, "columns (and constants, if any) hold one key per target field", "columns")
+            told = "columns (and constants, if any) hold one key per target field"
+            whole = f"; name, kind and columns are required: {KEYS}, with an example" if columns is None else ""
+            self._problem(top, f"{told}{whole}", "columns")
             return {}
         fields: dict[str, tuple[FieldSource, ...]] = {}
         for field, given in [*columns.items(), *((key, {"constant": value}) for key, value in constants.items())]:

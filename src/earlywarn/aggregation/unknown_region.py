@@ -3,6 +3,7 @@
 import re
 from operator import ne
 
+from earlywarn.domain.country import nuts_country
 from earlywarn.domain.region import RegionResolver
 
 LIKE_NUTS = re.compile(r"(?=.*\d)[A-Za-z]{2}[0-9A-Za-z]{1,3}")
@@ -22,10 +23,11 @@ def region_hint(region: str, regions: RegionResolver) -> str:
         levels = f"of level {level}, and the panel's regions are of level {regions.level}"
         split = f"; it was split, and what holds it is {code}, {levels} ({_RECODED})"
         return f"; it is {levels}" if code == region else split
+    code = nuts_country(region[:_COUNTRY_LETTERS]) + region[_COUNTRY_LETTERS:]
     there = regions.at_home(code[:_COUNTRY_LETTERS])
     if not there or not LIKE_NUTS.fullmatch(region):
         return ""
-    near = [each for each in there if len(each) == len(region) and sum(map(ne, each, region)) == 1]
+    near = [each for each in there if len(each) == len(code) and sum(map(ne, each, code)) == 1]
     named = near or there
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     what = "codes like it" if near else f"of level {regions.level}"

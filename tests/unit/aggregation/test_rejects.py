@@ -313,4 +313,6 @@ def test_a_code_of_a_region_that_was_split_is_told_with_what_holds_it() -> None:
         "; it was split, and what holds it is LV00, of level 2, and the panel's regions are of level 3 "
         "(a table nuts_recoding in the settings says where a code of another edition belongs)"
     )
+    greek = RegionResolver(tree, level=2, countries=("EL",))
+    assert "codes like it, EL30, EL41," in region_hint("GR31", greek), "with the letters of ISO too"
     assert region_hint("Riga", regions) == region_hint("4929123412341234", regions) == ""

@@ -157,14 +157,18 @@ def test_a_source_that_cannot_be_read_is_neither_silent_nor_forgotten(run: Run) 
 
     found = spoilt(run, broken, SOURCES)
     coverage = found.of_kind("coverage")
-    assert [alert.status for alert in coverage] == ["open", *["updated"] * 3, "resolved"]
+    assert [alert.status for alert in coverage] == ["open", *["updated"] * 4, "resolved"]
     assert len({alert.id for alert in coverage}) == 1
     assert named(coverage) == []
-    where = [f"37{THIN}% in {name}" for name in ("Région lémanique", "Espace Mittelland", "Nordwestschweiz")]
     assert coverage[1].text == (
         "Testland: records could not be read from 4 Jul 2022 and still on 11 Jul 2022 (on 8 days), on the last of them "
-        f"37{THIN}% of the expected volume: {', '.join(where)}, as much or less in 1 more. It came, and is no "
-        "fall of spending; economic alerts are held back meanwhile."
+        f"37{THIN}% of the expected volume. It came, and is no fall of spending; economic alerts are held back "
+        "meanwhile."
+    )
+    assert coverage[4].as_of == (SHOCK + timedelta(days=28)).isoformat()
+    assert (
+        f"(on 29 days), on the last of them 37{THIN}% of what came. As far as is known that is usual, so a change "
+        in (coverage[4].text)
     )
     unusable = [each.closed.day for each in found.judged if within(each.closed.day, 60) and not each.scores.usable]
     assert unusable == [SHOCK + timedelta(days=at) for at in (*range(28), 40)]
@@ -217,6 +221,75 @@ def test_a_missing_day_of_a_sector_under_another_name_is_missing_and_no_collapse
     assert resolved.resolved_on == missing.isoformat()
     assert notices[-1].resolved_on == (SHOCK + timedelta(days=28)).isoformat()
     assert "(on 28 days)" in notices[-1].text
+
+
+def in_part(share: float, fallen: str = "") -> Broken:
+    """Return what leaves a share of each cell unread on every day, while a region falls by half."""
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        spent = 0.5 if day >= SHOCK and record.region == fallen else 1.0
+        count = round(spent * record.count)
+        lost = round(share * count)
+        if not 0 < lost < count:
+            return [record]
+        amount_minor = round(record.amount_minor * (count - lost) / record.count)
+        return [
+            unread(record, count=lost),
+            msgspec.structs.replace(record, count=count - lost, amount_minor=amount_minor),
+        ]
+
+    return broken
+
+
+def test_a_tenth_that_never_can_be_read_is_told_once_and_a_change_is_judged(run: Run) -> None:
+    """Coverage beside every figure is what could be read of it, from the first day on."""
+    fallen = spoilt(run, in_part(0.1, fallen="CH04"), ONE_SOURCE)
+    [told] = fallen.of_kind("coverage")
+    assert (told.status, told.severity, told.opened_on) == ("open", "medium", FIRST.isoformat())
+    assert told.text == (
+        f"Testland: 10{THIN}% of what came on 1 Jan 2022 could not be read. As far as is known that is usual, so a "
+        "change is judged all the same, against what can usually be read; figures lack it, and their coverage says so."
+    )
+    assert ("CH04", "down") in {(each.region, each.direction) for each in fallen.economic(days=5)}
+    for rows in fallen.rows:
+        if rows.start < SHOCK.isoformat():
+            assert rows.heard[-1] == pytest.approx(0.9, abs=0.01)
+            assert ((rows.heard > 0.7) & (rows.heard < 1)).all()
+
+
+def test_of_what_hardly_ever_can_be_read_nothing_is_made(run: Run) -> None:
+    """No day of it is judged, however long it lasts, and that is told once."""
+    found = spoilt(run, in_part(0.95), ONE_SOURCE)
+    [told] = found.of_kind("coverage")
+    assert (told.severity, told.opened_on) == ("severe", FIRST.isoformat())
+    assert told.text.endswith(
+        "Of what little can be read there nothing is made: economic alerts are held back, until more can be."
+    )
+    assert found.economic(FIRST) == []
+    assert not any(each.scores.usable for each in found.judged)
+    assert all(rows.heard[-1] < 0.1 for rows in found.rows)
+
+
+def test_single_rows_on_many_days_are_one_notice(run: Run) -> None:
+    """As grave as what the panel lacks; each is held back in its cell alone. A whole region is a notice of its own."""
+    cells = [("CH01", "Accommodation"), ("CH02", "Food and beverage services"), ("CH03", "Accommodation")]
+
+    def broken(record: Transaction, day: date) -> list[Outcome]:
+        age = (day - SHOCK).days
+        is_row = age >= 0 and age % 3 == 0 and (record.region, record.sector) == cells[age // 3 % 3]
+        return [unread(record)] if is_row or (age in range(30, 33) and record.region == "CH04") else [record]
+
+    found = spoilt(run, broken, ONE_SOURCE)
+    whole = [each for each in found.of_kind("coverage") if "in Zürich" in each.text]
+    assert [each.status for each in whole] == ["open", "resolved"]
+    rows = [each for each in found.of_kind("coverage") if each not in whole]
+    assert len({each.id for each in rows}) == 1
+    assert len(rows) <= 6
+    assert {each.severity for each in rows} == {"medium"}
+    assert "single records could not be read from 4 Jul 2022 and still on " in rows[-1].text
+    assert "in 3 sectors of regions), most often " in rows[-1].text
+    held = {each.closed.day: each.closed.cells_heard for each in found.judged}
+    assert all((held[SHOCK + timedelta(days=at)] == 0).sum() == (at % 3 == 0) for at in range(30))
 
 
 def test_one_bad_transaction_changes_nothing(run: Run) -> None:

@@ -179,14 +179,15 @@ def test_mostly_rejected_input_is_a_warning_with_examples(tmp_path: Path) -> Non
     path = tmp_path / "cells.csv"
     path.write_text(HEADER + DAYS + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 60)
     result = ran(path, tmp_path / "out", report=True)
-    first, example, learning, *more = result.warnings
+    first, example, mostly, learning, *more = result.warnings
     assert (
         first
         == f"60 of 88 records were rejected (68.1 %), all as count_out_of_range. {LACKING}; the first of each reason:"
     )
     assert example == f"{path}:30: transactions: -1 is not within 0 to 10^9 (count_out_of_range)"
+    assert mostly.startswith(f"{path}: most of it could not be read, 60 of 88 records. What is published of it is not ")
     assert (learning, more) == (LEARNING, [])
-    assert json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"] == [first, example, LEARNING]
+    assert json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"] == [first, example, mostly, LEARNING]
     assert first in (tmp_path / "out/report.html").read_text()
 
 

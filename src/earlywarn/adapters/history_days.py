@@ -8,12 +8,14 @@ from datetime import date
 class HistoryDays:
     """A panel's local days that have closed, those of them with any value, and whether any was ready for alerts.
 
-    `last` is the last one that closed, `last_judged` the last one that was judged. `lost_to_disorder` counts the
-    records that were left out since their files are not in the order of time.
+    `learned` counts those of which enough was heard and could be read for the models to learn them. `last` is the last
+    one that closed, `last_judged` the last one that was judged. `lost_to_disorder` counts the records that were left
+    out since their files are not in the order of time.
     """
 
     closed: int = 0
     heard: int = 0
+    learned: int = 0
     ready: bool = False
     last: date | None = None
     last_judged: date | None = None
@@ -39,6 +41,11 @@ class HistoryDays:
             f"the input is not in the order of time, so {self.lost_to_disorder:,} of its records were left out; run it "
             "again with --sort"
         )
+
+    @property
+    def is_hardly_learned(self) -> bool:
+        """Return whether most days taught the models nothing."""
+        return not self.ready and 2 * self.learned < self.closed
 
     @property
     def is_sparse(self) -> bool:

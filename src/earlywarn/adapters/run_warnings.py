@@ -8,9 +8,10 @@ from earlywarn.adapters.feeds import FileFeed
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.files.hints import KEYS
 from earlywarn.adapters.history_days import HistoryDays
+from earlywarn.alerting.words import figure
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
-from earlywarn.domain.alert import UNREAD, Alert
+from earlywarn.domain.alert import AS_USUAL, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
 from earlywarn.domain.panel import called
 from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
@@ -68,10 +69,11 @@ def order_warnings(unsorted: Mapping[str, int], horizon_days: int) -> Iterator[s
 
 
 def file_warnings(feeds: Sequence[FileFeed], rejects: RejectsWriter) -> Iterator[str]:
-    """Yield the file that lacks most of its records, where that is little of the run and much of the file's days."""
+    """Yield the file that lacks most of its records, where that is little of the run; else those of which most lack."""
     read = {name: count for feed in feeds for name, count in feed.records.items()}
     if rejects.total > REJECTED_SHARE * sum(read.values()):
-        return  # told of the run as a whole
+        yield from _mostly_rejected(read, rejects)  # how many they are is told of the run as a whole
+        return
     without = {name: lacking(found) for name, found in rejects.by_file.items()}
     shares = {name: sum(found.values()) / read[name] for name, found in without.items()}
     much = sorted((name for name in shares if shares[name] > REJECTED_SHARE_OF_FILE), key=lambda name: -shares[name])
@@ -94,6 +96,20 @@ def rounding_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
             f"{more}. That is often a wrong decimal sign, with amounts a thousandth of what they are (decimal and "
             "thousands in the mapping's format), or another currency or scale"
         )
+
+
+def _mostly_rejected(read: Mapping[str, int], rejects: RejectsWriter) -> Iterator[str]:
+    """Yield the files of which most records were rejected: what is left is no picture of them."""
+    lacked = {name: sum(lacking(found).values()) for name, found in rejects.by_file.items()}
+    mostly = [name for name in read if 2 * lacked.get(name, 0) > read[name]]
+    for name in mostly[:_FILES_NAMED]:
+        yield (
+            f"{name}: most of it could not be read, {lacked[name]:,} of {read[name]:,} records. What is published of "
+            "it is not what was spent, and days of which so little was read are not judged: mend the file, or name its "
+            "columns and units in a mapping (docs/inputs.md)"
+        )
+    if mostly[_FILES_NAMED:]:
+        yield f"most of {len(mostly) - _FILES_NAMED} more files could not be read either"
 
 
 def lacking(by_reason: Mapping[str, int]) -> dict[str, int]:
@@ -151,6 +167,12 @@ def history_warnings(run: Run, seen: Mapping[str, HistoryDays]) -> Iterator[str]
             continue  # the order is told of, and the days that it cost are no sums of weeks
         if history.is_sparse:
             yield f"{called(panel)}: {history.what_is_sparse()}"
+        elif days >= run.settings.detection.ready_days and history.is_hardly_learned:
+            yield (
+                f"{called(panel)}: on {history.learned} of {days} days enough was heard and could be read to be "
+                "judged; no alert of spending is raised before the models have learned about "
+                f"{run.settings.detection.ready_days} of them"
+            )
         elif days and not history.ready:
             yield (
                 f"{called(panel)}: the models are still learning what is usual "
@@ -173,8 +195,7 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
         until = f"from {alert.opened_on} to the end of the input"
         held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
         if any(item.name == UNREAD for item in alert.evidence):
-            what = "these days are" if held_back else "what they are about is"
-            yield f"{called(alert.panel)}: records could not be read {until} (see rejects.jsonl); {what} not judged"
+            yield f"{called(alert.panel)}: {_unread(alert, until, held_back=held_back)}"
         elif alert.region is None and held_back:
             yield f"{called(alert.panel)}: too little was reported {until}; these days are not judged"
         elif alert.region is None:
@@ -184,6 +205,23 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
                 f"{called(alert.panel)}: nothing was reported of region {alert.region} {until}; totals are without "
                 "it, with a coverage below 1"
             )
+
+
+def _unread(alert: Alert, until: str, *, held_back: bool) -> str:
+    """Return what an open notice of records that could not be read says of the figures."""
+    share, days, places = (figure(alert, name) for name in (UNREAD, UNREAD_DAYS, UNREAD_PLACES))
+    if places is not None:
+        return (
+            f"single records could not be read {until}, on {days:.0f} days to {alert.as_of} in {places:.0f} sectors of "
+            "regions (see rejects.jsonl); what they are about is not judged on these days"
+        )
+    if figure(alert, AS_USUAL):
+        return (
+            f"records could not be read {until}, {share:g} % on {alert.as_of} (see rejects.jsonl): figures lack them, "
+            "and changes are judged against what can usually be read"
+        )
+    what = "these days are" if held_back else "what they are about is"
+    return f"records could not be read {until}, {share:g} % on {alert.as_of} (see rejects.jsonl); {what} not judged"
 
 
 def ways_out(

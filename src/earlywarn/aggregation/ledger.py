@@ -279,7 +279,7 @@ class PanelLedger:
             amount_minor=values[born, 1],
             coverage=coverage,
             complete=complete,
-            cells_heard=of_cells(shares, born),
+            cells_heard=of_cells(regions_day.judged, born),
             cells_new=(feeds_day.cells_new | regions_day.changed)[born],
             feeds=feeds_day.feeds,
             cells_read=tuple(of_cells(read, born).tolist()) if read else (),

@@ -250,8 +250,8 @@ def _plain(coverage: Coverage) -> list[list[Any]]:
     names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
     branches = [[list(each) for each in of] for of in (coverage.branches, coverage.branches_forgotten, coverage.new)]
     gap = coverage.gap
-    totals = [list(total) for total in gap.totals]
-    left = [list(gap.regions), totals, gap.most, [list(each) for each in gap.unread]]
+    totals, judged = (None if of is None else [list(total) for total in of] for of in (gap.totals, gap.judged))
+    left = [list(gap.regions), totals, judged, gap.most, [list(each) for each in gap.unread], gap.sectorless]
     return [[coverage.partitions, coverage.volume, coverage.rests], names, branches, left]
 
 
@@ -260,12 +260,14 @@ def _coverage(
 ) -> Coverage:
     partitions, volume, rests = shares
     silent, quiet, forgotten = map(tuple, names)
-    regions, totals, most, unread = gap
+    regions, totals, judged, most, unread, sectorless = gap
     left = Gap(
         tuple(regions),
         tuple((region, sector, share) for region, sector, share in totals),
+        None if judged is None else tuple((region, sector, share) for region, sector, share in judged),
         most,
         tuple(ReadShare(*each) for each in unread),
+        sectorless=sectorless,
     )
     quiet_in, forgotten_in, new_in = (tuple(Branch(*each) for each in of) for of in branches)
     return Coverage(

@@ -14,16 +14,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from earlywarn.aggregation.cell_groups import CellGroups, CellRegions
+from earlywarn.aggregation.cell_groups import CellRegions
 from earlywarn.aggregation.coverage import heard_share, is_quiet
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.delivery import came_elsewhere, of_other_hours
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import Counts, spread
 from earlywarn.aggregation.feed_counts import add_counts
-from earlywarn.aggregation.rows import NO_GAP, CellShares, FeedVolume, Flags, Floats, Gap, Integers, of_cells
+from earlywarn.aggregation.gaps import Gaps
+from earlywarn.aggregation.rows import (
+    CellShares,
+    FeedVolume,
+    Flags,
+    Floats,
+    Gap,
+    Integers,
+    of_cells,
+)
 from earlywarn.aggregation.sectorless import Sectorless
-from earlywarn.aggregation.unread import ReadCells, both
+from earlywarn.aggregation.unread import ReadCells
 from earlywarn.aggregation.usual_reading import UsualReading
 from earlywarn.aggregation.usual_volumes import UsualVolumes
 from earlywarn.domain.series import CellKey
@@ -46,7 +55,8 @@ class RegionsDay(NamedTuple):
         quiet: regions of which next to nothing came.
         gap: what was not heard of totals.
         heard: what was heard of cells.
-        read: what was read of them, of what can usually be.
+        judged: what of them may be judged: heard, of what can usually be read.
+        read: of that, what could be read alone.
         changed: bool[K], cells of which from this day on another share can be read.
         awaited: share of the panel that is awaited of cells without their sector, and did not come.
     """
@@ -54,6 +64,7 @@ class RegionsDay(NamedTuple):
     quiet: tuple[str, ...]
     gap: Gap
     heard: CellShares
+    judged: CellShares
     read: CellShares
     changed: Flags
     awaited: float
@@ -76,7 +87,7 @@ class RegionWatch:
         self._base_today: dict[int, dict[str, int]] = {}
         self._hours: dict[str, list[float]] = {}  # see _note_hour
         self._places = CellRegions()
-        self._groups = CellGroups()
+        self._gaps = Gaps(self.parameters.sizeable_transactions)
 
     def close_base(
         self,
@@ -99,7 +110,7 @@ class RegionWatch:
             unread: of that, transactions that were not accepted, by the number of a cell.
             sectorless: transactions of regions that were not accepted and do not say of which sector they are.
         """
-        read = ReadCells(transactions, unread, self._reading)
+        read = ReadCells(transactions, unread)
         volumes = self._base_today[slot] = self._places.by_region(cells, read.brought, born)
         readings = [
             FeedVolume(name, feed.usual_base(slot), volumes.get(name, 0), feed.owed_base, feed.young_base(slot))
@@ -108,16 +119,15 @@ class RegionWatch:
         for reading in readings:
             feed = self._regions[reading.name]
             feed.owed_base = feed.owed_base + reading.expected if is_quiet(reading, self.parameters) else 0.0
-        weekday = slot * _WEEK_DAYS // self.slots
+        usual = self._cells.usual(slot * _WEEK_DAYS // self.slots, len(cells))
         if not any(count > 0 for count in volumes.values()):
-            return self._gap((), weekday, cells, born, both(delivered, read.shares), None)
-        usual = self._cells.usual(weekday, len(cells))
+            return self._gaps.of_bucket((), cells, born, usual, delivered, read)
         speaking = read.unread_regions(cells, born, usual) | self._heard_by(sectorless, readings)
         gone = self._gone(self._quiet(readings, speaking), cells, born)
         for reading in readings:
             self._note_hour(reading, is_gone=reading.name in gone)
         shares = self._shares(cells, delivered, dict.fromkeys(gone, 0.0))
-        return self._gap(gone, weekday, cells, born, both(shares, read.shares), None)
+        return self._gaps.of_bucket(gone, cells, born, usual, shares, read)
 
     def _note_hour(self, reading: FeedVolume, *, is_gone: bool) -> None:
         """Note of a base bucket of a region what was expected, what of it was missing, and what belongs elsewhere."""
@@ -153,8 +163,8 @@ class RegionWatch:
         base, self._base_today = self._base_today, {}
         hours, self._hours = self._hours, {}
         if not any(count > 0 for count in volumes.values()):
-            gap, heard = self._gap((), weekday, cells, born, both(delivered, read.shares), read)
-            return RegionsDay((), gap, heard, read.shares, np.zeros(len(cells), np.bool_), 0.0)
+            gap, heard, judged = self._gaps.of_day((), cells, born, usual, delivered, read)
+            return RegionsDay((), gap, heard, judged, read.judged, np.zeros(len(cells), np.bool_), 0.0)
         for name in volumes:
             self._regions.setdefault(name, Feed(self.slots))
         readings = [
@@ -170,7 +180,7 @@ class RegionWatch:
             if missing and not came_elsewhere(missing, elsewhere)
         }
         shares = self._shares(cells, delivered, {**in_part, **dict.fromkeys(gone, 0.0)}, found.awaited)
-        gap, heard = self._gap(gone, weekday, cells, born, both(shares, read.shares), read)
+        gap, heard, judged = self._gaps.of_day(gone, cells, born, usual, shares, read)
         gap = replace(gap, sectorless=bool(found.unread)) if gap.unread else gap
         for reading in readings:
             feed = self._regions[reading.name]
@@ -192,7 +202,7 @@ class RegionWatch:
             forget_days=self.parameters.forget_days,
         )
         self._sectorless.forget(changed)
-        return RegionsDay(quiet, gap, heard, read.shares, changed, _missing(found.awaited, usual))
+        return RegionsDay(quiet, gap, heard, judged, read.judged, changed, _missing(found.awaited, usual))
 
     def _heard_by(self, sectorless: Mapping[str, int], readings: Sequence[FeedVolume]) -> frozenset[str]:
         """Return the regions that would be quiet but for what came of them without a sector: that was reported."""
@@ -213,27 +223,6 @@ class RegionWatch:
         sectors = Counter(cell.region for cell, is_born in zip(cells, born, strict=True) if is_born) if quiet else {}
         return tuple(region for region in quiet if sectors[region] >= _SECTORS_OF_A_SILENCE)
 
-    def _gap(
-        self,
-        gone: tuple[str, ...],
-        weekday: int,
-        cells: Sequence[CellKey],
-        born: Flags,
-        heard: CellShares,
-        read: ReadCells | None,
-    ) -> tuple[Gap, CellShares]:
-        """Return what was not heard of totals, by what was `heard` of cells, and that; of days what was not read."""
-        if not heard:
-            return NO_GAP, ()
-        shares, usual = of_cells(heard, range(len(cells))), self._cells.usual(weekday, len(cells))
-        sizeable = self.parameters.sizeable_transactions
-        return Gap(
-            gone,
-            self._of_totals(cells, shares, usual),
-            float(shares[born].max()) if born.any() else 1.0,
-            () if read is None else read.told(cells, born, usual, sizeable, self._groups),
-        ), heard
-
     @staticmethod
     def _shares(
         cells: Sequence[CellKey],
@@ -247,22 +236,6 @@ class RegionWatch:
         by_feeds = enumerate(zip(cells, of_cells(delivered, range(len(cells))).tolist(), strict=True))
         return tuple(
             min(of_regions.get(cell.region, 1.0), of_some.get(at, 1.0), share) for at, (cell, share) in by_feeds
-        )
-
-    def _of_totals(
-        self, cells: Sequence[CellKey], shares: Floats, usual: Floats
-    ) -> tuple[tuple[str | None, str | None, float], ...]:
-        """Return the totals of which less than all was heard: region, sector (None: all of them), and the share.
-
-        Shares are of thousandths and usual volumes of halves: summed as whole numbers, in any order of the cells.
-        """
-        halves = np.rint(2 * usual).astype(np.int64)
-        whole = self._groups.sums(cells, halves)
-        missing = self._groups.sums(cells, halves * np.rint(1000 * (1 - shares)).astype(np.int64))
-        found = {total: round(1 - lost / 1000 / whole[total], 6) for total, lost in missing.items() if lost}
-        return tuple(
-            (region, sector, found[region, sector])
-            for region, sector in sorted(found, key=lambda total: (total[0] or "", total[1] or ""))
         )
 
     # --- snapshot
@@ -287,7 +260,7 @@ class RegionWatch:
         self._base_today = {slot: dict(volumes) for slot, volumes in saved["base_today"]}
         self._hours = {name: list(hours) for name, *hours in saved["hours"]}
         self._places = CellRegions()
-        self._groups = CellGroups()
+        self._gaps = Gaps(self.parameters.sizeable_transactions)
 
 
 def _missing(heard: Mapping[int, float], usual: Floats) -> float:

@@ -43,12 +43,24 @@ class Branch(NamedTuple):
 
 
 class ReadShare(NamedTuple):
-    """Of what came of a total or a cell the share that could be read; both None is the panel."""
+    """Of what came of a total or a cell the share that could be read; both None is the panel.
+
+    `of_usual` is that share of what can usually be read, `judged` the same but where that is too little for anything to
+    be made of it: there it is `share`. `of_panel` is what could not be read as a share of all that came of the panel.
+    Of a total `is_throughout` says that too little could be read in half of its cells, and two at least.
+    """
 
     region: str | None
     sector: str | None
     share: float
+    of_usual: float
+    judged: float
+    of_panel: float
+    is_throughout: bool = False
 
+
+TotalShares = tuple[tuple[str | None, str | None, float], ...]
+"""Totals by region and sector (None: all of them; both: the panel), each with a share of 0..1; of others it is 1."""
 
 _LEAST_OF_A_PANEL = 0.5
 """With less of it delivered nothing is judged: what the other half does says nothing of the whole."""
@@ -62,13 +74,16 @@ class Gap:
         regions: codes of the regions of which nothing came in any of several sectors.
         totals: region, sector (both None: the panel) and the share of the usual volume that was heard of every total of
             which it is below 1.
-        most: the share that was heard of the cell of which most was.
+        judged: the same of what may be judged (of what came, what can usually be read: `usual_reading`); None if that
+            is no other.
+        most: the share that may be judged of the cell of which most may.
         unread: totals and cells of which something sizeable could not be read.
         sectorless: some of that came without a sector that is known, and is taken for what cells lack.
     """
 
     regions: tuple[str, ...] = ()
-    totals: tuple[tuple[str | None, str | None, float], ...] = ()
+    totals: TotalShares = ()
+    judged: TotalShares | None = None
     most: float = 1.0
     unread: tuple[ReadShare, ...] = ()
     sectorless: bool = False
@@ -79,18 +94,36 @@ class Gap:
         return next((each.share for each in self.unread if each.region is each.sector is None), 1.0)
 
     @property
+    def read_to_judge(self) -> float:
+        """Return the share of what came of the panel that may be judged."""
+        return next((each.judged for each in self.unread if each.region is each.sector is None), 1.0)
+
+    @property
     def panel(self) -> float:
         """Return the share of the panel's usual volume that was heard."""
-        return next((share for region, sector, share in self.totals if region is sector is None), 1.0)
+        return _of_panel(self.totals)
 
-    def in_part(self, least_share: float) -> tuple[tuple[str | None, str | None, float], ...]:
-        """Return the totals of which less than so much was heard, but for the silent regions."""
-        return tuple(total for total in self.totals if total[2] < least_share and total[0] not in self.regions)
+    @property
+    def panel_to_judge(self) -> float:
+        """Return the share of the panel's usual volume that may be judged."""
+        return _of_panel(self._to_judge)
+
+    @property
+    def _to_judge(self) -> TotalShares:
+        return self.totals if self.judged is None else self.judged
+
+    def in_part(self, least_share: float) -> TotalShares:
+        """Return the totals of which less than so much may be judged, but for the silent regions."""
+        return tuple(total for total in self._to_judge if total[2] < least_share and total[0] not in self.regions)
 
     def heard(self, totals: Sequence[Series]) -> Floats:
         """Return float64[n], the share that was heard of totals."""
         shares = {(region, sector): share for region, sector, share in self.totals}
         return np.array([shares.get((each.region, each.sector), 1.0) for each in totals], dtype=np.float64)
+
+
+def _of_panel(totals: TotalShares) -> float:
+    return next((share for region, sector, share in totals if region is sector is None), 1.0)
 
 
 def of_cells(shares: CellShares, numbers: Iterable[int]) -> Floats:
@@ -146,10 +179,10 @@ class Coverage:
         Less than a part may do where it is known of which cells something is missing: these are missing then, and no
         others. `least_share` is that of the expected volume that must be heard of what is judged.
         """
-        if min(self.delivered, self.gap.read) >= least_share:
+        if min(self.delivered, self.gap.read_to_judge) >= least_share:
             return False
-        is_located = self.partitions >= least_share and self.gap.panel < 1
-        heard = self.volume * self.gap.read
+        is_located = self.partitions >= least_share and self.gap.panel_to_judge < 1
+        heard = self.volume * self.gap.read_to_judge
         return not is_located or heard < _LEAST_OF_A_PANEL or self.gap.most < least_share
 
     @property
@@ -207,9 +240,9 @@ class ClosedDay:
 
     `complete` is False for a day that the panel has seen only in part (its first, or one cut short
     by the end of the input): it is published, not judged. `feeds` is what its coverage was read from, `cells_heard`
-    (K) the share of the usual volume that was heard of each cell, `cells_new` (K) whether a source that is new brings
-    so much to a cell, or another share of it can be read, that its level is another one from then on. `cells_read` (K)
-    is the share that could be read of each cell, of what usually can; empty if all of every cell was.
+    (K) the share of the usual volume of each cell that may be judged, `cells_new` (K) whether a source that is new
+    brings so much to a cell, or another share of it can be read, that its level is another one from then on.
+    `cells_read` (K) is the share of each cell that could be read and may be judged; empty if all of every cell was.
     """
 
     panel: str

@@ -2,7 +2,7 @@
 
 Such transactions were spent all the same. What is read of a cell is the accepted among all that came, and what is
 missing of it is no fall. Of a feed they are heard: who sends what cannot be read is not silent. What never can be read
-is missing of every day alike, and of none (`usual_reading`).
+is missing of every day alike: it lowers what is read, and a change can still be judged (`usual_reading`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,14 @@ from earlywarn.aggregation.feed_cells import Counts, FeedName, product, shares, 
 from earlywarn.aggregation.feed_counts import add_counts, plain, restored
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Flags, Floats, Integers, ReadShare
-from earlywarn.aggregation.usual_reading import UsualReading
+from earlywarn.aggregation.usual_reading import SHORT, UsualReading
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import State
 
 _OTHERS = ("source", OTHER_SOURCES)
+_CELLS_OF_A_WHOLE = 2
+"""Of a total with one cell that is short nothing is known but of that cell."""
+NOTHING_LOST: CellShares = ()
 
 
 class UnreadBuckets:
@@ -82,12 +85,13 @@ class ReadCells:
     Args:
         transactions: int64[K], what was accepted.
         unread: what was not, by the number of a cell.
-        usual: how much of each cell can usually be read.
+        usual: how much of each cell can usually be read; None where nothing is to be judged.
 
     Attributes:
         brought: int64[K], both.
         read: float64[K], the share that was read of each cell.
-        shares: the same of what can usually be read, in steps of a thousandth; empty if all of every cell was.
+        shares: the same in steps of a thousandth; empty if all of every cell was.
+        judged: likewise what may be judged (`UsualReading.against_usual`).
 
     Example:
         >>> read = ReadCells(np.array([0, 300, 70]), {0: 1, 1: 100})
@@ -99,20 +103,25 @@ class ReadCells:
         self.brought = transactions
         self._lost = np.zeros(len(transactions), np.int64)
         self.read = np.ones(len(transactions))
-        self.shares: CellShares = ()
+        self.shares = self.judged = self._of_usual = NOTHING_LOST
         if unread:
             lost = spread(unread, len(transactions))
             self._lost = lost.astype(np.int64)
             self.brought = transactions + self._lost
             all_of_it = np.maximum(transactions, 0) + lost
             self.read = 1.0 - np.divide(lost, all_of_it, out=np.zeros(len(lost)), where=all_of_it > 0)
-            against = self.read if usual is None else usual.against_usual(self.read)
-            found = shares(1.0 - against, np.ones(len(against)))
-            self.shares = found if min(found, default=1.0) < 1 else ()
+            self.shares = _of_whole(self.read)
+            if usual is not None:
+                against = usual.against_usual(self.read, self.brought)
+                self._of_usual, self.judged = map(_of_whole, against)
 
-    def of_cells(self) -> Floats:
-        """Return float64[K], `shares` of all cells."""
-        return np.array(self.shares) if self.shares else np.ones(len(self.brought))
+    @property
+    def weights(self) -> Integers | None:
+        """Return int64[K], what cells weigh of which nothing is known to be usual; None if all of every cell was read.
+
+        What never can be read is not known to be usual, and is missing all the same.
+        """
+        return np.maximum(self.brought, 0) if self.shares else None
 
     def unread_regions(self, cells: Sequence[CellKey], born: Flags, usual: Floats) -> frozenset[str]:
         """Return the regions of which nothing was read in any cell that brings something, and something came in each.
@@ -139,19 +148,26 @@ class ReadCells:
         """
         if not self.shares:
             return ()
-        thousandths = np.rint(1000 * (1 - self.of_cells())).astype(np.int64)
+        shares = [_all_of(each, len(self.brought)) for each in (self.shares, self._of_usual, self.judged)]
         weights = np.where(born, np.where(usual > 0, usual, np.maximum(self.brought, 0)), 0.0)
-        missing = np.maximum(self._lost, np.rint(weights * thousandths / 1000).astype(np.int64)) * born
+        missing = np.maximum(self._lost, np.rint(weights * (1 - shares[0])).astype(np.int64)) * born
         halves = np.rint(2 * weights).astype(np.int64)  # what is usual is a median of four
-        short = np.flatnonzero((missing >= sizeable_transactions) & (thousandths > 0)).tolist()
-        found: dict[Total, float] = {(cells[at].region, cells[at].sector): self.shares[at] for at in short}
-        sizes, unread = groups.sums(cells, halves), groups.sums(cells, halves * thousandths)
-        found |= {
-            total: round(1 - unread[total] / 1000 / sizes[total], 6)
-            for total, number in groups.sums(cells, missing).items()
-            if unread[total] and number >= sizeable_transactions
-        }
-        return tuple(ReadShare(*place, found[place]) for place in sorted(found, key=_order))
+        sizes = groups.sums(cells, halves)
+        lost = [groups.sums(cells, halves * np.rint(1000 * (1 - each)).astype(np.int64)) for each in shares]
+        counted, short = (groups.sums(cells, each.astype(np.int64)) for each in (weights > 0, shares[0] < SHORT))
+        whole = max(sizes[None, None], 1)
+        found: dict[Total, ReadShare] = {}
+        for at in np.flatnonzero((missing >= sizeable_transactions) & (shares[0] < 1)).tolist():
+            read, of_usual, judged = (float(each[at]) for each in shares)
+            of_panel = round(int(halves[at]) * (1 - read) / whole, 6)
+            found[cells[at].region, cells[at].sector] = ReadShare(*cells[at], read, of_usual, judged, of_panel)
+        for total, number in groups.sums(cells, missing).items():
+            if lost[0][total] and number >= sizeable_transactions:
+                read, of_usual, judged = (round(1 - each[total] / 1000 / sizes[total], 6) for each in lost)
+                of_panel = round(lost[0][total] / 1000 / whole, 6)
+                is_throughout = short[total] >= max(_CELLS_OF_A_WHOLE, counted[total] / 2)
+                found[total] = ReadShare(*total, read, of_usual, judged, of_panel, is_throughout)
+        return tuple(found[place] for place in sorted(found, key=_order))
 
 
 def both(one: CellShares, other: CellShares) -> CellShares:
@@ -165,6 +181,16 @@ def both(one: CellShares, other: CellShares) -> CellShares:
     size = max(len(one), len(other))
     pairs = zip(one + (1.0,) * (size - len(one)), other + (1.0,) * (size - len(other)), strict=True)
     return tuple(product(*pair) for pair in pairs)
+
+
+def _of_whole(read: Floats) -> CellShares:
+    """Return shares in steps of a thousandth; empty if all of every cell was read."""
+    found = shares(1.0 - read, np.ones(len(read)))
+    return found if min(found, default=1.0) < 1 else NOTHING_LOST
+
+
+def _all_of(read: CellShares, cells: int) -> Floats:
+    return np.array(read) if read else np.ones(cells)
 
 
 def of_feeds(unread: Mapping[FeedName, Counts]) -> Counts:

@@ -11,6 +11,7 @@ from earlywarn.alerting.newcomers_notice import NewcomersNotice
 from earlywarn.alerting.notice import NoticeWriter
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.regions_notice import RegionsNotice
+from earlywarn.alerting.scattered_notice import ScatteredNotice
 from earlywarn.alerting.unread_notice import UnreadNotice
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import LOST, Alert, Evidence
@@ -25,6 +26,7 @@ class Notices:
         self._writer = NoticeWriter(panel, parameters, letterhead)
         self._feeds = FeedsNotice(self._writer)
         self._unread = UnreadNotice(self._writer)
+        self._scattered = ScatteredNotice(self._writer)
         self._newcomers = NewcomersNotice(self._writer)
         self._regions = RegionsNotice(self._writer)
         self._drift = DriftNotice(self._writer)
@@ -37,7 +39,7 @@ class Notices:
             holiday: regions that keep a public holiday; None for the panel.
         """
         notices = self._feeds.step(closed, is_holiday=None in holiday)
-        notices += [*self._unread.step(closed), *self._newcomers.step(closed)]
+        notices += [*self._unread.step(closed), *self._scattered.step(closed), *self._newcomers.step(closed)]
         if not closed.coverage.mutes(self.parameters.coverage_share):
             notices += self._regions.step(closed, holiday)
         return notices
@@ -63,6 +65,7 @@ class Notices:
         return {
             "feeds": self._feeds.state(),
             "unread": self._unread.state(),
+            "scattered": self._scattered.state(),
             "newcomers": self._newcomers.state(),
             "regions": self._regions.state(),
             "drift": self._drift.state(),
@@ -72,6 +75,7 @@ class Notices:
         """Take over a state that `state` returned."""
         self._feeds.restore(saved["feeds"])
         self._unread.restore(saved["unread"])
+        self._scattered.restore(saved["scattered"])
         self._newcomers.restore(saved["newcomers"])
         self._regions.restore(saved["regions"])
         self._drift.restore(saved["drift"])

@@ -1,23 +1,26 @@
-"""The coverage episode of what came and could not be read: since when, how much of the panel, and where."""
+"""The coverage episode of what came and could not be read throughout a region, a sector or the panel."""
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
 from earlywarn.aggregation.rows import ClosedDay, ReadShare
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.notice import PLACES_TOLD, NoticeWriter, graded
-from earlywarn.domain.alert import NO_SECTOR_KNOWN, UNREAD, Alert, Evidence, Status
-from earlywarn.domain.series import Series
+from earlywarn.alerting.notice import NoticeWriter, graded
+from earlywarn.alerting.unread_places import as_evidence, pct, series_id, unread_places
+from earlywarn.domain.alert import AS_USUAL, NO_SECTOR_KNOWN, UNREAD, UNREAD_DAYS, Alert, Evidence, Status
 from earlywarn.domain.state import State
-
-_FEW_CELLS = 3
-"""So many are named themselves; of more, the regions or sectors that they add up to."""
-
 
 _RESTS_DAYS = 3
 """After so many days in a row without, an episode of more is over as well."""
+_STAYS = 0.6
+"""Of the share from which an episode begins: with less left than that of every place it is told of, it is over."""
+_MATERIAL = 0.1
+"""Of the panel, by which another share must be unread to be told of once more."""
+_MEMORY_DAYS = 7
+"""Over so many days that share is averaged: from day to day it differs by chance."""
 
 
 class UnreadNotice:
@@ -28,31 +31,43 @@ class UnreadNotice:
         self._least = writer.parameters.coverage_share
         self._episode: Episode | None = None
         self._evidence: tuple[Evidence, ...] = ()
+        self._unread = 0.0  # share of the panel, averaged
+        self._told = _Told()
 
     def step(self, closed: ClosedDay) -> list[Alert]:
         """Take in a day; return what is to be published of it.
 
-        The episode opens when less than `coverage_share` of something sizeable could be read, is revised when it is
-        other places and every `revise_days`, and is resolved, with the last figures, by the first day without. One of
-        more than a few days goes on over a holiday, or a day of which a file is missing.
+        The episode opens when less than `coverage_share` of something sizeable could be read. It is revised when it is
+        materially another share, or is held back or usual where it was not; of more than usual also when it is other
+        places, and every `revise_days`. It is resolved, with the last figures, by the first day without. One of more
+        than a few days goes on over a holiday, or a day of which a file is missing.
         """
         short = self._short(closed)
         if not short:
             return self._rested()
         status: Status = "updated"
-        if self._episode is None:
-            self._episode = self._writer.episode("coverage", closed.day, what="unread")
-            self._evidence, status = (), "open"
-        self._episode.miss(closed.day, is_all=not closed.heard)
-        self._episode.quiet_days = 0
-        before, self._evidence = self._evidence, self._told(closed, short)
-        same = {each.series_id for each in before} == {each.series_id for each in self._evidence}
-        if same and not self._writer.is_due(self._episode, closed.day):
+        unread, episode = 1 - closed.coverage.gap.read, self._episode
+        if episode is None:
+            episode = self._episode = self._writer.episode("coverage", closed.day, what="unread")
+            self._evidence, self._unread, status = (), unread, "open"
+        self._unread += (unread - self._unread) / _MEMORY_DAYS
+        episode.miss(closed.day, is_all=not closed.heard)
+        episode.quiet_days = 0
+        is_usual = all(each.of_usual >= self._least for each in short)
+        before, self._evidence = self._evidence, self._figures(closed, short, is_usual=is_usual)
+        held = (closed.coverage.mutes(self._least), any(each.judged < self._least for each in short))
+        now = _Told(self._unread, is_usual, *held)
+        is_due = not is_usual and (
+            _places(before) != _places(self._evidence) or self._writer.is_due(episode, closed.day)
+        )
+        is_other = now[1:] != self._told[1:] or abs(now.unread - self._told.unread) >= _MATERIAL
+        if status != "open" and not is_other and not is_due:
             return []
-        return [self._notice(self._episode, status, closed.day)]
+        self._told = now
+        return [self._notice(episode, status, closed.day)]
 
     def _rested(self) -> list[Alert]:
-        """Take in a day on which no more than usual could not be read."""
+        """Take in a day on which enough could be read."""
         episode = self._episode
         if episode is None:
             return []
@@ -64,37 +79,33 @@ class UnreadNotice:
 
     def _notice(self, episode: Episode, status: Status, day: date) -> Alert:
         shares = [each.value / 100 for each in self._evidence if each.name == UNREAD]
-        days = Evidence(name="days_unread", value=float(episode.missing_days), unit="days")
+        days = Evidence(name=UNREAD_DAYS, value=float(episode.missing_days), unit="days")
         grade, score = graded(shares[0], max(shares)), self._writer.missing_score(max(shares))
         return self._writer.notice(episode, "coverage", status, day, grade, score, (*self._evidence, days))
 
-    def _short(self, closed: ClosedDay) -> list[ReadShare]:
-        """Return of what too little could be read, the least first: cells if these are few, else regions or sectors."""
-        short = [each for each in closed.coverage.gap.unread if each.share < self._least]
-        cells = [each for each in short if each.region is not None and each.sector is not None]
-        if not 0 < len(cells) <= _FEW_CELLS:
-            regions = [each for each in short if each.region is not None and each.sector is None]
-            sectors = [each for each in short if each.region is None and each.sector is not None]
-            whole = [each for each in short if each.region is each.sector is None]
-            cells = regions or sectors or cells or whole
-        return sorted(cells, key=lambda each: (each.share, each.region or "", each.sector or ""))
+    def _short(self, closed: ClosedDay) -> tuple[ReadShare, ...]:
+        """Return of what too little could be read; of an open episode also what is told of and usually so by now."""
+        unread = closed.coverage.gap.unread
+        short = unread_places(unread, self._least).throughout
+        if short or self._episode is None:
+            return short
+        told, stays = _places(self._evidence), 1 - _STAYS * (1 - self._least)
+        return tuple(
+            each
+            for each in unread
+            if each.share < stays and each.of_usual >= self._least and _place(closed.panel, each) in told
+        )
 
-    def _told(self, closed: ClosedDay, short: Sequence[ReadShare]) -> tuple[Evidence, ...]:
-        """Return what could not be read of the panel, whether nothing of it is judged, and the worst places."""
-        places = [each for each in short if each.region is not None or each.sector is not None]
+    def _figures(self, closed: ClosedDay, short: Sequence[ReadShare], *, is_usual: bool) -> tuple[Evidence, ...]:
+        """Return what could not be read of the panel, what that holds back, and the worst places."""
+        gap = closed.coverage.gap
+        judged = is_usual and all(each.judged >= self._least for each in short)
         return (
-            Evidence(name=UNREAD, value=_pct(closed.coverage.gap.read), unit="pct"),
+            Evidence(name=UNREAD, value=pct(1 - gap.read), unit="pct"),
             Evidence(name="alerts_held_back", value=float(closed.coverage.mutes(self._least)), unit="flag"),
-            *([Evidence(name=NO_SECTOR_KNOWN, value=1.0, unit="flag")] if closed.coverage.gap.sectorless else []),
-            *(
-                Evidence(
-                    name=UNREAD,
-                    value=_pct(each.share),
-                    unit="pct",
-                    series_id=Series(closed.panel, each.region, each.sector).series_id,
-                )
-                for each in places[:PLACES_TOLD]
-            ),
+            *([Evidence(name=AS_USUAL, value=float(judged), unit="flag")] if is_usual else []),
+            *([Evidence(name=NO_SECTOR_KNOWN, value=1.0, unit="flag")] if gap.sectorless else []),
+            *as_evidence(closed.panel, short),
         )
 
     def state(self) -> State:
@@ -102,13 +113,29 @@ class UnreadNotice:
         return {
             "episode": None if self._episode is None else msgspec.to_builtins(self._episode),
             "evidence": msgspec.to_builtins(self._evidence),
+            "unread": self._unread,
+            "told": list(self._told),
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._episode = None if saved["episode"] is None else msgspec.convert(saved["episode"], Episode)
         self._evidence = msgspec.convert(saved["evidence"], tuple[Evidence, ...])
+        self._unread, self._told = saved["unread"], _Told(*saved["told"])
 
 
-def _pct(read: float) -> float:
-    return round(100 * (1 - read), 1)
+class _Told(NamedTuple):
+    """What a revision said: the share of the panel, whether that is usual, what of alerts is held back."""
+
+    unread: float = 0.0
+    is_usual: bool = False
+    all_held_back: bool = False
+    some_held_back: bool = False
+
+
+def _places(evidence: Sequence[Evidence]) -> set[str | None]:
+    return {each.series_id for each in evidence}
+
+
+def _place(panel: str, each: ReadShare) -> str | None:
+    return None if each.region is each.sector is None else series_id(panel, each)

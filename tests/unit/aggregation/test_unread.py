@@ -10,6 +10,7 @@ from earlywarn.aggregation.feed_cells import Counts, FeedName
 from earlywarn.aggregation.region_watch import RegionWatch
 from earlywarn.aggregation.rows import Coverage, Gap, ReadShare
 from earlywarn.aggregation.unread import ReadCells, UnreadBuckets, both, of_feeds
+from earlywarn.aggregation.usual_reading import UsualReading
 from earlywarn.domain.series import CellKey
 from earlywarn.domain.state import decode_state, encode_state
 
@@ -33,14 +34,14 @@ def test_what_is_told_is_sizeable() -> None:
     """By what is usual of a cell, or by what came if that is more; a row may not say for how many it stands."""
     read = ReadCells(np.array([0, 990, 2990, 2000]), {0: 1, 1: 10, 2: 10})
     assert read.told(CELLS, BORN, USUAL, 50, CellGroups()) == (
-        ReadShare(None, None, 0.5981),
-        ReadShare(None, "food", 0.427286),
-        ReadShare("east", None, 0.198),
-        ReadShare("east", "food", 0.0),
+        ReadShare(None, None, 0.5981, 1.0, 1.0, 0.4019),
+        ReadShare(None, "food", 0.427286, 1.0, 1.0, 0.4009),
+        ReadShare("east", None, 0.198, 1.0, 1.0, 0.401),
+        ReadShare("east", "food", 0.0, 1.0, 1.0, 0.4),
     )
     assert read.told(CELLS, BORN, USUAL, 10, CellGroups())[-2:] == (
-        ReadShare("west", None, 0.9982),
-        ReadShare("west", "food", 0.997),
+        ReadShare("west", None, 0.9982, 1.0, 1.0, 0.0009),
+        ReadShare("west", "food", 0.997, 1.0, 1.0, 0.0009),
     )
     assert read.told(CELLS, BORN, np.zeros(4), 50, CellGroups()) == ()
     assert read.told(CELLS, np.array([False, True, True, True]), USUAL, 50, CellGroups()) == ()
@@ -125,18 +126,20 @@ def test_a_region_that_cannot_be_read_is_not_silent(unread: Counts) -> None:
     quiet, gap, shares = watched.close(gone, unread)
     assert (quiet, gap.regions, shares) == ((), (), (0.0, 0.0, 1.0, 1.0))
     assert (gap.panel, gap.read) == (0.5, 0.5)
-    assert ReadShare("east", None, 0.0) in gap.unread
+    assert ReadShare("east", None, 0.0, 0.0, 0.0, 0.5, is_throughout=True) in gap.unread
     quiet, gap, shares = watched.close(gone, {0: 1})
     assert (quiet, gap.regions, shares) == (("east",), ("east",), (0.0, 0.0, 1.0, 1.0))
 
 
 def test_what_is_usual_includes_what_could_not_be_read() -> None:
-    """A tenth that is never read is usual after four weeks, and missing of no day; until then it is of all of them."""
+    """A tenth that is never read is judged without after four weeks; it is missing of every day all the same."""
     watched = Watched()
-    told = [watched.close(np.array([3600, 1000, 3000, 2000]), {0: 400})[1].read for _ in range(70)]
-    assert told == [pytest.approx(0.96)] * 28 + [1.0] * 42
+    days = [watched.close(np.array([3600, 1000, 3000, 2000]), {0: 400})[1] for _ in range(70)]
+    assert [day.read_to_judge for day in days] == [pytest.approx(0.96)] * 28 + [1.0] * 42
+    assert {day.read for day in days} == {day.panel for day in days} == {0.96}
     _, gap, _ = watched.close(np.array([1800, 1000, 3000, 2000]), {0: 2200})
-    assert gap.read == pytest.approx(0.8), "half of what could be read of two fifths"
+    assert gap.read_to_judge == pytest.approx(0.8), "half of what could be read of two fifths"
+    assert gap.read == gap.panel == pytest.approx(0.78)
 
 
 def test_a_level_is_another_one_when_what_could_not_be_read_is_usual_and_when_it_can_be_read_again() -> None:
@@ -152,14 +155,33 @@ def test_a_level_is_another_one_when_what_could_not_be_read_is_usual_and_when_it
     assert changed[27] == changed[40] == [True, False, False, False]
 
 
-def test_a_share_that_never_could_be_read_is_missing_of_no_day() -> None:
+@pytest.mark.parametrize(("unread", "judged"), [(0.1, 1.0), (0.35, 1.0), (0.45, 0.55), (0.98, 0.02)])
+def test_a_share_that_never_could_be_read_is_missing_of_every_day(unread: float, judged: float) -> None:
+    """From the first day on; a change can be judged all the same, unless it is two fifths and more of what comes."""
     watch = RegionWatch(CoverageParameters(), slots=0)
+    lost = (unread * USUAL).astype(np.int64)
     days = [
-        watch.close_day(MONDAY + at, CELLS, np.array([3600, 900, 2700, 1800]), BORN, (), {0: 400, 1: 100, 2: 300})
-        for at in range(60)
+        watch.close_day(MONDAY + at, CELLS, USUAL - lost, BORN, (), dict(enumerate(lost.tolist()))) for at in range(60)
     ]
-    assert {day.gap.read for day in days[1:]} == {1.0}
+    share = round(1 - unread, 6)
+    assert {day.gap.panel for day in days} == {day.gap.read for day in days} == {share}
+    assert {day.heard for day in days} == {(share,) * 4}
+    assert {day.gap.read_to_judge for day in days} == {day.gap.panel_to_judge for day in days} == {judged}
     assert not any(day.changed.any() for day in days)
+
+
+def test_a_share_differs_by_chance_from_what_is_usual() -> None:
+    """Of few payments more than of many; where all of it usually can be read every loss is one."""
+    reading, brought = UsualReading(), np.array([200, 20_000, 200])
+    usual = np.array([0.9, 0.9, 1.0])
+    reading.learn(usual, brought, sizeable_transactions=50, forget_days=28)
+    of_usual, judged = reading.against_usual(np.array([0.84, 0.84, 0.94]), brought)
+    assert of_usual.tolist() == judged.tolist() == [1.0, pytest.approx(0.84 / 0.9), 0.94]
+    assert reading.against_usual(np.zeros(3), np.array([1, 1, 1]))[0].tolist() == [0.0, 0.0, 0.0]
+    changed = reading.learn(np.array([0.94, 0.94, 1.0]), brought, sizeable_transactions=50, forget_days=28)
+    assert not changed.any()
+    changed = reading.learn(np.array([1.0, 1.0, 1.0]), brought * 4, sizeable_transactions=50, forget_days=28)
+    assert changed.tolist() == [True, True, False]
 
 
 def test_what_a_silent_source_delivers_and_what_cannot_be_read_are_both_missing() -> None:
@@ -173,5 +195,5 @@ def test_what_a_silent_source_delivers_and_what_cannot_be_read_are_both_missing(
 )
 def test_what_is_read_in_part_mutes_where_it_is(read: float, most: float, *, mutes: bool) -> None:
     """All of the panel only if no cell is left, or if less than half of it could be read."""
-    gap = Gap((), ((None, None, read),), most, (ReadShare(None, None, read),))
+    gap = Gap((), ((None, None, read),), None, most, (ReadShare(None, None, read, read, read, 1 - read),))
     assert Coverage(gap=gap).mutes(0.95) == mutes

@@ -117,6 +117,7 @@ class ReportCollector:
         panel.days.append(record)
         panel.last_scores = scores
         panel.seen.last_judged = scores.day
+        panel.seen.learned += scores.usable
         panel.seen.ready |= bool(scores.ready.any())
         panel.following.step(scores)
 

@@ -80,6 +80,11 @@ def state(
         return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
     if not history.is_ready:
         learnt = f"The models are still learning what is usual in {name} ({counted(seen.closed, 'day')} seen)."
+        if seen.closed >= ready_days and seen.is_hardly_learned:
+            learnt = (
+                f"What is usual in {name} is not known: on {seen.learned} of {counted(seen.closed, 'day')} enough was "
+                "heard and could be read to be judged."
+            )
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)

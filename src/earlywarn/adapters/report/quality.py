@@ -39,6 +39,10 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     heard = [coverage for _, coverage in record.coverage if not coverage.mutes(least_share)]
     gaps = sum(bool(coverage.gap.regions) for coverage in heard)
     in_part = sum(bool(coverage.gap.in_part(least_share)) for coverage in heard)
+    as_usual = sum(
+        not coverage.gap.in_part(least_share) and any(each.share < least_share for each in coverage.gap.unread)
+        for coverage in heard
+    )
     broken = [
         (day, coverage)
         for day, coverage in record.coverage
@@ -51,7 +55,7 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
         strip = sketch(shares, level, nothing, nothing, width=720, height=56)
     revised_days = len(record.revised_days)
     return Quality(
-        sentence=_sentence(record.seen, len(days), (muted, gaps, in_part), least_share),
+        sentence=_sentence(record.seen, len(days), (muted, gaps, in_part, as_usual), least_share),
         strip=strip,
         first_day=short_day(days[0]) if days else "",
         last_day=short_day(days[-1]) if days else "",
@@ -69,17 +73,18 @@ def quality(record: PanelRecord, least_share: float, names: Names) -> Quality:
     )
 
 
-def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_share: float) -> str:
+def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int, int], least_share: float) -> str:
     if not days:
         return "No closed day is on record."
     if seen.is_sparse:
         return f"The input has {seen.what_is_sparse()}."
-    muted, gaps, in_part = broken
+    muted, gaps, in_part, as_usual = broken
     told = []
     if muted:
         told.append(
             f"On {grouped(muted)} of {grouped(days)} days less than {percent(least_share)} of the expected volume was "
-            "delivered, of all series. Those days are not judged: an outage must never look like a fall of spending."
+            "delivered or could be read, of all series. Those days are not judged: an outage must never look like a "
+            "fall of spending."
         )
     if gaps:
         told.append(
@@ -91,6 +96,11 @@ def _sentence(seen: HistoryDays, days: int, broken: tuple[int, int, int], least_
             f"On {grouped(in_part)} of {grouped(days)} days a source was silent, or records could not be read, without "
             f"which less than {percent(least_share)} of some series was heard. Those are missing on these days, and "
             "totals are judged without them."
+        )
+    if as_usual:
+        told.append(
+            f"On {grouped(as_usual)} of {grouped(days)} days less than {percent(least_share)} of some series could be "
+            "read, and no less than usually can: they are judged against that, and figures lack what could not be read."
         )
     whole = f"On all {grouped(days)} days at least {percent(least_share)} of the expected volume was heard."
     return " ".join(told) or whole

@@ -4,14 +4,14 @@ While nothing changes a notice of missing data is revised once in a while, so it
 input ends on any day, and the page tells of that day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.wording import counted, percent, short_day
 from earlywarn.aggregation.rows import Coverage
 from earlywarn.alerting.words import figure
-from earlywarn.domain.alert import Alert
+from earlywarn.domain.alert import UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
 
 
 def still_missing(record: PanelRecord, alerts: Iterable[AlertRecord], least_share: float) -> dict[str, str]:
@@ -37,6 +37,8 @@ def still_missing(record: PanelRecord, alerts: Iterable[AlertRecord], least_shar
 def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
     as_of, days_before = date.fromisoformat(notice.as_of), figure(notice, "days_missing")
     after = [(day, coverage) for day, coverage in record.coverage if day > as_of]
+    if after and figure(notice, UNREAD) is not None:
+        return _still_unread(notice, after, least_share)
     if not after or days_before is None:  # a lost partition has no days: it never comes back
         return ""
     missing = [_is_missing(coverage, notice.region, least_share) for _, coverage in after]
@@ -48,6 +50,17 @@ def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
     is_whole = notice.region is not None or coverage.delivered <= 0
     share = "" if is_whole else f", {percent(1 - coverage.delivered)} of the expected volume on that one"
     return f"Still missing on {when}: {counted(round(days_before) + sum(missing), 'day')} in all{share}."
+
+
+def _still_unread(notice: Alert, after: Sequence[tuple[date, Coverage]], least_share: float) -> str:
+    """Return the same of what could not be read; of single records that says on how many more days there were some."""
+    last, coverage = after[-1]
+    unread = [any(each.share < least_share for each in gone_on.gap.unread) for _, gone_on in after]
+    if unread[-1] and figure(notice, UNREAD_PLACES) is None:
+        days = counted(round(figure(notice, UNREAD_DAYS) or 0) + sum(unread), "day")
+        share = percent(1 - coverage.gap.read)
+        return f"Still so on {short_day(last)}, the last day of the input: {days} in all, {share} on that one."
+    return f"To {short_day(last)}: on {sum(unread)} of {counted(len(after), 'further day')}." if any(unread) else ""
 
 
 def _is_missing(coverage: Coverage, region: str | None, least_share: float) -> bool:

@@ -22,7 +22,7 @@ KNOWN = {
     "aggregation": (2, "3c444d29e949"),
     "alerting": (2, "09501372b4a7"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (2, "6889c36000b1"),
+    "detection": (2, "fd4033b4bc54"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

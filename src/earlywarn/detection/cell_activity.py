@@ -5,6 +5,10 @@ nothing says nothing). Where many were, it is evidence of a collapse, taken as h
 After a long silence the cell is dormant: nothing is expected of it, and its next transaction starts a new level. A cell
 of which nothing was heard is missing, and silent as well.
 
+A cell that has many transactions on a usual day is closed on a weekday on which it never had any, or next to never:
+shops that keep Sunday are no collapse on Sundays, and one Sunday before Christmas makes no other. While nothing comes
+that weekday is missing, and nothing is expected of it. (Of a cell of few transactions a day without is chance.)
+
 An amount that is not positive beside transactions (nothing was paid, or refunds outweigh purchases) is missing where
 few are expected, and otherwise evidence, taken as half a minor unit.
 
@@ -15,6 +19,10 @@ Example:
     >>> values, awake = activity.log_values(count, amount, usual, np.ones(3, dtype=bool))
     >>> np.exp(values).round(1).tolist(), awake.any()
     ([90.0, 0.5, nan, 0.5, 2500.0, nan], np.False_)
+    >>> for week in range(4):
+    ...     activity.learn_weekday(6, np.array([90.0, 0.0, 0.0]), np.ones(3, dtype=bool))
+    >>> activity.closed(6, np.array([0.0, 0.0, 0.0]), np.log([90.0, 90.0, 3.0])).tolist()
+    [False, True, False]
 """
 
 import numpy as np
@@ -23,6 +31,10 @@ from earlywarn.detection.day_scores import Flags, Floats, Integers
 
 HALF_PAYMENT = 0.5
 """What nothing at all counts as where it is evidence: the usual continuity correction of a count."""
+_CLOSED_WEEKS = 4
+"""On so many days of a weekday, at least, a cell must have been heard for it to be closed on that weekday."""
+_WEEKS_FOR_ONE_OPEN = 13
+"""Of so many of them one may have transactions all the same: Sundays on which shops may open are a few of a year."""
 HALF_MINOR_UNIT = 0.5
 """What payments of nothing amount to: a fixed value, so that a level that is accepted there stays."""
 
@@ -36,16 +48,39 @@ class CellActivity:
 
     Attributes:
         silent_days: int64[K], usable days in a row without transactions, 0 before the first transaction.
+        weekdays, weekdays_paid: int64[K, 7], on how many days of each weekday (0 = Monday) the cell was heard since its
+            first transaction, and on how many of them it had any.
     """
 
     def __init__(self, *, zero_evidence_transactions: float, dormant_days: int, size: int = 0) -> None:
         self.zero_evidence_transactions, self.dormant_days = zero_evidence_transactions, dormant_days
         self.silent_days: Integers = np.zeros(size, dtype=np.int64)
+        self.weekdays: Integers = np.zeros((size, 7), dtype=np.int64)
+        self.weekdays_paid: Integers = np.zeros((size, 7), dtype=np.int64)
 
     @property
     def dormant(self) -> Flags:
         """Return bool[K], cells of which nothing is expected any more."""
         return self.silent_days >= self.dormant_days
+
+    def closed(self, weekday: int, count: Floats, usual_day: Floats) -> Flags:
+        """Return bool[K], cells that are closed on a weekday (0 = Monday), but for those that have transactions.
+
+        Args:
+            weekday: of the day.
+            count: float64[K], transactions; NaN where nothing was heard.
+            usual_day: float64[K], predicted log counts of a usual day of the week.
+        """
+        heard, paid = self.weekdays[:, weekday], self.weekdays_paid[:, weekday]
+        many = usual_day >= np.log(self.zero_evidence_transactions)
+        never = (heard >= _CLOSED_WEEKS) & (_WEEKS_FOR_ONE_OPEN * paid <= heard)
+        closed: Flags = many & never & ~(count > 0)
+        return closed
+
+    def learn_weekday(self, weekday: int, count: Floats, known: Flags) -> None:
+        """Learn on which weekdays cells have transactions; arguments as of `closed` and `log_values`."""
+        self.weekdays[:, weekday] += (known & np.isfinite(count)) | (count > 0)
+        self.weekdays_paid[:, weekday] += count > 0
 
     def log_values(self, count: Floats, amount: Floats, usual: Floats, known: Flags) -> tuple[Floats, Flags]:
         """Return the day's log values [2K] (counts, then amounts; NaN = missing), and who wakes up [K].
@@ -76,6 +111,21 @@ class CellActivity:
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the cells out anew: old cell i stands at `places[i]` of `size`."""
-        silent = np.zeros(size, dtype=np.int64)
-        silent[places] = self.silent_days
-        self.silent_days = silent
+        for name in ("silent_days", "weekdays", "weekdays_paid"):
+            old = getattr(self, name)
+            new = np.zeros((size, *old.shape[1:]), dtype=np.int64)
+            new[places] = old
+            setattr(self, name, new)
+
+    def state(self) -> dict[str, Integers]:
+        """Return what is known of the cells."""
+        return {
+            "silent_days": self.silent_days.copy(),
+            "weekdays": self.weekdays.copy(),
+            "weekdays_paid": self.weekdays_paid.copy(),
+        }
+
+    def restore(self, state: dict[str, Integers]) -> None:
+        """Take over what `state` returned for the same cells."""
+        self.silent_days = state["silent_days"].copy()
+        self.weekdays, self.weekdays_paid = state["weekdays"].copy(), state["weekdays_paid"].copy()

@@ -21,7 +21,8 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
         evidence_after_days: observations of a series before it gives evidence.
         ready_days: usable days after which a node's warm-up is over (of a total: its median cell's).
         zero_evidence_transactions: a cell without transactions counts as half a transaction (evidence of a
-            collapse) where at least so many are expected; where fewer are, the day is missing for that cell.
+            collapse) where at least so many are expected; where fewer are, the day is missing for that cell. One that
+            has so many on a usual day and never, or next to never, any on a weekday is closed on that weekday.
         dormant_days: usable days in a row without transactions after which a cell is dormant: no expectation, no
             evidence. With its next transaction its level starts anew.
         ticket_dispersion: 1 + squared coefficient of variation of a ticket, for the Poisson floor of amounts.

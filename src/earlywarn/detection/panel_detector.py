@@ -15,7 +15,8 @@ Here are no thresholds, no episodes and no alerts, no I/O, no clock and no rando
 The alerting layer calls `accept` when an episode has lasted long enough to be the new normal.
 
 A cell without transactions is missing where few are expected, and evidence (half a payment) where many are, and so is
-an amount that is not positive; a cell long silent is dormant. See `DetectorParameters`.
+an amount that is not positive; a cell long silent is dormant, and one that has none on a weekday is closed then. See
+`DetectorParameters`.
 
 Example:
     >>> from datetime import date, timedelta
@@ -132,7 +133,9 @@ class PanelDetector:
         observed = np.concatenate([transactions, amount_minor]).astype(np.float64)
         if heard is not None:
             observed[~np.tile(heard, 2)] = np.nan
-        return self._score(panel_day(day, self._tree, self.features, observed), usable=usable)
+        closed = self._closed(day.weekday(), observed[: len(series)], usable=usable)
+        expected_of = np.where(np.tile(closed, 2), np.nan, observed)
+        return self._score(panel_day(day, self._tree, self.features, expected_of), observed, usable=usable)
 
     def accept(self, nodes: Iterable[Node], since: date | None = None, days: int | None = None) -> None:
         """Take the level of the last days as the normal of these nodes; evidence about them is forgotten.
@@ -179,6 +182,15 @@ class PanelDetector:
         self._activity.rest(cells)
         self._evidence.forget(cells)
 
+    def _closed(self, weekday: int, count: Floats, *, usable: bool) -> Flags:
+        """Return bool[K], cells that are closed today, and learn on which weekdays they are."""
+        cells = len(count)
+        usual_day = np.einsum("ij,j->i", self._regression.coefficients[:cells], self._regression.usual_week)
+        closed = self._activity.closed(weekday, count, usual_day)
+        if usable:
+            self._activity.learn_weekday(weekday, count, self._regression.learned[:cells] > 0)
+        return closed
+
     def _grow(self, tree: NodeTree) -> None:
         places = tree.embedding(self._tree.series)
         cells = len(tree.series)
@@ -199,7 +211,8 @@ class PanelDetector:
         self._evidence.onset.age(days)
         self._effects.age(self._regression, self._active, days)
 
-    def _score(self, seen: PanelDay, *, usable: bool) -> DayScores:
+    def _score(self, seen: PanelDay, observed: Floats, *, usable: bool) -> DayScores:
+        """Score and learn what was seen; `observed` [2K] has also what nothing is expected of."""
         drifting: tuple[tuple[SeriesKey, Measure], ...] = ()
         correlation = self._evidence.correlation()
         if usable:
@@ -220,7 +233,7 @@ class PanelDetector:
             prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
             mix = np.full(len(self._mixes.regions), np.nan)
             self._pass_silently(1)
-        deviations = self._deviations(prediction, correlation, seen.observed, heard=seen.heard if usable else None)
+        deviations = self._deviations(prediction, correlation, observed, heard=seen.heard if usable else None)
         if usable:
             self._regression.drift_days(1)
         down, up = self._evidence.onset.scores()
@@ -265,7 +278,7 @@ class PanelDetector:
     def _deviations(
         self, prediction: Prediction, correlation: SymmetricForm, observed: Floats, *, heard: Flags | None
     ) -> tuple[Deviation, Deviation, Deviation]:
-        """Return today's deviations of the cells that were `heard` [K]; None: of the whole panel nothing was."""
+        """Return today's deviations; of the cells `heard` [K] something is expected. None: nothing of the panel was."""
         return node_deviations(
             self._tree,
             mean=prediction.mean,
@@ -305,7 +318,7 @@ class PanelDetector:
             "evidence": self._evidence.state(),
             "effects": self._effects.state(),
             "mixes": self._mixes.state(),
-            "silent_days": self._activity.silent_days.copy(),
+            "activity": self._activity.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -323,4 +336,4 @@ class PanelDetector:
         self._evidence.restore(state["evidence"])
         self._effects.restore(state["effects"])
         self._mixes.restore(state["mixes"])
-        self._activity.silent_days = state["silent_days"].copy()
+        self._activity.restore(state["activity"])

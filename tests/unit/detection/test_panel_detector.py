@@ -251,3 +251,39 @@ def test_a_new_level_is_that_of_the_days_on_which_a_cell_was_heard() -> None:
     scores = model.step(FIRST + timedelta(days=165), SERIES, counts, amounts)
     place = scores.nodes.index(Node("region", "A"))
     assert scores.amount.expected[place] == pytest.approx(level * UNTOUCHED[165].amount.expected[place], rel=0.08)
+
+
+@pytest.mark.parametrize("open_sunday", [None, 97])
+def test_a_weekday_without_transactions_is_no_evidence(open_sunday: int | None) -> None:
+    """A sector that never sells on Sundays, one before Christmas aside, is expected to sell nothing then."""
+
+    def change(at: int, counts: Counts, amounts: Counts) -> tuple[Counts, Counts]:
+        if at % 7 == 6 and at != open_sunday:
+            for cell in (0, 3, 6):
+                counts[cell] = amounts[cell] = 0
+        if at >= 150:  # what is usual grows, and what is expected of such a day with it
+            counts[:], amounts[:] = 2 * counts, 2 * amounts
+        return counts, amounts
+
+    found = run(change)
+    sector = found[-1].nodes.index(Node("sector", sector="x"))
+    for at in range(62, DAYS, 7):
+        if at == open_sunday:
+            continue
+        assert found[at].transactions.observed[[0, 3, 6, sector]].tolist() == [0.0] * 4
+        assert found[at].transactions.expected[[0, 3, 6, sector]].tolist() == [0.0] * 4
+        assert found[at].heard.all()
+        assert found[at].transactions.expected[-1] > 0
+    assert max(float(found[at].down.score[sector]) for at in range(70, 140) if at != open_sunday) < 3
+    assert found[99].transactions.expected[sector] > 0
+
+
+def test_a_sector_that_closes_on_every_day_is_news_on_each() -> None:
+    """Weekdays on which it sold before are no closing days, however often they are empty."""
+
+    def change(at: int, counts: Counts, amounts: Counts) -> tuple[Counts, Counts]:
+        if at >= 150:
+            counts[0] = amounts[0] = 0
+        return counts, amounts
+
+    assert all(each.transactions.expected[0] > 0 for each in run(change)[150:170])

@@ -8,7 +8,7 @@ from panel_run import RECEIVED_MS
 from prometheus_client import REGISTRY
 from sourced_panel import FIRST, SHOCK, Collected, folded, within
 
-from earlywarn.adapters.run_warnings import fold_warnings
+from earlywarn.adapters.run_warnings import fold_warnings, silence_warnings
 from earlywarn.adapters.stream.fold_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.alerting.words import THIN
@@ -139,6 +139,32 @@ def test_a_region_of_which_nothing_comes_mutes_no_other(run: Run) -> None:
     assert "CH02" in {alert.region for alert in found.economic(days=10)}
     assert "CH04" not in {alert.region for alert in found.economic(days=40)}
     assert {(alert.region, alert.sector) for alert in found.economic(days=10)} & {(None, None)} == set()
+
+
+def test_regions_that_fall_silent_together_are_one_notice(run: Run) -> None:
+    """It goes on until the last of them is heard."""
+    together = {"CH01", "CH02", "CH03"}
+
+    def heard(cell: Cell, _: str) -> float:
+        days = 3 if cell.region == "CH03" else 2
+        return 0.0 if cell.region in together and within(cell, SHOCK, days) else 1.0
+
+    found, _ = folded(run, heard)
+    coverage = found.of_kind("coverage")
+    common = [alert for alert in coverage if alert.region is None]
+    assert [(alert.status, alert.as_of) for alert in common] == [
+        ("open", SHOCK.isoformat()),
+        ("updated", (SHOCK + timedelta(days=2)).isoformat()),
+        ("resolved", (SHOCK + timedelta(days=3)).isoformat()),
+    ]
+    assert "nothing was reported of 4 Jul 2022 for Région lémanique, Espace Mittelland and " in common[0].text
+    assert "So many at once, this is taken for missing data and not for a fall of spending" in common[0].text
+    assert "in any sector" in common[1].text
+    assert common[2].text.endswith("They are heard again; their alerts are no longer held back.")
+    assert common == coverage
+    assert found.economic(days=7) == []
+    [line] = silence_warnings(common[:1])
+    assert line.startswith("panel CH: nothing was reported of 3 regions from 2022-07-04 to the end of the input; ")
 
 
 def test_a_source_that_stops_is_named_and_in_time_forgotten(run: Run) -> None:

@@ -20,7 +20,7 @@ from earlywarn.domain.state import decode_state
 DAYS = 400
 KNOWN = {
     "aggregation": (2, "3c444d29e949"),
-    "alerting": (2, "09501372b4a7"),
+    "alerting": (2, "d99375dcdeff"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "fd4033b4bc54"),
 }

@@ -11,7 +11,7 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.alerting.words import figure
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
-from earlywarn.domain.alert import AS_USUAL, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
+from earlywarn.domain.alert import AS_USUAL, SILENT_REGIONS, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
 from earlywarn.domain.panel import called
 from earlywarn.domain.reject import RejectReason
 from earlywarn.reference.classifications import available
@@ -196,6 +196,11 @@ def silence_warnings(alerts: Iterable[Alert]) -> Iterator[str]:
         held_back = any(item.name == "alerts_held_back" and item.value for item in alert.evidence)
         if any(item.name == UNREAD for item in alert.evidence):
             yield f"{called(alert.panel)}: {_unread(alert, until, held_back=held_back)}"
+        elif (regions := figure(alert, SILENT_REGIONS)) is not None:
+            yield (
+                f"{called(alert.panel)}: nothing was reported of {regions:.0f} regions {until}; totals are without "
+                "them, with a coverage below 1"
+            )
         elif alert.region is None and held_back:
             yield f"{called(alert.panel)}: too little was reported {until}; these days are not judged"
         elif alert.region is None:

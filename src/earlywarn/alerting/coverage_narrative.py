@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, joined, place, size_pct, subject
-from earlywarn.domain.alert import LOST, Alert, Evidence
+from earlywarn.domain.alert import LOST, SILENT_REGIONS, Alert, Evidence
 from earlywarn.domain.series import ALL
 
 _PLACES = 3
@@ -15,8 +15,14 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
     lost = [item.name.removeprefix(LOST) for item in alert.evidence if item.name.startswith(LOST)]
     if lost:
         return _loss(alert, lost[0], names)
-    if alert.region is not None or alert.direction == "up":
-        return _silent_region(alert, names) if alert.direction == "down" else _new_sources(alert, names)
+    if alert.direction == "up":
+        return _new_sources(alert, names)
+    if alert.region is not None or figure(alert, SILENT_REGIONS) is not None:
+        return _silent_regions(alert, names) if alert.region is None else _silent_region(alert, names)
+    return _silent_feeds(alert, names)
+
+
+def _silent_feeds(alert: Alert, names: Names) -> str:
     missing = figure(alert, "missing_volume") or 0.0
     silent, gone = _listed(alert, "silent: ", names), _listed(alert, "expected no more: ", names)
     if gone and not round(missing, 1):
@@ -109,6 +115,24 @@ def _silent_region(alert: Alert, names: Names) -> str:
         f"{about}: {none} {what}, in any sector. All of them at once, this is taken for missing data and not for a "
         "fall of spending, which it would hide; alerts of this region are held back meanwhile, all others are not, and "
         "totals are judged without it."
+    )
+
+
+def _silent_regions(alert: Alert, names: Names) -> str:
+    """Say of several regions that fell silent together what is said of one."""
+    count, days, none = round(figure(alert, SILENT_REGIONS) or 0), _missing_days(alert)[0], _nothing(alert)
+    named = [place(item.series_id or "", names) for item in places_of(alert, "missing_volume")[:_PLACES]]
+    regions = joined([*named, *([f"{count - len(named)} more regions"] if count > len(named) else [])])
+    about = names.panel(alert.panel)
+    if alert.status == "resolved":
+        when = f"was reported on {day(alert.resolved_on)}" if days == 1 else _reported(alert)
+        return f"{about}: {none} {when} for {regions}. They are heard again; their alerts are no longer held back."
+    what = f"was reported of {day(alert.as_of)}" if days == 1 else _reported(alert)
+    share = size_pct(figure(alert, "missing_volume") or 0.0)
+    return (
+        f"{about}: {none} {what} for {regions}, in any sector: {share} of the expected volume. So many at once, this "
+        "is taken for missing data and not for a fall of spending, which it would hide; alerts of these regions are "
+        "held back meanwhile, all others are not, and totals are judged without them."
     )
 
 

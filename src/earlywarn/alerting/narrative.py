@@ -128,7 +128,10 @@ def _left_out(alert: Alert) -> str:
     count = round(figure(alert, "cells_unheard") or 0)
     if not count:
         return ""
-    return f", without {count} {'cell' if count == 1 else 'cells'} of which too little was reported"
+    one, more = {"region": ("sector", "sectors"), "sector": ("region", "regions")}.get(
+        alert.level, ("sector in a region", "sectors in regions")
+    )
+    return f", without {count} {one if count == 1 else more} of which too little was reported"
 
 
 def _certainty(alert: Alert) -> str:

@@ -40,9 +40,9 @@ class NoticeWriter:
             children=[],
         )
 
-    def silence(self, began: date, day: date, region: str | None = None) -> Episode:
+    def silence(self, began: date, day: date, region: str | None = None, *, what: str = "") -> Episode:
         """Return an episode of silence that is told of on a day, and began on it or with the holidays before it."""
-        episode = self.episode("coverage", began, region)
+        episode = self.episode("coverage", began, region, what=what)
         episode.detected_on = day
         for rested in range((day - began).days):
             episode.miss(began + timedelta(days=rested), is_all=False)

@@ -17,6 +17,8 @@ Outcome = Literal["recovered", "faded", "accepted"]
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 LOST = "lost: "
 """Begins the name of the evidence that a source partition is lost."""
+SILENT_REGIONS = "regions_silent"
+"""Name of the evidence of how many regions fell silent together."""
 UNREAD = "unread_volume"
 """Name of the evidence of what came and could not be read."""
 UNREAD_DAYS = "days_unread"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from report_page import FIRST, SUMMARY, SWISS, alert, collect, page_of
 
-from earlywarn.aggregation.rows import Coverage, Gap
+from earlywarn.aggregation.rows import Coverage, Gap, ReadShare
 from earlywarn.domain.alert import Evidence
 
 DAYS, BEGAN = 200, 187
@@ -83,6 +83,36 @@ def test_many_silent_regions_are_one_sentence(tmp_path: Path) -> None:
     assert "nothing has been reported." not in lead
     assert len(page.with_class("absent")) == 1
     assert " and 2 more regions on days of the last week: totals of that time are without them" in page.words
+
+
+def test_regions_that_lack_one_day_are_in_the_figure_of_the_others(tmp_path: Path) -> None:
+    """It is said for how long they were silent; a notice that they have in common is told as one."""
+    regions = [f"CH0{number}" for number in range(1, 8)]
+    collector = collect([(region, sector) for region in regions for sector in ("food", "fuel")], DAYS)
+    record = collector.panels["P"]
+    gap = Gap(tuple(regions[:5]), totals=((None, None, 0.3), *((region, None, 0.0) for region in regions[:5])))
+    record.coverage[-1] = (record.coverage[-1][0], Coverage(gap=gap))
+    silent = Evidence(name="regions_silent", value=5.0, unit="regions")
+    named = [Evidence(name="missing_volume", value=100.0, unit="pct", series_id=f"P/{each}/*") for each in regions[:5]]
+    last = FIRST + timedelta(DAYS - 1)
+    notice = {"kind": "coverage", "text": "Nothing of five.", "evidence": (silent, *named)}
+    collector.observe(alert(None, None, last, **notice))
+    words = page_of(collector, tmp_path).words
+    assert "card spending in Testland without 5 regions (1 day) was " in words
+    assert "against expected, without 5 regions (1 day)" in words
+    assert "Mind the data. Nothing of five. Period" in words
+
+
+def test_a_row_that_could_not_be_read_is_named_by_its_sector_and_region(tmp_path: Path) -> None:
+    """Not as a region of which not enough was reported: all else of it was."""
+    collector = collect(SWISS, DAYS)
+    record = collector.panels["P"]
+    row = ReadShare("CH07", SWISS[-1][1], 0.0, 0.0, 0.0, 0.1)
+    totals = ((None, None, 0.9), ("CH07", None, 0.6))
+    record.coverage[-2] = (record.coverage[-2][0], Coverage(gap=Gap((), totals, unread=(row,))))
+    words = page_of(collector, tmp_path).words
+    assert " in Ticino (1 day) was " in words
+    assert "part of Ticino" not in words
 
 
 @pytest.mark.parametrize(("rejected", "is_said"), [(11, True), (10, False)])

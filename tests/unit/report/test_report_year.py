@@ -83,9 +83,13 @@ def test_days_that_were_not_heard_are_left_out_of_both_years(tmp_path: Path) -> 
     assert "Spending was at that of a year before, without 1 of the 7 days." in words_of(collector, tmp_path)
 
 
-def test_a_few_days_of_a_region_are_left_out_as_cells(tmp_path: Path) -> None:
+def test_a_few_days_of_a_region_are_left_out_with_how_many(tmp_path: Path) -> None:
+    """Of all of it as the region, of one of its sectors as that; of a total that has the other days it is not gone."""
     collector = changed(collect(WIDE, DAYS), range(2), (np.nan, np.nan), lambda cell: cell == ("CH06", "s1"))
-    assert "Spending was at that of a year before, without 1 cell." in words_of(collector, tmp_path)
+    told = "Spending was at that of a year before, without"
+    assert f"{told} 1 sector in a region (2 days)." in words_of(collector, tmp_path)
+    collector = changed(collect(WIDE, DAYS), range(2), (np.nan, np.nan), lambda cell: cell[0] == "CH06")
+    assert f"{told} Zentralschweiz (2 days)." in words_of(collector, tmp_path)
 
 
 def test_what_no_figure_shows_is_not_named(tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
+from earlywarn.adapters.report.still_missing import regions_of
 from earlywarn.adapters.report.wording import counted, listed, short_day
-from earlywarn.alerting.words import Names, joined
+from earlywarn.alerting.unread_places import unread_places
+from earlywarn.alerting.words import Names, figure, joined
+from earlywarn.domain.alert import SILENT_REGIONS, Alert
 
 _WEEK_DAYS = 7
 _NAMED = 3
@@ -18,7 +21,8 @@ _TOGETHER = 2
 class Absence:
     """A silent region: on how many days of the last week, whether on all of them, and since when it still is.
 
-    `in_part` says that something came of it, of which too much is missing to be judged.
+    `in_part` says that something came of it, of which too much is missing to be judged. With `is_cell` it is no region
+    but a sector of one, of which too little could be read.
     """
 
     code: str
@@ -27,6 +31,7 @@ class Absence:
     is_whole: bool
     since: date | None
     in_part: bool = False
+    is_cell: bool = False
 
     @property
     def words(self) -> str:
@@ -42,23 +47,47 @@ def absences(
 ) -> tuple[Absence, ...]:
     """Return the regions that were silent on days of the week to `last_day`, those of most days first.
 
-    Likewise those of which less than `least_share` was heard, because a source was silent or records could not be read.
+    Likewise those of which less than `least_share` was heard, because a source was silent or records could not be read;
+    where these are single rows, the sectors in regions that they are about.
     """
     if last_day is None:
         return ()
     week = [coverage for day, coverage in record.coverage if timedelta() <= last_day - day < timedelta(_WEEK_DAYS)]
     silent = Counter(region for coverage in week for region in coverage.gap.regions)
-    in_part = Counter(region for coverage in week for region, _, _ in coverage.gap.in_part(least_share) if region)
-    days = silent + in_part
+    in_part: Counter[str] = Counter()
+    cells: Counter[tuple[str, str]] = Counter()
+    for coverage in week:
+        single = [each for each in unread_places(coverage.gap.unread, least_share).single if each.judged < least_share]
+        cells.update((each.region, each.sector) for each in single if each.region and each.sector)
+        inside = {each.region for each in single if each.sector}
+        in_part.update(region for region, _, _ in coverage.gap.in_part(least_share) if region and region not in inside)
     since = {
-        each.latest.region: date.fromisoformat(each.latest.opened_on)
+        region: date.fromisoformat(each.latest.opened_on)
         for each in alerts
         if each.is_open and each.latest.kind == "coverage"
+        for region in ([each.latest.region] if each.latest.region is not None else _together(each.latest))
     }
-    return tuple(
+    found = [
         Absence(region, names.region(region), count, count == len(week), since.get(region), region not in silent)
-        for region, count in sorted(days.items(), key=lambda item: (-item[1], item[0]))
-    )
+        for region, count in (silent + in_part).items()
+    ]
+    found += [
+        Absence(
+            region,
+            f"{names.sector(sector)} in {names.region(region)}",
+            count,
+            count == len(week),
+            None,
+            in_part=True,
+            is_cell=True,
+        )
+        for (region, sector), count in cells.items()
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.days, each.is_cell, each.code, each.name)))
+
+
+def _together(notice: Alert) -> set[str]:
+    return regions_of(notice) if figure(notice, SILENT_REGIONS) is not None else set()
 
 
 def without(absent: Sequence[Absence], regions: int) -> str:
@@ -67,12 +96,20 @@ def without(absent: Sequence[Absence], regions: int) -> str:
     >>> oberland, tal = Absence("1", "Oberland", 7, True, None), Absence("2", "Tal", 3, False, None)
     >>> without([oberland], 3), without([oberland, tal], 3), without([oberland, tal], 2)
     ('without Oberland', 'without Oberland and Tal (3 days)', '')
+    >>> without([tal] * 4, 5), without([oberland, *[tal] * 3], 5)
+    ('without 4 regions (3 days)', 'without 4 regions (some days)')
     """
-    if not absent or len(absent) >= regions:
+    whole = [each for each in absent if not each.is_cell]
+    if not absent or len(whole) >= regions:
         return ""
     if len(absent) > _NAMED:
-        return f"without {counted(len(absent), 'region')}"
-    named = [(f"part of {each.name}" if each.in_part else each.name, each) for each in absent]
+        cells = len(absent) - len(whole)
+        told = [counted(len(whole), "region")] if whole else []
+        told += [counted(cells, "sector in a region", "sectors in regions")] if cells else []
+        days = {each.days for each in absent}
+        when = "some days" if len(days) > 1 else counted(days.pop(), "day")
+        return f"without {joined(told)}{'' if all(each.is_whole for each in absent) else f' ({when})'}"
+    named = [(f"part of {each.name}" if each.in_part and not each.is_cell else each.name, each) for each in absent]
     told = [name if each.is_whole else f"{name} ({counted(each.days, 'day')})" for name, each in named]
     return f"without {joined(told)}"
 
@@ -89,5 +126,5 @@ def in_one_sentence(absent: Sequence[Absence]) -> str:
     if len(absent) < _TOGETHER:
         return "".join(f"{each.words}: totals of that time are without it" for each in absent)
     what = "Nothing, or not enough to be judged, was reported of"
-    named = listed([each.name for each in absent], "region")
+    named = listed([each.name for each in absent], "place" if any(each.is_cell for each in absent) else "region")
     return f"{what} {named} on days of the last week: totals of that time are without them"

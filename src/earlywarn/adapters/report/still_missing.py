@@ -6,12 +6,14 @@ input ends on any day, and the page tells of that day.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from urllib.parse import unquote
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.wording import counted, percent, short_day
 from earlywarn.aggregation.rows import Coverage
 from earlywarn.alerting.words import figure
-from earlywarn.domain.alert import UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
+from earlywarn.domain.alert import SILENT_REGIONS, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
+from earlywarn.domain.series import ALL
 
 
 def still_missing(record: PanelRecord, alerts: Iterable[AlertRecord], least_share: float) -> dict[str, str]:
@@ -41,15 +43,23 @@ def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
         return _still_unread(notice, after, least_share)
     if not after or days_before is None:  # a lost partition has no days: it never comes back
         return ""
-    missing = [_is_missing(coverage, notice.region, least_share) for _, coverage in after]
+    is_of_regions = notice.region is not None or figure(notice, SILENT_REGIONS) is not None
+    regions = {notice.region} if notice.region is not None else regions_of(notice)
+    missing = [_is_missing(coverage, regions if is_of_regions else None, least_share) for _, coverage in after]
     last, coverage = after[-1]
     when = f"{short_day(last)}, the last day of the input"
     if not missing[-1]:
         # A region that rests on some days is not missed on these, and not heard again either.
         return f"To {when}: missing on {sum(missing)} of {counted(len(after), 'further day')}, and not yet heard again."
-    is_whole = notice.region is not None or coverage.delivered <= 0
+    is_whole = is_of_regions or coverage.delivered <= 0
     share = "" if is_whole else f", {percent(1 - coverage.delivered)} of the expected volume on that one"
     return f"Still missing on {when}: {counted(round(days_before) + sum(missing), 'day')} in all{share}."
+
+
+def regions_of(notice: Alert) -> set[str]:
+    """Return the regions that a notice of missing data names as a whole."""
+    named = (unquote(each.series_id).split("/") for each in notice.evidence if each.series_id is not None)
+    return {region for _, region, sector in named if region != ALL and sector == ALL}
 
 
 def _still_unread(notice: Alert, after: Sequence[tuple[date, Coverage]], least_share: float) -> str:
@@ -63,12 +73,12 @@ def _still_unread(notice: Alert, after: Sequence[tuple[date, Coverage]], least_s
     return f"To {short_day(last)}: on {sum(unread)} of {counted(len(after), 'further day')}." if any(unread) else ""
 
 
-def _is_missing(coverage: Coverage, region: str | None, least_share: float) -> bool:
-    """Return whether what a notice is about was missing on a day; of a panel of which too little is heard all is."""
+def _is_missing(coverage: Coverage, regions: set[str] | None, least_share: float) -> bool:
+    """Return whether what a notice is about (None: feeds) was missing on a day; where nothing is judged all was."""
     if coverage.mutes(least_share):
         return True
-    if region is not None:
-        return region in coverage.gap.regions
+    if regions is not None:
+        return not regions.isdisjoint(coverage.gap.regions)
     return bool(coverage.silent or coverage.branches or coverage.forgotten or coverage.gap.in_part(least_share))
 
 

@@ -36,7 +36,7 @@ _NAMED_SHARE = 0.005
 class Change:
     """The last week on a year before, of payments and of spending (shares); None if too little can be compared.
 
-    `payments_before` are those a day of the year before, `left_out` says what is not compared ("Tirol and 2 cells"),
+    `payments_before` are those a day of the year before, `left_out` says what is not compared ("Tirol (1 day)"),
     empty if nothing is.
     """
 
@@ -103,24 +103,36 @@ class YearBefore:
         return Change((now[0] / ago[0] - 1, now[1] / ago[1] - 1), ago[0] / days, left_out)
 
     def _left_out(self, inside: npt.NDArray[np.bool_], compared: npt.NDArray[np.bool_]) -> str:
-        """Return what of a series is not compared: days, regions, sectors, and cells of others."""
-        days = ~compared.any(axis=0)
-        lacks = inside & ~compared[:, ~days].all(axis=1)
-        gone = inside & ~compared.any(axis=1)
+        """Return what of a series is not compared: days, regions, sectors, and sectors in regions, on so many days."""
+        days: npt.NDArray[np.bool_] = np.logical_not(compared.any(axis=0))
+        lacking: npt.NDArray[np.int64] = (~compared[:, ~days]).sum(axis=1)  # days, on which others are compared
+        gone: npt.NDArray[np.bool_] = np.logical_not(compared.any(axis=1))
         found = []
         left = inside.copy()
-        for place, name in ((0, self._names.region), (1, self._names.sector)):
-            codes = np.array([cell[place] or "" for cell in self._cells], dtype=object)
-            for code in sorted(set(codes[left & gone])):
-                if gone[left & (codes == code)].all():
-                    found.append(name(code))
-                    left &= codes != code
-        told = [listed(found, "other")] if found else []
-        if rest := int((left & lacks).sum()):
-            told.append(counted(rest, "cell"))
+        for is_lacking in (gone, lacking > 0):
+            for place, name in ((0, self._names.region), (1, self._names.sector)):
+                codes = np.array([cell[place] or "" for cell in self._cells], dtype=object)
+                for code in sorted(set(codes[left & is_lacking])):
+                    of = left & (codes == code)
+                    if is_lacking[of].all() and (of.sum() > 1 or gone[of].all()):
+                        found.append(name(code) + _on_days(lacking[of], gone[of]))
+                        left &= codes != code
+        told = [listed(found, "place")] if found else []
+        rest = left & (lacking > 0)
+        if rest.any():
+            many = counted(int(rest.sum()), "sector in a region", "sectors in regions")
+            told.append(many + _on_days(lacking[rest], gone[rest]))
         if days.any() and not days.all():
             told.append(f"{int(days.sum())} of the 7 days")
         return joined(told)
+
+
+def _on_days(lacking: npt.NDArray[np.int64], gone: npt.NDArray[np.bool_]) -> str:
+    """Return on how many days some cells are not compared; nothing if it is on all."""
+    if gone.all():
+        return ""
+    most = int(lacking.max())
+    return f" ({'up to ' if lacking.min() < most else ''}{counted(most, 'day')})"
 
 
 def _spending(history: PanelHistory, cell: Key) -> npt.NDArray[np.float64]:

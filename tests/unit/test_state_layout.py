@@ -19,7 +19,7 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "3c444d29e949"),
+    "aggregation": (2, "b0c2ec971a8b"),
     "alerting": (2, "d99375dcdeff"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "fd4033b4bc54"),

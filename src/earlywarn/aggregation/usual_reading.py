@@ -12,6 +12,8 @@ from earlywarn.domain.state import State
 
 USABLE = 0.6
 """Of what comes: of a cell of which less can usually be read no day may be judged."""
+_USABLE_AGAIN = 0.65
+"""Of what comes: so much must usually be read of such a cell before its days may be judged again."""
 SHORT = 0.95
 """Of what can usually be read: with less a day is short, and teaches nothing about what is usual."""
 _MEMORY_DAYS = 14
@@ -35,6 +37,7 @@ class UsualReading:
     def __init__(self) -> None:
         self._usual = np.zeros(0)  # 0 while nothing came
         self._short_days = np.zeros(0, np.int64)
+        self._unusable = np.zeros(0, np.bool_)
 
     def against_usual(self, read: Floats, brought: Integers) -> tuple[Floats, Floats]:
         """Return float64[K] twice: the shares that were `read` of what can usually be, and what may be judged of them.
@@ -43,9 +46,9 @@ class UsualReading:
         usual is taken to be. `brought` is int64[K], what came, in transactions.
         """
         self._widen(len(read))
-        usual = self._usual[: len(read)]
         of_usual = self._ratio(read, brought)
-        return of_usual, np.where(np.where(usual > 0, usual, read) >= USABLE, of_usual, read)
+        unusable = np.where(self._usual[: len(read)] > 0, self._unusable[: len(read)], read < USABLE)
+        return of_usual, np.where(unusable, read, of_usual)
 
     def learn(self, read: Floats, brought: Integers, *, sizeable_transactions: int, forget_days: int) -> Flags:
         """Learn a day; return bool[K], cells whose level is another one from the next day on.
@@ -69,6 +72,7 @@ class UsualReading:
         anew = is_usual_now | can_be_read_now | (self._usual <= 0)
         learned = np.where(anew, read, self._usual + np.where(short, 0.0, (read - self._usual) / _MEMORY_DAYS))
         self._usual = np.where(came, learned, self._usual)
+        self._unusable = (self._usual > 0) & (self._usual < np.where(self._unusable, _USABLE_AGAIN, USABLE))
         self._short_days = np.where(is_usual_now, 0, self._short_days)
         is_sizeable = brought * (1 - read) >= sizeable_transactions
         changed: Flags = (is_usual_now & is_sizeable) | can_be_read_now
@@ -92,11 +96,17 @@ class UsualReading:
         if more > 0:
             self._usual = np.concatenate([self._usual, np.zeros(more)])
             self._short_days = np.concatenate([self._short_days, np.zeros(more, np.int64)])
+            self._unusable = np.concatenate([self._unusable, np.zeros(more, np.bool_)])
 
     def state(self) -> State:
         """Return the state as arrays."""
-        return {"usual": self._usual.copy(), "short_days": self._short_days.copy()}
+        return {
+            "usual": self._usual.copy(),
+            "short_days": self._short_days.copy(),
+            "unusable": self._unusable.copy(),
+        }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._usual, self._short_days = saved["usual"].copy(), saved["short_days"].copy()
+        self._unusable = saved["unusable"].copy()

@@ -17,8 +17,9 @@ class UnreadPlaces(NamedTuple):
     """Each with those of which most of the panel could not be read first.
 
     Attributes:
-        throughout: regions and sectors (else the panel) that lack something in half of their cells.
-        single: cells of none of these; else totals, where it is little of each cell.
+        throughout: regions and sectors (else the panel) that lack something in half of their cells; else totals that
+            lack a little of each.
+        single: cells of none of these.
     """
 
     throughout: tuple[ReadShare, ...]
@@ -50,7 +51,7 @@ def unread_places(unread: Sequence[ReadShare], least: float) -> UnreadPlaces:
     throughout = throughout or [each for each in panel if each.is_throughout]
     single = _outside(cells, throughout)
     if not throughout and not single:
-        single = regions or sectors or panel
+        throughout = panel or regions or sectors
     return UnreadPlaces(tuple(throughout), tuple(single))
 
 

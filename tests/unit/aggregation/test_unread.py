@@ -1,5 +1,7 @@
 """What came and could not be read: of a cell a loss, of a feed and a region something heard."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from feed_days import MONDAY, Days
@@ -168,6 +170,16 @@ def test_a_share_that_never_could_be_read_is_missing_of_every_day(unread: float,
     assert {day.heard for day in days} == {(share,) * 4}
     assert {day.gap.read_to_judge for day in days} == {day.gap.panel_to_judge for day in days} == {judged}
     assert not any(day.changed.any() for day in days)
+
+
+def test_what_is_judged_does_not_hang_on_chance() -> None:
+    """A cell of which about three fifths are read is judged or not; from day to day it is not the one and the other."""
+    reading, brought, judged = UsualReading(), np.array([400]), []
+    for at in range(60):
+        read = np.array([0.62 if at < 10 else 0.59 + 0.02 * (at % 2)])
+        judged.append(bool(reading.against_usual(read, brought)[1][0] > 0.9))
+        reading.learn(read, brought, sizeable_transactions=50, forget_days=28)
+    assert sum(one != other for one, other in pairwise(judged)) <= 1
 
 
 def test_a_share_differs_by_chance_from_what_is_usual() -> None:

@@ -85,6 +85,7 @@ def state(
                 f"What is usual in {name} is not known: on {seen.learned} of {counted(seen.closed, 'day')} enough was "
                 "heard and could be read to be judged."
             )
+            return State("watch", learnt, f"Alerts are raised after about {ready_days} such days.", caveat)
         return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)

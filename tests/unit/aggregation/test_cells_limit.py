@@ -132,12 +132,12 @@ def test_a_recount_agrees(tmp_path: Path) -> None:
     recount.take(0, len(log), None, [(CONTROL_HEADER, END)], RECEIVED_MS)
     values = published(compose_fold(run, 1), partials(run, log, 50))
     for value in values:
-        publication.add(msgspec.json.decode(value, type=PublishedRow), RECEIVED_MS)
+        publication.add(msgspec.json.decode(value, type=PublishedRow))
     assert verify(run, recount, publication, {}, partitions=1).equal
     lost = Publication()
     for value in values:
         row = msgspec.json.decode(value, type=PublishedRow)
         if row.transactions and OTHERS in row.series_id.replace("%28", "(").replace("%29", ")"):
             row = msgspec.structs.replace(row, transactions=row.transactions - 1)
-        lost.add(row, RECEIVED_MS)
+        lost.add(row)
     assert verify(run, recount, lost, {}, partitions=1).found

@@ -111,7 +111,7 @@ def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(
         assert told["earlywarn_replay_event_seconds"] > 1_546_000_000
         assert told["earlywarn_replay_lag_seconds"] >= 0
         process.terminate()
-        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.wait(10) == 128 + signal.SIGTERM, log_of(run)
 
 
 @pytest.mark.parametrize("stage", ["sending", "folding"])

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
         if replay.aggregators:
             workers.start("aggregator", replay.aggregators)
             workers.start("detector")
-        position = _send(replay, log, position, tell)
+        position = send(replay, log, position, tell)
         replay.standing.sending = False
         completion = Completion(replay.run, topics, manifest.panels_of)
         stack.callback(completion.close)
@@ -123,7 +123,7 @@ def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics
     return found
 
 
-def _send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
+def send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
     """Send the records and the end marks; what a broker took back is read and sent again."""
 
     def tell_all(told: Told) -> None:
@@ -142,9 +142,12 @@ def _send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) 
                 position = log.open() or replay.source.beginning(position.partitions)
             else:
                 return position
-        raise LogError(
-            f"{log.topics.transactions}: {_ATTEMPTS} transactions were taken back; look at the broker, and start "
-            "again: what is committed stands, and the replay goes on behind it"
-        )
-    finally:
-        log.take_back()
+    except BaseException:
+        # Told to stop within a commit, the client refuses to take it back; what is open falls to whoever comes next.
+        with suppress(LogError):
+            log.take_back()
+        raise
+    raise LogError(
+        f"{log.topics.transactions}: {_ATTEMPTS} transactions were taken back; look at the broker, and start "
+        "again: what is committed stands, and the replay goes on behind it"
+    )

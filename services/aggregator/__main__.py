@@ -3,6 +3,10 @@
 import asyncio
 import os
 
+from earlywarn.adapters.stream.early_stop import stop_at_once_when_told
+
+stop_at_once_when_told()
+
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest

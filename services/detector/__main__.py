@@ -4,6 +4,10 @@ import asyncio
 import os
 from pathlib import Path
 
+from earlywarn.adapters.stream.early_stop import stop_at_once_when_told
+
+stop_at_once_when_told()
+
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher

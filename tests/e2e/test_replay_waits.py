@@ -4,16 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from command_line import PANEL, SAMPLE
+from command_line import PANEL, REPOSITORY, SAMPLE
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import StreamRun, wait_until
+from stream_run import Port, StreamRun, wait_until
 from swiss_logs import PANEL as SWISS_PANEL
 
 from earlywarn.adapters.kafka.topic_scan import newest_value
@@ -25,15 +25,17 @@ UNHURRIED = 425 * 86_400 / 30
 
 
 @contextmanager
-def replay(run: StreamRun, *arguments: object) -> Iterator["subprocess.Popen[bytes]"]:
+def replay(
+    run: StreamRun, *arguments: object, program: Sequence[object] = ("-m", "earlywarn", "replay")
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `earlywarn replay` of the sample with the settings of a run; its log lies in the run's folder."""
     with (run.folder / "replay.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  # our own program
             [
-                sys.executable, "-m", "earlywarn", "replay", SAMPLE, "--config", PANEL, "--mapping", "swiss-cards",
+                sys.executable, *map(str, program), SAMPLE, "--config", PANEL, "--mapping", "swiss-cards",
                 "--run", run.topics.run, "--out", run.folder / "out", *map(str, arguments),
             ],
-            env={**os.environ, **run.environment},
+            env={**os.environ, **run.environment, "EARLYWARN_SERVICE__PORT": "0"},
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=run.folder,
@@ -77,6 +79,39 @@ def transactions_made(run: StreamRun) -> list[object]:
         return [*run.read(run.topics.transactions), run]
     except KeyError:
         return []
+
+
+def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(
+    run: StreamRun, fresh_kafka: KafkaBroker
+) -> None:
+    """Ready while it sends and while it is paused, and not while no broker answers; the metrics say how far it is."""
+    with replay(run, "--speed", UNHURRIED, "--no-workers", program=[REPOSITORY / "services" / "replayer"]) as process:
+        wait_until(lambda: "probes on http" in log_of(run), SECONDS, "the probes answer")
+        port = Port(int(log_of(run).partition("probes on http://127.0.0.1:")[2].split()[0]))
+        wait_until(lambda: port.ask("/readyz") == 200, SECONDS, "it is ready")
+
+        def figures() -> dict[str, float]:
+            lines = port.answer("/metrics")[1].splitlines()
+            return {name: float(text) for name, text in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+        wait_until(lambda: figures()["earlywarn_replay_messages_total"] > 500, 30, "it sends")
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: figures()["earlywarn_replay_paused"] == 1, 5, "it is paused")
+        assert port.ask("/readyz") == 200
+        sent = figures()["earlywarn_replay_messages_total"]
+        fresh_kafka.kill()
+        wait_until(lambda: port.answer("/readyz") == (503, "not connected to a broker\n"), 10, "it is not ready")
+        assert port.ask("/livez") == 200
+        process.send_signal(signal.SIGUSR2)
+        fresh_kafka.start()
+        wait_until(lambda: port.ask("/readyz") == 200, 30, "it is ready again")
+        wait_until(lambda: figures()["earlywarn_replay_messages_total"] > sent, 60, "it sends again")
+        told = figures()
+        assert told["earlywarn_replay_position_records"] >= told["earlywarn_replay_messages_total"]
+        assert told["earlywarn_replay_event_seconds"] > 1_546_000_000
+        assert told["earlywarn_replay_lag_seconds"] >= 0
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM, log_of(run)
 
 
 @pytest.mark.parametrize("stage", ["sending", "folding"])

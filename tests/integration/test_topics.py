@@ -213,6 +213,11 @@ def test_topics_create_check_grow_and_delete_from_the_command_line(settings: Set
     missing = run_command(settings, tmp_path, "create", "--check", "--json")
     assert missing.exit_code == 1
     assert json.loads(missing.output)["missing"] == list(names.all)
+    path = str(tmp_path / "panel.toml")
+    told = run_command(settings, tmp_path, "create", "--check", "--config", path)
+    assert {line.partition("; run: ")[2] for line in str(told.exception).splitlines()} == {
+        f"earlywarn topics create --config {path} --run {settings.run}"
+    }
     made = run_command(settings, tmp_path, "create", "--replay", "--json")
     assert (made.exit_code, json.loads(made.output)["created"]) == (0, list(names.all))
     assert json.loads(made.output)["manifest"]["panels"] == {"CH": 0}
@@ -220,8 +225,11 @@ def test_topics_create_check_grow_and_delete_from_the_command_line(settings: Set
     assert (fits.exit_code, fits.output.splitlines()[-1]) == (0, f"run {settings.run!r}: topics fit")
 
     more = {"EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS": "4"}
-    small = run_command(settings, tmp_path, "create", "--json", **more)
+    small = run_command(settings, tmp_path, "create", "--json", "--config", path, **more)
     assert small.exit_code == 1
+    grow = f"earlywarn topics create --config {path} --run {settings.run} --grow"
+    assert grow in json.loads(small.output)["problems"][0]
+    assert grow in json.loads(small.output)["misfits"][0]["mend"]
     assert [each["topic"] for each in json.loads(small.output)["misfits"]] == [names.transactions, names.dead_letters]
     grown = run_command(settings, tmp_path, "create", "--grow", **more)
     assert grown.exit_code == 0

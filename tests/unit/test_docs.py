@@ -9,6 +9,8 @@ from typing import Any
 from prometheus_client import Counter, Gauge
 
 from earlywarn.adapters.arrow_batch import ArrowBatch, decode
+from earlywarn.adapters.replay import Pace, Standing
+from earlywarn.adapters.replay.probed import Figures
 from earlywarn.adapters.stream import fold_metrics, metrics
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.application.compose import compose
@@ -93,6 +95,9 @@ def test_every_metric_is_documented_and_no_other() -> None:
         if isinstance(collector, Counter | Gauge)
         for family in collector.collect()
     ]
+    standing = Standing()
+    standing.newest_ms = 0
+    families += Figures(standing, Pace(None, clock=float, sleep=print)).collect()
     shown = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
     page = (BUILD.parent / "operations/metrics.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(earlywarn_\w+)", page)) == shown

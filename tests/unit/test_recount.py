@@ -15,8 +15,11 @@ from earlywarn.adapters.kafka.recount import unpacked
 from earlywarn.adapters.kafka.wire import encode_rows
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode, decode_one
+from earlywarn.aggregation.merge import PartialsFold
+from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.closings import Closings
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.recount import Recount
@@ -27,6 +30,7 @@ from earlywarn.domain.transaction import Transaction
 HOUR_MS = 3_600_000
 START_MS = 1_553_900_400_000  # 2019-03-30 00:00 in Zurich: the next day has 23 hours
 PARTITIONS = 2
+SECTOR = "Food and beverage services"
 RECEIVED_MS = START_MS + 40 * 24 * HOUR_MS
 STEP = 20
 Headers = list[tuple[str, bytes | None]]
@@ -67,7 +71,7 @@ def random_log(rng: Random, *, size: int = 400) -> list[bytes | None]:
             "ts": event_ms - back_ms,
             "amount_minor": rng.randint(-3, 500),
             "currency": rng.choice(("CHF", "CHF", "CHF", "EUR")),
-            "sector": rng.choice(("Accommodation", "Food and beverage services", "Nonsense")),
+            "sector": rng.choice(("Accommodation", SECTOR, "Nonsense")),
             "region": rng.choice(("CH01", "CH02", "CH02", "XX")),
             "country": "CH",
             "channel": "pos",
@@ -81,48 +85,63 @@ def random_log(rng: Random, *, size: int = 400) -> list[bytes | None]:
 
 
 class Pipeline:
-    """Both folds without a broker, and beside them the plain count of the same records."""
+    """Both folds without a broker, and what they read and sent, to be counted at any moment."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.recount = Recount(run, unpacked, finite=True)
         self.publication = Publication()
         self.letters: Counter[str] = Counter()
         self.rows: list[PublishedRow] = []
-        self.now_ms = RECEIVED_MS
+        self._log: list[tuple[int, int, bytes | None, Headers]] = []
+        self._partials: list[Partial] = []
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
         self._fold = compose_fold(run, PARTITIONS)
 
     def take(self, partition: int, values: Sequence[bytes | None]) -> None:
-        self.now_ms += 1000
         block = self._blocks[partition]
         offsets = range(block.position, block.position + len(values))
         for offset, value in zip(offsets, values, strict=True):
-            self.recount.take(partition, offset, value, RECEIVED, self.now_ms)
+            self._log.append((partition, offset, value, RECEIVED))
         sealed, rejected = block.add(offsets, decode(values), RECEIVED_MS)
         self.letters.update(each.reject.reason.value for each in rejected)
         self._publish([*sealed, block.flush()])
 
+    def rest(self, partition: int) -> None:
+        """Say that a partition is idle: the watermark leaves it behind."""
+        self._publish([self._blocks[partition].flush(idle=True)])
+
     def end(self) -> None:
         for partition, block in enumerate(self._blocks):
-            self.recount.take(partition, block.position, None, [(CONTROL_HEADER, END)], self.now_ms)
+            self._log.append((partition, block.position, None, [(CONTROL_HEADER, END)]))
             self._publish(block.end(block.position))
 
-    def _publish(self, partials: Sequence[Any]) -> None:
-        self.now_ms += 1
+    def _publish(self, partials: Sequence[Partial | None]) -> None:
         for partial in partials:
-            for output in self._fold.apply(partial) if partial is not None else ():
+            if partial is None:
+                continue
+            self._partials.append(partial)
+            for output in self._fold.apply(partial):
                 for _, value in encode_rows(output) if isinstance(output, AggregateRows) else ():
                     self.rows.append(msgspec.json.decode(value, type=PublishedRow))
-                    self.publication.add(self.rows[-1], self.now_ms)
+                    self.publication.add(self.rows[-1])
 
     def verified(self, **changes: Any) -> Verification:
-        given = {"recount": self.recount, "publication": self.publication, "letters": self.letters} | changes
-        return verify(self.run, **given, partitions=PARTITIONS)
+        given = {"publication": self.publication, "letters": self.letters} | changes
+        [panel] = (each.panel for each in self.run.panels)
+        closings = Closings(
+            lambda: PartialsFold(partitions=PARTITIONS, lateness_seconds=self.run.settings.fold.lateness_seconds),
+            {0: {panel.id: given["publication"].last_ends(panel)}},
+        )
+        for partial in self._partials:
+            closings.take(0, partial)
+        recount = Recount(self.run, unpacked, finite=True, closings=closings.panels)
+        for record in self._log:
+            recount.take(*record, RECEIVED_MS)
+        return verify(self.run, recount, **given, partitions=PARTITIONS)
 
 
-def played(run: Run, seed: int) -> Iterator[Pipeline]:
-    """Yield a pipeline after every step, and at its end."""
+def played(run: Run, seed: int, *, idle: float = 0.0) -> Iterator[Pipeline]:
+    """Yield a pipeline after every step, and at its end; `idle` is how often one is followed by a silence."""
     rng = Random(seed)
     logs = [random_log(rng) for _ in range(PARTITIONS)]
     pipeline = Pipeline(run)
@@ -131,6 +150,8 @@ def played(run: Run, seed: int) -> Iterator[Pipeline]:
         partition = rng.randrange(PARTITIONS)
         pipeline.take(partition, logs[partition][taken[partition] : taken[partition] + STEP])
         taken[partition] += STEP
+        if rng.random() < idle:
+            pipeline.rest(rng.randrange(PARTITIONS))
         yield pipeline
     pipeline.end()
     yield pipeline
@@ -142,10 +163,10 @@ def ended(run: Run) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_count_and_folds_agree_at_every_moment(run: Run, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "idle"), [(0, 0.0), (1, 0.0), (2, 0.0), (3, 0.3), (4, 0.3), (5, 0.3)])
+def test_count_and_folds_agree_at_every_moment(run: Run, seed: int, idle: float) -> None:
     seen: Counter[str] = Counter()
-    for pipeline in played(run, seed):
+    for pipeline in played(run, seed, idle=idle):
         outcome = pipeline.verified()
         assert outcome.equal, outcome
         for name in ("compared", "still_open", "revised_later"):
@@ -157,6 +178,28 @@ def test_count_and_folds_agree_at_every_moment(run: Run, seed: int) -> None:
     totals = (row for row in pipeline.rows if row.bucket == "day" and row.series_id.endswith("/*/*"))
     days = {(row.series_id, row.start): row for row in totals}
     assert outcome.transactions == sum(row.transactions for row in days.values()) != outcome.accepted
+
+
+def test_a_burst_that_closes_hours_on_its_first_records(run: Run) -> None:
+    """A batch sender after a silence: hours of the open day close past the idle; what follows waits for its close."""
+
+    def batch(first: int, last: int, partition: int) -> list[bytes | None]:
+        record = {"amount_minor": 100, "currency": "CHF", "sector": SECTOR, "region": "CH02", "country": "CH"}
+        return [
+            json.dumps(record | {"id": f"{partition}/{hour}", "ts": START_MS + hour * HOUR_MS}).encode()
+            for hour in range(first, last)
+        ]
+
+    pipeline = Pipeline(run)
+    for first, last, waiting in ((0, 7, 4 * 4), (7, 23, 17 * 4), (23, 34, 8 * 4 + 4)):
+        for partition in range(PARTITIONS):
+            pipeline.rest(partition)
+        for partition in range(PARTITIONS):
+            pipeline.take(partition, batch(first, last, partition))
+            outcome = pipeline.verified()
+            assert outcome.equal, outcome
+        assert outcome.revised_later == waiting
+    assert outcome.compared == 23 * 4
 
 
 def test_every_changed_row_is_found(ended: Pipeline) -> None:
@@ -249,5 +292,5 @@ def test_an_end_mark_ends_a_replay_alone(run: Run) -> None:
 def publication_of(rows: Sequence[PublishedRow]) -> Publication:
     publication = Publication()
     for row in rows:
-        publication.add(row, RECEIVED_MS)
+        publication.add(row)
     return publication

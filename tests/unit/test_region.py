@@ -151,6 +151,7 @@ def test_without_a_declaration_any_code_is_a_region_as_it_stands(tree: RegionTre
     resolver = swiss(tree, level=None, accepts_any=True)
     assert [resolver.resolve(code, None, None) for code in ("Central", "CH011", "9999")] == ["Central", "CH011", "9999"]
     assert resolver.resolve("Central", "DE", None) is RejectReason.PANEL_UNKNOWN
+    assert resolver.resolve("4929-1234-1234-1234", "CH", "pos") is RejectReason.REGION_UNKNOWN  # they are published
 
 
 def test_a_postal_code_needs_a_country_and_never_passes_for_a_nuts_code(tree: RegionTree) -> None:

@@ -109,6 +109,15 @@ def test_an_open_classification_makes_no_class_of_a_merchant_or_of_a_broken_mcc(
     assert table.class_of(None, None, None) is RejectReason.SECTOR_MISSING
 
 
+@pytest.mark.parametrize("sector", ["4929123456789012", "x:4929 1234 1234 1234", "371449635398431"])
+def test_an_open_classification_makes_no_class_of_a_card(sector: str) -> None:
+    """Classes are published. A time or the number of an article is shorter."""
+    table = Classification.open()
+    assert table.class_of("5411", sector, None) is RejectReason.SECTOR_UNKNOWN
+    for code in ("20190304123456", "x:7612345678900", "12345678901234567890"):
+        assert table.class_of(None, code, None) == code
+
+
 def test_shares_go_by_code_and_end_with_the_unallocated_rest() -> None:
     table = classification()
     assert table.shares("food", COICOP) == (("01", 7500), ("02", 1500), ("unallocated", 1000))

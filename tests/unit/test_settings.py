@@ -241,6 +241,8 @@ def test_user_and_password_leave_the_address_of_redis() -> None:
         ({"ca_file": "ca.pem"}, "security = 'plaintext' uses no TLS files"),
         ({"security": "ssl", "certificate_file": "c.pem"}, "certificate_file and key_file belong together"),
         ({"brokers": "a:1,b"}, "brokers: 'b' is not host:port"),
+        ({"brokers": "kafka://a:1"}, "brokers: 'kafka://a:1' is not host:port; leave kafka:// out .*: a:1"),
+        ({"brokers": "me:word@a:1"}, "brokers: an address holds a user or password; give host:port"),
         ({"session_timeout_seconds": 20}, "session_timeout_seconds must be below request_timeout_seconds"),
     ],
 )
@@ -363,6 +365,35 @@ def test_places_of_snapshots_that_are_none(url: str) -> None:
 @pytest.mark.parametrize("url", ["folder", "/a/folder", "s3://bucket", "s3://bucket/some/path/", "redis://"])
 def test_places_of_snapshots(url: str) -> None:
     assert SnapshotSettings(url=url).url == url
+
+
+def test_what_a_table_lacks_comes_with_its_secrets_that_cannot_be_read(tmp_path: Path) -> None:
+    """What follows from a faulty setting alone is not said: neither of `security` here, nor of `username`, misspelt."""
+    path = write(
+        tmp_path,
+        """
+        [kafka]
+        security = "sasl_ssl"
+        brokers = "kafka://a:1"
+        password_file = "none"
+        [redis]
+        url = "redis://h:99999/0"
+        password_file = "none"
+        """,
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()] == [
+        f"kafka.password_file = '{tmp_path}/none': cannot be read: No such file or directory",
+        "kafka: brokers: 'kafka://a:1' is not host:port; leave kafka:// out (security says whether TLS is used): a:1",
+        "kafka: security = 'sasl_ssl' needs username, and password_file or password",
+        f"redis.password_file = '{tmp_path}/none': cannot be read: No such file or directory",
+        "redis: url: is no address; the form is redis://host:6379/0",
+    ]
+    for table in ('security = "sasl"\nusername = "u"\n', 'security = "sasl_ssl"\nusrname = "u"\npassword = "p"\n'):
+        with pytest.raises(ConfigError) as caught:
+            load(write(tmp_path, "[kafka]\n" + table), {})
+        assert len(str(caught.value).splitlines()) == 1
 
 
 def test_tls_files_that_hold_no_pem_come_with_everything_else_that_is_wrong(tmp_path: Path) -> None:

@@ -179,7 +179,8 @@ class BlockFold:
         rows: dict[Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes, on_time = self._records.plain, self._records.on_time
-        sources, sources_limit = self._records.sums.sources, self._records.sums.sources_limit
+        sums = self._records.sums
+        sources, sources_limit, admit = sums.sources, sums.sources_limit, sums.admit
         for at, item in self._numbered(outcomes[start:stop], start, received_ms, rejected):
             if receipts:
                 latest = receipts[at] + tolerance_ms
@@ -221,7 +222,7 @@ class BlockFold:
                         continue
                     row, count, amount = entry
                 if item.source and len(sources) < sources_limit:
-                    sources[item.source] = None  # as `admit` does
+                    admit(item.source)
             if event_ms > newest:
                 newest = event_ms
                 if newest >= late_edge:  # the open bucket may have become late: look it up anew

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from earlywarn.aggregation.column_sums import ColumnSums
 from earlywarn.aggregation.partial import OTHER_SOURCES, Row, SourceRow
 from earlywarn.aggregation.route import Route, Target
+from earlywarn.domain.card_number import has_card_number
 
 _Place = tuple[Target, str, int]
 """Target, source, bucket."""
@@ -39,8 +40,8 @@ class BlockSums:
         self._unread_sources: dict[str, None] = {}
 
     def admit(self, source: str) -> None:
-        """Note that a named source has brought something on time."""
-        if len(self.sources) < self.sources_limit:
+        """Note that a named source has brought something on time; one named by a card counts among the others."""
+        if len(self.sources) < self.sources_limit and not has_card_number(source):
             self.sources[source] = None
 
     def add(self, bucket: int, added: Iterable[tuple[Route, list[int]]], *, late: bool) -> None:
@@ -69,7 +70,7 @@ class BlockSums:
         As many sources are told apart as of what is accepted, and take none of those their places.
         """
         if transactions:
-            if source and len(self._unread_sources) < self.sources_limit:
+            if source and len(self._unread_sources) < self.sources_limit and not has_card_number(source):
                 self._unread_sources[source] = None
             known = not source or source in self._unread_sources
             self._unread.add((target, source or "" if known else OTHER_SOURCES, bucket), transactions)

@@ -12,6 +12,7 @@ from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.aggregation.route import Route
 from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER, refused_mark, time_of_receipt
+from earlywarn.application.closings import PanelClosings
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
@@ -38,34 +39,29 @@ class Counted:
 
     Attributes:
         transactions, amount_minor: exact sums, the amount in the panel's currency.
-        appended_ms: when the newest of its records came into the log.
         late_behind_ms: the newest event time that a late one of them found in its partition; None without late ones.
-        waits: whether one of them was folded after the panel's last published day had closed.
+        waits: whether one of them was folded after all that is published of the bucket (`PanelClosings`).
     """
 
-    __slots__ = ("amount_minor", "appended_ms", "late_behind_ms", "transactions", "waits")
+    __slots__ = ("amount_minor", "late_behind_ms", "transactions", "waits")
 
     def __init__(self) -> None:
         self.transactions = 0
         self.amount_minor = 0
-        self.appended_ms = 0
         self.late_behind_ms: int | None = None
         self.waits = False
 
-    def add(
-        self, transactions: int, amount_minor: int, appended_ms: int, late_behind_ms: int | None, *, waits: bool
-    ) -> None:
+    def add(self, transactions: int, amount_minor: int, late_behind_ms: int | None, *, waits: bool) -> None:
         """Add one record."""
         self.transactions += transactions
         self.amount_minor += amount_minor
-        self.appended_ms = max(self.appended_ms, appended_ms)
         if late_behind_ms is not None:
             self.late_behind_ms = max(late_behind_ms, self.late_behind_ms or 0)
         self.waits = self.waits or waits
 
     def take(self, other: "Counted") -> None:
         """Add what another bucket holds."""
-        self.add(other.transactions, other.amount_minor, other.appended_ms, other.late_behind_ms, waits=other.waits)
+        self.add(other.transactions, other.amount_minor, other.late_behind_ms, waits=other.waits)
 
 
 class Recount:
@@ -75,7 +71,7 @@ class Recount:
         run: for its router, panels and constants.
         unpack: reads records that hold many transactions.
         finite: the run is a replay, which marks end.
-        folded: by panel and source partition, what was folded when its last published day closed (`Closings`).
+        closings: by panel, how far was folded when what it has published last closed (`Closings`).
 
     Attributes:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
@@ -85,7 +81,7 @@ class Recount:
     """
 
     def __init__(
-        self, run: Run, unpack: Unpack, *, finite: bool, folded: Mapping[str, Mapping[int, int]] | None = None
+        self, run: Run, unpack: Unpack, *, finite: bool, closings: Mapping[str, PanelClosings] | None = None
     ) -> None:
         self.buckets: dict[Bucket, Counted] = {}
         self.rejected: Counter[str] = Counter()
@@ -94,7 +90,7 @@ class Recount:
         self._run = run
         self._unpack = unpack
         self._finite = finite
-        self._folded = folded or {}
+        self._closings = closings or {}
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
         self._offsets: dict[int, int] = {}
@@ -128,7 +124,7 @@ class Recount:
         if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
             values = self._unpack(value)
         for outcome in [values] if isinstance(values, Reject) else map(decode_one, values):
-            reason = self._count(partition, outcome, received_ms, appended_ms)
+            reason = self._count(partition, outcome, received_ms)
             if reason is None:
                 self.accepted += 1
             else:
@@ -143,9 +139,7 @@ class Recount:
         times = (self._newest_ms[partition] / 1000 - lateness_seconds for partition in open_ones)
         return min(times, default=float("inf"))
 
-    def _count(
-        self, partition: int, outcome: Transaction | Reject, received_ms: int, appended_ms: int
-    ) -> RejectReason | None:
+    def _count(self, partition: int, outcome: Transaction | Reject, received_ms: int) -> RejectReason | None:
         """Count a transaction; return why it is not accepted, None if it is."""
         if isinstance(outcome, Reject):
             return outcome.reason
@@ -163,7 +157,7 @@ class Recount:
             return RejectReason.TOO_LATE
         if isinstance(found, RejectReason):
             return found
-        self._add(*found, start_ms // 1000, appended_ms, newest_ms if late else None, partition)
+        self._add(*found, start_ms // 1000, newest_ms if late else None, partition)
         self._newest_ms[partition] = outcome.ts if newest_ms is None else max(newest_ms, outcome.ts)
         return None
 
@@ -199,23 +193,15 @@ class Recount:
         newest[mark] = number
         return found
 
-    def _add(
-        self,
-        route: Route,
-        sums: tuple[int, int],
-        start: int,
-        appended_ms: int,
-        late_behind_ms: int | None,
-        partition: int,
-    ) -> None:
-        calendar = route.panel.calendar
-        folded = self._folded.get(route.panel.id)
-        waits = folded is not None and self._offsets[partition] > folded.get(partition, -1)
-        buckets = [Bucket(*route.target, "day", calendar.day_bounds(calendar.day_of(start))[0])]
+    def _add(self, route: Route, sums: tuple[int, int], start: int, late_behind_ms: int | None, partition: int) -> None:
+        closings = self._closings.get(route.panel.id)
+        day_start, day_end = route.panel.calendar.day_bounds(route.panel.calendar.day_of(start))
+        buckets = [(Bucket(*route.target, "day", day_start), day_end)]
         if route.panel.resolution == "hour":
-            buckets.append(Bucket(*route.target, "hour", start))
-        for bucket in buckets:
+            buckets.append((Bucket(*route.target, "hour", start), start + self._run.settings.fold.base_bucket_seconds))
+        for bucket, end in buckets:
             counted = self.buckets.get(bucket)
             if counted is None:
                 counted = self.buckets[bucket] = Counted()
-            counted.add(*sums, appended_ms, late_behind_ms, waits=waits)
+            waits = closings is not None and closings.wait(end, partition, self._offsets[partition])
+            counted.add(*sums, late_behind_ms, waits=waits)

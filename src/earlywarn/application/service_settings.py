@@ -15,12 +15,26 @@ from earlywarn.domain.ranges import UNBOUNDED, Range, check_ranges, out_of_range
 from earlywarn.errors import ConfigError
 
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
+_HOST = re.compile(r"[^\s/:]+|\[[0-9a-fA-F:.%]+\]")
 _LEAST_MESSAGE_BYTES = 64 * 1024  # what a record may have
 _MOST_MESSAGE_BYTES = 8 << 20  # dead letters may have twice this, and producers send no more than 16 MiB
 _MOST_BYTES = 1 << 40
 _MOST_PORT = (1 << 16) - 1
 _MOST_HOURS = 24 * 366 * 100
 _PARTIAL_BYTES = 16 << 20  # what the producers take; a partial of more than 4 MiB travels in parts
+
+
+def _wrong_broker(text: str) -> str:
+    """Return what is wrong with the address of a broker; empty if nothing is. A password in it is not shown."""
+    broker = text.strip()
+    if "@" in broker:
+        return "an address holds a user or password; give host:port, and username and password_file beside it"
+    scheme, separator, rest = broker.partition("://")
+    if separator:
+        return f"{broker!r} is not host:port; leave {scheme}:// out (security says whether TLS is used): {rest}"
+    host, _, port = broker.rpartition(":")
+    good = port.isascii() and port.isdigit() and 0 < int(port) <= _MOST_PORT and _HOST.fullmatch(host)
+    return "" if good else f"{broker!r} is not host:port"
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +78,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
             },
         )
         problems = list(outside)
-        for broker in self.brokers.split(","):
-            host, _, port = broker.strip().rpartition(":")
-            if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= _MOST_PORT):
-                problems.append(f"brokers: {broker.strip()!r} is not host:port")
+        problems += [f"brokers: {wrong}" for wrong in map(_wrong_broker, self.brokers.split(",")) if wrong]
         if self.uses_sasl and not (self.username and (self.password or self.password_file)):
             problems.append(f"security = {self.security!r} needs username, and password_file or password")
         if not self.uses_sasl and (self.username or self.password or self.password_file):

@@ -8,6 +8,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -33,6 +34,7 @@ from earlywarn.errors import ConfigError
 _T = TypeVar("_T", bound=msgspec.Struct)
 RUN_ID = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _VALUE_PROBLEM = re.compile(r"(\w+) = .*: give ")
+_WORD = re.compile(r"\w+")
 _TABLES_OF_PANELS = frozenset({"nuts_recoding", "postal_codes", "school_holidays", "rates"})
 
 
@@ -192,33 +194,40 @@ class _Tree:
         if not isinstance(plain, dict):
             self._say(place, f"{place}: expected a table, got {type(plain).__name__}")
             return None
-        before = len(self._problems)
         known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         hints = get_type_hints(kind)
         values: dict[str, Any] = {}
+        faulty: set[str] = set()
         for name, value in plain.items():
             where = f"{place}.{name}" if place else str(name)
             if name not in known:
                 near = get_close_matches(str(name), known, n=1)
+                faulty.update(near)
                 self._say(where, f"{where}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
                 continue
             found = len(self._problems)
             built = self._value(hints[name], value, where)
             if len(self._problems) == found or isinstance(built, msgspec.Struct | tuple):
                 values[name] = built
+            if len(self._problems) > found:
+                faulty.add(name)
         for name, field in known.items():
             if field.required and name not in plain:
                 self._say(place, f"{place}.{name}: is required")
+                faulty.add(name)
             if field.required:
                 values.setdefault(name, place)
         unread = self._read_secrets(hints, values, place)
         files = {name: "" if name in unread else values.get(name, "") for name in FILES}
-        made = self._made(kind, values, place, faulty=len(self._problems) > before)
+        made = self._made(kind, values, place, faulty)
         self._check_tls(files, place)
         return made
 
-    def _made(self, kind: type[_T], values: dict[str, Any], place: str, *, faulty: bool) -> _T | None:
-        """Return the struct of values, after its own checks; of a faulty table those count that name a value given."""
+    def _made(self, kind: type[_T], values: dict[str, Any], place: str, faulty: AbstractSet[str]) -> _T | None:
+        """Return the struct of values, after its own checks; what they say of a faulty setting follows from its fault.
+
+        `faulty` are settings listed already, in whose place the default stands.
+        """
         try:
             return kind(**values)
         except ConfigError as error:
@@ -229,7 +238,7 @@ class _Tree:
                     where = f"{place}.{name}" if place else name
                     self._say(where, where + line.removeprefix(name))
                     values.pop(name)
-                elif not faulty:
+                elif faulty.isdisjoint(_WORD.findall(line)):
                     self._say(place, f"{place or 'settings'}: {line.removeprefix(f'{place}: ')}")
         try:
             return kind(**values)
@@ -288,6 +297,8 @@ class _Tree:
                 except ConfigError as error:
                     self._say(where, f"{where} = {file!r}: {error}")
                     unread.add(name)
+                    if hints.get(secret) is Secret:
+                        values[secret] = Secret("unread")  # for the table's own checks there is one
         return unread
 
     def _check_tls(self, files: Mapping[str, str], place: str) -> None:

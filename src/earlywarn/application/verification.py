@@ -89,11 +89,10 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Latest(NamedTuple):
-    """The newest vintage of a row, and when it was published."""
+    """The newest vintage of a row."""
 
     vintage: int
     sums: tuple[int, int]
-    published_ms: int
 
 
 _Place = tuple[str, str, int]
@@ -109,16 +108,15 @@ class Publication:
         self.repeated: list[Difference] = []
         self.repeats = 0
         self.last_start: dict[tuple[str, str], int] = {}
-        self.day_closed_ms: dict[str, int] = {}
 
-    def add(self, row: PublishedRow, published_ms: int) -> None:
+    def add(self, row: PublishedRow) -> None:
         """Take a row in. One that stands there twice in the same vintage is a difference of its own."""
         start = _seconds(row.start)
         place = (row.series_id, row.bucket, start)
         sums = (row.transactions, row.amount_minor)
         known = self.rows.get(place)
         if known is None or row.vintage > known.vintage:
-            self.rows[place] = _Latest(row.vintage, sums, published_ms)
+            self.rows[place] = _Latest(row.vintage, sums)
         elif row.vintage == known.vintage:
             self.repeats += 1
             if len(self.repeated) < DIFFERENCES_LISTED:
@@ -126,8 +124,18 @@ class Publication:
                 self.repeated.append(Difference(row.start, row.bucket, row.series_id, known.sums, sums, note))
         if row.vintage == 0 and start >= self.last_start.get((row.panel, row.bucket), start):
             self.last_start[row.panel, row.bucket] = start
-            if row.bucket == "day":
-                self.day_closed_ms[row.panel] = published_ms
+
+    def last_ends(self, panel: Panel) -> Iterator[int]:
+        """Yield when the last published day of a panel ends, and each hour published behind it (epoch seconds)."""
+        calendar, step = panel.calendar, panel.calendar.base_bucket_seconds
+        day, hour = (self.last_start.get((panel.id, kind)) for kind in ("day", "hour"))
+        if day is not None:
+            yield calendar.day_bounds(calendar.day_of(day))[1]
+        if hour is not None:
+            open_day = calendar.day_bounds(calendar.day_of(hour))
+            # The last hour of a day can be published a moment before its day.
+            begin = open_day[1] if day is not None and day >= open_day[0] else open_day[0]
+            yield from range(begin + step, hour + step + 1, step)
 
 
 def verify(  # the outcome is one table, filled from top to bottom
@@ -247,7 +255,7 @@ class _Comparison:
         if row is None and start > self._publication.last_start.get((panel.id, kind), -1):
             complete = self._watermark is not None and self._end(panel, kind, start) <= self._watermark
             return "behind" if complete else "open"
-        if not ended and (self._came_since(panel, counted, row) or self._waits(panel, start, counted)):
+        if not ended and counted.waits:
             return "revised later"
         return "compared"
 
@@ -267,19 +275,6 @@ class _Comparison:
         last_day = self._publication.last_start.get((panel.id, "day"))
         closed_ms = 0 if last_day is None else self._end(panel, "day", last_day) * 1000
         return counted.late_behind_ms - self._lateness_ms >= closed_ms
-
-    def _came_since(self, panel: Panel, counted: Counted, row: _Latest | None) -> bool:
-        """Return whether a record came after the row and the last day were published.
-
-        It can be on time in its partition, which the watermark had left behind as idle.
-        """
-        published_ms = row.published_ms if row else 0
-        return counted.appended_ms > max(self._publication.day_closed_ms.get(panel.id, 0), published_ms)
-
-    def _waits(self, panel: Panel, start: int, counted: Counted) -> bool:
-        """Return whether a record of a closed day was folded after the last one had closed."""
-        last_day = self._publication.last_start.get((panel.id, "day"))
-        return counted.waits and last_day is not None and start < self._end(panel, "day", last_day)
 
     def rest(self) -> None:
         """Take what is published and was not counted at all: it must be zero."""

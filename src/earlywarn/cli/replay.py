@@ -18,7 +18,7 @@ import typer
 from earlywarn.adapters.files import InputFile, open_inputs
 from earlywarn.adapters.inference import Assumption, Stated, guessed_mappings
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Window, play
+from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Standing, Window, play
 from earlywarn.adapters.replay.environment import worker_environment
 from earlywarn.adapters.replay.packing import BATCHED_BLOCK
 from earlywarn.adapters.replay.published import latest_alerts
@@ -97,6 +97,10 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for rejects and logs. Default: out/RUN.")
     ] = None,
+    probes: Annotated[
+        bool,
+        typer.Option("--probes", help="Answer /livez, /readyz and /metrics on service.host:service.port meanwhile."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Replay a history through Kafka: topics, workers, records and end marks; ends when all is folded.
@@ -140,6 +144,9 @@ def replay(
         stack.enter_context(waiting_told())
         source: FileSource | RunSource
         settings = ready.run.settings
+        standing = Standing()
+        if probes:
+            stack.enter_context(_probed(settings, standing, pace))
         if from_run is None:
             sort_in = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder))) if sort else None
             source = FileSource(
@@ -167,6 +174,7 @@ def replay(
                     os.environ, ready.config, settings, inferred=ready.inferred, paced=pace.speed is not None
                 ),
                 logs=folder / "logs",
+                standing=standing,
             ),
             tell,
             tell_folded,
@@ -246,6 +254,15 @@ def _batched(settings: Settings) -> Settings:
     """Return settings with blocks so small that one holds at most 100,000 transactions."""
     size = min(settings.fold.block_size, BATCHED_BLOCK)
     return msgspec.structs.replace(settings, fold=msgspec.structs.replace(settings.fold, block_size=size))
+
+
+@contextmanager
+def _probed(settings: Settings, standing: Standing, pace: Pace) -> Iterator[None]:
+    from earlywarn.adapters.replay.probed import probed  # noqa: PLC0415  # a web server, which other commands need not load
+
+    with probed(settings.kafka, settings.service, standing, pace) as probes:
+        remark(f"probes on http://{probes.host}:{probes.port}")
+        yield
 
 
 # --- signals

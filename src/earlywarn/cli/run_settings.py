@@ -2,7 +2,10 @@
 
 import logging
 import os
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,9 @@ from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import RUN_ID, Settings, load
+from earlywarn.errors import EarlywarnError
+
+_TOPICS_COMMAND = re.compile(r"earlywarn topics (create|change|delete)\b")
 
 Config = Annotated[
     Path | None,
@@ -49,6 +55,27 @@ def run_settings(config: Path | None, run: str | None) -> Settings:
     return settings if run is None else msgspec.structs.replace(settings, run=run)
 
 
+@contextmanager
+def as_called(config: Path | None) -> Iterator[None]:
+    """Let the commands that an error of what is done within suggests have the settings that this one was given."""
+    try:
+        yield
+    except EarlywarnError as error:
+        error.args = (with_config(str(error), config),)
+        raise
+
+
+def with_config(text: str, config: Path | None) -> str:
+    """Return a text in which every command on topics that is suggested has `--config`, if it was given.
+
+    >>> with_config("t: does not exist; run: earlywarn topics create --run r", Path("my panel.toml"))
+    "t: does not exist; run: earlywarn topics create --config 'my panel.toml' --run r"
+    """
+    if config is None:
+        return text
+    return _TOPICS_COMMAND.sub(lambda found: f"{found[0]} --config {shlex.quote(str(config))}", text)
+
+
 def source_of(config: Path | None, environ: Mapping[str, str] = os.environ) -> str:
     """Return where settings come from, in words: their file, else the environment."""
     return str(config or environ.get(CONFIG_NAME) or "environment")
@@ -68,6 +95,7 @@ def running(config: Path | None, run: str | None) -> Run:
         fold = msgspec.structs.replace(settings.fold, block_size=manifest.block_size)
         settings = msgspec.structs.replace(settings, fold=fold)
     composed = compose(settings, source_of(config))
-    manifest = check_manifest(composed)
-    source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), manifest)
+    with as_called(config):
+        manifest = check_manifest(composed)
+        source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), manifest)
     return composed

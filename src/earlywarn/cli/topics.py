@@ -15,7 +15,7 @@ from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
-from earlywarn.cli.run_settings import Config, RunId, run_id_checked, run_settings
+from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, with_config
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
@@ -57,14 +57,14 @@ def create(
         raise typer.BadParameter("--check changes nothing, --grow does; give one of them")
     settings = run_settings(config, run)
     composed = compose(settings) if settings.panels else None
-    with kafka_admin(settings.kafka) as admin:
+    with as_called(config), kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
         settings = _with_replay(settings, replay=replay or (known is not None and known.replay))
         before = survey_topics(admin, settings)
         shown: dict[str, Any] = {
             "run": settings.run,
             "missing": [each.name for each in before.missing],
-            "misfits": before.misfits,
+            "misfits": [dataclasses.replace(each, mend=with_config(each.mend, config)) for each in before.misfits],
             "remarks": before.remarks,
             "created": [],
             "grown": {},
@@ -84,7 +84,7 @@ def create(
         except EarlywarnError as error:
             if not json:
                 raise
-            shown["problems"] = str(error).split("\n")
+            shown["problems"] = with_config(str(error), config).split("\n")
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         raise typer.Exit(1 if shown["problems"] else 0)
@@ -106,8 +106,9 @@ def change(
         earlywarn topics change --config new.toml
     """
     composed = compose(run_settings(config, run))
-    before = read_manifest(composed.settings)
-    manifest = change_configuration(composed)
+    with as_called(config):
+        before = read_manifest(composed.settings)
+        manifest = change_configuration(composed)
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
         return

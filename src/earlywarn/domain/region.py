@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from earlywarn.domain.card_number import has_card_number
 from earlywarn.domain.country import COUNTRY_CODES, nuts_country
 from earlywarn.domain.reject import RejectReason
 from earlywarn.errors import ConfigError
@@ -259,7 +260,7 @@ class RegionResolver:
         return place if place is RejectReason.PANEL_UNKNOWN else ONLINE
 
     def _place(self, region: str, country: str | None) -> str | RejectReason:
-        if self.accepts_any or region in self.declared:
+        if region in self.declared or (self.accepts_any and not has_card_number(region)):
             return region
         code = self._nuts(region, country)
         if code is None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from earlywarn.domain.card_number import has_card_number
 from earlywarn.domain.reject import RejectReason
 from earlywarn.errors import ConfigError
 
@@ -70,7 +71,7 @@ class Classification:
         unlisted_mcc: The class of a well-formed MCC that `mccs` does not list; None rejects it.
         merchants: Merchant text to class id, compared as `normalised`.
         weights: Class id to system to the codes and weights of that class; a missing entry is unallocated.
-        accepts_any: Every code of any scheme, and every MCC, is a class of its own.
+        accepts_any: Every code of any scheme, and every MCC, is a class of its own; what looks like a card is none.
 
     Raises:
         ConfigError: A code leads to a class that is not there, or the weights of a class exceed the whole.
@@ -193,7 +194,7 @@ class Classification:
 
     def _class_of_sector(self, sector: str) -> str | RejectReason:
         if self.accepts_any:
-            return sector.strip()
+            return RejectReason.SECTOR_UNKNOWN if has_card_number(sector) else sector.strip()
         text = normalised(sector)
         code = text.removeprefix(f"{self.scheme}:").lstrip()
         found = self._sectors.get(text) or self._sectors.get(code)

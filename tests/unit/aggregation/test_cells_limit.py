@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.recount import unpacked
 from earlywarn.adapters.kafka.wire import encode_rows
 from earlywarn.aggregation.cells import OTHERS
 from earlywarn.aggregation.intake import decode
-from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.partial import OTHER_SOURCES, Partial
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.aggregator import CONTROL_HEADER, END
 from earlywarn.application.compose import Run, compose
@@ -21,6 +22,7 @@ from earlywarn.application.fold import RunFold
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, verify
+from earlywarn.domain.transaction import Transaction
 
 START_MS = 1_551_702_896_000
 HOUR_MS = 3_600_000
@@ -124,6 +126,27 @@ def test_it_is_a_function_of_the_log(tmp_path: Path) -> None:
         assert before + published(second, sent[at:]) == whole
 
 
+def test_a_card_in_a_field_that_names_what_is_published_goes_no_further(tmp_path: Path) -> None:
+    """As a source, a sector or a region, of what is accepted as of what is not, in records and in batches of them."""
+    card = "4929 1234 1234 1234"
+    record = {"id": "t", "ts": START_MS, "region": "R0", "sector": "x:0", "amount_minor": 100, "currency": "CHF"}
+    spoilt = [{"source": card}, {"source": card, "amount_minor": -1}, {"sector": card}, {"region": card}]
+    outcomes = decode([json.dumps(record | each).encode() for each in spoilt])
+    single, batched = (run_of(tmp_path, ANY_REGION, OPEN).block_fold(0, 1) for _ in range(2))
+    _, rejected = single.add(range(len(outcomes)), outcomes, RECEIVED_MS)
+    batch = arrow_batch.decode(arrow_batch.encode([each for each in outcomes if isinstance(each, Transaction)]))
+    assert isinstance(batch, arrow_batch.ArrowBatch)
+    _, rejected_rows = batched.add_columns(0, batch.columns, RECEIVED_MS)
+    for found in (rejected, rejected_rows):
+        assert [each.reject.reason.value for each in found] == [
+            "amount_out_of_range", "sector_unknown", "region_unknown",
+        ]  # fmt: skip
+    for partial in (single.flush(), batched.flush()):
+        assert partial is not None
+        assert [row.source for row in (*partial.sources, *partial.unread)] == [OTHER_SOURCES, OTHER_SOURCES, ""]
+        assert "4929" not in str((partial, rejected, rejected_rows))
+
+
 def test_a_recount_agrees(tmp_path: Path) -> None:
     run, log = run_of(tmp_path, ANY_REGION, OPEN), log_of()
     recount, publication = Recount(run, unpacked, finite=True), Publication()
@@ -132,12 +155,12 @@ def test_a_recount_agrees(tmp_path: Path) -> None:
     recount.take(0, len(log), None, [(CONTROL_HEADER, END)], RECEIVED_MS)
     values = published(compose_fold(run, 1), partials(run, log, 50))
     for value in values:
-        publication.add(msgspec.json.decode(value, type=PublishedRow), RECEIVED_MS)
+        publication.add(msgspec.json.decode(value, type=PublishedRow))
     assert verify(run, recount, publication, {}, partitions=1).equal
     lost = Publication()
     for value in values:
         row = msgspec.json.decode(value, type=PublishedRow)
         if row.transactions and OTHERS in row.series_id.replace("%28", "(").replace("%29", ")"):
             row = msgspec.structs.replace(row, transactions=row.transactions - 1)
-        lost.add(row, RECEIVED_MS)
+        lost.add(row)
     assert verify(run, recount, lost, {}, partitions=1).found

@@ -55,6 +55,24 @@ def test_the_time_of_a_pause_does_not_count() -> None:
     assert round(clock.seconds - 100, 6) == 11.0
 
 
+def test_a_record_lags_by_what_it_comes_late_pauses_aside() -> None:
+    pace, clock = paced(1)
+    lags = [pace.lag_seconds()]
+    pace.wait_for(1_000_000, lambda _: None)
+    clock.seconds += 30
+    lags.append(pace.lag_seconds())
+    pace.wait_for(1_010_000, lambda _: None)
+    lags.append(pace.lag_seconds())
+    pace.paused = True
+    clock.during[50] = lambda: lags.append(pace.lag_seconds())
+    clock.during[60] = lambda: setattr(pace, "paused", False)
+    pace.wait_for(1_012_000, lambda _: None)
+    lags.append(pace.lag_seconds())
+    pace.wait_for(2_000_000, lambda _: None)
+    lags.append(pace.lag_seconds())
+    assert [round(lag, 6) for lag in lags] == [0, 30, 20, 18, 18, 0]
+
+
 def test_what_waits_is_told_for_how_long_before_it_does() -> None:
     pace, _ = paced(1)
     told: list[float] = []

@@ -11,12 +11,16 @@ import pytest
 from earlywarn.adapters.arrow_batch import ArrowBatch, decode
 from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.files import InputFile, open_inputs
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.replay import Pace, Replay
 from earlywarn.adapters.replay.cells import CellPartitioner
 from earlywarn.adapters.replay.environment import as_toml, worker_environment
 from earlywarn.adapters.replay.files import FileSource, Window
 from earlywarn.adapters.replay.ordering import merged
 from earlywarn.adapters.replay.packing import BATCH_RECORDS, as_arrow
+from earlywarn.adapters.replay.play import send
 from earlywarn.adapters.replay.position import ReplayPosition, decode_position, encode_position
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.aggregation.columns import ARROW_STREAM
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import PanelSettings, Settings, load
@@ -158,3 +162,25 @@ def test_workers_compose_the_run_that_was_inferred(tmp_path: Path) -> None:
 def test_plain_values_are_written_as_toml() -> None:
     plain = {"a": [1, 2.5, True, 'te"x\\t\n'], "b": {"c d": []}}
     assert tomllib.loads(f"value = {as_toml(plain)}")["value"] == plain
+
+
+def test_who_is_told_to_stop_within_a_commit_stops_whatever_the_client_says(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client has ended the transaction, and calls it a fatal error to take it back: it is none of the replay."""
+    log = ReplayLog(run.settings.kafka, RunTopics("x"))
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        raise SystemExit(143)
+
+    def refuse() -> None:
+        raise LogError("cannot be written any more")
+
+    monkeypatch.setattr(log, "send", told_to_stop)
+    monkeypatch.setattr(log, "take_back", refuse)
+    inputs = [written(tmp_path / "a.jsonl", [record("a", 0)])]
+    source = FileSource(run, inputs, window=Window(), sort_in=None, batched=False, rejects=tmp_path / "rejects.jsonl")
+    pace = Pace(None, clock=float, sleep=print)
+    replay = Replay(run=run, source=source, pace=pace, aggregators=0, environment={}, logs=tmp_path)
+    with pytest.raises(SystemExit):
+        send(replay, log, source.beginning(8), lambda _: None)

@@ -1,10 +1,14 @@
-"""What a starting aggregator loads: none of what only models need."""
+"""What a starting aggregator loads: none of what only models need; and what ends it meanwhile."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from stream_run import wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 # The service is read and its parts are used as it uses them, up to where a broker would be asked.
@@ -41,3 +45,16 @@ def test_an_aggregator_loads_no_estimators() -> None:
     modules = set(found["modules"])
     assert {"faust", "earlywarn.adapters.stream.aggregator_service"} <= modules
     assert modules.isdisjoint({"river", "sklearn", "scipy", "pandas", "earlywarn.detection.panel_detector"})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("service", ["aggregator", "detector"])
+def test_a_worker_that_is_told_to_stop_while_modules_are_loaded_ends_in_order(service: str, number: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    program = [sys.executable, REPOSITORY / "services" / service]
+    with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE) as process:  # noqa: S603  # our own program
+        wait_until(lambda: "numpy" in Path(f"/proc/{process.pid}/maps").read_text(), 30, "modules are being loaded")
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert not process.stderr.read()

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from earlywarn.adapters.stream.lifecycle import Broker
+from earlywarn.adapters.stream.broker import Broker
 from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError

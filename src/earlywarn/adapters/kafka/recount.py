@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import Extent, TopicScan
 from earlywarn.adapters.kafka.wire import decode_partial, is_change
 from earlywarn.aggregation.merge import PartialsFold
-from earlywarn.application.closings import Closings
+from earlywarn.application.closings import Closings, PanelClosings
 from earlywarn.application.compose import Run
 from earlywarn.application.recount import Recount
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -36,10 +36,11 @@ def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> 
     kafka, topics = run.settings.kafka, RunTopics(run.settings.run, run.settings.topics.prefix)
     publication = _read_publication(TopicScan(kafka, topics.aggregates), tell)
     manifest = read_manifest(run.settings)
-    folded = {} if manifest is None else _folded(run, manifest, TopicScan(kafka, topics.partials), publication, tell)
+    partials = TopicScan(kafka, topics.partials)
+    closings = {} if manifest is None else _closings(run, manifest, partials, publication, tell)
     scan = TopicScan(kafka, topics.transactions)
     finite = run.settings.topics.replay if manifest is None else manifest.replay
-    recount, first_ms = _count(Recount(run, unpacked, finite=finite, folded=folded), scan, tell)
+    recount, first_ms = _count(Recount(run, unpacked, finite=finite, closings=closings), scan, tell)
     letters, remark = _count_letters(run, topics, scan.extents, tell)
     whole_from = _whole_from(run, scan, first_ms)
     outcome = verify(run, recount, publication, letters, partitions=len(scan.extents), whole_from=whole_from)
@@ -71,20 +72,20 @@ def _read_publication(scan: TopicScan, tell: Progress) -> Publication:
         except msgspec.DecodeError as error:
             place = f"{scan.topic}-{record.partition}-{record.offset}"
             raise LogError(f"{place}: no row: {error}; nothing but detectors may write to this topic") from error
-        publication.add(row, record.timestamp_ms)
+        publication.add(row)
         tell("Reading aggregates", read, scan.records)
     return publication
 
 
-def _folded(
+def _closings(
     run: Run, manifest: Manifest, scan: TopicScan, publication: Publication, tell: Progress
-) -> Mapping[str, Mapping[int, int]]:
-    """Return by panel and source partition what was folded when its last published day closed."""
-    ends: dict[int, dict[str, int]] = {q: {} for q in range(manifest.partials_partitions)}
+) -> Mapping[str, PanelClosings]:
+    """Return by panel how far was folded when what it has published last closed."""
+    ends: dict[int, dict[str, Iterable[int]]] = {q: {} for q in range(manifest.partials_partitions)}
     for panel in (each.panel for each in run.panels):
-        last_day = publication.last_start.get((panel.id, "day"))
-        if last_day is not None:
-            ends[manifest.panels[panel.id]][panel.id] = panel.calendar.day_bounds(panel.calendar.day_of(last_day))[1]
+        last_ends = list(publication.last_ends(panel))
+        if last_ends:
+            ends[manifest.panels[panel.id]][panel.id] = last_ends
     closings = Closings(
         lambda: PartialsFold(
             partitions=manifest.transactions_partitions, lateness_seconds=run.settings.fold.lateness_seconds
@@ -96,7 +97,7 @@ def _folded(
             place = f"{scan.topic}-{record.partition}-{record.offset}"
             closings.take(record.partition, decode_partial(record.value, place))
         tell("Reading partials", read, scan.records)
-    return closings.folded
+    return closings.panels
 
 
 def _count(recount: Recount, scan: TopicScan, tell: Progress) -> tuple[Recount, Mapping[int, int]]:

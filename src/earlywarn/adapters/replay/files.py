@@ -114,6 +114,7 @@ class FileSource:
 
             def pause_for(seconds: float) -> None:
                 nonlocal next_commit
+                log.standing.move()
                 now = self._now_seconds()
                 if now + min(seconds, commit_seconds) >= next_commit:
                     sending.commit()
@@ -195,4 +196,5 @@ class _Sending:
             self.position, records=self.records, sent=self.position.sent + self.uncommitted
         )
         self._log.commit(position)
+        self._log.standing.newest_ms = self.newest_ms
         self.position, self.uncommitted = position, 0

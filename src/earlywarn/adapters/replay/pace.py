@@ -25,16 +25,26 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._began: tuple[float, int] | None = None
+        self._event_ms: int | None = None
+        self._stood_seconds: float | None = None
 
     def start_anew(self) -> None:
         """Let the next record be due at once, and those behind it by their distance from it."""
-        self._began = None
+        self._began = self._event_ms = None
+
+    def lag_seconds(self) -> float:
+        """Return by how much the newest record came, or is still coming, later than it was due; 0 at full speed."""
+        if self._began is None or self._event_ms is None:
+            return 0.0
+        stood = 0.0 if self._stood_seconds is None else self._clock() - self._stood_seconds
+        return max(0.0, -self.seconds_until(self._event_ms) - stood)
 
     def wait_for(self, event_ms: int, before_waiting: Callable[[float], None]) -> None:
         """Return when a record of this time is due; `before_waiting` is told how many seconds there are left.
 
         The first record is due at once, and so is one that is older than those before it.
         """
+        self._event_ms = event_ms
         while True:
             if self.paused:
                 self._stand_still(before_waiting)
@@ -54,9 +64,10 @@ class Pace:
         return began_seconds + (event_ms - first_ms) / 1000 / self.speed - self._clock()
 
     def _stand_still(self, before_waiting: Callable[[float], None]) -> None:
-        before = self._clock()
+        before = self._stood_seconds = self._clock()
         before_waiting(float("inf"))
         while self.paused:
             self._sleep(_LOOK_SECONDS)
+        self._stood_seconds = None
         if self._began is not None:
             self._began = (self._began[0] + self._clock() - before, self._began[1])

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earlywarn.adapters.kafka.connection import kafka_admin
@@ -17,7 +17,8 @@ from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition
 from earlywarn.adapters.replay.projected import wait_until_projected
 from earlywarn.adapters.replay.replay_log import ReplayLog
-from earlywarn.adapters.replay.source import Source, Tell
+from earlywarn.adapters.replay.source import Source, Tell, Told
+from earlywarn.adapters.replay.standing import Standing
 from earlywarn.adapters.replay.workers import Workers
 from earlywarn.application.compose import Run
 from earlywarn.errors import ConfigError, LogError
@@ -37,6 +38,7 @@ class Replay:
         aggregators: workers to start, with one detector; 0 if the run's workers run elsewhere.
         environment: of the workers.
         logs: folder of their logs.
+        standing: noted on the way.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class Replay:
     aggregators: int
     environment: Mapping[str, str]
     logs: Path
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
     settings = replay.run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
     manifest = _prepare(replay.run)
-    log = ReplayLog(settings.kafka, topics, compressed=not replay.source.batched)
+    log = ReplayLog(settings.kafka, topics, compressed=not replay.source.batched, standing=replay.standing)
     position = _agreed(log.open(), replay.source.beginning(settings.topics.transactions_partitions), topics)
     resumed = position.sent
     with ExitStack() as stack:
@@ -82,7 +85,8 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
         if replay.aggregators:
             workers.start("aggregator", replay.aggregators)
             workers.start("detector")
-        position = _send(replay, log, position, tell)
+        position = send(replay, log, position, tell)
+        replay.standing.sending = False
         completion = Completion(replay.run, topics, manifest.panels_of)
         stack.callback(completion.close)
         wait_until_folded(completion, workers.check, tell_folded)
@@ -119,22 +123,31 @@ def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics
     return found
 
 
-def _send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
+def send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
     """Send the records and the end marks; what a broker took back is read and sent again."""
+
+    def tell_all(told: Told) -> None:
+        replay.standing.move()
+        tell(told)
+
+    replay.standing.begin(position)
     try:
         for _ in range(_ATTEMPTS):
             try:
                 if not position.ended:
-                    position = log.end(replay.source.send(log, position, replay.pace, tell))
+                    position = log.end(replay.source.send(log, position, replay.pace, tell_all))
             except TakenBackError as error:
                 _log.warning("%s; it is sent again", error)
                 log.take_back()
                 position = log.open() or replay.source.beginning(position.partitions)
             else:
                 return position
-        raise LogError(
-            f"{log.topics.transactions}: {_ATTEMPTS} transactions were taken back; look at the broker, and start "
-            "again: what is committed stands, and the replay goes on behind it"
-        )
-    finally:
-        log.take_back()
+    except BaseException:
+        # Told to stop within a commit, the client refuses to take it back; what is open falls to whoever comes next.
+        with suppress(LogError):
+            log.take_back()
+        raise
+    raise LogError(
+        f"{log.topics.transactions}: {_ATTEMPTS} transactions were taken back; look at the broker, and start "
+        "again: what is committed stands, and the replay goes on behind it"
+    )

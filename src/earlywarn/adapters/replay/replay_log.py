@@ -15,6 +15,7 @@ from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import Header, Transactions
 from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, encode_position
+from earlywarn.adapters.replay.standing import Standing
 from earlywarn.application.aggregator import CONTROL_HEADER, END
 from earlywarn.application.service_settings import KafkaSettings
 
@@ -30,10 +31,15 @@ class ReplayLog:
         kafka, topics: where.
         compressed: whether messages are. Batches are small without, and unpacking one takes a third of all that a
             worker spends on it.
+        standing: told what becomes visible.
     """
 
-    def __init__(self, kafka: KafkaSettings, topics: RunTopics, *, compressed: bool = True) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, topics: RunTopics, *, compressed: bool = True, standing: Standing | None = None
+    ) -> None:
         self.topics = topics
+        self.standing = standing or Standing()
+        self._uncommitted = 0
         self._kafka = kafka
         self._transactions = Transactions(
             confluent_connection(kafka),
@@ -71,6 +77,7 @@ class ReplayLog:
             TakenBackError: the transaction can only be taken back.
         """
         self._transactions.send(self.topics.transactions, partition, value, key, headers)
+        self._uncommitted += 1
 
     def commit(self, position: ReplayPosition) -> None:
         """Make all that was sent visible, with the position behind it, as one step.
@@ -80,6 +87,8 @@ class ReplayLog:
         """
         self._transactions.send(self.topics.meta, 0, encode_position(position), KEY)
         self._transactions.commit()
+        self.standing.commit(position, self._uncommitted)
+        self._uncommitted = 0
 
     def end(self, position: ReplayPosition) -> ReplayPosition:
         """Write the end mark to every partition that the topic has now, and the position that says so."""
@@ -92,6 +101,7 @@ class ReplayLog:
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         self._transactions.take_back()
+        self._uncommitted = 0
 
     def partition_count(self) -> int:
         """Return P as it is now."""

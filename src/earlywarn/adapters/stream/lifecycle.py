@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,14 +22,12 @@ from typing import Any, Protocol
 import faust
 import uvloop
 from aiokafka.errors import KafkaError as AIOKafkaError
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.batch_transport import is_passing
-from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.group_rights import check_group
 from earlywarn.adapters.kafka.rights import READING_REFUSED, missing_right
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
+from earlywarn.adapters.stream.broker import Broker
 from earlywarn.adapters.stream.garbage import spare_the_collector
 from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.service_settings import KafkaSettings, ServiceSettings
@@ -40,10 +37,7 @@ _log = logging.getLogger(__name__)
 _FINISH_SECONDS = 2.5
 _LEAVE_SECONDS = 1.2
 _GONE_SECONDS = 4.5
-_ASK_SECONDS = 2.0
-_ANSWER_SECONDS = 3.0
 _RETRY_SECONDS = 1.0
-_REFUSALS = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001  # their names
 
 
 class Worker(Protocol):
@@ -54,60 +48,6 @@ class Worker(Protocol):
 
     async def finish(self, deadline_seconds: float) -> None:
         """Bring the work to a good end."""
-
-
-class Broker:
-    """Knows whether the broker answers, by asking it now and then."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        parameters = confluent_connection(kafka)
-        # What librdkafka would print itself while a broker is gone: we say it once, and by readiness.
-        silent: dict[str, Any] = {**parameters, "log_level": 0, "error_cb": self._note}
-        self._client = AdminClient(silent)
-        self._reason = ""
-        self._brokers = kafka.brokers
-        self._heard: float | None = None
-
-    @property
-    def answers(self) -> bool:
-        """Return whether it answered lately."""
-        return self._heard is not None and time.monotonic() - self._heard < _ASK_SECONDS + 2 * _ANSWER_SECONDS
-
-    def _note(self, error: KafkaError) -> None:
-        """Note why it does not answer: what is refused goes before what merely is not there."""
-        if error.code() in _REFUSALS or not self._reason:
-            self._reason = error.str()
-
-    @property
-    def _told(self) -> str:
-        return f" ({self._reason})" if self._reason else ""
-
-    async def ask(self) -> bool:
-        """Ask it now."""
-        try:
-            await asyncio.to_thread(self._client.list_topics, "__consumer_offsets", _ANSWER_SECONDS)
-        except KafkaException:
-            while self._client.poll(0):
-                pass  # each tells `_note` why
-            return False
-        self._heard, self._reason = time.monotonic(), ""
-        return True
-
-    async def wait(self) -> None:
-        """Wait until it answers."""
-        while not await self.ask():
-            _log.warning("kafka.brokers = %r: no broker answers%s; waiting for one", self._brokers, self._told)
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def watch(self) -> None:
-        """Ask again and again, and say when it goes and comes back."""
-        answered = True
-        while True:
-            await asyncio.sleep(_ASK_SECONDS)
-            answers = await self.ask()
-            if answers != answered:
-                _log.warning("the broker answers again" if answers else f"the broker does not answer{self._told}")
-            answered = answers
 
 
 @dataclass(frozen=True, slots=True)

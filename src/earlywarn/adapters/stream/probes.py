@@ -1,7 +1,7 @@
 """/livez, /readyz and /metrics of a service.
 
-Live: its loop moved within the last seconds. Ready: every condition holds; the answer names those that do not.
-Faust's own web server says 200 while the broker is gone, so it is off.
+Live: its loop moved within the last seconds, and its work does not hang. Ready: every condition holds; the answer names
+those that do not. Faust's own web server says 200 while the broker is gone, so it is off.
 """
 
 import asyncio
@@ -24,14 +24,21 @@ Condition = Callable[[], bool]
 class Probes:
     """Answers on host:port while it is entered; `port` is the one taken (0 asks for a free one).
 
-    `conditions` may change meanwhile.
+    `conditions` may change meanwhile. `hangs` says in a few words that work beside the loop does; empty if it does not.
     """
 
     def __init__(
-        self, host: str, port: int, conditions: Mapping[str, Condition], *, registry: CollectorRegistry = REGISTRY
+        self,
+        host: str,
+        port: int,
+        conditions: Mapping[str, Condition],
+        *,
+        hangs: Callable[[], str] = str,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self.host, self.port = host, port
         self._conditions = conditions
+        self._hangs = hangs
         self._registry = registry
         self._beat = time.monotonic()
         self._runner: web.AppRunner | None = None
@@ -43,9 +50,8 @@ class Probes:
 
     async def _livez(self, _: web.Request) -> web.Response:
         still = time.monotonic() - self._beat
-        if still < _STILL_SECONDS:
-            return web.Response(text="live\n")
-        return web.Response(status=503, text=f"the loop has not moved for {still:.0f} s\n")
+        hangs = f"the loop has not moved for {still:.0f} s" if still >= _STILL_SECONDS else self._hangs()
+        return web.Response(status=503, text=f"{hangs}\n") if hangs else web.Response(text="live\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         missing = self.missing()

@@ -267,8 +267,8 @@ def test_a_wide_shock_is_exactly_one_alert_without_a_parent(
     assert [(alert.region, alert.sector) for alert in tops] == [node]
     assert tops[0].detected_on <= (SHOCK + timedelta(days=2)).isoformat()
     assert abs(date.fromisoformat(tops[0].opened_on) - SHOCK) <= timedelta(days=1)
-    if tops[0].opened_on == SHOCK.isoformat():
-        assert figure(tops[0], "effect") == pytest.approx(100 * (factor - 1), abs=5)
     last = panel.revisions(tops[0])[-1]
+    if tops[0].opened_on == SHOCK.isoformat():  # its first revision may rest on the shock's first day
+        assert figure(last, "effect") == pytest.approx(100 * (factor - 1), abs=5)
     inside = {alert.id for alert in panel.alerts if alert.parent == tops[0].id}
     assert inside == set(last.children)

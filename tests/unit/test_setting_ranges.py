@@ -91,13 +91,13 @@ def test_what_passed_the_check_and_broke_the_run_is_refused_line_by_line(tmp_pat
 def test_several_problems_of_a_table_are_lines_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "panel.toml"
     path.write_text(
-        PANEL + "[detection.onset]\nclip = 0\nticket_handicap = -1\n[service]\nport = -1\nflush_seconds = 0\n"
+        PANEL + "[detection.onset]\nclip = 0\nsingle_handicap = -1\n[service]\nport = -1\nflush_seconds = 0\n"
     )
     with pytest.raises(ConfigError) as caught:
         load(path, {})
     assert [line.removeprefix(f"{path}: ").partition(" = ")[0] for line in str(caught.value).splitlines()] == [
         "detection.onset.clip",
-        "detection.onset.ticket_handicap",
+        "detection.onset.single_handicap",
         "service.flush_seconds",
         "service.port",
     ]

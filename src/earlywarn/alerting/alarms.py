@@ -14,7 +14,10 @@ from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats, counting, strictly_inside
 from earlywarn.alerting.weighing import Candidate, Weighing
-from earlywarn.detection.day_scores import MEASURES, Integers
+from earlywarn.detection.day_scores import MEASURES, DayScores, Integers
+
+_ALIKE = 1.5
+"""Log effects that are no more than so many times one another are about the same."""
 
 
 def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], members: Flags) -> list[Candidate]:
@@ -52,13 +55,29 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     ages = {at: ages[at] for at in that_count(alarming, standing)}
     found = weighing.totals(members, ages)
     found |= dict(_joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure))
+    found |= weighing.totals(members, ages | {at: each.age_days for at, each in found.items()})
     alone = carried_by_a_part(found)
     totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
     for at, candidate in totals.items():
         own = candidate.score if at not in standing else standing_score(standing[at], at, weighing, candidate.score)
         ratio[at] = max(float(ratio[at]), own)
     counted = that_count(alarming | totals.keys(), standing.keys() | totals.keys())
-    return [totals.get(at) or weighing.candidate(at) for at in counted if at not in standing]
+    told = {at: totals.get(at) or weighing.candidate(at) for at in counted if at not in standing}
+    wider = [at for at in counted if scores.nodes[at].level != "cell"]
+    alike = {at for at, each in told.items() if _moves_as_one_around_it(each, wider, scores, members)}
+    return [each for at, each in told.items() if at not in alike]
+
+
+def _moves_as_one_around_it(candidate: Candidate, wider: Iterable[int], scores: DayScores, members: Flags) -> bool:
+    """Return whether an alarm inside another one has about the same effect: a part of that one, and no news.
+
+    In a large step of all, what is told apart of each against its peers is but how the models err about their shares.
+    """
+    place, age = MEASURES.index(candidate.measure), candidate.age_days
+    effect = scores.effects.effect[place, :, age]
+    own = float(effect[candidate.node])
+    around = [float(effect[at]) for at in wider if strictly_inside(members, candidate.node, at)]
+    return any(1 / _ALIKE <= own / whole <= _ALIKE for whole in around if whole)
 
 
 def _joined(

@@ -252,7 +252,8 @@ class AlertDesk:
         """Return what would be told of an episode today."""
         parameters, scores = self.parameters, weighing.scores
         reading = Reading(episode, scores, self._baselines, at, interval=parameters.effect_interval)
-        score = float(weighing.ratio[at]) if weighing.ratio[at] >= other[at] else 0.0
+        is_alarm = weighing.ratio[at] >= other[at] and not reading.days_back
+        score = float(weighing.ratio[at]) if is_alarm else 0.0
         confidence = reading.estimate.confidence(episode.direction)
         told = reading.told(probability(max(score, episode.score), confidence, parameters))
         return _Look(reading, score, told, severity(told.probability, told.effect_pct, parameters))
@@ -261,6 +262,7 @@ class AlertDesk:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
         day, node = look.reading.day, look.reading.node
         episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
+        episode.come_back(look.reading.days_back, day)
         whole = self._book.parent(episode)
         if whole is not None and whole.last_alarm_on == day and look.reading.is_there_today:
             episode.last_alarm_on = day  # a part that moves along is in alarm with its whole, by that one's evidence
@@ -275,7 +277,8 @@ class AlertDesk:
         if verdict.outcome is not None:
             self._book.end(episode, day, is_level=verdict.outcome == "accepted")
         if verdict.outcome == "accepted":
-            self._lasting[node] = (episode.opened_on, None)
+            if not episode.is_learned:
+                self._lasting[node] = (episode.opened_on, None)
         elif verdict.outcome is not None:
             if episode.is_learned and verdict.outcome == "recovered":
                 self._lasting[node] = (episode.opened_on, self.parameters.quiet_days)

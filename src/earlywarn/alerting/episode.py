@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID, uuid5
 
 import msgspec
@@ -115,6 +115,12 @@ class Episode(msgspec.Struct):
             self.quiet_days += 1
             self.alarm_days = 0
         self.score = max(self.score, ratio)
+
+    def come_back(self, days: int, today: date) -> None:
+        """Take in that the level was back on so many of the last days: they were quiet, whatever was known by then."""
+        if days:
+            self.quiet_days = max(self.quiet_days, days)
+            self.last_alarm_on = max(min(self.last_alarm_on, today - timedelta(days=days)), self.opened_on)
 
     def miss(self, day: date, *, is_all: bool) -> None:
         """Take in a day on which something was missing, or all of it."""

@@ -46,6 +46,17 @@ class Sums(msgspec.Struct, frozen=True):
             tuple(one + more for one, more in zip(self.spread, other.spread, strict=True)),  # type: ignore[arg-type]
         )
 
+    def without(self, part: "Sums") -> "Sums":
+        """Return the sums over the days that are not those of a part."""
+        return Sums(
+            self.days - part.days,
+            self.transactions - part.transactions,
+            self.amount - part.amount,
+            self.expected_transactions - part.expected_transactions,
+            self.expected_amount - part.expected_amount,
+            tuple(max(whole - one, 0.0) for whole, one in zip(self.spread, part.spread, strict=True)),  # type: ignore[arg-type]
+        )
+
     def observed(self, measure: Measure) -> float | None:
         """Return what was seen; None for the mean of no tickets."""
         if measure == "mean_ticket":

@@ -91,5 +91,5 @@ class Silence:
         onset = self._onset
         least = onset.effect_min_down if direction == "down" else onset.effect_min_up
         if of_ticket:
-            least = max(least, onset.effect_min_ticket)
+            least = max(least, onset.effect_min_single)
         return 100 * abs(math.expm1(-least if direction == "down" else least))

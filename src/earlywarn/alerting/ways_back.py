@@ -4,7 +4,8 @@ While a shock lasts the models learn some of it, so its end looks like a shock t
 an end. The day is within its usual range of the baseline before the earlier shock, or still beyond it on that shock's
 side. Or the change since the alarm's first day is for the most part the way from what is expected now to what that
 baseline expects, and what goes on beyond it is small, or may be chance: also where the end overshoots a little, of a
-total of which only some cells had fallen, and of a shock that was over for chance alone before its end came.
+total of which only some cells had fallen, and of a shock that was over for chance alone before its end came. The models'
+baseline of the alarm has learned some of the shock, so what it would say of the size is for the most part that.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import holds
 
 _SMALL = 0.2
-"""Share of an alarm's log effect beyond an earlier baseline that is but an uneven end."""
+"""A log change beyond an earlier baseline that is but an uneven end, or what went on meanwhile."""
 
 
 class Shock(msgspec.Struct, frozen=True):
@@ -76,4 +77,4 @@ def way_back(
     if explained * effect < NEARER * effect**2:
         return None
     beyond = (effect - explained) * (1.0 if effect > 0 else -1.0)
-    return first if beyond <= max(reach * sd, _SMALL * abs(effect)) else None
+    return first if beyond <= max(reach * sd, _SMALL) else None

@@ -16,8 +16,9 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         regression, whitening, onset, effect, drift, mix: the estimators' own; both windows of days must agree.
-        innovation_clip: largest standardised innovation that enters whitening and evidence (sd); for a total of
-            which most are beyond that together, see `peer_clip`.
+        innovation_clip: largest standardised innovation that enters whitening and evidence (sd).
+        clip_multiple: what one may say at most on a day on which one in four series is beyond `innovation_clip`, as a
+            multiple of what one in four reaches: then they are no outliers.
         evidence_after_days: observations of a series before it gives evidence.
         ready_days: usable days after which a node's warm-up is over (of a total: its median cell's).
         zero_evidence_transactions: a cell without transactions counts as half a transaction (evidence of a
@@ -38,6 +39,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     drift: DriftParameters = DriftParameters()
     mix: MixParameters = MixParameters()
     innovation_clip: float = 4.0
+    clip_multiple: float = 3.5
     evidence_after_days: int = 64
     ready_days: int = 90
     zero_evidence_transactions: float = 20.0
@@ -58,6 +60,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
             self,
             {
                 "innovation_clip": up_to(UNBOUNDED),
+                "clip_multiple": Range(1, UNBOUNDED),
                 "evidence_after_days": DAYS,
                 "ready_days": DAYS,
                 "zero_evidence_transactions": up_to(1_000_000_000),

@@ -1,8 +1,8 @@
 """What the evidence of the nodes rests on: the measure that tells it, the effect since its first day, and the cells.
 
-A hypothesis says which measures step ("joint": transactions and amount, "ticket": the amount alone). Which of them
-people are told of is the first of `MEASURES_OF_SHAPE` whose effect alone is at least `SURE` standard deviations from
-nothing, otherwise the one that is furthest.
+A hypothesis says which measures step ("joint": transactions and amount, "ticket": the amount alone, "count": the
+transactions alone). Which of them people are told of is the first of `MEASURES_OF_SHAPE` whose effect alone is at least
+`SURE` standard deviations from nothing, otherwise the one that is furthest.
 
 The first day of the hypothesis is one of few that fit about as well (and is never today). It is moved to the one up to
 `LATER_DAYS` later whose effect lies furthest from nothing: days before the step that dilute it are left out.
@@ -28,10 +28,13 @@ from earlywarn.detection.onset_bank import SHAPES, OnsetScores
 MEASURES_OF_SHAPE: dict[str, tuple[Measure, ...]] = {
     "joint": ("amount", "transactions"),
     "ticket": ("mean_ticket", "amount"),
+    "count": ("transactions", "mean_ticket"),
 }
 SURE = 2.576
 """Standard deviations that bound 99 % of a normal distribution."""
 LATER_DAYS = 3
+_TRANSACTIONS, _AMOUNT = MEASURES.index("transactions"), MEASURES.index("amount")
+_ALIKE = 0.5
 _TINY = 1e-12
 
 
@@ -51,6 +54,10 @@ def evidence(side: OnsetScores, effect: Floats, sd: Floats, *, sign: float) -> E
     age = side.onset_age_days
     keeps = distance[first, nodes, age] >= np.minimum(SURE, distance[second, nodes, age])
     measure = np.where(keeps, first, second)
+    # Where payments fell (or rose) and spending did as well, surely and about as much, it is spending that is told.
+    is_alike = sign * effect[_AMOUNT, nodes, age] >= _ALIKE * sign * effect[_TRANSACTIONS, nodes, age]
+    is_spending = (distance[_AMOUNT, nodes, age] >= SURE) & is_alike
+    measure = np.where((measure == _TRANSACTIONS) & is_spending, _AMOUNT, measure)
     ages = np.maximum(age[:, None] - np.arange(LATER_DAYS + 1), 0)
     age = np.take_along_axis(ages, np.argmax(distance[measure[:, None], nodes[:, None], ages], axis=1)[:, None], 1)[
         :, 0

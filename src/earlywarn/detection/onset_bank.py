@@ -17,7 +17,7 @@ steps of at least a minimum and at most a maximum size,
 
 with phi the over-dispersion: an exponentially weighted mean of A^2/B (1 for a perfect model) at a few ages, shrunken
 on the log scale to the mean of all nodes, so that one threshold serves all. A shape says which measures step:
-"joint" moves count and amount alike, "ticket" the amount alone.
+"joint" moves count and amount alike, "ticket" the amount alone, "count" the count alone.
 
 References: Willsky and Jones (1976), IEEE Trans. Automatic Control 21 (generalised likelihood ratio with a filter's own
 footprint); Lai (1995), JRSS B 57 (window-limited ratios, minimum effect).
@@ -34,7 +34,6 @@ Example:
     ([9.5], [2], [-0.2], [0.0])
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -49,9 +48,10 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-SHAPES: tuple[str, ...] = ("joint", "ticket")
-SHAPE_WEIGHTS = np.array([[1.0, 1.0], [0.0, 1.0]])
+SHAPES: tuple[str, ...] = ("joint", "ticket", "count")
+SHAPE_WEIGHTS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 """Step of the log count and of the log amount in each shape."""
+_IS_JOINT = SHAPE_WEIGHTS.all(axis=1)
 TINY = 1e-12
 _ARRAYS = ("linear", "information", "by_cell", "settled", "dispersion")
 
@@ -63,7 +63,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         window_days: W, oldest onset is W - 1 days ago.
         youngest_age_days: youngest onset that can score (1: a step needs two days to show).
         effect_min_down, effect_min_up: smallest steps of interest (log units, positive).
-        effect_min_ticket: the same for steps of the ticket alone, in both directions; at least the above.
+        effect_min_single: the same for steps of amount or count alone, in both directions; at least the above.
         effect_max: largest step (log units).
         clip: c, what a usual day may say at most (standard deviations), c^2 / 2 in nats.
         clip_special: the same for a day whose calendar variance factor reaches `special_inflation`.
@@ -72,14 +72,14 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         dispersion_pooling: share of the pooled mean in a node's log over-dispersion (0..1).
         dispersion_min: smallest phi.
         dispersion_ages_days: onset ages at which it is measured.
-        ticket_handicap: what a score of shape "ticket" loses (nats), the price of a second hypothesis.
+        single_handicap: what a score of a shape other than "joint" loses (nats), the price of more hypotheses.
     """
 
     window_days: int = 21
     youngest_age_days: int = 1
     effect_min_down: float = 0.12
     effect_min_up: float = 0.20
-    effect_min_ticket: float = 0.25
+    effect_min_single: float = 0.25
     effect_max: float = 1.5
     clip: float = 5.0
     clip_special: float = 1.5
@@ -88,7 +88,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
     dispersion_pooling: float = 0.8
     dispersion_min: float = 0.5
     dispersion_ages_days: tuple[int, ...] = (6, 13, 20)
-    ticket_handicap: float = 3.0
+    single_handicap: float = 3.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -96,7 +96,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: one line for each value out of range.
         """
-        smallest = ("effect_min_down", "effect_min_up", "effect_min_ticket")
+        smallest = ("effect_min_down", "effect_min_up", "effect_min_single")
         check_ranges(
             self,
             {
@@ -110,7 +110,7 @@ class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "dispersion_pooling": SHARE,
                 "dispersion_min": up_to(1_000),
                 "dispersion_ages_days": Range(0, 365),
-                "ticket_handicap": Range(0, UNBOUNDED),
+                "single_handicap": Range(0, UNBOUNDED),
             },
             (
                 self.youngest_age_days < self.window_days,
@@ -181,7 +181,6 @@ class OnsetBank:
         precision: SymmetricForm,
         response: Floats,
         special: Flags,
-        of_nodes: Mapping[int, Floats] | None = None,
     ) -> None:
         """Let a day pass and add its evidence.
 
@@ -190,7 +189,6 @@ class OnsetBank:
             precision: P, 0 where not seen.
             response: float64[2K, W], footprint over predictive sd, 0 where not seen or not to be used.
             special: bool[G], days on which a node may say little.
-            of_nodes: w for the hypotheses of some nodes (`peer_clip`).
         """
         self.age(1)
         cells, clip, window = len(self.tree.series), self.parameters, self.parameters.window_days
@@ -202,9 +200,6 @@ class OnsetBank:
         parts = steps * whitened[:, None, None]
         by_cell = parts[:cells] + parts[cells:]
         linears = self.tree.sums(by_cell)
-        for node, told in (of_nodes or {}).items():
-            inside = np.tile(self.tree.cells_of(node), 2)
-            linears[node] = np.einsum("isw,i->sw", steps[inside], told[inside])
         for shape in range(len(SHAPES)):
             information, linear = informations[:, shape], linears[:, shape]
             weight = np.minimum(1.0, limit**2 * information / np.maximum(linear**2, TINY))
@@ -246,12 +241,13 @@ class OnsetBank:
 
     def _best(self, sign: float, size: Floats, linear: Floats, information: Floats, *, smallest: float) -> OnsetScores:
         dispersion = self.over_dispersion()
-        ticket = max(smallest, self.parameters.effect_min_ticket)
-        effect = sign * np.clip(size, np.array([smallest, ticket])[:, None, None], self.parameters.effect_max)
+        single = max(smallest, self.parameters.effect_min_single)
+        least = np.where(_IS_JOINT, smallest, single)
+        effect = sign * np.clip(size, least[:, None, None], self.parameters.effect_max)
         settled = self.settled[int(sign > 0), :, self.parameters.youngest_age_days :]
         speaks = (effect * linear > 0) & ~settled
         ratio = np.where(speaks, effect * linear - 0.5 * effect**2 * information, 0.0)
-        handicap = np.array([0.0, self.parameters.ticket_handicap])[:, None]
+        handicap = np.where(_IS_JOINT, 0.0, self.parameters.single_handicap)[:, None]
         ages = np.argmax(ratio, axis=2)
         best = np.take_along_axis(ratio, ages[:, :, None], axis=2)[:, :, 0] / dispersion - handicap
         nodes = np.arange(best.shape[1])

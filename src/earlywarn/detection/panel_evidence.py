@@ -17,17 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from earlywarn.detection.day_scores import Flags, Integers
+from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.drift_monitor import DriftMonitor
 from earlywarn.detection.factor_correlation import FactorCorrelation
 from earlywarn.detection.factor_layout import FactorLayout
 from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.onset_bank import OnsetBank
-from earlywarn.detection.peer_clip import moved_together
 from earlywarn.detection.regression_bank import Innovation, Prediction  # noqa: F401  # Prediction: for the example
 from earlywarn.detection.symmetric_form import SymmetricForm
 from earlywarn.detection.whitening import InnovationCorrelation, pair_kinds
+
+_MANY = 4
+"""One in so many series is many."""
+_LEAST_SERIES = 6
+"""So are counts and amounts of three cells at the least: fewer may be outliers together."""
 
 
 class PanelEvidence:
@@ -62,21 +66,33 @@ class PanelEvidence:
             learned: int64[2K], observations of each series, today's included.
         """
         parameters = self.parameters
-        clip = parameters.innovation_clip
-        clipped = np.clip(innovation.z, -clip, clip)
         mature = innovation.seen & (learned > parameters.evidence_after_days)
         drifting = np.zeros(len(mature), dtype=bool)
         precision = self._correlation.precision(mature)
+        clipped = np.clip(innovation.z, -parameters.innovation_clip, parameters.innovation_clip)
         whitened = precision.apply(clipped)
+        reach = self._reach(np.abs(innovation.z[mature]))
+        told = whitened if reach is None else precision.apply(np.clip(innovation.z, -reach, reach))
         response = np.where(mature[:, None], innovation.footprint / innovation.prediction.sd[:, None], 0.0)
-        together = moved_together(innovation.z, innovation.error, mature, self._tree, clip)
-        of_nodes = {node: precision.apply(values) for node, values in together.items()}
-        self.onset.learn(whitened, precision, response, special, of_nodes)
+        self.onset.learn(told, precision, response, special)
         if mature.any():
             residual = whitened / np.sqrt(np.where(mature, precision.diagonal(), 1.0))
             drifting = self._drift.learn(residual, mature)
         self._correlation.learn(clipped, innovation.seen)
         return drifting
+
+    def _reach(self, sizes: Floats) -> float | None:
+        """Return what one series may say of a day on which many say much (sd); None on any other day.
+
+        An outlier stands apart from the others. Where one in four is beyond the clip, that is the day's scale:
+        clipped one by one, a fall of three quarters in some sectors would say no more than a rise of a fifth in
+        another, and a fall of all by half would look like contrasts between them.
+        """
+        many = max(len(sizes) // _MANY, _LEAST_SERIES)
+        if len(sizes) < many:
+            return None
+        scale = float(np.sort(sizes)[-many])
+        return self.parameters.clip_multiple * scale if scale > self.parameters.innovation_clip else None
 
     def forget(self, cells: Flags) -> None:
         """Forget what was said about the flagged cells [K], and about nodes of no others."""

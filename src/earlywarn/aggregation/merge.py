@@ -133,9 +133,7 @@ class PartialsFold:
                 return None
             lowest = min(state.event_time_ms for state in active if state.event_time_ms is not None)
             self._watermark_ms = max(self._watermark_ms, lowest - self.lateness_seconds * 1000)
-        elif all(state.end or state.lost for state in self._partitions) and any(
-            state.end for state in self._partitions
-        ):
+        elif self.over:
             self._watermark_ms = AFTER_ALL
         return None if self._watermark_ms == BEFORE_ALL else self._watermark_ms // 1000
 
@@ -156,6 +154,13 @@ class PartialsFold:
         """Return the newest accepted event time of any partition."""
         times = [state.event_time_ms for state in self._partitions if state.event_time_ms is not None]
         return max(times) // 1000 if times else None
+
+    @property
+    def over(self) -> bool:
+        """Return whether a finite log has ended: in all partitions but those that are lost."""
+        return all(state.end or state.lost for state in self._partitions) and any(
+            state.end for state in self._partitions
+        )
 
     def ended(self, partition: int) -> bool:
         """Return whether a partition has said its end."""

@@ -240,9 +240,12 @@ class _Comparison:
         row = self._publication.rows.get(place)
         self._seen.add(place)
         outcome = self._outcome(panel, kind, start, counted, row)
-        self.outcomes[outcome] += 1
         sums = (counted.transactions, counted.amount_minor)
-        if outcome == "compared" and sums != (row.sums if row else _NOTHING):
+        differs = sums != (row.sums if row else _NOTHING)
+        if outcome == "compared" and differs and counted.waits:
+            outcome = "behind"  # the log has ended, and no close of a day is waited for any more
+        self.outcomes[outcome] += 1
+        if outcome == "compared" and differs:
             text = panel.calendar.offset_iso(start)
             self.differences.append(Difference(text, kind, place[0], sums, row.sums if row else None))
 

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters, read_marks
+from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.application.mending import parse_mend
@@ -172,8 +173,20 @@ def replay_letters(
             _print_outcome(settings.run, done, passed_over, letters.refused, letters.unmendable, dry_run=dry_run)
             for each in missing:
                 remark(f"{each}: there is no dead letter of this key")
+            if not dry_run:
+                _tell_who_counts(settings, done)
     if letters.refused or missing:
         raise typer.Exit(1)
+
+
+def _tell_who_counts(settings: Settings, done: int) -> None:
+    """Say where what was re-entered may find no workers."""
+    manifest = read_manifest(settings) if done else None
+    if manifest is not None and manifest.replay:
+        remark(
+            f"run {settings.run!r} is a replay: its workers count what is re-entered, and a replay that has ended has "
+            "none; give its `earlywarn replay` command again, which starts them and waits for them"
+        )
 
 
 def _open_letters(settings: Settings, topics: RunTopics, marks: Collection[str]) -> Iterator[Letter]:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from earlywarn.adapters.kafka.connection import WAY_OUT, confluent_connection
+from earlywarn.adapters.kafka.connection import WAY_OUT
 from earlywarn.adapters.kafka.message_headers import headers_of
-from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.rights import may_not_read
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
@@ -56,8 +56,12 @@ class TopicScan:
         extents: by partition, what it held when the scan was made.
     """
 
-    def __init__(self, kafka: KafkaSettings, topic: str, *, may_be_missing: bool = False) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, *, may_be_missing: bool = False, tail: int | None = None
+    ) -> None:
         """Connect and ask what there is; a topic that may be missing is empty then.
+
+        With `tail`, only the last so many offsets of each partition are read.
 
         Raises:
             ConfigError: there is no such topic, or this user may not read it; NoAnswerError: no broker answers.
@@ -65,19 +69,9 @@ class TopicScan:
         self.topic = topic
         self._timeout_seconds = float(kafka.request_timeout_seconds)
         self._kafka = kafka
-        self._consumer = Consumer(
-            {
-                **confluent_connection(kafka),
-                "group.id": f"{topic}.scan",  # it has no members, and commits nothing
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.queue.backoff.ms": 5,
-                "fetch.wait.max.ms": _FETCH_WAIT_MS,
-                "queued.max.messages.kbytes": _QUEUED_KIB,
-            },
-            logger=QUIET,
+        self._tail = tail
+        self._consumer = new_reader(
+            kafka, f"{topic}.scan", fetch_wait_max_ms=_FETCH_WAIT_MS, queued_max_messages_kbytes=_QUEUED_KIB
         )
         try:
             self.extents = self._ask()
@@ -96,6 +90,11 @@ class TopicScan:
         """Return how many offsets there are: at least as many as records."""
         return sum(each.high - each.low for each in self.extents.values())
 
+    def first(self, partition: int) -> int:
+        """Return the offset of a partition at which the reading begins."""
+        low, high = self.extents[partition]
+        return low if self._tail is None else max(low, high - self._tail)
+
     def close(self) -> None:
         """Let go of the broker."""
         self._consumer.close()
@@ -108,7 +107,7 @@ class TopicScan:
         """
         left = {partition for partition, extent in self.extents.items() if extent.high > extent.low}
         try:
-            self._consumer.assign([TopicPartition(self.topic, each, self.extents[each].low) for each in sorted(left)])
+            self._consumer.assign([TopicPartition(self.topic, each, self.first(each)) for each in sorted(left)])
             heard = time.monotonic()
             while left:
                 messages: list[Any] = self._consumer.consume(_RECORDS_AT_ONCE, _POLL_SECONDS)

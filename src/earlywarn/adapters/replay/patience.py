@@ -8,6 +8,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 
 from earlywarn.adapters.kafka.rights import REFUSED
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.errors import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -24,10 +25,13 @@ def patiently(question: Callable[[], _T], what: str, meanwhile: Callable[[], Non
     while True:
         try:
             return question()
+        except NoAnswerError as error:
+            told = str(error)
         except KafkaException as error:
             reason: KafkaError = error.args[0]
             if reason.code() in REFUSED:
                 raise ConfigError(f"{what}: {reason.str()}; give the rights of docs/operations/security.md") from error
-            _log.warning("%s: waiting for a broker that answers (%s)", what, reason.str())
-            meanwhile()
-            time.sleep(_RETRY_SECONDS)
+            told = reason.str()
+        _log.warning("%s: waiting for a broker that answers (%s)", what, told)
+        meanwhile()
+        time.sleep(_RETRY_SECONDS)

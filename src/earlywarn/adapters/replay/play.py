@@ -87,7 +87,7 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
             workers.start("detector")
         position = send(replay, log, position, tell)
         replay.standing.sending = False
-        completion = Completion(replay.run, topics, manifest.panels_of)
+        completion = Completion(settings.kafka, topics, manifest.partials_partitions)
         stack.callback(completion.close)
         wait_until_folded(completion, workers.check, tell_folded)
         projected = wait_until_projected(settings, topics)
@@ -135,7 +135,8 @@ def send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -
         for _ in range(_ATTEMPTS):
             try:
                 if not position.ended:
-                    position = log.end(replay.source.send(log, position, replay.pace, tell_all))
+                    position = replay.source.send(log, position, replay.pace, tell_all)
+                position = log.end(position)
             except TakenBackError as error:
                 _log.warning("%s; it is sent again", error)
                 log.take_back()

@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from redis.exceptions import RedisError
 
-from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import connect_blocking
 from earlywarn.adapters.redis.layout import RunLayout, TopicKind
@@ -45,7 +44,7 @@ def wait_until_projected(settings: Settings, topics: RunTopics) -> bool:
 
 def _ends(settings: Settings, topics: RunTopics) -> dict[str, int]:
     """Return, by field of the positions, the offset behind the last record: before its transaction's marker."""
-    consumer = Consumer({**confluent_connection(settings.kafka), "group.id": f"{topics.alerts}.replay"}, logger=QUIET)
+    consumer = new_reader(settings.kafka, f"{topics.alerts}.replay")
     try:
         found: dict[str, int] = {}
         for kind in _KINDS:

@@ -3,10 +3,9 @@
 import time
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
-from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.application.settings import Settings
 from earlywarn.domain.alert import Alert
@@ -23,16 +22,7 @@ def latest_alerts(settings: Settings, topics: RunTopics) -> list[Alert]:
     Raises:
         LogError: the topic is not read to its end in a minute.
     """
-    consumer = Consumer(
-        {
-            **confluent_connection(settings.kafka),
-            "group.id": f"{topics.alerts}.replay",  # it has no members
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        },
-        logger=QUIET,
-    )
+    consumer = new_reader(settings.kafka, f"{topics.alerts}.replay")
     newest: dict[str, Alert] = {}
     left = settings.topics.partials_partitions
     deadline = time.monotonic() + 4 * settings.kafka.request_timeout_seconds

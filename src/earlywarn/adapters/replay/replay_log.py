@@ -13,6 +13,7 @@ from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import Header, Transactions
+from earlywarn.adapters.replay.log_ends import log_ends
 from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, encode_position
 from earlywarn.adapters.replay.standing import Standing
@@ -91,8 +92,17 @@ class ReplayLog:
         self._uncommitted = 0
 
     def end(self, position: ReplayPosition) -> ReplayPosition:
-        """Write the end mark to every partition that the topic has now, and the position that says so."""
-        for partition in range(self.partition_count()):
+        """Write the end mark to every partition that the topic has now, and the position that says so.
+
+        Of a replay that has ended before, to those that have none: partitions were added since.
+        """
+        partitions = list(range(self.partition_count()))
+        if position.ended:
+            ends = patiently(lambda: log_ends(self._kafka, self.topics.transactions), self.topics.transactions)
+            partitions = [partition for partition in partitions if not ends[partition].marked]
+        if not partitions:
+            return position
+        for partition in partitions:
             self.send(partition, None, headers=[(CONTROL_HEADER, END)])
         ended = msgspec.structs.replace(position, ended=True)
         self.commit(ended)

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import manifest_in
 from earlywarn.adapters.kafka.message_headers import headers_of
-from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
@@ -146,17 +145,7 @@ class RunSource:
         return position
 
     def _consumer(self) -> Consumer:
-        return Consumer(
-            {
-                **confluent_connection(self._kafka),
-                "group.id": f"{self.topic}.replay",  # it has no members; librdkafka wants a name
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "auto.offset.reset": "error",
-            },
-            logger=QUIET,
-        )
+        return new_reader(self._kafka, f"{self.topic}.replay", auto_offset_reset="error")
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
         headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1])

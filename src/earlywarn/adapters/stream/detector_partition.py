@@ -3,6 +3,9 @@
 Outputs are published as they come, in transactions of bounded size that move the progress with them: within a partial
 too, since one that closes years of buckets makes millions of messages publishable. A snapshot is only written between
 partials, of what is published; its bytes are made in this thread, and written in another (`snapshot_writer`).
+
+Progress moves without outputs where a transaction ended with a partial's last one, and at the end of a finite log:
+there it says how far all is folded, whether anything came of it or not.
 """
 
 import logging
@@ -106,6 +109,8 @@ class DetectorPartition:
         known = Progress(max(recovered.position, parts.published_before(self.q)))
         self._published = max(published, known)
         self._log = LogFold(recovered.fold, position=recovered.position, published=self._published)
+        if recovered.fold.fold.over and self._published > published:
+            self.publisher.publish([], self._published)  # forgotten since: who waits for a finite run looks at it
         self._rhythm = SnapshotRhythm(
             every_bytes=parts.snapshots.every_bytes,
             least_seconds=parts.snapshots.least_seconds,
@@ -149,8 +154,9 @@ class DetectorPartition:
                 waiting = []
         if self._given_up:
             return
-        if waiting or (self._published.outputs and log.reached > self._published):
-            self._publish(waiting)  # nothing but the progress, if a transaction ended with a partial's last output
+        owed = self._published.outputs or log.fold.fold.over  # progress alone, and nothing with it
+        if waiting or (owed and log.reached > self._published):
+            self._publish(waiting)
         log.position = batch.next
         self._under_way = False
         metrics.PARTIALS_FOLDED.inc(len(batch))

@@ -20,6 +20,7 @@ from earlywarn.adapters.redis.server import choose_redis
 from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.adapters.stream.detector_partition import DetectorParts
 from earlywarn.adapters.stream.detector_service import DetectorService
+from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
@@ -39,7 +40,7 @@ async def main() -> None:
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
-        client = connect(redis.settings)
+        client, failure = connect(redis.settings), Failure()
         projection = RedisProjection(
             client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
         )
@@ -48,6 +49,7 @@ async def main() -> None:
             lambda: check_server(client, redis.settings.url),
             records_of(kafka, topics),
             lambda: logs_of(kafka, topics),
+            failure,
         )
         parts = DetectorParts(
             new_fold=lambda q: compose_fold(
@@ -65,6 +67,7 @@ async def main() -> None:
             identity=lambda: topic_identity(kafka, topics.partials),
             new_store=lambda log: snapshot_store(settings.snapshots, topics.run, redis.settings, log),
             on_assigned=projector.own,
+            failure=failure,
         )
         app = faust_app(group, kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.partials))

@@ -1,4 +1,4 @@
-"""A replay that has ended, started again for what was re-entered behind its end marks and for partitions added since."""
+"""A replay that has ended, started again for what came in behind its end marks and for partitions added since."""
 
 import os
 import subprocess

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from earlywarn.adapters.redis.connection import check_address
 from earlywarn.application.compose import Run, compose_from
 from earlywarn.application.environment import PUBLIC_NAMES, remarks, variables
 from earlywarn.application.settings import Settings
@@ -39,6 +40,8 @@ def check(
     """
     place = source_of(file)
     settings, run = compose_from(file, os.environ)
+    if settings.redis.url:
+        check_address(settings.redis.url)
     from_environment = {name: where for name, (where, _) in variables(Settings).items() if _is_given(name)}
     if json:
         shown = {

@@ -156,12 +156,13 @@ def replay_letters(
             done = reentry.reenter(letters, lambda count: tell("Re-entering", count, 0))
     asked = set(wanted_keys or ()) | set(edits or ())
     missing = sorted(asked - letters.seen - marks)
+    reentered = 0 if dry_run else done
     passed_over = len(asked & marks) if asked else len(marks)
     with results():
         if json:
             shown: dict[str, Any] = {
                 "run": settings.run,
-                "reentered": 0 if dry_run else done,
+                "reentered": reentered,
                 "mendable": done,
                 "reentered_before": passed_over,
                 "unmendable": letters.refused,
@@ -173,15 +174,14 @@ def replay_letters(
             _print_outcome(settings.run, done, passed_over, letters.refused, letters.unmendable, dry_run=dry_run)
             for each in missing:
                 remark(f"{each}: there is no dead letter of this key")
-            if not dry_run:
-                _tell_who_counts(settings, done)
+            _tell_who_counts(settings, reentered)
     if letters.refused or missing:
         raise typer.Exit(1)
 
 
-def _tell_who_counts(settings: Settings, done: int) -> None:
+def _tell_who_counts(settings: Settings, reentered: int) -> None:
     """Say where what was re-entered may find no workers."""
-    manifest = read_manifest(settings) if done else None
+    manifest = read_manifest(settings) if reentered else None
     if manifest is not None and manifest.replay:
         remark(
             f"run {settings.run!r} is a replay: its workers count what is re-entered, and a replay that has ended has "

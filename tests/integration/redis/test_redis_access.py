@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError, NoPermissionError  # noqa: A004  # these are the ones meant
 from redis_records import alert_records, dump_of, expected_dump, row_records, source_of
+from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect, connect_blocking
@@ -25,6 +26,7 @@ from earlywarn.adapters.redis.records import Record
 from earlywarn.adapters.redis.server import LocalRedis
 from earlywarn.application.environment import Secret
 from earlywarn.application.service_settings import RedisSettings
+from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError
 
 DOCS = Path(__file__).parents[3] / "docs/redis.md"
@@ -178,6 +180,24 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://localhost:6379/0?foo=bar", "redis-py has no option 'foo'"),
+        ("redis://localhost:6379/abc", "'abc' is no number of a database; give redis://localhost:6379/0"),
+        ("redis://localhost:6379/0?socket_timeout=soon", "Invalid value for 'socket_timeout'"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_before_anybody_connects(url: str, said: str) -> None:
+    for use in (connect, connect_blocking):
+        with pytest.raises(ConfigError, match=re.escape(f"redis.url = {url!r}: {said}")):
+            use(RedisSettings(url=url))
+    panels = '[{ id = "CH", countries = ["CH"] }]'
+    checked = CliRunner().invoke(app, ["config", "check"], env={"EARLYWARN_PANELS": panels, "REDIS_URL": url})
+    assert isinstance(checked.exception, ConfigError)
+    assert said in str(checked.exception)
 
 
 def test_tls_with_certificates_of_both_sides(executable: Path, tmp_path: Path) -> None:

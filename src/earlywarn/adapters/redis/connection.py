@@ -3,6 +3,8 @@
 Options of redis-py that are no setting can stand in the address: `redis://host:6379/0?socket_timeout=2`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,10 +78,9 @@ def connect(settings: RedisSettings, *, connections: int = 8) -> redis_asyncio.R
         ConfigError: a setting cannot be used.
     """
     options = _options(settings) | {"retry": AsyncRetry(EqualJitterBackoff(), _REPEATS)}
-    try:
+    with _usable(settings.url):
         pool = redis_asyncio.BlockingConnectionPool.from_url(settings.url, max_connections=connections, **options)
-    except ValueError as error:
-        raise ConfigError(f"redis.url = {settings.url!r}: {error}") from error
+        pool.connection_class(**pool.connection_kwargs)
     return redis_asyncio.Redis.from_pool(pool)
 
 
@@ -90,11 +91,40 @@ def connect_blocking(settings: RedisSettings, *, connections: int = 2) -> redis.
         ConfigError: a setting cannot be used.
     """
     options = _options(settings) | {"retry": Retry(EqualJitterBackoff(), _REPEATS)}
-    try:
+    with _usable(settings.url):
         pool = redis.BlockingConnectionPool.from_url(settings.url, max_connections=connections, **options)
-    except ValueError as error:
-        raise ConfigError(f"redis.url = {settings.url!r}: {error}") from error
+        pool.connection_class(**pool.connection_kwargs)
     return redis.Redis.from_pool(pool)
+
+
+def check_address(url: str) -> None:
+    """See that an address can be used, without connecting.
+
+    Raises:
+        ConfigError: it cannot: another path than the number of a database, or an option that redis-py does not know.
+    """
+    connect(RedisSettings(url=url))
+
+
+@contextmanager
+def _usable(url: str) -> Iterator[None]:
+    """Say what is wrong with an address in what is made of it within: redis-py finds some of it when it connects."""
+    parts = urlsplit(url)
+    number = parts.path.strip("/")
+    if parts.scheme != "unix" and number and not (number.isascii() and number.isdigit()):
+        raise ConfigError(
+            f"redis.url = {url!r}: {number!r} is no number of a database; give {parts.scheme}://{parts.netloc}/0"
+        )
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"redis.url = {url!r}: {error}") from error
+    except TypeError as error:  # of a connection that is given an argument it does not have
+        name = str(error).rpartition("argument ")[2]
+        raise ConfigError(
+            f"redis.url = {url!r}: redis-py has no option {name}; options that may follow ? are such as "
+            "?socket_timeout=2 (docs/redis.md)"
+        ) from error
 
 
 def _options(settings: RedisSettings) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class DetectorService:
         identity: asks which log the partials are (`topic_identity`).
         new_store: makes the store of a log's snapshots.
         on_assigned: is told of the partitions whenever they are dealt anew.
+        failure: of what works beside it; its own if there is nothing.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class DetectorService:
         identity: Callable[[], str],
         new_store: Callable[[str], SnapshotStore],
         on_assigned: Callable[[list[int]], None] = lambda _: None,
+        failure: Failure | None = None,
     ) -> None:
         self._parts = parts
         self._identity = identity
@@ -59,7 +61,7 @@ class DetectorService:
         self._app: faust.App | None = None
         self._stopping = False
         self._lost_seconds: float | None = None
-        self._failure = Failure()
+        self._failure = failure or Failure()
 
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
         """Make the agent of this worker in a Faust application."""

@@ -1,4 +1,7 @@
-"""The first error of an agent. Faust would log it and start the agent anew behind the message it failed on."""
+"""The first error of what works beside the loop that waits: an agent, or a task.
+
+Faust would log an agent's, and start it anew behind the message it failed on; a task's would be told by nobody.
+"""
 
 import asyncio
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from earlywarn.adapters.kafka.topic_reader import read_partition
 from earlywarn.adapters.redis.layout import TOPIC_KINDS, TopicKind
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection, project_run
 from earlywarn.adapters.redis.records import Record
+from earlywarn.adapters.stream.failure import Failure
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import EarlywarnError
 
@@ -49,6 +50,7 @@ class Projector:
         check: asks Redis whether it will do, each time before it is written to.
         read: reads the topics.
         logs: says which logs they are; it blocks.
+        failure: is told of an error that it does not know, which ends it.
     """
 
     def __init__(
@@ -57,12 +59,15 @@ class Projector:
         check: Callable[[], Awaitable[object]],
         read: RecordSource,
         logs: Callable[[], Mapping[TopicKind, str]],
+        failure: Failure,
     ) -> None:
         self.trouble = ""
+        self._answered = False
         self._projection = projection
         self._check = check
         self._read = read
         self._logs = logs
+        self._failure = failure
         self._task: asyncio.Task[None] | None = None
 
     def own(self, partitions: Sequence[int]) -> None:
@@ -70,6 +75,7 @@ class Projector:
         self.stop()
         if partitions:
             self._task = asyncio.create_task(self._project(list(partitions)))
+            self._task.add_done_callback(_retrieved)
 
     def stop(self) -> None:
         """Project nothing more."""
@@ -79,22 +85,31 @@ class Projector:
 
     @property
     def works(self) -> bool:
-        """Return whether Redis takes what it is given."""
-        return not self.trouble and not self._projection.outages.seconds
+        """Return whether Redis takes what it is given: it has answered, and does. With nothing to give it does."""
+        if self._task is None:
+            return True
+        return self._answered and not self.trouble and not self._projection.outages.seconds
 
     async def _project(self, partitions: list[int]) -> None:
-        while True:
-            try:
-                await self._projection.outages.wait_out(self._check)
-                await self._projection.claim(await asyncio.to_thread(self._logs))
-                await project_run(self._projection, partitions, self._read_on)
-            except (EarlywarnError, KafkaError) as error:
-                self.trouble = missing_right(error) or str(error)
-                _log.error("Redis is not kept up to date: %s", self.trouble)
-            await asyncio.sleep(_RETRY_SECONDS)
+        with self._failure.noted():
+            while True:
+                try:
+                    await self._projection.outages.wait_out(self._check)
+                    await self._projection.claim(await asyncio.to_thread(self._logs))
+                    await project_run(self._projection, partitions, self._read_on)
+                except (EarlywarnError, KafkaError) as error:
+                    self.trouble = missing_right(error) or str(error)
+                    _log.error("Redis is not kept up to date: %s", self.trouble)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read_on(self, kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
         """Read, and take an answer, be there anything new or not, for the end of a trouble."""
         async for records in self._read(kind, partition, position):
-            self.trouble = ""
+            self.trouble, self._answered = "", True  # Redis has said where it is
             yield records
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Take a task's error, which the failure has noted, so that it is not told a second time."""
+    if not task.cancelled():
+        task.exception()

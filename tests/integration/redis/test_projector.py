@@ -1,0 +1,81 @@
+"""The projector beside the fold: what makes a detector ready, and what ends it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from redis_records import row_records
+
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.redis.connection import check_server, connect
+from earlywarn.adapters.redis.layout import TopicKind
+from earlywarn.adapters.redis.outage import Outages
+from earlywarn.adapters.redis.projection import RecordSource, RedisProjection
+from earlywarn.adapters.redis.records import Record
+from earlywarn.adapters.redis.server import LocalRedis
+from earlywarn.adapters.stream.failure import Failure
+from earlywarn.adapters.stream.projector import Projector
+from earlywarn.application.service_settings import RedisSettings
+
+
+async def nothing_new(_kind: TopicKind, _q: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
+    if not position:
+        yield row_records(3, buckets=1) if _kind == "aggregates" else []
+    while True:
+        await asyncio.sleep(0.05)
+        yield []
+
+
+async def broken(_kind: TopicKind, _q: int, _position: int) -> AsyncGenerator[Sequence[Record], None]:
+    raise TypeError("nobody has thought of it")
+    yield []
+
+
+@asynccontextmanager
+async def projecting(
+    settings: RedisSettings, run: str, read: RecordSource
+) -> AsyncGenerator[tuple[Projector, Failure], None]:
+    client, failure = connect(settings), Failure()
+    projection = RedisProjection(client, RunTopics(run), stream_length=100, outages=Outages(settings.url))
+    projector = Projector(projection, lambda: check_server(client, settings.url), read, dict, failure)
+    try:
+        yield projector, failure
+    finally:
+        projector.stop()
+        await asyncio.sleep(0.1)  # it comes to its end
+        await client.aclose()
+
+
+def test_it_works_when_redis_has_answered_and_not_before(
+    server: LocalRedis, settings: RedisSettings, new_run: Callable[[], str]
+) -> None:
+    async def live() -> None:
+        async with projecting(settings, new_run(), nothing_new) as (projector, _):
+            assert projector.works  # it has nothing to give
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                projector.own([0])
+                for _ in range(10):
+                    await asyncio.sleep(0.05)
+                    assert not projector.works
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(20):
+                while not projector.works:  # noqa: ASYNC110  # it has no event
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(live())
+
+
+def test_an_error_that_nobody_has_thought_of_is_a_failure_of_the_worker(
+    settings: RedisSettings, new_run: Callable[[], str]
+) -> None:
+    async def live() -> None:
+        async with projecting(settings, new_run(), broken) as (projector, failure):
+            projector.own([0])
+            with pytest.raises(TypeError, match="nobody has thought of it"):
+                await asyncio.wait_for(failure.raised(), 20)
+
+    asyncio.run(live())

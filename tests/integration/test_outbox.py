@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from kafka_broker import KafkaBroker
 from plain_topics import make_topic
 
-from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
@@ -52,11 +52,15 @@ def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> N
     topic = make_topic(settings, max_message_bytes="1000")
 
     async def send() -> None:
-        outbox = Outbox(confluent_connection(settings))
+        outbox = Outbox({**confluent_connection(settings), "topic.metadata.propagation.max.ms": 100})
         outbox.send(topic, Random(1).randbytes(10_000), key=b"k", partition=0, parcel=Parcel())  # compresses to no less
         await outbox.settle(deadline_seconds=30)
 
     with pytest.raises(LogError, match="could not be delivered"):
+        asyncio.run(send())
+    with kafka_admin(settings) as admin:
+        admin.delete_topics([topic])
+    with pytest.raises(LogError, match=f"{topic}: does not exist, so nothing .*; run: earlywarn topics create"):
         asyncio.run(send())
     with pytest.raises(LogError, match="cannot be sent"):
         Outbox(confluent_connection(settings)).send(topic, bytes(17 << 20), key=b"k", parcel=Parcel())

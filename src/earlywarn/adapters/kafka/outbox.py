@@ -22,6 +22,7 @@ from earlywarn.errors import LogError
 _log = logging.getLogger(__name__)
 _LARGEST_MESSAGE_BYTES = 16 << 20
 _POLL_SECONDS = 0.005
+_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  # its name
 _MESSAGE_BYTES, _HEADER_BYTES = 800, 150
 """What a message takes besides its key, value and headers, and each of these (measured); of small ones that is most."""
 
@@ -187,4 +188,6 @@ class Outbox:
 def _undelivered(topic: str, error: KafkaError) -> LogError:
     if error.code() in REFUSED:  # of the cluster: a user without WRITE on any topic may not be idempotent either
         return LogError(may_not_write(topic))
+    if error.code() in _MISSING:
+        return LogError(f"{topic}: does not exist, so nothing can be sent to it; run: earlywarn topics create")
     return LogError(f"a message to {topic} could not be delivered: {error}")

@@ -11,8 +11,8 @@ from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
+from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
@@ -31,7 +31,7 @@ async def main() -> None:
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready, only_fold=True)
-        source = await asyncio.to_thread(source_of_run, kafka, topics, manifest)
+        logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "transactions", "partials")
         worker = AggregatorService(
             Aggregator(
                 ready,
@@ -41,7 +41,7 @@ async def main() -> None:
                 finite=manifest.replay,
             ),
             Outbox(confluent_connection(kafka), gated=True),
-            source,
+            logs,
             topics,
             panels_of=manifest.panels_of,
             unacknowledged_bytes=service.unacknowledged_bytes,

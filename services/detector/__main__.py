@@ -11,9 +11,11 @@ stop_at_once_when_told()
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.run_logs import RunLogs, logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_identity import topic_identity
+from earlywarn.adapters.kafka.topic_identity import Identities
 from earlywarn.adapters.redis.connection import check_server, connect
+from earlywarn.adapters.redis.layout import TOPIC_KINDS
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
 from earlywarn.adapters.redis.server import choose_redis
@@ -24,7 +26,7 @@ from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
-from earlywarn.adapters.stream.projector import Projector, logs_of, records_of
+from earlywarn.adapters.stream.projector import Projector, records_of
 from earlywarn.application.compose import compose_from
 from earlywarn.application.compose_fold import compose_fold
 
@@ -40,6 +42,7 @@ async def main() -> None:
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
+        logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "partials")
         client, failure = connect(redis.settings), Failure()
         projection = RedisProjection(
             client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
@@ -48,7 +51,7 @@ async def main() -> None:
             projection,
             lambda: check_server(client, redis.settings.url),
             records_of(kafka, topics),
-            lambda: logs_of(kafka, topics),
+            lambda: RunLogs(Identities(kafka), topics, {}, TOPIC_KINDS),
             failure,
         )
         parts = DetectorParts(
@@ -60,11 +63,12 @@ async def main() -> None:
             ),
             published_before=lambda q: manifest.published.get(q, 0),
             topics=topics,
+            partitions=manifest.partials_partitions,
             snapshots=settings.snapshots,
         )
         worker = DetectorService(
             parts,
-            identity=lambda: topic_identity(kafka, topics.partials),
+            identity=lambda: logs.check()["partials"],
             new_store=lambda log: snapshot_store(settings.snapshots, topics.run, redis.settings, log),
             on_assigned=projector.own,
             failure=failure,

@@ -122,31 +122,36 @@ def cut(run: StreamRun, offset: int) -> None:
         admin.delete_records({TopicPartition(run.topics.partials, 0): offset})
 
 
-def test_a_log_that_is_made_anew_under_a_detector_at_work(run: StreamRun) -> None:
-    """It never passes the new log over up to where it had read the old one.
+def refusal(worker: Worker) -> str:
+    """Return the one line with which a worker has ended; no traceback stands before it."""
+    assert worker.process.wait(60) == 1, worker.text
+    assert "Traceback" not in worker.text
+    [line] = lines(worker, "ERROR earlywarn.adapters.stream.lifecycle")
+    return line
 
-    A detector that has seen that the topic was away gives its partition back and folds the new log from its beginning;
-    one that has not ends with an error. Which of them happens is for the client's metadata to say.
-    """
-    aggregator, detector = run.start_ready("aggregator"), run.start_ready("detector")
-    produce_in_steps(run, quarter_days(40, PARTITIONS), 6)
-    wait_until(lambda: folded(run, detector), 60, "all is folded")
-    aggregator.terminate()
+
+def test_partials_that_are_made_anew_under_workers(run: StreamRun) -> None:
+    """All of them end, and say where to go on; so do those that are started again."""
+    workers = [run.start_ready("aggregator"), run.start_ready("detector")]
+    produce_in_steps(run, quarter_days(40, PARTITIONS), 2)
+    wait_until(lambda: folded(run, workers[1]), 60, "all is folded")
     with kafka_admin(run.settings.kafka) as admin:
         admin.delete_topics([run.topics.partials])
         wait_until(lambda: run.topics.partials not in admin.list_topics(), 60, "the topic is gone")
         ensure_topics(admin, run.settings)
-    run.start("aggregator")
     run.produce(quarter_days(1, PARTITIONS))
+    for line in [refusal(each) for each in workers] + [refusal(run.start(each)) for each in ("aggregator", "detector")]:
+        assert f"{run.topics.partials}: was deleted" in line
+        name = run.run.settings.run
+        assert f"Go on in another run: earlywarn replay --from-run {name} --run {name}-2" in line
+    assert partials(run) == 0
 
-    def began_again() -> bool:
-        return len(lines(detector, "of the partials: reading from")) > 1
 
-    wait_until(lambda: detector.process.poll() is not None or began_again(), 60, "it ends, or begins again")
-    if detector.process.poll() is None:
-        assert lines(detector, "snapshots of another log than this one")
-        assert "reading from 0, published up to 0" in lines(detector, "of the partials: reading from")[-1]
-    else:
-        assert detector.process.returncode == 1
-        assert lines(detector, "made anew under a detector at work")
-        assert "Traceback" not in detector.text
+def test_partials_that_have_more_partitions_than_the_run(run: StreamRun) -> None:
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.create_partitions({run.topics.partials: 3})
+        wait_until(lambda: len(admin.describe_topics([run.topics.partials])[0]["partitions"]) == 3, 60, "it has grown")
+    line = refusal(run.start("detector"))
+    name = run.run.settings.run
+    assert f"{run.topics.partials}: has 3 partitions; Q is 1 in the manifest and never changes in a run" in line
+    assert f"go on in another one: earlywarn replay --from-run {name} --run {name}-2" in line

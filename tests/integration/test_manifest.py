@@ -63,20 +63,22 @@ def test_the_manifest_is_written_once_and_read_by_all(admin: KafkaAdminClient, s
     assert written.panels_of == (frozenset({"AT"}), frozenset({"CH"}))
     assert (written.transactions_partitions, written.partials_partitions, written.block_size) == (3, 2, 2000)
     assert written.fingerprint == run.fingerprint
-    assert written.transactions_id == topic_identity(settings.kafka, RunTopics(settings.run).transactions)
+    topics = RunTopics(settings.run)
+    assert written.logs == {kind: topic_identity(settings.kafka, topics.of(kind)) for kind in topics.log_kinds}
 
 
-def test_a_manifest_of_an_earlier_version_gets_the_log_of_transactions_that_is_there(
+def test_a_manifest_of_an_earlier_version_gets_the_logs_that_are_there(
     admin: KafkaAdminClient, settings: Settings
 ) -> None:
     ensure_topics(admin, settings)
     topics, run = RunTopics(settings.run), compose(settings)
-    earlier = msgspec.json.encode(manifest_of(run)).replace(b'"transactions_id":"",', b"")
-    assert b"transactions_id" not in earlier
+    earlier = msgspec.json.encode(manifest_of(run)).replace(b'"logs":{},', b"")
+    assert b"logs" not in earlier
     assert produce(settings.kafka, topics.meta, earlier, b"manifest") is None
-    assert check_manifest(run).transactions_id == ""
+    assert check_manifest(run).logs == {}
     written = write_manifest(run)
-    assert written.transactions_id == topic_identity(settings.kafka, topics.transactions)
+    assert written.logs["alerts"] == topic_identity(settings.kafka, topics.alerts)
+    assert written.logs.keys() == set(topics.log_kinds)
     assert written == read_manifest(settings) == write_manifest(run)
 
 
@@ -158,9 +160,7 @@ def test_of_writers_at_the_same_time_one_wins_and_the_others_agree_or_are_refuse
     assert stands is not None
     for run, outcome in zip(runs, outcomes, strict=True):
         if run.settings.fold.block_size == stands.block_size:
-            assert (
-                outcome == stands == msgspec.structs.replace(manifest_of(run), transactions_id=stands.transactions_id)
-            )
+            assert outcome == stands == msgspec.structs.replace(manifest_of(run), logs=stands.logs)
         else:
             assert isinstance(outcome, LogError)
 

@@ -17,7 +17,7 @@ from kafka_clients import SECONDS, changed
 from typer.testing import CliRunner, Result
 
 from earlywarn.adapters.kafka.connection import kafka_admin
-from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics, topic_specifications
 from earlywarn.application.service_settings import KafkaSettings, TopicSettings
 from earlywarn.application.settings import PanelSettings, Settings
@@ -288,6 +288,47 @@ def test_transactions_that_were_deleted_alone_are_not_made_anew(
     assert run_command(settings, tmp_path, "delete", "--run", settings.run, "--yes").exit_code == 0
     wait_until_gone(admin, set(names.all))
     assert run_command(settings, tmp_path, "create").exit_code == 0  # as a whole it can be made anew
+
+
+@pytest.mark.parametrize("kind", ["partials", "aggregates", "alerts"])
+def test_what_workers_wrote_is_not_made_anew_either(
+    admin: KafkaAdminClient, settings: Settings, tmp_path: Path, kind: LogKind
+) -> None:
+    """What stood there is not written a second time; the way out that is told is another run."""
+    name = RunTopics(settings.run).of(kind)
+    assert run_command(settings, tmp_path, "create").exit_code == 0
+    admin.delete_topics([name])
+    wait_until_gone(admin, {name})
+    way_on = f"Go on in another run: earlywarn replay --from-run {settings.run} --run {settings.run}-2"
+    for options in (("create",), ("create", "--check")):
+        gone = run_command(settings, tmp_path, *options)
+        [line] = str(gone.exception).splitlines()
+        assert (gone.exit_code, line.startswith(f"{name}: was deleted; "), way_on in line) == (1, True, True)
+        assert name not in admin.list_topics()
+    admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+    anew = run_command(settings, tmp_path, "create")
+    [line] = str(anew.exception).splitlines()
+    assert (line.startswith(f"{name}: was deleted and made anew (its id is "), way_on in line) == (True, True)
+
+
+def test_partials_that_somebody_has_grown_are_told_with_a_way_out(
+    admin: KafkaAdminClient, settings: Settings, tmp_path: Path
+) -> None:
+    """The number that stands in the manifest holds, whatever the settings say."""
+    names = RunTopics(settings.run)
+    assert run_command(settings, tmp_path, "create").exit_code == 0
+    admin.create_partitions({names.partials: 3})
+    deadline = time.monotonic() + SECONDS
+    while len(admin.describe_topics([names.partials])[0]["partitions"]) < 3:
+        assert time.monotonic() < deadline
+    for partitions in ("1", "3"):
+        told = run_command(settings, tmp_path, "create", EARLYWARN_TOPICS__PARTIALS_PARTITIONS=partitions)
+        assert told.exit_code == 1
+        line = str(told.exception).splitlines()[0]
+        assert line == (
+            f"{names.partials}: partitions is 3, wanted 1; Q is 1 in the manifest and never changes in a run; go on in "
+            f"another one: earlywarn replay --from-run {settings.run} --run {settings.run}-2"
+        )
 
 
 def wait_until_gone(admin: KafkaAdminClient, topics: set[str]) -> None:

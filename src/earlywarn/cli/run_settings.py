@@ -13,8 +13,8 @@ import msgspec
 import typer
 
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
+from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import RUN_ID, Settings, load
@@ -87,7 +87,7 @@ def running(config: Path | None, run: str | None) -> Run:
     Raises:
         ConfigError: a setting cannot be used, or no broker answers.
         LogError: the run has no manifest, or the settings differ from it: one line for each difference; or its
-            `transactions` were deleted.
+            logs were deleted.
     """
     settings = run_settings(config, run)
     manifest = read_manifest(settings)
@@ -97,5 +97,5 @@ def running(config: Path | None, run: str | None) -> Run:
     composed = compose(settings, source_of(config))
     with as_called(config):
         manifest = check_manifest(composed)
-        source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), manifest)
+        logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), manifest)
     return composed

@@ -10,8 +10,8 @@ import typer
 from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
@@ -60,7 +60,7 @@ def create(
     with as_called(config), kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
         settings = _with_replay(settings, replay=replay or (known is not None and known.replay))
-        before = survey_topics(admin, settings)
+        before = survey_topics(admin, settings, known)
         shown: dict[str, Any] = {
             "run": settings.run,
             "missing": [each.name for each in before.missing],
@@ -73,8 +73,8 @@ def create(
         }
         try:
             if known is not None:
-                source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
-            done = ensure_topics(admin, settings, create=not check, grow=grow)
+                logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
+            done = ensure_topics(admin, settings, known, create=not check, grow=grow)
             shown |= {"created": done.created, "grown": done.grown}
             if composed is not None:
                 agreed = dataclasses.replace(

@@ -10,7 +10,7 @@ from redis_records import row_records
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect
-from earlywarn.adapters.redis.layout import TopicKind
+from earlywarn.adapters.redis.layout import TOPIC_KINDS, TopicKind
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection
 from earlywarn.adapters.redis.records import Record
@@ -33,13 +33,23 @@ async def broken(_kind: TopicKind, _q: int, _position: int) -> AsyncGenerator[Se
     yield []
 
 
+class Same:
+    """Logs that stay the same."""
+
+    def check(self) -> dict[TopicKind, str]:
+        return dict.fromkeys(TOPIC_KINDS, "one")
+
+    async def confirmed(self) -> None:
+        pass
+
+
 @asynccontextmanager
 async def projecting(
     settings: RedisSettings, run: str, read: RecordSource
 ) -> AsyncGenerator[tuple[Projector, Failure], None]:
     client, failure = connect(settings), Failure()
     projection = RedisProjection(client, RunTopics(run), stream_length=100, outages=Outages(settings.url))
-    projector = Projector(projection, lambda: check_server(client, settings.url), read, dict, failure)
+    projector = Projector(projection, lambda: check_server(client, settings.url), read, Same, failure)  # type: ignore[arg-type]
     try:
         yield projector, failure
     finally:

@@ -67,6 +67,7 @@ def test_what_is_being_folded_later_makes_nobody_unready(tmp_path: Path, monkeyp
         new_publisher=lambda _q, _log: cast("Publisher", publisher),
         published_before=lambda _: 0,
         topics=RunTopics("test", "earlywarn."),
+        partitions=1,
         snapshots=run.settings.snapshots,
     )
     partition = DetectorPartition(parts, FolderSnapshots(tmp_path, "log", kept=2), LogExtent("log", 0, 0, AT_BEGINNING))

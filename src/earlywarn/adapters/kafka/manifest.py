@@ -14,7 +14,7 @@ import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_identity import topic_identity
+from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
 from earlywarn.application.compose import Run
@@ -37,7 +37,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a run from its first record to its last.
 
     transactions_partitions: P when the run was made; it may have grown since.
-    transactions_id: which log its `transactions` is (`topic_identity`); empty if an earlier version made the run.
+    logs: which log its `transactions`, `partials`, `aggregates` and `alerts` each are (`topic_identity`); of a run that
+        an earlier version made some may be absent.
     partials_partitions: Q.
     panels: the partition q of partials in which each panel lives.
     fingerprint: of parser, mappings, rates and models (`application.panels.fingerprint`).
@@ -59,7 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fold_fingerprint: str
     replay: bool
     created_version: str
-    transactions_id: str = ""
+    logs: dict[str, str] = {}
     change: int = 0
     published: dict[int, int] = {}
 
@@ -70,6 +71,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             frozenset(panel for panel, q in self.panels.items() if q == partition)
             for partition in range(self.partials_partitions)
         )
+
+
+def keeps_partials(run: str, partitions: int) -> str:
+    """Return what is to be done where topics of a run have another number of partitions than Q."""
+    return (
+        f"Q is {partitions} in the manifest and never changes in a run; go on in another one: "
+        f"earlywarn replay --from-run {run} --run {run}-2"
+    )
 
 
 def deal_panels(panels: Iterable[str], partitions: int, dealt: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -186,9 +195,9 @@ def await_manifest(settings: Settings, written: Manifest) -> None:
 def write_manifest(run: Run) -> Manifest:
     """Write the manifest of a run if there is none; return the one that stands there, which agrees.
 
-    One of an earlier version, which names no log of transactions, gets the id of the one that is there. Of several
-    writers one wins: the topic is written in transactions under one id, so that a writer who has read before another
-    wrote cannot write any more.
+    One of an earlier version, which does not name all logs, gets the ids of those that are there. Of several writers
+    one wins: the topic is written in transactions under one id, so that a writer who has read before another wrote
+    cannot write any more.
 
     Raises:
         LogError: the run has a manifest that differs, one line for each difference.
@@ -212,12 +221,13 @@ def write_manifest(run: Run) -> Manifest:
         try:
             producer.init_transactions(timeout_seconds)
             manifest = read_manifest(settings)
-            if manifest is not None and _agreed(manifest, own, topic).transactions_id:
+            if manifest is not None and _agreed(manifest, own, topic).logs.keys() >= set(topics.log_kinds):
                 return manifest
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
-            log = topic_identity(settings.kafka, topics.transactions)
-            written = msgspec.structs.replace(manifest or own, transactions_id=log)
+            found = topic_identities(settings.kafka, [topics.of(kind) for kind in topics.log_kinds])
+            logs = {kind: found[topics.of(kind)] for kind in topics.log_kinds} | (manifest or own).logs
+            written = msgspec.structs.replace(manifest or own, logs=logs)
             producer.begin_transaction()
             producer.produce(topic, msgspec.json.encode(written), KEY, partition=0)
             producer.commit_transaction(timeout_seconds)

@@ -1,9 +1,13 @@
 """The names of a run's topics."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from earlywarn.application.settings import RUN_ID
 from earlywarn.errors import ConfigError
+
+LogKind = Literal["transactions", "partials", "aggregates", "alerts"]
+"""The topics whose offsets are kept elsewhere, so that one made anew under its name is another log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,8 @@ class RunTopics:
         ConfigError: the run's id cannot be part of a topic's name.
     """
 
+    log_kinds: ClassVar[tuple[LogKind, ...]] = ("transactions", "partials", "aggregates", "alerts")
+
     run: str
     prefix: str = "earlywarn."
 
@@ -21,6 +27,10 @@ class RunTopics:
         """Check the run's id."""
         if not RUN_ID.fullmatch(self.run):
             raise ConfigError(f"run = {self.run!r}: letters, digits, - and _ only, at most 100; it names topics")
+
+    def of(self, kind: LogKind) -> str:
+        """Return the topic that is one of the logs."""
+        return f"{self.prefix}{self.run}.{kind}"
 
     @property
     def transactions(self) -> str:

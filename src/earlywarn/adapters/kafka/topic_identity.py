@@ -6,7 +6,8 @@ published up to, names that id, and is not taken for that of another log of the 
 
 import asyncio
 from base64 import urlsafe_b64encode
-from concurrent.futures import Future
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
@@ -29,36 +30,39 @@ class Identities:
         self._kafka = kafka
         self._admin = AdminClient({**confluent_connection(kafka), "log_level": 0})  # what goes wrong is raised
 
-    def now(self, topic: str) -> str | None:
-        """Return the id of a topic as Kafka's tools show it: 22 letters, digits, `-` and `_`; None: no such topic.
+    def now(self, topics: Sequence[str]) -> dict[str, str | None]:
+        """Return the ids of topics as Kafka's tools show them: 22 letters, digits, `-` and `_`; None: no such topic.
 
         Raises:
             NoAnswerError: no broker answers.
             ConfigError: it refuses.
         """
-        try:
-            return _shown(self._ask(topic, float(self._kafka.request_timeout_seconds)).result().topic_id)
-        except KafkaException as error:
-            self._raise_unless_missing(topic, error)
-            return None
+        asked = self._ask(topics, float(self._kafka.request_timeout_seconds))
+        wait([*asked.values()])
+        return {topic: self._answer(topic, answer) for topic, answer in asked.items()}
 
-    async def soon(self, topic: str, timeout_seconds: float) -> str | None:
+    async def soon(self, topics: Sequence[str], timeout_seconds: float) -> dict[str, str | None]:
         """Return the same, while the loop goes on.
 
         Raises:
             NoAnswerError, ConfigError: as `now`.
         """
+        asked = self._ask(topics, timeout_seconds)
+        await asyncio.gather(*map(asyncio.wrap_future, asked.values()), return_exceptions=True)
+        return {topic: self._answer(topic, answer) for topic, answer in asked.items()}
+
+    def _ask(self, topics: Sequence[str], timeout_seconds: float) -> "dict[str, Future[Any]]":
+        asked: dict[str, Future[Any]] = self._admin.describe_topics(
+            TopicCollection(list(topics)), request_timeout=timeout_seconds
+        )
+        return asked
+
+    def _answer(self, topic: str, answer: "Future[Any]") -> str | None:
         try:
-            return _shown((await asyncio.wrap_future(self._ask(topic, timeout_seconds))).topic_id)
+            return _shown(answer.result().topic_id)
         except KafkaException as error:
             self._raise_unless_missing(topic, error)
             return None
-
-    def _ask(self, topic: str, timeout_seconds: float) -> "Future[Any]":
-        asked: dict[str, Future[Any]] = self._admin.describe_topics(
-            TopicCollection([topic]), request_timeout=timeout_seconds
-        )
-        return asked[topic]
 
     def _raise_unless_missing(self, topic: str, error: KafkaException) -> None:
         reason: KafkaError = error.args[0]
@@ -77,9 +81,21 @@ def topic_identity(kafka: KafkaSettings, topic: str) -> str:
         LogError: there is no such topic.
         ConfigError: no broker answers, or it refuses.
     """
-    found = Identities(kafka).now(topic)
-    if found is None:
-        raise LogError(f"{topic}: does not exist; run: earlywarn topics create")
+    return topic_identities(kafka, [topic])[topic]
+
+
+def topic_identities(kafka: KafkaSettings, topics: Sequence[str]) -> dict[str, str]:
+    """Return the ids of topics, by name (`Identities.now`).
+
+    Raises:
+        LogError: there is no such topic.
+        ConfigError: no broker answers, or it refuses.
+    """
+    found: dict[str, str] = {}
+    for topic, identity in Identities(kafka).now(topics).items():
+        if identity is None:
+            raise LogError(f"{topic}: does not exist; run: earlywarn topics create")
+        found[topic] = identity
     return found
 
 

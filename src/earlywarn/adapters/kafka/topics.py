@@ -13,6 +13,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaTimeoutError, for_code
 
+from earlywarn.adapters.kafka.manifest import Manifest, keeps_partials
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.application.service_settings import TopicSettings
 from earlywarn.application.settings import Settings
@@ -113,8 +114,8 @@ def topic_specifications(settings: Settings) -> tuple[TopicSpecification, ...]:
     )
 
 
-def survey_topics(admin: KafkaAdminClient, settings: Settings) -> Survey:
-    """Compare the cluster's topics with what the run needs; change nothing."""
+def survey_topics(admin: KafkaAdminClient, settings: Settings, manifest: Manifest | None = None) -> Survey:
+    """Compare the cluster's topics with what the run needs, and its manifest if it has one; change nothing."""
     wanted = topic_specifications(settings)
     described = {each["name"]: each for each in admin.describe_topics([each.name for each in wanted])}
     present = [each for each in wanted if described[each.name]["error_code"] != _UNKNOWN_TOPIC]
@@ -127,14 +128,26 @@ def survey_topics(admin: KafkaAdminClient, settings: Settings) -> Survey:
         if code := described[each.name]["error_code"]:
             raise ConfigError(f"{each.name}: {for_code(code).__name__}: cannot be described; check the user's rights")
         partitions = described[each.name]["partitions"]
-        _compare_partitions(each, len(partitions), settings.run, misfits, growing, remarks)
+        if manifest is not None and each.setting == _Q and len(partitions) != manifest.partials_partitions:
+            misfits.append(_not_of_the_run(each, len(partitions), manifest))
+        else:
+            _compare_partitions(each, len(partitions), settings.run, misfits, growing, remarks)
         _compare_configs(each, partitions, configs[each.name], settings.kafka.brokers, misfits)
     missing = tuple(each for each in wanted if each not in present)
     return Survey(settings.run, missing, tuple(misfits), growing, tuple(remarks))
 
 
-def ensure_topics(admin: KafkaAdminClient, settings: Settings, *, create: bool = True, grow: bool = False) -> Ensured:
+def ensure_topics(
+    admin: KafkaAdminClient,
+    settings: Settings,
+    manifest: Manifest | None = None,
+    *,
+    create: bool = True,
+    grow: bool = False,
+) -> Ensured:
     """Create the run's topics that are missing, and check those that exist; without `create`, check alone.
+
+    `manifest` is the run's, if it has one.
 
     With `grow`, transactions and dead letters get as many partitions as the settings say. Nothing is created or
     grown while something else does not fit.
@@ -142,7 +155,7 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings, *, create: bool =
     Raises:
         ConfigError: one line for each topic that is missing, does not fit or was refused by the broker.
     """
-    survey = survey_topics(admin, settings)
+    survey = survey_topics(admin, settings, manifest)
     grown = survey.growing if grow else {}
     misfits = [each for each in survey.misfits if each.topic not in grown or each.setting != "partitions"]
     problems = [str(each) for each in misfits] if create else survey.problems
@@ -152,7 +165,7 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings, *, create: bool =
     if grown:
         _grow(admin, grown)
     if len(created) < len(survey.missing):  # somebody else was faster: does it fit?
-        ensure_topics(admin, settings, create=False)
+        ensure_topics(admin, settings, manifest, create=False)
     return Ensured(created, grown, survey.remarks)
 
 
@@ -194,6 +207,12 @@ def _kept(hours: int) -> dict[str, str]:
     # A segment goes as a whole, when its newest record is due: it lives a quarter of the time, at most a day.
     segment_ms = min(_DAY_MS, hours * _HOUR_MS // 4)
     return {"retention.ms": str(hours * _HOUR_MS), "segment.ms": str(segment_ms)}
+
+
+def _not_of_the_run(wanted: TopicSpecification, found: int, manifest: Manifest) -> Misfit:
+    """Return what does not fit where somebody has added partitions that a run cannot take."""
+    mend = keeps_partials(manifest.run, manifest.partials_partitions)
+    return Misfit(wanted.name, "partitions", str(found), str(manifest.partials_partitions), mend)
 
 
 def _compare_partitions(

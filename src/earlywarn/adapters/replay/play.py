@@ -8,8 +8,8 @@ from pathlib import Path
 
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import Manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import source_of_run
 from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.adapters.kafka.transactions import TakenBackError
 from earlywarn.adapters.replay.completion import Completion, wait_until_folded
@@ -104,9 +104,9 @@ def _prepare(run: Run) -> Manifest:
             "replay into another run (--run)"
         )
     if known is not None:
-        source_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
+        logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
     with kafka_admin(settings.kafka) as admin:
-        ensure_topics(admin, settings)
+        ensure_topics(admin, settings, known)
     return write_manifest(run)
 
 

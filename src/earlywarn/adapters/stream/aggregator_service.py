@@ -23,8 +23,8 @@ from earlywarn.adapters.kafka.batch_transport import Consumer, is_passing
 from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
+from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import SourceLog, let_go
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.failure import Failure
@@ -57,8 +57,8 @@ class AggregatorService:
 
     Args:
         aggregator: the fold of its partitions.
-        outbox: what it sends through; gated, so that nothing is sent of another log than `source`.
-        source: the log that the run counts.
+        outbox: what it sends through; gated, so that nothing is sent of other logs, or to others, than `logs`.
+        logs: those of the run that it reads and writes.
         topics: the run's topics.
         panels_of: the panels that live in each partition q of the partials.
         unacknowledged_bytes: it stops folding while more than so much is under way.
@@ -69,7 +69,7 @@ class AggregatorService:
         self,
         aggregator: Aggregator,
         outbox: Outbox,
-        source: SourceLog,
+        logs: RunLogs,
         topics: RunTopics,
         *,
         panels_of: tuple[frozenset[str], ...],
@@ -78,7 +78,7 @@ class AggregatorService:
     ) -> None:
         self.aggregator = aggregator
         self.outbox = outbox
-        self._source = source
+        self._logs = logs
         self.topics = topics
         self._panels_of = panels_of
         self._limit_bytes = unacknowledged_bytes
@@ -237,7 +237,7 @@ class AggregatorService:
 
     async def run(self) -> None:
         """Tick and ask until cancelled, or something fails."""
-        works = (self._tick_on(), self._ask_on(), let_go(self.outbox, self._source), self._failure.raised())
+        works = (self._tick_on(), self._ask_on(), let_go(self.outbox, self._logs), self._failure.raised())
         tasks = [asyncio.create_task(each) for each in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

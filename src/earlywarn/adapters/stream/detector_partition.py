@@ -57,6 +57,7 @@ class DetectorParts:
     new_publisher: makes the publisher of a partition q of a log (`topic_identity`).
     published_before: up to where others have published each partition q by the run's last change, if it had one.
     topics: the run's topics.
+    partitions: Q of the run.
     snapshots: how often they are written.
     """
 
@@ -64,6 +65,7 @@ class DetectorParts:
     new_publisher: Callable[[int, str], Publisher]
     published_before: Callable[[int], int]
     topics: RunTopics
+    partitions: int
     snapshots: SnapshotSettings
 
 

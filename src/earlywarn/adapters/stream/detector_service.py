@@ -4,7 +4,8 @@ Reading starts at the newest snapshot's own offset. What was published before is
 again: the transaction that publishes also moves the progress. The fold runs in a thread of its own
 (`detector_partition`), so that probes answer while a large panel is judged.
 
-State is of one log, so which one it is is asked at every assignment, and whenever the log looks shorter than it was.
+State is of one log, so which one it is is asked at every assignment, whenever the log looks shorter than it was, and
+every few seconds.
 """
 
 import asyncio
@@ -12,13 +13,17 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import faust
 from faust.types import TP
 
 from earlywarn.adapters.kafka.batch_transport import Consumer
 from earlywarn.adapters.kafka.consumer_thread import Mark
+from earlywarn.adapters.kafka.manifest import keeps_partials
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
+from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.stream import metrics
 from earlywarn.adapters.stream.detector_partition import DetectorPartition, DetectorParts
@@ -36,7 +41,7 @@ class DetectorService:
 
     Args:
         parts: what its partitions are made of.
-        identity: asks which log the partials are (`topic_identity`).
+        identity: asks which log the partials are (`RunLogs`), and raises `LogError` if they are not the run's.
         new_store: makes the store of a log's snapshots.
         on_assigned: is told of the partitions whenever they are dealt anew.
         failure: of what works beside it; its own if there is nothing.
@@ -102,6 +107,7 @@ class DetectorService:
     async def _start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         begins = await self._consumer.earliest_offsets(*committed) if committed else {}
         ends = await self._consumer.highwaters(*committed) if committed else {}
+        await self._check_partitions()
         loop = asyncio.get_running_loop()
         given_up, self._partitions = self._partitions, {}
         for each in given_up.values():
@@ -117,12 +123,20 @@ class DetectorService:
         self._on_assigned(sorted(self._partitions))
         return {tp: self._partitions[tp.partition].position for tp in committed}
 
+    async def _check_partitions(self) -> None:
+        """See that the partials have as many partitions as the run.
+
+        Raises:
+            LogError: somebody has added some.
+        """
+        topic, wanted = self._parts.topics.partials, self._parts.partitions
+        found = await self._consumer.partition_count(topic)
+        if found > wanted:
+            raise LogError(f"{topic}: has {found} partitions; {keeps_partials(self._parts.topics.run, wanted)}")
+
     def _open_store(self) -> SnapshotStore:
         """Ask which log it is, and return the store of its snapshots; say if there are some of other logs."""
-        log = self._identity()
-        if self._log and log != self._log:
-            raise self._made_anew(self._parts.topics.partials, log)
-        self._log = log
+        self._log = self._identity()
         store = self._new_store(self._log)
         for place in store.strangers():
             metrics.SNAPSHOTS.labels("refused").inc()
@@ -144,7 +158,7 @@ class DetectorService:
             await self._go_back(batch, position)
             return
         if batch.start < position:
-            await self._check_identity(batch.topic)
+            await asyncio.to_thread(self._identity)  # a log that is made anew begins at 0 as well
             if batch.next <= position:
                 return
             batch = sliced(batch, position)
@@ -161,21 +175,16 @@ class DetectorService:
             raise LogError(lost_beginning(LogExtent(self._log, batch.partition, begin, begin), position))
         await self._consumer.seek(tp, position)
 
-    async def _check_identity(self, topic: str) -> None:
-        """See that what is read again is the log that was folded: one that is made anew begins at 0 as well.
+    async def _watch_log(self) -> None:
+        """Ask now and then whether the log is the run's; what comes in a new one may look like repeats, or not come.
 
         Raises:
-            LogError: it is another one.
+            LogError: it is another one, or gone.
         """
-        found = await asyncio.to_thread(self._identity)
-        if found != self._log:
-            raise self._made_anew(topic, found)
-
-    def _made_anew(self, topic: str, found: str) -> LogError:
-        return LogError(
-            f"{topic}: is another log ({found}) than the one that was folded ({self._log}): it was deleted and made "
-            "anew under a detector at work. Start it again; neither what it has folded nor its manifest is of that one"
-        )
+        while True:
+            await asyncio.sleep(SILENCE_SECONDS)
+            with suppress(NoAnswerError):
+                await asyncio.to_thread(self._identity)
 
     def _lose(self, partition: DetectorPartition, error: FencedError) -> None:
         """Fold a partition no more that another detector has; the group will say which are ours."""
@@ -192,18 +201,20 @@ class DetectorService:
         Raises:
             LogError: it lost a partition to another detector, and the group did not deal them anew.
         """
-        failing = asyncio.create_task(self._failure.raised())
+        failing = [asyncio.create_task(each) for each in (self._failure.raised(), self._watch_log())]
         try:
-            while not failing.done():
-                await asyncio.wait([failing], timeout=_TICK_SECONDS)
+            while True:
+                done, _ = await asyncio.wait(failing, timeout=_TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
                 if self._lost_seconds is not None and time.monotonic() - self._lost_seconds > _LOST_SECONDS:
                     raise LogError(
                         f"{self._parts.topics.partials}: another detector publishes for a partition that the group "
                         "gave to this one; is a detector of the same run running in another group or cluster?"
                     )
-            failing.result()
         finally:
-            failing.cancel()
+            for each in failing:
+                each.cancel()
 
     async def finish(self, deadline_seconds: float) -> None:
         """Fold nothing more; keep a last snapshot of what is published, as far as the time goes.

@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
 
 from aiokafka.errors import KafkaError
 
 from earlywarn.adapters.kafka.rights import missing_right
+from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS, RunLogs
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_identity import topic_identity
+from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.kafka.topic_reader import read_partition
 from earlywarn.adapters.redis.layout import TOPIC_KINDS, TopicKind
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection, project_run
@@ -25,8 +29,7 @@ def records_of(kafka: KafkaSettings, topics: RunTopics, *, to_end: bool = False)
     """Return what reads a run's aggregates and alerts for the projection."""
 
     async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
-        topic = getattr(topics, kind)
-        async for batches in read_partition(kafka, topic, partition, position, to_end=to_end):
+        async for batches in read_partition(kafka, topics.of(kind), partition, position, to_end=to_end):
             yield [record for batch in batches for record in zip(batch.offsets, batch.values, strict=True)]
 
     return read
@@ -39,7 +42,8 @@ def logs_of(kafka: KafkaSettings, topics: RunTopics) -> dict[TopicKind, str]:
         LogError: there is no such topic.
         ConfigError: no broker answers, or it refuses.
     """
-    return {kind: topic_identity(kafka, getattr(topics, kind)) for kind in TOPIC_KINDS}
+    found = topic_identities(kafka, [topics.of(kind) for kind in TOPIC_KINDS])
+    return {kind: found[topics.of(kind)] for kind in TOPIC_KINDS}
 
 
 class Projector:
@@ -49,7 +53,7 @@ class Projector:
         projection: into Redis.
         check: asks Redis whether it will do, each time before it is written to.
         read: reads the topics.
-        logs: says which logs they are; it blocks.
+        new_logs: gives the topics as they are when it is first asked which logs they are.
         failure: is told of an error that it does not know, which ends it.
     """
 
@@ -58,7 +62,7 @@ class Projector:
         projection: RedisProjection,
         check: Callable[[], Awaitable[object]],
         read: RecordSource,
-        logs: Callable[[], Mapping[TopicKind, str]],
+        new_logs: Callable[[], RunLogs],
         failure: Failure,
     ) -> None:
         self.trouble = ""
@@ -66,7 +70,7 @@ class Projector:
         self._projection = projection
         self._check = check
         self._read = read
-        self._logs = logs
+        self._new_logs = new_logs
         self._failure = failure
         self._task: asyncio.Task[None] | None = None
 
@@ -95,18 +99,31 @@ class Projector:
             while True:
                 try:
                     await self._projection.outages.wait_out(self._check)
-                    await self._projection.claim(await asyncio.to_thread(self._logs))
-                    await project_run(self._projection, partitions, self._read_on)
+                    logs = self._new_logs()
+                    ids = await asyncio.to_thread(logs.check)
+                    await self._projection.claim({kind: ids[kind] for kind in TOPIC_KINDS})
+                    await project_run(self._projection, partitions, partial(self._read_on, logs))
                 except (EarlywarnError, KafkaError) as error:
                     self.trouble = missing_right(error) or str(error)
                     _log.error("Redis is not kept up to date: %s", self.trouble)
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _read_on(self, kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
-        """Read, and take an answer, be there anything new or not, for the end of a trouble."""
-        async for records in self._read(kind, partition, position):
-            self.trouble, self._answered = "", True  # Redis has said where it is
-            yield records
+    async def _read_on(
+        self, logs: RunLogs, kind: TopicKind, partition: int, position: int
+    ) -> AsyncGenerator[Sequence[Record], None]:
+        """Read what is of these logs for sure; an answer, be there anything new or not, is the end of a trouble.
+
+        Raises:
+            LogError: a topic was deleted, or made anew.
+        """
+        known = time.monotonic()
+        async with aclosing(self._read(kind, partition, position)) as batches:
+            async for records in batches:
+                if records or time.monotonic() - known > SILENCE_SECONDS:
+                    await logs.confirmed()
+                    known = time.monotonic()
+                self.trouble, self._answered = "", True  # Redis has said where it is
+                yield records
 
 
 def _retrieved(task: asyncio.Task[None]) -> None:

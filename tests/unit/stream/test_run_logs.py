@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from earlywarn.adapters.kafka import source_log
+from earlywarn.adapters.kafka import run_logs
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
-from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.source_log import SourceLog, let_go
+from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
+from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.errors import LogError
 
@@ -27,22 +27,21 @@ class Answers:
         self.answering = asyncio.Event()
         self.answering.set()
 
-    def now(self, topic: str) -> str | None:
-        assert topic == TOPICS.transactions
+    def now(self, topics: list[str]) -> dict[str, str | None]:
         if isinstance(self.answer, NoAnswerError):
             raise self.answer
-        return self.answer
+        return dict.fromkeys(topics, self.answer)
 
-    async def soon(self, topic: str, timeout_seconds: float) -> str | None:
+    async def soon(self, topics: list[str], timeout_seconds: float) -> dict[str, str | None]:
         assert timeout_seconds > 0
         self.asked += 1
         await self.answering.wait()
-        return self.now(topic)
+        return self.now(topics)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_log, "_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(run_logs, "_PAUSE_SECONDS", 0.001)
 
 
 def give(outbox: Outbox, parcel: Parcel, *values: bytes) -> None:
@@ -60,8 +59,9 @@ async def come(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def source(answers: Answers, wanted: str = "first") -> SourceLog:
-    return SourceLog(answers, TOPICS, wanted)  # type: ignore[arg-type]  # who is asked
+def source(answers: Answers, *kinds: LogKind, wanted: str = "first") -> RunLogs:
+    named = kinds or ("transactions",)
+    return RunLogs(answers, TOPICS, dict.fromkeys(named, wanted) if wanted else {}, named)  # type: ignore[arg-type]  # who is asked
 
 
 def test_what_is_given_while_the_question_is_under_way_waits_for_the_next_one() -> None:
@@ -124,7 +124,7 @@ def test_of_another_log_nothing_is_let_go_and_nothing_taken(answer: Answer, said
 
 
 def test_it_is_asked_with_nothing_to_send_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_log, "_SILENCE_SECONDS", 0.01)
+    monkeypatch.setattr(run_logs, "SILENCE_SECONDS", 0.01)
 
     async def live() -> None:
         with pytest.raises(LogError, match="was deleted; "):
@@ -135,8 +135,22 @@ def test_it_is_asked_with_nothing_to_send_as_well(monkeypatch: pytest.MonkeyPatc
 
 def test_a_run_of_an_earlier_version_counts_the_log_that_is_found_first() -> None:
     answers = Answers("first")
-    found = source(answers, "")
+    found = source(answers, wanted="")
     found.check()
     answers.answer = "second"
     with pytest.raises(LogError, match="made anew"):
         found.check()
+
+
+@pytest.mark.parametrize("kind", TOPICS.log_kinds)
+def test_what_was_deleted_is_named_with_the_way_on(kind: LogKind) -> None:
+    answers = Answers("first")
+    found = source(answers, *TOPICS.log_kinds)
+    assert found.check() == dict.fromkeys(TOPICS.log_kinds, "first")
+    for answer in ("second", None):
+        answers.answer = answer
+        with pytest.raises(LogError) as caught:
+            source(answers, kind).check()
+        assert str(caught.value).startswith(f"{TOPICS.of(kind)}: was deleted")
+        assert "Go on in another run: earlywarn replay " in str(caught.value)
+        assert "--run live-2" in str(caught.value)

@@ -1,0 +1,147 @@
+"""Whether a run's topics still are the logs that they were.
+
+A topic that is deleted and made anew begins at offset 0 again: what it holds would be taken for what was read already,
+or for more of it. An id never comes back, so what was read before a question whose answer is the run's id is of the
+run's log. What an aggregator sends waits for such an answer (`let_go`), and so does what a projector writes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from earlywarn.adapters.kafka.manifest import Manifest
+from earlywarn.adapters.kafka.outbox import Outbox
+from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
+from earlywarn.adapters.kafka.topic_identity import Identities, NoAnswerError
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import LogError
+
+_log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 3.0
+_PAUSE_SECONDS = 0.1
+_ASK_SECONDS = 0.5
+SILENCE_SECONDS = 5.0
+"""With nothing new it is asked all the same: what comes in a new log may be taken for repeats, and give nothing."""
+
+
+class RunLogs:
+    """Some logs of a run, of which `wanted` are the ids.
+
+    Args:
+        identities: asks for the present ids.
+        topics: the run's topics.
+        wanted: the ids that the manifest names; where it names none (an earlier version wrote it): what is found first.
+        kinds: which of its logs.
+    """
+
+    def __init__(
+        self, identities: Identities, topics: RunTopics, wanted: Mapping[str, str], kinds: Sequence[LogKind]
+    ) -> None:
+        self._identities = identities
+        self._topics = topics
+        self._wanted = dict(wanted)
+        self._names = {topics.of(kind): kind for kind in kinds}
+        self._answered = True
+
+    def check(self) -> Mapping[LogKind, str]:
+        """See that they are the run's, and return their ids.
+
+        Raises:
+            LogError: one is another, or gone.
+            ConfigError: no broker answers, or it refuses.
+        """
+        return self._compare(self._identities.now(list(self._names)))
+
+    async def confirmed(self) -> None:
+        """Wait until they are the run's for sure.
+
+        Raises:
+            LogError, ConfigError: as `still`.
+        """
+        while not await self.still():  # noqa: ASYNC110  # brokers have no event
+            await asyncio.sleep(_ASK_SECONDS)
+
+    async def still(self) -> bool:
+        """Return whether they are the run's for sure; False if no broker says so now.
+
+        Raises:
+            LogError: one is another, or gone.
+            ConfigError: a broker refuses the answer.
+        """
+        try:
+            found = await self._identities.soon(list(self._names), _ANSWER_SECONDS)
+        except NoAnswerError as error:
+            if self._answered:
+                _log.warning("%s; it will be asked again, and nothing is written meanwhile", error)
+            self._answered = False
+            return False
+        self._answered = True
+        self._compare(found)
+        return True
+
+    def _compare(self, found: Mapping[str, str | None]) -> Mapping[LogKind, str]:
+        ids: dict[LogKind, str] = {}
+        for topic, kind in self._names.items():
+            now = found[topic]
+            if now is None:
+                raise LogError(f"{topic}: was deleted; {self._way_on(kind, anew=False)}")
+            wanted = self._wanted.setdefault(kind, now)
+            if now != wanted:
+                raise LogError(
+                    f"{topic}: was deleted and made anew (its id is {now}, the run's is {wanted}); "
+                    f"{self._way_on(kind, anew=True)}"
+                )
+            ids[kind] = now
+        return ids
+
+    def _way_on(self, kind: LogKind, *, anew: bool) -> str:
+        run = self._topics.run
+        again = f"Go on in another run: earlywarn replay --from-run {run} --run {run}-2"
+        if kind == "transactions":
+            new = f", or --from-run {run} for what stands in the new one" if anew else ""
+            return (
+                f"what stands in one made anew has offsets that run {run!r} has counted, so that none of it is "
+                f"counted. Go on in another run: earlywarn replay FILES --run {run}-2{new} "
+                "(docs/operations/topics.md, Never delete transactions alone)"
+            )
+        if kind == "partials":
+            return (
+                f"it is the source of all that run {run!r} publishes, and what stood in it is not sent a second time. "
+                f"{again} (docs/operations/topics.md, When the broker has lost partials)"
+            )
+        return (
+            f"what run {run!r} had published there is gone, and is not published a second time. {again}. Redis keeps "
+            "what it has; to see there what stands in the topics: earlywarn rebuild-redis "
+            "(docs/operations/topics.md, When published topics are deleted)"
+        )
+
+
+def logs_of_run(kafka: KafkaSettings, topics: RunTopics, manifest: Manifest, *kinds: LogKind) -> RunLogs:
+    """Return logs of a run, seen to be there; all of them if no kind is named.
+
+    Raises:
+        LogError: one was deleted, or made anew.
+        ConfigError: no broker answers, or it refuses.
+    """
+    logs = RunLogs(Identities(kafka), topics, manifest.logs, kinds or topics.log_kinds)
+    logs.check()
+    return logs
+
+
+async def let_go(outbox: Outbox, logs: RunLogs) -> None:
+    """Release what a gated outbox was given, as soon as the logs are seen to be the run's after that; go on for ever.
+
+    Raises:
+        LogError: one is another, or gone: nothing is released any more, and the outbox takes nothing.
+        ConfigError: a broker refuses the answer.
+    """
+    while True:
+        given = await outbox.more(SILENCE_SECONDS)
+        try:
+            known = await logs.still()
+        except LogError as error:
+            outbox.failure = error
+            raise
+        if known:
+            outbox.release(given)
+        await asyncio.sleep(_PAUSE_SECONDS)

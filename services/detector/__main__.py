@@ -9,11 +9,12 @@ from earlywarn.adapters.stream.early_stop import stop_at_once_when_told
 stop_at_once_when_told()
 
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.manifest import check_manifest
+from earlywarn.adapters.kafka.manifest import check_manifest, check_partials
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_logs import RunLogs, logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import Identities
+from earlywarn.adapters.kafka.topic_scan import partition_count
 from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.layout import TOPIC_KINDS
 from earlywarn.adapters.redis.outage import Outages
@@ -43,7 +44,9 @@ async def main() -> None:
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "partials")
-        client, failure = connect(redis.settings), Failure()
+        partitions = await asyncio.to_thread(partition_count, kafka, topics.partials)
+        check_partials(topics, manifest.partials_partitions, partitions)
+        client, failure, identities = connect(redis.settings), Failure(), Identities(kafka)
         projection = RedisProjection(
             client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
         )
@@ -51,7 +54,7 @@ async def main() -> None:
             projection,
             lambda: check_server(client, redis.settings.url),
             records_of(kafka, topics),
-            lambda: RunLogs(Identities(kafka), topics, {}, TOPIC_KINDS),
+            lambda: RunLogs(identities, topics, {}, TOPIC_KINDS),
             failure,
         )
         parts = DetectorParts(

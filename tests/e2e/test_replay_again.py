@@ -41,10 +41,13 @@ def record(day: int, region: str) -> bytes:
 def test_what_came_in_behind_the_end_is_folded_when_the_replay_is_started_again(
     kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """A panel without any record has its own partition of partials, and is waited for as well."""
+    """A panel without any record has its own partition of partials, and is waited for as well.
+
+    Some of what is re-entered is too old by then, and becomes a new dead letter.
+    """
     run = StreamRun(kafka.address, redis_server.url, tmp_path, SETTINGS, name=f"replay-{uuid4().hex[:12]}")
     file = tmp_path / "transactions.jsonl"
-    lines = [record(day, region) for day in range(30) for region in ("CH04", "CH05", "CH040x")]
+    lines = [record(day, region) for day in range(0, 60, 2) for region in ("CH04", "CH05", "CH040x")]
     file.write_bytes(b"\n".join(lines))
 
     def earlywarn(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -72,7 +75,7 @@ def test_what_came_in_behind_the_end_is_folded_when_the_replay_is_started_again(
     replayed()
     assert [end.marked for end in log_ends(run.settings.kafka, run.topics.transactions).values()] == [True] * 3
     equal = earlywarn("verify")
-    assert (equal.returncode, "90 transactions in 90 records" in equal.stdout) == (0, True), equal.stdout
+    assert (equal.returncode, "83 transactions in 83 records" in equal.stdout) == (0, True), equal.stdout
     found = run.published()
     assert first.items() < found.aggregates.items()
     assert found.repeated == []

@@ -97,11 +97,16 @@ class Pipeline:
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
         self._fold = compose_fold(run, PARTITIONS)
 
-    def take(self, partition: int, values: Sequence[bytes | None]) -> None:
-        block = self._blocks[partition]
-        offsets = range(block.position, block.position + len(values))
+    def arrive(self, partition: int, values: Sequence[bytes | None]) -> range:
+        """Append records to the log alone; return their offsets."""
+        begin = self._blocks[partition].position
+        offsets = range(begin, begin + len(values))
         for offset, value in zip(offsets, values, strict=True):
             self._log.append((partition, offset, value, RECEIVED))
+        return offsets
+
+    def take(self, partition: int, values: Sequence[bytes | None]) -> None:
+        block, offsets = self._blocks[partition], self.arrive(partition, values)
         sealed, rejected = block.add(offsets, decode(values), RECEIVED_MS)
         self.letters.update(each.reject.reason.value for each in rejected)
         self._publish([*sealed, block.flush()])
@@ -239,6 +244,21 @@ def test_workers_that_are_behind(ended: Pipeline) -> None:
     nothing = ended.verified(publication=Publication())
     assert (nothing.compared, nothing.found) == (0, 0)
     assert nothing.behind > half.behind
+
+
+def test_what_came_in_behind_the_end_waits_for_workers(run: Run) -> None:
+    """Before they have folded it, it is behind and no difference, rejects among it; and then it is neither."""
+    *_, pipeline = played(run, 1)
+    late = random_log(Random(2))[:40]
+    pipeline.arrive(0, late)
+    waiting = pipeline.verified()
+    assert (waiting.found, waiting.equal) == (0, False)
+    *_, folded = played(run, 1)
+    folded.take(0, late)
+    assert folded.letters != pipeline.letters
+    assert folded.verified().equal
+    missing = folded.verified(letters=folded.letters - Counter({"too_late": 100}))
+    assert missing.found == 1
 
 
 def test_what_begins_before_the_log_is_left_out(ended: Pipeline) -> None:

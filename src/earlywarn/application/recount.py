@@ -77,6 +77,7 @@ class Recount:
         buckets: the count, by cell and hour (of panels that publish hours) or day. It grows with cells and buckets,
             never with transactions (but for the ids of the newest records, where the run de-duplicates).
         rejected: transactions that were not accepted, by reason.
+        rejected_behind_end: of these what stands behind the mark that ends its partition.
         records, accepted: records read; transactions counted.
     """
 
@@ -85,6 +86,7 @@ class Recount:
     ) -> None:
         self.buckets: dict[Bucket, Counted] = {}
         self.rejected: Counter[str] = Counter()
+        self.rejected_behind_end: Counter[str] = Counter()
         self.records = 0
         self.accepted = 0
         self._run = run
@@ -114,7 +116,7 @@ class Recount:
             if refused is None:
                 self._ended.add(partition)
             else:
-                self.rejected[refused.reason.value] += 1
+                self._reject(partition, refused.reason)
             return
         if self._offsets.get(partition) != offset:
             self._offsets[partition] = offset
@@ -128,7 +130,12 @@ class Recount:
             if reason is None:
                 self.accepted += 1
             else:
-                self.rejected[reason.value] += 1
+                self._reject(partition, reason)
+
+    def _reject(self, partition: int, reason: RejectReason) -> None:
+        self.rejected[reason.value] += 1
+        if partition in self._ended:
+            self.rejected_behind_end[reason.value] += 1
 
     def watermark_seconds(self, partitions: int) -> float | None:
         """Return up to which event time all `partitions` have spoken; None if one has not, infinite at their end."""

@@ -63,7 +63,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     compared: series and buckets that were compared.
     still_open: counted, but their bucket has not closed yet. revised_later: closed, with late records that come into
     the next vintage, at the next close of a day. cut_off: begun before what retention has left of the log.
-    behind: complete in the log, and not published: the workers have not come so far.
+    behind: complete in the log, and not published, or rejected behind its end without a dead letter: the workers have
+    not come so far.
     found: number of differences; `differences` are the first of them, by time.
     remarks: what could not be compared, and why.
     """
@@ -296,7 +297,9 @@ class _Comparison:
         skipped = set() if self._whole_from == float("-inf") else by_the_past
         for reason in sorted((self._recount.rejected.keys() | letters.keys()) - skipped):
             counted, found = self._recount.rejected[reason], letters.get(reason, 0)
-            if counted != found:
+            if 0 < counted - found <= self._recount.rejected_behind_end[reason]:
+                self.outcomes["behind"] += counted - found
+            elif counted != found:
                 self.differences.append(Difference("", reason, "dead letters", (counted,), (found,)))
 
 

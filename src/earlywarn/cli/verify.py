@@ -45,8 +45,8 @@ def _show(outcome: Verification) -> None:
         remark(line)
     if outcome.behind:
         typer.echo(
-            f"run {outcome.run!r}: {outcome.behind:,} buckets of series are complete in transactions and not "
-            "published: its workers are behind or stopped; start them, wait, and verify again"
+            f"run {outcome.run!r}: {outcome.behind:,} buckets of series or dead letters are complete in transactions "
+            "and not published: its workers are behind or stopped; start them, wait, and verify again"
         )
     left_out = [
         f"{count:,} {what}"

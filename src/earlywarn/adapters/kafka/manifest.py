@@ -81,6 +81,16 @@ def keeps_partials(run: str, partitions: int) -> str:
     )
 
 
+def check_partials(topics: RunTopics, wanted: int, found: int) -> None:
+    """See that the partials have as many partitions as the run.
+
+    Raises:
+        LogError: somebody has added some.
+    """
+    if found > wanted:
+        raise LogError(f"{topics.partials}: has {found} partitions; {keeps_partials(topics.run, wanted)}")
+
+
 def deal_panels(panels: Iterable[str], partitions: int, dealt: Mapping[str, int] | None = None) -> dict[str, int]:
     """Return the partition of each panel: sorted ids go round; those of `dealt` stay, new ones take the next.
 

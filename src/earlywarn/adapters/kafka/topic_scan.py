@@ -161,6 +161,17 @@ class TopicScan:
         return NoAnswerError(f"{place}: {self.topic} cannot be read: {error.str()}; {WAY_OUT}")
 
 
+def partition_count(kafka: KafkaSettings, topic: str) -> int:
+    """Return how many partitions a topic has.
+
+    Raises:
+        ConfigError: there is no such topic, or it may not be read; NoAnswerError: no broker answers.
+    """
+    scan = TopicScan(kafka, topic)
+    scan.close()
+    return len(scan.extents)
+
+
 def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:
     """Return the newest value of a key in a small topic; None if there is none, or not even the topic.
 

@@ -20,7 +20,7 @@ from faust.types import TP
 
 from earlywarn.adapters.kafka.batch_transport import Consumer
 from earlywarn.adapters.kafka.consumer_thread import Mark
-from earlywarn.adapters.kafka.manifest import keeps_partials
+from earlywarn.adapters.kafka.manifest import check_partials
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
@@ -107,7 +107,8 @@ class DetectorService:
     async def _start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         begins = await self._consumer.earliest_offsets(*committed) if committed else {}
         ends = await self._consumer.highwaters(*committed) if committed else {}
-        await self._check_partitions()
+        topics = self._parts.topics
+        check_partials(topics, self._parts.partitions, await self._consumer.partition_count(topics.partials))
         loop = asyncio.get_running_loop()
         given_up, self._partitions = self._partitions, {}
         for each in given_up.values():
@@ -122,17 +123,6 @@ class DetectorService:
         self._lost_seconds = None
         self._on_assigned(sorted(self._partitions))
         return {tp: self._partitions[tp.partition].position for tp in committed}
-
-    async def _check_partitions(self) -> None:
-        """See that the partials have as many partitions as the run.
-
-        Raises:
-            LogError: somebody has added some.
-        """
-        topic, wanted = self._parts.topics.partials, self._parts.partitions
-        found = await self._consumer.partition_count(topic)
-        if found > wanted:
-            raise LogError(f"{topic}: has {found} partitions; {keeps_partials(self._parts.topics.run, wanted)}")
 
     def _open_store(self) -> SnapshotStore:
         """Ask which log it is, and return the store of its snapshots; say if there are some of other logs."""

@@ -43,7 +43,7 @@ def test_less_than_the_first_severity_asks_for_opens_and_revises_nothing() -> No
 
 
 def test_an_open_part_carries_its_totals_on_its_quiet_days_too() -> None:
-    """Three payments of a sector become one: payments fall, and so that the mean payment rises; it is not the panel's."""
+    """Three payments of a sector become one: payments fall, the mean payment rises, which is not the panel's."""
 
     def merged(cell: Cell) -> tuple[float, float]:
         hit = cell.sector == "Food and beverage services" and cell.day >= SHOCK

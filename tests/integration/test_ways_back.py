@@ -1,35 +1,16 @@
 """The end of a shock is no shock: on the real sample with a dip in it, and where refunds outweigh what is sold."""
 
-import csv
-import gzip
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import cache
 
 import msgspec
 import pytest
 from shocked_panel import SHOCK, ShockedPanel, cells, composed
-from swiss_logs import REGIONS, SAMPLE
+from swiss_sample import sample
 
 from earlywarn.alerting.words import figure
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.cell import Cell
-
-LAST = date(2019, 11, 30)
-
-
-@cache
-def sample() -> list[Cell]:
-    """Return the sample's first eleven months, without what lies outside of the country."""
-    found = []
-    with gzip.open(SAMPLE, "rt", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            day, region = date.fromisoformat(row["Date"]), REGIONS[row["Region"]]
-            if day <= LAST and region != "9999":
-                amount = round(100 * float(row["Amount CHF"]))
-                count = int(row["Number of transactions"])
-                found.append(Cell(day, region, row["Merchant category"], count, amount, "CHF", "CH"))
-    return sorted(found, key=lambda cell: (cell.day, cell.region, cell.sector))
 
 
 def rises(panel: ShockedPanel, since: date) -> list[str]:
@@ -67,6 +48,46 @@ def test_the_end_of_a_dip_is_no_boom(first: date, days: int, factor: float, regi
     untouched = ShockedPanel(sample(), lambda _: 1.0)
     untouched.play(composed())
     assert set(rises(panel, ended - timedelta(2))) <= set(rises(untouched, ended - timedelta(2)))
+
+
+@pytest.mark.parametrize(
+    ("first", "region"), [(date(2019, 8, 12), "CH04"), (date(2019, 9, 23), "CH04"), (date(2019, 11, 11), None)]
+)
+def test_a_dip_of_days_is_over_when_it_is_and_no_rise_is_told_after_it(first: date, region: str | None) -> None:
+    """Three days tell that it is; so the alert keeps the size of the dip, and the models unlearn it."""
+    last = first + timedelta(4)
+
+    def change(cell: Cell) -> float:
+        return 0.6 if first <= cell.day <= last and region in (None, cell.region) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    place = "CH/*/*" if region is None else f"CH/{region}/*"
+    [fall] = [alert for alert in panel.tops(first, 6) if alert.series_id == place]
+    end = panel.revisions(fall)[-1]
+    assert (end.status, end.outcome) == ("resolved", "recovered")
+    assert last - timedelta(1) <= date.fromisoformat(end.resolved_on or "") <= last + timedelta(1)
+    assert date.fromisoformat(end.as_of) <= last + timedelta(8)
+    assert (figure(end, "effect") or 0.0) < -28
+    untouched = ShockedPanel(sample(), lambda _: 1.0)
+    untouched.play(composed())
+    assert set(rises(panel, first)) <= set(rises(untouched, first))
+
+
+@pytest.mark.parametrize(("first", "region"), [(date(2019, 9, 9), "CH04"), (date(2019, 10, 21), None)])
+def test_the_way_back_from_a_level_of_days_is_told(first: date, region: str | None) -> None:
+    """Four days after the level was accepted."""
+    ended = first + timedelta(21)
+
+    def change(cell: Cell) -> float:
+        return 0.7 if first <= cell.day < ended and region in (None, cell.region) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    place = "CH/*/*" if region is None else f"CH/{region}/*"
+    [back] = [alert for alert in panel.tops(ended, 7) if alert.series_id == place]
+    assert back.direction == "up"
+    assert figure(back, "days_since_level_began") is not None
 
 
 def refunded(days: int, net: float) -> ShockedPanel:

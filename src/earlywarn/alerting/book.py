@@ -9,6 +9,7 @@ from earlywarn.alerting.episode import Episode, Records
 from earlywarn.alerting.ways_back import Shock
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
+from earlywarn.domain.series import holds
 from earlywarn.domain.state import State
 
 EpisodeKey = tuple[str | None, str | None, Direction]
@@ -59,9 +60,14 @@ class EpisodeBook:
     def shocks(self, direction: Direction) -> list[Shock]:
         """Return the shocks of a direction that are open or over lately, and no new level, the oldest first.
 
-        Without those that lead back from a level: where they came from was not usual, a way back there is no end.
+        Without those that lead back from a level: where they came from was not usual, a way back there is no end. Nor
+        with parts of what has become one: their end is told as that of the level.
         """
-        found = [(since, key) for key, (since, _) in self._over.items() if key[2] == direction]
+        found = [
+            (since, key)
+            for key, (since, _) in self._over.items()
+            if key[2] == direction and not self._is_in_level(key, since)
+        ]
         found += [
             (episode.opened_on, key)
             for key, episode in self.open.items()
@@ -70,6 +76,13 @@ class EpisodeBook:
         return [
             Shock(key[0], key[1], since) for since, key in sorted(found, key=lambda each: (each[0], canonical(each[1])))
         ]
+
+    def _is_in_level(self, key: EpisodeKey, since: date) -> bool:
+        """Return whether what began on a day is a part of what was accepted as a level later."""
+        return any(
+            level[2] == key[2] and accepted >= since and holds(level[:2], key[:2])
+            for level, (_, accepted) in self._levels.items()
+        )
 
     def add(self, episode: Episode) -> None:
         """Take in a new episode, with what is on record of its node."""

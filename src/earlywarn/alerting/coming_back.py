@@ -3,7 +3,8 @@
 The sums since the first day dilute an end, and days of a shock among the last seven hide it for a week. So the last d
 days, of those that an episode keeps, are set against those before them; d is the number at which the two lie furthest
 apart, in standard deviations of their difference. They are back if that is surely a difference, if they are within
-chance of what was expected and nearer to it than to the days before, and if today alone is nearer to it as well.
+chance of what was expected (or a little beyond it) and nearer to it than to the days before, and if the first of them
+and today, each alone, are nearer to it as well.
 
 Example:
     >>> usual = Sums(1, 100.0, 5000.0, 100.0, 5000.0, (4.0, 1e4, 1e4))
@@ -25,6 +26,8 @@ from earlywarn.domain.series import Measure
 
 LEAST_DAYS = 3
 """A weekend is no end."""
+OVERSHOOT = 0.2
+"""A log change beyond what was expected that is but an uneven end, or what went on meanwhile."""
 _SURELY = 0.999
 _CHANCE = 0.95
 
@@ -44,6 +47,8 @@ def days_back(
     best, apart = 0, interval_reach(_SURELY)
     for days in range(LEAST_DAYS, min(len(last_days), sums.days - 1) + 1):
         late, before = _apart(sums, last_days[-days:], measure, dispersion)
+        if not _is_nearer(last_days[-days], before, measure):
+            continue
         between = before.distance(direction) * before.sd - late.distance(direction) * late.sd
         far = between / math.hypot(before.sd, late.sd)
         if far > apart:
@@ -51,10 +56,16 @@ def days_back(
     if not best:
         return 0
     late, before = _apart(sums, last_days[-best:], measure, dispersion)
-    today = last_days[-1].estimate(measure, dispersion(1))
     is_within_chance = late.distance(direction) <= interval_reach(_CHANCE)
-    is_nearer = max(late.effect / before.effect, today.effect / before.effect) < NEARER
-    return best if before.distance(direction) > 0 and is_within_chance and is_nearer else 0
+    is_nearer = late.effect / before.effect < NEARER and _is_nearer(last_days[-1], before, measure)
+    is_another = -late.distance(direction) > interval_reach(_SURELY) and abs(late.effect) > OVERSHOOT
+    is_back = before.distance(direction) > 0 and is_within_chance and is_nearer and not is_another
+    return best if is_back else 0
+
+
+def _is_nearer(day: Sums, before: Estimate, measure: Measure) -> bool:
+    """Return whether a day alone is nearer to what was expected than to the days before."""
+    return day.estimate(measure, 1.0).effect * before.effect < NEARER * before.effect**2
 
 
 def _apart(

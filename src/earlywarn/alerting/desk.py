@@ -15,8 +15,9 @@ from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.alarms import alarms, standing_score
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.coming_back import days_back
 from earlywarn.alerting.episode import Episode, Told
-from earlywarn.alerting.estimate import interval_reach
+from earlywarn.alerting.estimate import dispersion, interval_reach
 from earlywarn.alerting.evidence import Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
@@ -28,7 +29,7 @@ from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.revision import Verdict, revision
 from earlywarn.alerting.severity import probability, severity
-from earlywarn.alerting.ways_back import way_back
+from earlywarn.alerting.ways_back import is_other_side, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
@@ -105,13 +106,13 @@ class AlertDesk:
         self._book.turn_to(scores.day, len(scores.effects.days))
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
+        self._lasting.clear()
+        self._settled.clear()
         self._doubt(weighed, place)
         for key, episode in self._book.open.items():
             if key[:2] in place:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
         alerts: list[Alert] = []
-        self._lasting.clear()
-        self._settled.clear()
         for direction in _DIRECTIONS:
             other = weighed[OPPOSITE[direction]]
             alerts += self._direction(weighed[direction], other.ratio, place)
@@ -147,7 +148,22 @@ class AlertDesk:
             today = self._baselines.sums(episode.first_day, at)
             episode.heard_on = weighing.scores.day
             episode.add(today, days_kept=self.parameters.quiet_days)
+            self._look_for_end(episode, at, weighing.scores)
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
+
+    def _look_for_end(self, episode: Episode, at: int, scores: DayScores) -> None:
+        """Ask whether an episode is over by its last days; when it is, the models unlearn what they took for usual."""
+        effects, measure, was_back = scores.effects, episode.measure, bool(episode.days_back)
+        days = days_back(
+            episode.sums,
+            episode.last_days,
+            measure,
+            episode.direction,
+            lambda days: dispersion(effects, at, measure, days),
+        )
+        episode.come_back(days, scores.day)
+        if days and not was_back:
+            self._lasting[scores.nodes[at]] = (episode.opened_on, days)
 
     def _direction(
         self, weighing: Weighing, other: Floats, place: Mapping[tuple[str | None, str | None], int]
@@ -231,6 +247,11 @@ class AlertDesk:
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of a shock of the other direction, which the models learn at once."""
+        node = scores.nodes[candidate.node]
+        others = [each for each in self._book.open.values() if each.direction != direction]
+        around = [each for each in others if each.holds(node.region, node.sector)]
+        if any(each.days_back or is_other_side(candidate, each.measure, scores) for each in around):
+            return True
         shock = way_back(
             candidate,
             direction,
@@ -241,7 +262,6 @@ class AlertDesk:
         )
         if shock is None:
             return False
-        node = scores.nodes[candidate.node]
         self._lasting[node] = (shock.opened_on, candidate.age_days + 1)
         for episode in self._book.open.values():
             if episode.direction != direction and (episode.region, episode.sector) == (node.region, node.sector):
@@ -252,7 +272,7 @@ class AlertDesk:
         """Return what would be told of an episode today."""
         parameters, scores = self.parameters, weighing.scores
         reading = Reading(episode, scores, self._baselines, at, interval=parameters.effect_interval)
-        is_alarm = weighing.ratio[at] >= other[at] and not reading.days_back
+        is_alarm = weighing.ratio[at] >= other[at] and not episode.days_back
         score = float(weighing.ratio[at]) if is_alarm else 0.0
         confidence = reading.estimate.confidence(episode.direction)
         told = reading.told(probability(max(score, episode.score), confidence, parameters))
@@ -262,7 +282,6 @@ class AlertDesk:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
         day, node = look.reading.day, look.reading.node
         episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
-        episode.come_back(look.reading.days_back, day)
         whole = self._book.parent(episode)
         if whole is not None and whole.last_alarm_on == day and look.reading.is_there_today:
             episode.last_alarm_on = day  # a part that moves along is in alarm with its whole, by that one's evidence

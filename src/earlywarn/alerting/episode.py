@@ -41,7 +41,8 @@ class Episode(msgspec.Struct):
     last published, `record_days` on how many days before `opened_on` the node was judged, `leads_back_from` the first
     day of an episode of the other direction whose level had become the usual one, `is_learned` whether the models have
     taken its level as usual since, `is_own` whether it is another shock than that of the total around it (`parting`),
-    `heard_on` the last day on which anything was heard of the node.
+    `days_back` on how many of the last days its level was back at what had been expected (`coming_back`), `heard_on`
+    the last day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -72,6 +73,7 @@ class Episode(msgspec.Struct):
     leads_back_from: date | None = None
     is_learned: bool = False
     is_own: bool = False
+    days_back: int = 0
     heard_on: date | None = None
     missing_days: int = 0
     empty_days: int = 0
@@ -117,10 +119,11 @@ class Episode(msgspec.Struct):
         self.score = max(self.score, ratio)
 
     def come_back(self, days: int, today: date) -> None:
-        """Take in that the level was back on so many of the last days: they were quiet, whatever was known by then."""
-        if days:
-            self.quiet_days = max(self.quiet_days, days)
+        """Take in on how many of the last days the level was back; at first they were quiet, which nobody knew then."""
+        if days and not self.days_back:
+            self.quiet_days = max(self.quiet_days, days - 1)  # today is still to be observed
             self.last_alarm_on = max(min(self.last_alarm_on, today - timedelta(days=days)), self.opened_on)
+        self.days_back = days
 
     def miss(self, day: date, *, is_all: bool) -> None:
         """Take in a day on which something was missing, or all of it."""

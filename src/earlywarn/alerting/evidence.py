@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 
 from earlywarn.alerting.cell_baselines import CellBaselines
-from earlywarn.alerting.coming_back import days_back
 from earlywarn.alerting.contributors import shares_of_change
 from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
@@ -96,18 +95,6 @@ class Reading:
         """Return the effect over the last days, as many as the episode keeps."""
         days = self._episode.last_days
         return self._estimate(total(days), len(days))
-
-    @property
-    def days_back(self) -> int:
-        """Return on how many of the last days the level was back at what was expected before; 0 if it is not."""
-        effects, place = self._scores.effects, self._place
-        return days_back(
-            self._episode.sums,
-            self._episode.last_days,
-            self.measure,
-            self._episode.direction,
-            lambda days: dispersion(effects, place, self.measure, days),
-        )
 
     def told(self, probability: float) -> Told:
         """Return the estimate as it is published."""

@@ -2,10 +2,10 @@
 
 While a shock lasts the models learn some of it, so its end looks like a shock the other way. Two things tell that it is
 an end. The day is within its usual range of the baseline before the earlier shock, or still beyond it on that shock's
-side. Or the change since the alarm's first day is for the most part the way from what is expected now to what that
-baseline expects, and what goes on beyond it is small, or may be chance: also where the end overshoots a little, of a
-total of which only some cells had fallen, and of a shock that was over for chance alone before its end came. The models'
-baseline of the alarm has learned some of the shock, so what it would say of the size is for the most part that.
+side. Or a part of the change since the alarm's first day is the way from what is expected now to what that baseline
+expects, and what goes on beyond it may be chance, or is small and the lesser part: also where the end overshoots a
+little, of a total of which only some cells had fallen, and of a shock that was over for chance alone before its end
+came. The baseline of such an alarm has learned some of the shock, so its size would be that.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,16 @@ from datetime import date
 import msgspec
 
 from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.coming_back import OVERSHOOT
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.alerting.weighing import NEARER, Candidate
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.alert import Direction
-from earlywarn.domain.series import holds
+from earlywarn.domain.series import Measure, holds
 
-_SMALL = 0.2
-"""A log change beyond an earlier baseline that is but an uneven end, or what went on meanwhile."""
+_SOME = 0.25
+"""Share of an alarm's log effect that is the way back at the least, where the rest may be chance."""
 
 
 class Shock(msgspec.Struct, frozen=True):
@@ -74,7 +75,24 @@ def way_back(
     explained = float(log_effect(before[:, inside].sum(axis=1), now[:, inside].sum(axis=1))[place])
     age = candidate.age_days
     effect, sd = (float(each[place, at, age]) for each in (scores.effects.effect, scores.effects.sd))
-    if explained * effect < NEARER * effect**2:
-        return None
     beyond = (effect - explained) * (1.0 if effect > 0 else -1.0)
-    return first if beyond <= max(reach * sd, _SMALL) else None
+    may_be_chance = explained * effect >= _SOME * effect**2 and beyond <= reach * sd
+    is_mostly_end = explained * effect >= NEARER * effect**2 and beyond <= OVERSHOOT
+    return first if may_be_chance or is_mostly_end else None
+
+
+def is_other_side(candidate: Candidate, measure: Measure, scores: DayScores) -> bool:
+    """Return whether an alarm says of payments what one of the other direction says of the mean payment, or vice versa.
+
+    Where fewer payments come to the same amount, the mean payment rises by that: one fact.
+
+    Args:
+        candidate: the alarm.
+        measure: what tells the one of the other direction, whose cells hold the alarm's.
+        scores: the day's.
+    """
+    if {candidate.measure, measure} != {"transactions", "mean_ticket"}:
+        return False
+    effect = scores.effects.effect[:, candidate.node, candidate.age_days]
+    own, amount = (float(effect[MEASURES.index(each)]) for each in (candidate.measure, "amount"))
+    return abs(amount) < NEARER * abs(own)

@@ -208,6 +208,8 @@ class CardMaker:
         told, now = self._returns.claim(alert, self._names), self._following.now(alert)
         if not is_open or now is None or now.day.isoformat() == alert.as_of or self._returns.since(alert) is not None:
             return told
+        if now.back_on is not None:
+            return f"{told}, back at what was expected from {short_day(now.back_on)} on"
         published = figure(alert, "effect")
         if published is None or is_too_little(alert) or abs(now.since_pct - published) < _OTHER_SIZE * abs(published):
             return told
@@ -298,5 +300,8 @@ def _since_then(alert: Alert, now: Now, currency: str) -> str:
     figures = f"on {when} itself {observed} against {expected} expected"
     if alert.measure == "transactions" and today.expected < LEAST_PAYMENTS:
         return f"Since then, to {when}: {what} with {TOO_LITTLE}; {figures}."
+    if now.back_on is not None:
+        back = f"{what} is back at what was expected from {short_day(now.back_on)} on"
+        return f"Since then, to {when}: {back}; {figures} ({signed(today.change_pct / 100)})."
     all_days = f"{against_expected(now.since_pct / 100)} over all days since {day(alert.opened_on)}"
     return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."

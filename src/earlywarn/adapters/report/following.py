@@ -13,7 +13,8 @@ import numpy as np
 from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.adapters.report.expected_before import ExpectedBefore
 from earlywarn.adapters.report.levels import change_pct
-from earlywarn.alerting.estimate import Sums, since, total
+from earlywarn.alerting.coming_back import days_back
+from earlywarn.alerting.estimate import Sums, dispersion, since, total
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
@@ -30,13 +31,15 @@ _NEARER = 0.5
 class Now(msgspec.Struct, frozen=True):
     """An alert on the last day heard of its series: that day, and the changes since its first day and of a week.
 
-    Changes are in per cent of what was expected before the alert's first day.
+    Changes are in per cent of what was expected before the alert's first day, where its level is back by its last
+    days (`alerting.coming_back`) since `back_on`.
     """
 
     day: date
     reading: DayReading
     since_pct: float
     week_pct: float
+    back_on: date | None
 
 
 class _Course(msgspec.Struct):
@@ -186,10 +189,18 @@ def _is_past(course: _Course, day: date) -> bool:
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:
-    measure = course.latest.measure
+    measure, effects = course.latest.measure, scores.effects
+    days = days_back(
+        course.sums,
+        course.week,
+        measure,
+        course.latest.direction,
+        lambda days: dispersion(effects, at, measure, days),
+    )
     course.now = Now(
         scores.day,
         DayReading(course.week[-1], scores, at, measure),
         course.sums.estimate(measure, 1.0).effect_pct,
         total(course.week).estimate(measure, 1.0).effect_pct,
+        scores.day - timedelta(days=days - 1) if days else None,
     )

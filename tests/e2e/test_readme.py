@@ -46,6 +46,7 @@ def test_the_alert_that_it_quotes_is_one_that_the_demo_prints(earlywarn: Command
     [told] = [alert for alert in alerts if " ".join(str(alert["text"]).split()) == words]
     first = next(alert for alert in alerts if alert["id"] == told["id"])
     raised, revised = (date.fromisoformat(str(each["as_of"])) for each in (first, told))
-    surely = f"{100 * float(str(first['probability'])):.0f} %"
+    probability = float(str(first["probability"]))
+    surely = "above 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
     assert f"raised on {raised.day} {raised:%B %Y} with a probability of {surely}," in remark
     assert f"in its revision of {revised.day} {revised:%B};" in remark

@@ -82,8 +82,8 @@ class Silence:
             return ""
         return (
             f"the models look for lasting {_WORDS[direction]}s of {least_pct:.0f}{_THIN}% or more in the number of "
-            f"payments and in spending alike (here the number: {percent(counts)}), or of {least_ticket_pct:.0f}{_THIN}% "
-            f"or more in the mean payment alone (here {percent(ticket)})"
+            f"payments and in spending alike (here the number: {percent(counts)}), or of "
+            f"{least_ticket_pct:.0f}{_THIN}% or more in the mean payment alone (here {percent(ticket)})"
         )
 
     def _smallest_pct(self, direction: Direction, *, of_ticket: bool = False) -> float:

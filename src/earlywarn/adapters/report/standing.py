@@ -63,6 +63,12 @@ class Standing:
         """Return whether a series that deviates by `share` moves along with an open alert of a total around it."""
         return any(_is_alike(alert, share) for alert in self._around(key))
 
+    def is_told(self, key: Key, share: float) -> bool:
+        """Return whether open alerts tell of such a deviation: of the series, around it, or within it as it moves."""
+        within = (alert for alert in self._open if holds(key, (alert.region, alert.sector)))
+        own = any((alert.direction == "up") == (share > 0) for alert in within)
+        return own or self.moves_along(key, share)
+
     def _around(self, key: Key) -> list[Alert]:
         found = [alert for alert in self._open if holds((alert.region, alert.sector), key)]
         return [alert for alert in found if (alert.region, alert.sector) != key]

@@ -84,8 +84,8 @@ def test_a_sector_s_shock_is_one_alert_of_the_sector(run: Run) -> None:
 @pytest.mark.parametrize(
     ("sector", "subject"),
     [
-        (None, "5 of the 7 regions of Switzerland, all sectors"),
-        ("Retail: Fuel stations", "Retail: fuel stations in 5 of the 7 regions of Switzerland"),
+        (None, "Switzerland (5 regions), all sectors"),
+        ("Retail: Fuel stations", "Retail: fuel stations in Switzerland (5 regions)"),
     ],
 )
 def test_a_panel_of_some_regions_is_not_told_as_the_whole_country(run: Run, sector: str | None, subject: str) -> None:

@@ -9,13 +9,16 @@ from earlywarn.alerting.episode import Episode, Records
 from earlywarn.alerting.ways_back import Shock
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
-from earlywarn.domain.series import holds
+from earlywarn.domain.series import contains, holds
 from earlywarn.domain.state import State
 
 EpisodeKey = tuple[str | None, str | None, Direction]
 """Region, sector and direction."""
 _LEVELS_KEPT_DAYS = 90
 """A level that was accepted within so many days before is what an episode of the other direction leads back from."""
+
+_FIRST_DAYS_ERR_DAYS = 7
+"""First days that lie no further apart may be those of one shock."""
 
 _ENDS_KEPT_DAYS = 28
 """A shock that is over may still have its end before it, or the models theirs, for so many days."""
@@ -34,6 +37,7 @@ class EpisodeBook:
         self.records = Records()
         self._ended: dict[EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
         self._levels: dict[EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
+        self._totals: dict[EpisodeKey, date] = {}  # the last day of the last episode of a total
         self._over: dict[EpisodeKey, tuple[date, date]] = {}  # over lately, no level: their first day, and when
 
     def turn_to(self, day: date, days_in_sight: int) -> None:
@@ -89,12 +93,24 @@ class EpisodeBook:
         level = self._levels.get((episode.region, episode.sector, OPPOSITE[episode.direction]))
         episode.leads_back_from = None if level is None else level[0]
         episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.sums.days, 0)
+        episode.wider_until = self._wider_until(episode)
         self.open[episode.key] = episode
+
+    def _wider_until(self, episode: Episode) -> date | None:
+        """Return the last day before an episode on which one of a total around it was open; its own shock is none."""
+        earlier = episode.opened_on - timedelta(days=_FIRST_DAYS_ERR_DAYS)
+        last = dict(self._totals)
+        last |= {key: episode.opened_on for key, each in self.open.items() if each.opened_on < earlier}
+        node, direction = (episode.region, episode.sector), episode.direction
+        around = [day for key, day in last.items() if key[2] == direction and contains(key[:2], node)]
+        return min(max(around), episode.opened_on) if around else None
 
     def end(self, episode: Episode, day: date, *, is_level: bool = False) -> None:
         """End an episode on a day; `is_level` says that it has become the usual level."""
         del self.open[episode.key]
         self._ended[episode.key] = day
+        if episode.level != "cell":
+            self._totals[episode.key] = day
         if is_level:
             self._levels[episode.key] = (episode.opened_on, day)
         elif episode.leads_back_from is None:
@@ -108,6 +124,7 @@ class EpisodeBook:
             "episodes": [msgspec.to_builtins(self.open[key]) for key in sorted(self.open, key=canonical)],
             "records": self.records.state(),
             "ended": [[*key, self._ended[key].isoformat()] for key in sorted(self._ended, key=canonical)],
+            "totals": [[*key, self._totals[key].isoformat()] for key in sorted(self._totals, key=canonical)],
             "levels": _plain(self._levels),
             "over": _plain(self._over),
         }
@@ -116,9 +133,10 @@ class EpisodeBook:
         """Take over a state that `state` returned."""
         self.open = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self.records.restore(saved["records"])
-        self._ended = {
-            (region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved["ended"]
-        }
+        self._ended, self._totals = (
+            {(region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved[name]}
+            for name in ("ended", "totals")
+        )
         self._levels, self._over = _restored(saved["levels"]), _restored(saved["over"])
 
 

@@ -38,10 +38,11 @@ class Episode(msgspec.Struct):
     Of economic episodes, which are measured against what was expected before `opened_on`: `sums` is what was seen and
     expected since then, `last_days` the same of each of the last days, `told` the estimate published on
     `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
-    last published, `record_days` on how many days before `opened_on` the node was judged, `leads_back_from` the first
-    day of an episode of the other direction whose level had become the usual one, `is_learned` whether the models have
-    taken its level as usual since, `is_own` whether it is another shock than that of the total around it (`parting`),
-    `days_back` on how many of the last days its level was back at what had been expected (`coming_back`), `heard_on`
+    last published, `record_days` on how many days before `opened_on` the node was judged, `wider_until` the last of
+    them on which an alert of a total around it was open in the same direction, `leads_back_from` the first day of an
+    episode of the other direction whose level had become the usual one, `is_learned` whether the models have taken its
+    level as usual since, `is_own` whether it is another shock than that of the total around it (`parting`), `days_back`
+    on how many of the last days its level was back at what had been expected (`coming_back`), `heard_on`
     the last day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
@@ -70,6 +71,7 @@ class Episode(msgspec.Struct):
     largest_pct: float = 0.0
     has_news: bool = False
     record_days: int = 0
+    wider_until: date | None = None
     leads_back_from: date | None = None
     is_learned: bool = False
     is_own: bool = False

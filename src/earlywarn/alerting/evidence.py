@@ -105,19 +105,24 @@ class Reading:
         """Return the figures of an open episode in the order of their weight."""
         found = effect_evidence(told)
         found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
-        if last_as_extreme is None:
-            found.append(Evidence(name="days_on_record", value=float(self._episode.record_days), unit="days"))
-        else:
-            days = (self._scores.day - last_as_extreme).days
-            found.append(Evidence(name="days_since_as_extreme", value=float(days), unit="days"))
         return (
             *found,
+            self._record(last_as_extreme),
             *self._led_back(),
             *self._unheard(),
             *self._neighbours(),
             *self._contributors(panel),
             *self._mix(),
         )
+
+    def _record(self, last_as_extreme: date | None) -> Evidence:
+        """Say since when nothing was as extreme; what the node did within an alert around it is not known."""
+        wider = self._episode.wider_until
+        if wider is not None and (last_as_extreme is None or last_as_extreme < wider):
+            return Evidence(name="days_since_wider_alert", value=float((self.day - wider).days), unit="days")
+        if last_as_extreme is None:
+            return Evidence(name="days_on_record", value=float(self._episode.record_days), unit="days")
+        return Evidence(name="days_since_as_extreme", value=float((self.day - last_as_extreme).days), unit="days")
 
     def _unheard(self) -> list[Evidence]:
         """Count the cells that today's figures of a total are without."""

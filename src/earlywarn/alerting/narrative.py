@@ -160,10 +160,18 @@ def _succession(alert: Alert) -> str:
 
 
 def _unusual(alert: Alert) -> str:
-    last, record = figure(alert, "days_since_as_extreme"), figure(alert, "days_on_record")
+    last, record, wider = (
+        figure(alert, name) for name in ("days_since_as_extreme", "days_on_record", "days_since_wider_alert")
+    )
     direction = "fall" if alert.direction == "down" else "rise"
     if last is not None:
         return f"The last {direction} here that stood out as much was {days_of(last)} before."
+    if wider is not None:
+        opened_days = (date.fromisoformat(alert.as_of) - date.fromisoformat(alert.opened_on)).days
+        if wider - opened_days < _SHORT_RECORD_DAYS:
+            return ""
+        ended = f"an alert of a wider {direction} ended {days_of(wider)} before"
+        return f"No {direction} here stood out as much since {ended}."
     if record is None or record < _SHORT_RECORD_DAYS:
         return ""
     return f"No {direction} here stood out as much in the {record:.0f} days on record before this one."

@@ -70,6 +70,13 @@ def test_a_record_of_one_day_is_one_day() -> None:
     assert "that stood out as much was 1 day before." in told({}, effect=-9.0, days_since_as_extreme=1.0)
 
 
+def test_a_record_that_a_wider_alert_interrupts_begins_after_it() -> None:
+    """How far the series fell within the wider one is not on record; of a few days since, nothing is said."""
+    text = told({}, effect=-9.0, days_since_wider_alert=200.0)
+    assert "No fall here stood out as much since an alert of a wider fall ended 200 days before." in text
+    assert "stood out" not in told({}, effect=-9.0, days_since_wider_alert=30.0)
+
+
 def test_contributions_of_nothing_are_left_out() -> None:
     parts = (("P/A/x", 99.8), ("P/A/y", 0.2))
     evidence = tuple(Evidence(name="contribution", value=value, unit="pct", series_id=cell) for cell, value in parts)

@@ -45,8 +45,8 @@ def test_a_small_steady_change_is_told_with_what_is_looked_for() -> None:
     found = scores(lambda at: 1.06 if at >= 146 else 1.0)
     told = reason(found, change=0.06, measure="transactions")
     assert told == (
-        "alerts are for lasting rises of 22 % or more, and given its past and its neighbours nothing speaks for one "
-        "that large"
+        "the models look for lasting rises of 22 % or more against what its past and its neighbours make likely, and "
+        "nothing speaks for one that large"
     )
 
 
@@ -55,13 +55,15 @@ def test_a_rise_of_the_mean_payment_is_told_as_one() -> None:
     found = scores(lambda _: 1.0, ticket=lambda at: 1.1 if at >= 144 else 1.0)
     told = reason(found, change=0.1)
     said = re.fullmatch(
-        r"alerts are for lasting rises of 22 % or more in the number of payments and in spending alike \(here the "
+        r"the models look for lasting rises of 22 % or more in the number of payments and in spending alike \(here the "
         r"number: [-+]?\d(?:\.\d)? %\), or of 28 % or more in the mean payment alone \(here \+(\d+) %\)",
         told,
     )
     assert said is not None
     assert int(said[1]) == pytest.approx(10, abs=2)
-    assert reason(found, change=0.02, measure="transactions").startswith("alerts are for lasting rises of 22 % or more")
+    assert reason(found, change=0.02, measure="transactions").startswith(
+        "the models look for lasting rises of 22 % or more"
+    )
 
 
 def test_what_is_not_known_or_not_heard_is_said() -> None:
@@ -83,7 +85,8 @@ def test_the_share_of_an_alarm_is_that_of_the_desk(factor: float) -> None:
     share = int(100 * weighing.evidence[0])
     said = f"what speaks for one is {share} % of what an alert needs" if share else "nothing speaks for one that large"
     assert reason(found).endswith(
-        f"alerts are for lasting falls of 11 % or more, and given its past and its neighbours {said}"
+        "the models look for lasting falls of 11 % or more against what its past and its neighbours make likely, "
+        f"and {said}"
     )
 
 

@@ -161,17 +161,34 @@ def test_a_deviation_without_an_alert_says_why(tmp_path: Path) -> None:
     collector = collect(SWISS, 200, last_factor=0.8)
     page = page_of(collector, tmp_path)
     assert "Outside the usual range of a week, and why there is no alert: 9" in page.words
-    why = "no alert: alerts are for lasting falls, and given its past and its neighbours nothing speaks for one"
+    why = (
+        "no alert: the models look for lasting falls against what its past and its neighbours make likely, and nothing "
+        "speaks for one"
+    )
     assert why.replace("\u202f", " ") in page.words.replace("\u202f", " ")
-    assert len(page.with_class("flag")) == 1  # that of the legend
+    assert len(page.with_class("flag")) == 2  # those of the legend
     collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))
     told = page_of(collector, tmp_path)
     assert "why there is no alert" not in told.words
     titles = [words for _, _, words in told.cells()]
     claim = "card spending down 20\u202f% since 15 Jul 2019"
     assert [title for title in titles if title.endswith(f"; alert: {claim}")]
-    assert [title for title in titles if f"; within the alert of Testland, all regions and sectors ({claim})" in title]
-    assert len(told.with_class("flag")) > 1
+    assert [title for title in titles if f"; part of the alert of Testland, all regions and sectors ({claim})" in title]
+    shown = [text for _, text, _ in told.cells()]
+    assert {text.replace("\u202f", " ")[1:] for text in shown} == {
+        "20 %!, an alert is open, unusual",
+        "20 %! spending, an alert of spending is open, unusual",
+        "20 %(!), part of an open alert around it, unusual",
+    }
+
+
+def test_what_does_not_move_along_with_an_alert_around_it_is_no_part_of_it(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200, last_factor=0.95)
+    collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))
+    told = page_of(collector, tmp_path)
+    assert len(told.with_class("flag")) > 2
+    assert "part of" not in "".join(text for _, text, _ in told.cells())
+    assert [words for _, _, words in told.cells() if "; within the alert of Testland, all" in words]
 
 
 def test_a_deviation_after_an_alert_names_its_end(tmp_path: Path) -> None:

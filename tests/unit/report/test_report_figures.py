@@ -100,7 +100,15 @@ def test_marks_of_the_table_are_explained_beside_it(tmp_path: Path) -> None:
     assert "! Exclamation mark an alert of exactly this region, or region and sector, is open" in words
     assert words.endswith("\u2013 no figure")
     terms = [re.sub(r"<[^>]+>", "", term) for term in re.findall(r"<dt>(.*?)</dt>", shared + legend)]
-    assert terms == ["hatched", "bold, framed", "!Exclamation mark", "new level", "small base", "\u2013"]
+    assert terms == [
+        "hatched",
+        "bold, framed",
+        "!Exclamation mark",
+        "(!)Exclamation mark in brackets",
+        "new level",
+        "small base",
+        "\u2013",
+    ]
     between = page.text[page.text.index(legend) + len(legend) : page.text.index('<table class="heat"')]
     assert not re.sub(r"<[^>]+>", "", between).strip()
     assert (

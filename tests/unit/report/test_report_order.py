@@ -4,10 +4,16 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from report_page import FIRST, SWISS, Page, alert, collect, page_of
+import msgspec
+import pytest
+from report_page import EFFECT, FIRST, SWISS, Page, alert, collect, page_of
 
 from earlywarn.adapters.report import ReportCollector
-from earlywarn.domain.alert import Evidence
+from earlywarn.adapters.report.hardest_hit import largest_without_alert
+from earlywarn.adapters.report.history import PanelHistory
+from earlywarn.adapters.report.levels import Returns
+from earlywarn.adapters.report.standing import Standing
+from earlywarn.domain.alert import Direction, Evidence
 
 
 def titles(page: Page) -> list[str]:
@@ -35,6 +41,60 @@ def test_severity_ranks_open_alerts_then_their_part_of_spending_then_their_age(t
     ]
     assert "The gravest first; of equal severity, that with the largest part of all spending." in page.words
     assert "Part of all spending 50 %" in page.words.replace("\u202f", " ")
+
+
+def test_alerts_that_the_first_lines_do_not_name_are_counted_with_their_regions(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    for region, sector in (*SWISS, (None, "fuel")):
+        grade = "severe" if region == "CH04" else "high"
+        collector.observe(alert(region, sector, FIRST + timedelta(190), severity=grade))
+    words = page_of(collector, tmp_path).words
+    first = words[words.index("First: ") :]
+    assert "; fuel in Z\u00fcrich (" in first
+    assert "); then 3 more, in all regions and Ticino." in first
+
+
+@pytest.mark.parametrize(
+    ("region", "sector", "direction", "named"),
+    [
+        ("CH07", "food", "up", "Ticino, all sectors"),
+        ("CH07", "food", "down", "Z\u00fcrich, all sectors"),
+        ("CH07", None, "down", "Z\u00fcrich, all sectors"),
+        (None, "food", "down", "Ticino, all sectors"),
+        (None, None, "down", ""),
+        (None, None, "up", "Ticino, all sectors"),
+    ],
+)
+def test_the_largest_change_of_which_no_alert_tells_is_named(
+    region: str | None, sector: str | None, direction: Direction, named: str
+) -> None:
+    """An alert of the same direction tells of it: its own, one around it that it moves along with, one within it."""
+    collector = collect(SWISS, 200, last_factor=0.9)
+    effect = msgspec.structs.replace(EFFECT, value=-12.0 if direction == "down" else 12.0)
+    collector.observe(alert(region, sector, FIRST + timedelta(195), direction=direction, evidence=(effect,)))
+    history, run = PanelHistory(collector.panels["P"], 0.95), collector.run
+    standing = Standing(list(collector.alerts.values()), None, run.settings, run.names, [], Returns([]))
+    told = largest_without_alert(history, standing, run.names).replace("\u202f", " ")
+    assert told.startswith(f"Largest change without an alert: {named}, 10 % below" if named else "")
+    assert bool(told) == bool(named)
+
+
+def test_the_largest_change_of_which_no_alert_tells_stands_in_the_first_lines(tmp_path: Path) -> None:
+    words = page_of(collect(SWISS, 200, last_factor=0.9), tmp_path).words.replace("\u202f", " ")
+    assert "No alert is open. Largest change without an alert: Ticino, all sectors, 10 % below what was" in words
+    assert "without an alert:" not in page_of(collect(SWISS, 200), tmp_path).words
+
+
+def test_a_new_level_of_next_to_nothing_is_counted_and_not_named_in_the_first_lines(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    for kept in collector.panels["P"].days:
+        small = [(node.region, node.sector) == ("CH07", "fuel") for node in kept.nodes]
+        kept.values[1, :, small] *= 0.001
+    evidence = (Evidence(name="last_days_effect", value=-20.0, unit="pct"),)
+    over: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2019-06-20"}
+    collector.observe(alert("CH07", "fuel", FIRST + timedelta(130), evidence=evidence, **over))
+    words = page_of(collector, tmp_path).words.replace("\u202f", " ")
+    assert "1 shock lasts as a new level, now taken as usual: less than 0.1 % of all spending." in words
 
 
 def test_what_is_over_comes_after_what_lasts_newest_first(tmp_path: Path) -> None:

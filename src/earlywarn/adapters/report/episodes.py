@@ -45,7 +45,8 @@ class Card:
 
     `claim` is what a shock is, without its subject; `change` what a lasting level was when it was taken as usual, empty
     of others; `stays` where it stands if it may go on though it can no longer be told from chance; `dates` what
-    happened when, as label and day; `now` what became of the alert after its last revision.
+    happened when, as label and day; `share` its part of the panel's spending, None if that is not known; `now` what
+    became of the alert after its last revision.
     """
 
     anchor: str
@@ -66,6 +67,7 @@ class Card:
     detected: str
     until: str
     dates: tuple[tuple[str, str], ...]
+    share: float | None
     text: str
     now: str
     revisions: tuple[tuple[str, str, str], ...]
@@ -180,6 +182,7 @@ class CardMaker:
             detected=day(alert.detected_on),
             until="now" if record.is_open or alert.resolved_on is None else day(alert.resolved_on),
             dates=self._dates(alert, is_open=record.is_open),
+            share=self._share(alert),
             text=_sentence(alert, title),
             now=" ".join(
                 filter(

@@ -8,10 +8,11 @@ from earlywarn.adapters.history_days import HistoryDays
 from earlywarn.adapters.report.absence import Absence, without
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.episodes import Card
-from earlywarn.adapters.report.hardest_hit import hardest_hit
+from earlywarn.adapters.report.hardest_hit import hardest_hit, largest_without_alert
 from earlywarn.adapters.report.history import PanelHistory, WeekDeviation
 from earlywarn.adapters.report.key_figures import NOTICES, by_grade, is_unjudged, unread
 from earlywarn.adapters.report.levels import Level, Returns
+from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.week_words import NOTHING, verdict
 from earlywarn.adapters.report.wording import (
     against,
@@ -19,6 +20,7 @@ from earlywarn.adapters.report.wording import (
     listed,
     long_day,
     money,
+    percent,
 )
 from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, Change
 from earlywarn.alerting.words import TOO_LITTLE, Names, day, joined
@@ -29,6 +31,8 @@ _LEVELS_NAMED = 2
 _LEARNT_DAYS = 28
 """For so long what is expected may still lie between two levels."""
 _SHOCKS_NAMED = 2
+_LEAST_SHARE = 0.001
+"""Of all spending: levels of what is less are counted in the first lines, and not named."""
 _TOGETHER = 2
 _LARGE_PCT = 5
 """Of a change on a year before, from which on it is said that no alert tells of slow ones."""
@@ -51,6 +55,7 @@ def state(
     cards: Sequence[Card],
     alerts: Sequence[AlertRecord],
     absent: Sequence[Absence],
+    standing: Standing,
     *,
     levels: Sequence[Level],
     returns: Returns,
@@ -63,12 +68,12 @@ def state(
 ) -> State:
     """Return what a reader must know first. `tone` is calm, watch or alarm.
 
-    `absent` are regions silent last week, `levels` the new levels that last, `returns` says which
-    lead back, `missing` what was missing up to the end of the input, in words by open alert, `year` the change of the
-    last week on a year before.
+    `absent` are regions silent last week, `standing` says what alerts there are around a series, `levels` are the new
+    levels that last, `returns` says which lead back, `missing` what was missing up to the end of the input, in words by
+    open alert, `year` the change of the last week on a year before.
     """
     last = history.last_day
-    standing = [card for card in cards if card.is_open]
+    open_cards = [card for card in cards if card.is_open]
     notices = [record.latest for record in alerts if record.is_open and record.latest.kind != "economic"]
     caveats = [*filter(None, [unread(summary, last)]), *_of_notices(notices, missing, names)]
     if seen.disorder and not seen.is_sparse:
@@ -90,14 +95,16 @@ def state(
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
     expected = _expected(levels, returns, last, names, week)
-    is_severe = any(card.severity == "severe" and card.direction != "none" for card in standing)
-    tone = "alarm" if is_severe else "watch" if standing or lasting or caveat else "calm"
+    is_severe = any(card.severity == "severe" and card.direction != "none" for card in open_cards)
+    tone = "alarm" if is_severe else "watch" if open_cards or lasting or caveat else "calm"
     whole = " ".join(filter(None, (name, without(absent, len(history.regions)))))
     told = _week(whole, week, last, expected, currency)
     is_told = any(_is_of_the_year(record.latest, last) for record in alerts)
     against_year = _against_the_year(year, is_told=is_told)
     hardest = hardest_hit(history, [record.latest for record in alerts if record.is_open], names)
-    return State(tone, told, " ".join(filter(None, (against_year, _alerts(standing, cards), hardest))), caveat)
+    unheld = largest_without_alert(history, standing, names)
+    sentences = (against_year, _alerts(open_cards, cards), hardest, unheld)
+    return State(tone, told, " ".join(filter(None, sentences)), caveat)
 
 
 def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str, str], currency: str) -> str:
@@ -173,30 +180,37 @@ def _of_notices(notices: Sequence[Alert], missing: Mapping[str, str], names: Nam
     return told
 
 
-def _alerts(standing: Sequence[Card], cards: Sequence[Card]) -> str:
+def _alerts(open_cards: Sequence[Card], cards: Sequence[Card]) -> str:
     lasting = [card for card in cards if card.is_lasting]
-    if not standing:
+    if not open_cards:
         told = "; ".join(["No alert is open", *_past(cards)]) + "."
     else:
-        count, grades = len(standing), by_grade(standing)
+        count, grades = len(open_cards), by_grade(open_cards)
         graded = ": " + ", ".join(grades)
         if len(grades) == 1:
-            what = standing[0].severity
-            if standing[0].direction == "none":
-                what = NOTICES.get(standing[0].label, standing[0].label)
+            what = open_cards[0].severity
+            if open_cards[0].direction == "none":
+                what = NOTICES.get(open_cards[0].label, open_cards[0].label)
             graded = f", {'' if count == 1 else 'both ' if count == 2 else 'all '}{what}"
         spoken = _WORDS[count] if count < len(_WORDS) else str(count)
-        shocks = [card for card in standing if card.claim]
+        shocks = [card for card in open_cards if card.claim]
         first = "; ".join(f"{card.title} ({card.claim})" for card in shocks[:_SHOCKS_NAMED])
         named = f". {'First' if len(shocks) > _SHOCKS_NAMED else 'Open'}: {first}" if first else ""
+        if others := shocks[_SHOCKS_NAMED:]:
+            places = dict.fromkeys(card.lane.replace("All regions", "all regions") for card in others)
+            named += f"; then {len(others)} more, in {listed(list(places), 'region')}"
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{graded}{named}."
     stays = [f"{card.title} ({card.stays})" for card in cards if card.stays]
     if stays:
         told += f" No longer told from chance, and not back: {'; '.join(stays[:_LEVELS_NAMED])}."
     if not lasting:
         return told
-    named = "; ".join(f"{card.title} ({card.change})" for card in lasting[:_LEVELS_NAMED])
-    more = f" and {len(lasting) - _LEVELS_NAMED} more" if len(lasting) > _LEVELS_NAMED else ""
+    large = [card for card in lasting if card.share is None or card.share >= _LEAST_SHARE][:_LEVELS_NAMED]
+    named = "; ".join(f"{card.title} ({card.change})" for card in large)
+    unnamed = len(lasting) - len(large)
+    more = f" and {unnamed} more" if large and unnamed else ""
+    if not large:
+        named = f"less than {percent(_LEAST_SHARE)} of all spending"
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
     return f"{told} {lasts}, now taken as usual: {named}{more}."
 

@@ -185,6 +185,7 @@ def _panel(
             cards,
             newest,
             absent,
+            standing,
             levels=list(levels.values()),
             returns=returns,
             summary=summary,

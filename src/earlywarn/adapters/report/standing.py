@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from math import log1p
 
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.history import Key
-from earlywarn.adapters.report.levels import Level, Returns
+from earlywarn.adapters.report.levels import Level, Returns, change_pct
 from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
+from earlywarn.alerting.weighing import NEARER
 from earlywarn.alerting.words import Names, subject
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
@@ -57,13 +59,29 @@ class Standing:
         """Return the measures of the open alerts of this very series."""
         return tuple(dict.fromkeys(each.measure for each in self._open if (each.region, each.sector) == key))
 
-    def alert(self, key: Key) -> str:
-        """Return the open alerts of a series, around it or within it, in words; empty if there are none."""
+    def moves_along(self, key: Key, share: float) -> bool:
+        """Return whether a series that deviates by `share` moves along with an open alert of a total around it."""
+        return any(_is_alike(alert, share) for alert in self._around(key))
+
+    def is_told(self, key: Key, share: float) -> bool:
+        """Return whether open alerts tell of such a deviation: of the series, around it, or within it as it moves."""
+        within = (alert for alert in self._open if holds(key, (alert.region, alert.sector)))
+        own = any((alert.direction == "up") == (share > 0) for alert in within)
+        return own or self.moves_along(key, share)
+
+    def _around(self, key: Key) -> list[Alert]:
+        found = [alert for alert in self._open if holds((alert.region, alert.sector), key)]
+        return [alert for alert in found if (alert.region, alert.sector) != key]
+
+    def alert(self, key: Key, share: float) -> str:
+        """Return the open alerts of a series that deviates by `share`, around it or within it, in words; else empty."""
         own = [alert for alert in self._open if (alert.region, alert.sector) == key]
-        around = [alert for alert in self._open if alert not in own and holds((alert.region, alert.sector), key)]
         within = [alert for alert in self._open if alert not in own and holds(key, (alert.region, alert.sector))]
         told = [f"alert: {self._returns.claim(alert, self._names)}" for alert in own]
-        told += [f"within the alert of {self._about(alert)}" for alert in around]
+        told += [
+            f"{'part of' if _is_alike(alert, share) else 'within'} the alert of {self._about(alert)}"
+            for alert in self._around(key)
+        ]
         told += [f"alert within it, of {self._about(alert)}" for alert in within]
         return "; ".join(told)
 
@@ -98,3 +116,9 @@ class Standing:
         is_open = alert in self._open
         told = self._returns.claim(alert, self._names) if is_open else claim(alert)
         return f"{subject(alert, self._names)} ({told})"
+
+
+def _is_alike(alert: Alert, share: float) -> bool:
+    """Return whether a deviation is nearer to an alert's effect than to nothing, on its side."""
+    own, effect = (log1p(max(each, -0.999)) for each in (share, change_pct(alert) / 100))
+    return effect != 0 and own * effect >= NEARER * effect**2

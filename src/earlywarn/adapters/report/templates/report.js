@@ -1,4 +1,4 @@
-// Draws the one chart of each panel when it comes into view. Data are numbers and names, set as text, never as HTML.
+// Draws the chart of each panel: the first at once, others when they come into view, all for print. Data are numbers and names, set as text, never as HTML.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("chart-data").textContent);
@@ -228,6 +228,8 @@
     }
   }, { rootMargin: "400px" });
   for (const explorer of explorers.values()) seen.observe(explorer.root);
+  // The first at once: a picture of the whole page is taken without scrolling.
+  window.addEventListener("load", () => { for (const explorer of [...explorers.values()].slice(0, 1)) explorer.draw(); });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-show]");
@@ -257,7 +259,7 @@
   window.addEventListener("beforeprint", () => {
     printing = true;
     for (const details of document.querySelectorAll(".more, .children")) details.open = true;
-    redraw();
+    for (const explorer of explorers.values()) explorer.draw();
   });
   window.addEventListener("afterprint", () => { printing = false; redraw(); });
 })();

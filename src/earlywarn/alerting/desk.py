@@ -6,7 +6,7 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 from collections.abc import Mapping
 from datetime import date
 from itertools import compress
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -16,9 +16,8 @@ from earlywarn.alerting.alarms import alarms, standing_score
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.coming_back import days_back
-from earlywarn.alerting.episode import Episode, Told
+from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion, interval_reach
-from earlywarn.alerting.evidence import Reading
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import narrate
@@ -27,14 +26,14 @@ from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
-from earlywarn.alerting.revision import Verdict, revision
-from earlywarn.alerting.severity import probability, severity
+from earlywarn.alerting.revision import revision
+from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
 from earlywarn.alerting.ways_back import is_other_side, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
-from earlywarn.domain.alert import OPPOSITE, SEVERITIES, Alert, Direction, Evidence, Severity
+from earlywarn.domain.alert import OPPOSITE, Alert, Direction
 from earlywarn.domain.series import contains
 from earlywarn.domain.state import State
 
@@ -177,7 +176,7 @@ class AlertDesk:
         found = alarms(weighing, other, standing, members)
         fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
         new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
-        looks = {at: self._look(episode, at, weighing, other) for at, episode in standing.items()}
+        looks = {at: look_at(episode, at, weighing, other, self._baselines) for at, episode in standing.items()}
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
             self._open(candidate, weighing, other, mine, looks)
@@ -193,7 +192,7 @@ class AlertDesk:
         for at in sorted(mine, key=lambda at: canonical(mine[at].key)):
             look = looks[at]
             if scores.heard[at]:
-                alert = self._judge(mine[at], look, is_open=at not in standing)
+                alert = self._judge(mine[at], look, is_new=at not in standing)
             else:
                 alert = self._lose_sight(mine[at], look)
             if alert is not None:
@@ -206,7 +205,7 @@ class AlertDesk:
         weighing: Weighing,
         other: Floats,
         mine: dict[int, Episode],
-        looks: dict[int, "_Look"],
+        looks: dict[int, Look],
     ) -> None:
         """Open an episode if it would be told today."""
         episode = opened(
@@ -218,7 +217,7 @@ class AlertDesk:
             panel=self.panel,
             last=self._last(candidate.node, weighing),
         )
-        look = self._look(episode, candidate.node, weighing, other)
+        look = look_at(episode, candidate.node, weighing, other, self._baselines)
         if look.grade is None or not look.reading.is_there_today:
             return
         self._book.add(episode)
@@ -230,7 +229,7 @@ class AlertDesk:
         return due or whole.has_news or (day - whole.detected_on).days in _PARTS_JOIN_AFTER_DAYS
 
     def _open_parts(
-        self, at: int, weighing: Weighing, other: Floats, mine: dict[int, Episode], looks: dict[int, "_Look"]
+        self, at: int, weighing: Weighing, other: Floats, mine: dict[int, Episode], looks: dict[int, Look]
     ) -> None:
         """Open an episode of each cell that moves along with an open total, as far as there is room."""
         if not looks[at].reading.is_there_today:
@@ -268,17 +267,7 @@ class AlertDesk:
                 episode.last_days = episode.last_days[-1:]
         return True
 
-    def _look(self, episode: Episode, at: int, weighing: Weighing, other: Floats) -> "_Look":
-        """Return what would be told of an episode today."""
-        parameters, scores = self.parameters, weighing.scores
-        reading = Reading(episode, scores, self._baselines, at, interval=parameters.effect_interval)
-        is_alarm = weighing.ratio[at] >= other[at] and not episode.days_back
-        score = float(weighing.ratio[at]) if is_alarm else 0.0
-        confidence = reading.estimate.confidence(episode.direction)
-        told = reading.told(probability(max(score, episode.score), confidence, parameters))
-        return _Look(reading, score, told, severity(told.probability, told.effect_pct, parameters))
-
-    def _judge(self, episode: Episode, look: "_Look", *, is_open: bool) -> Alert | None:
+    def _judge(self, episode: Episode, look: Look, *, is_new: bool) -> Alert | None:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
         day, node = look.reading.day, look.reading.node
         episode.observe(day, look.score, resolve_ratio=self.parameters.resolve_ratio)
@@ -290,21 +279,21 @@ class AlertDesk:
             episode.alarm_days = 0
             episode.is_learned = True
             self._lasting[node] = (episode.opened_on, None)
-        verdict = self._verdict(episode, look, is_open=is_open)
-        if verdict is None:
+        found = verdict(episode, look, self._book, self.parameters, panel=self.panel, is_new=is_new)
+        if found is None:
             return None
-        if verdict.outcome is not None:
-            self._book.end(episode, day, is_level=verdict.outcome == "accepted")
-        if verdict.outcome == "accepted":
+        if found.outcome is not None:
+            self._book.end(episode, day, is_level=found.outcome == "accepted")
+        if found.outcome == "accepted":
             if not episode.is_learned:
                 self._lasting[node] = (episode.opened_on, None)
-        elif verdict.outcome is not None:
-            if episode.is_learned and verdict.outcome == "recovered":
+        elif found.outcome is not None:
+            if episode.is_learned and found.outcome == "recovered":
                 self._lasting[node] = (episode.opened_on, self.parameters.quiet_days)
             self._settled.append((node, episode.direction))
-        return revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
+        return revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
 
-    def _lose_sight(self, episode: Episode, look: "_Look") -> Alert | None:
+    def _lose_sight(self, episode: Episode, look: Look) -> Alert | None:
         """End an episode of a node of which nothing has come for long: whether it lasts, nobody can say any more."""
         day = look.reading.day
         unheard = (day - (episode.heard_on or episode.last_revised_on)).days
@@ -312,35 +301,9 @@ class AlertDesk:
             return None
         self._book.end(episode, day)
         self._settled.append((look.reading.node, episode.direction))
-        days = Evidence(name="days_unheard", value=float(unheard), unit="days")
-        verdict = Verdict(
-            "resolved", episode.gravest, episode.told, 0.0, (*look.reading.ending("faded"), days), "faded"
-        )
-        alert = revision(episode, look.reading, verdict, panel=self.panel, day=day, letterhead=self.letterhead)
+        found = out_of_sight(episode, look, unheard)
+        alert = revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
         return msgspec.structs.replace(alert, observed=None, expected=None, lower=None, upper=None, change_pct=None)
-
-    def _verdict(self, episode: Episode, look: "_Look", *, is_open: bool) -> Verdict | None:
-        reading, score, told, grade = look
-        if episode.quiet_days >= self.parameters.quiet_days:
-            outcome = reading.outcome
-            # A part's level is new when that of the whole is, and fades with it: until then one shock goes on.
-            if outcome is None or (outcome != "recovered" and self._book.parent(episode) is not None):
-                return None
-            # The end repeats the size that was published last: what people know it by.
-            return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)
-        # News wait for a day on which the effect is there: an alert never tells of one that is not, or too unsurely.
-        if grade is None or not (is_open or reading.estimate.distance(episode.direction) > 0):
-            return None
-        graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
-        due = (reading.day - episode.last_revised_on).days >= self.parameters.revise_days and score > 1
-        if not (is_open or (told.effect_pct != 0 and (graver or due or episode.has_news))):
-            return None
-        # How unusual the episode is, and not the day: on a quiet one nearly every other day was as extreme.
-        last_day = self._book.records.last_as_extreme(
-            episode.region, episode.sector, episode.direction, episode.score, episode.opened_on
-        )
-        figures = reading.evidence(told, self.panel, last_as_extreme=last_day)
-        return Verdict("open" if is_open else "updated", grade, told, score, figures)
 
     # --- snapshot
 
@@ -357,12 +320,3 @@ class AlertDesk:
         self._book.restore(saved)
         self._baselines.restore(saved["baselines"])
         self.notices.restore(saved["notices"])
-
-
-class _Look(NamedTuple):
-    """A day's reading of an episode, its score, what would be told of it, and how grave that is; None: not enough."""
-
-    reading: Reading
-    score: float
-    told: Told
-    grade: Severity | None

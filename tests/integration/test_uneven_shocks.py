@@ -49,3 +49,16 @@ def test_fewer_payments_of_the_same_amount_are_told_as_fewer_payments(factor: fl
     panel.play(composed())
     found = [(alert.series_id, alert.measure, alert.direction) for alert in panel.tops(first, 7)]
     assert found == [("CH/*/*", "transactions", "down")]
+
+
+def test_a_shock_that_spares_some_sectors_and_halves_others_is_the_panels_too() -> None:
+    """What peers do explains a sector that falls by less than they do; the whole is told, unexplained by its parts."""
+    first, left = date(2019, 9, 9), {"Accommodation": 0.3, "Food and beverage services": 0.25, FOOD: 1.15}
+    left |= {"Retail: Other goods": 0.5, "Transport services": 0.6}
+    panel = ShockedPanel(sample(), lambda cell: 1.0 if cell.day < first else left.get(cell.sector, 1.0))
+    panel.play(composed())
+    [whole] = [alert for alert in panel.tops(first, 2) if alert.series_id == "CH/*/*"]
+    assert (whole.direction, whole.measure, whole.severity) == ("down", "amount", "severe")
+    assert -30 < effect(whole) < -15
+    parts = {alert.sector for alert in panel.alerts if alert.parent == whole.id and alert.region is None}
+    assert parts >= {"accommodation", "food-beverage-services", "retail-other"}

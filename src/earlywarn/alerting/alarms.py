@@ -16,6 +16,8 @@ from earlywarn.alerting.grouping import Flags, Floats, counting, strictly_inside
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, DayScores, Integers
 
+_FAR = 5.0
+"""A panel that alarms, and whose sums lie so many standard deviations off, is not explained by what it holds."""
 _ALIKE = 1.5
 """Log effects that are no more than so many times one another are about the same."""
 
@@ -52,7 +54,9 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
 
     # A total that a part carries holds no more than the part, and makes no wider total take over.
     alarming = ages.keys() - carried_by_a_part(ages)
-    ages = {at: ages[at] for at in that_count(alarming, standing)}
+    far = {at for at in alarming if scores.nodes[at].level == "panel" and weighing.distance[at] >= _FAR}
+    ages = {at: ages[at] for at in that_count(alarming, standing.keys() | far)}
+    stay = {at for at in ages if scores.nodes[at].level != "cell"}  # whatever takes over beside them
     found = weighing.totals(members, ages)
     found |= dict(_joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure))
     found |= weighing.totals(members, ages | {at: each.age_days for at, each in found.items()})
@@ -61,7 +65,7 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     for at, candidate in totals.items():
         own = candidate.score if at not in standing else standing_score(standing[at], at, weighing, candidate.score)
         ratio[at] = max(float(ratio[at]), own)
-    counted = that_count(alarming | totals.keys(), standing.keys() | totals.keys())
+    counted = that_count(alarming | totals.keys(), standing.keys() | totals.keys() | stay)
     told = {at: totals.get(at) or weighing.candidate(at) for at in counted if at not in standing}
     wider = [at for at in counted if scores.nodes[at].level != "cell"]
     alike = {at for at, each in told.items() if _moves_as_one_around_it(each, wider, scores, members)}

@@ -245,11 +245,16 @@ class AlertDesk:
         return self._book.last(weighing.scores.nodes[at], weighing.direction)
 
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
-        """Return whether an alarm is but the end of a shock of the other direction, which the models learn at once."""
+        """Return whether an alarm is but the end of a shock, or says again what an alert around it does.
+
+        The models learn the end of a shock of the other direction at once.
+        """
         node = scores.nodes[candidate.node]
-        others = [each for each in self._book.open.values() if each.direction != direction]
-        around = [each for each in others if each.holds(node.region, node.sector)]
-        if any(each.days_back or is_other_side(candidate, each.measure, scores) for each in around):
+        around = [each for each in self._book.open.values() if each.holds(node.region, node.sector)]
+        others = [each for each in around if each.direction != direction]
+        if any(each.days_back for each in around) or any(
+            is_other_side(candidate, each.measure, scores) for each in others
+        ):
             return True
         shock = way_back(
             candidate,

@@ -107,7 +107,7 @@ def _why_as_written(codes: Sequence[str], levels: Sequence[int]) -> str:
     if split:
         return (
             f"no one region of NUTS 2021 holds {_named(split)} (--region-level {min(levels)} adds all up to it; in "
-            "settings, a table nuts_recoding can say where it belongs)"
+            "settings, a CSV file as nuts_recoding can say where it belongs)"
         )
     return (
         f"they are of several NUTS levels, such as {_named(dict(sorted(zip(levels, codes, strict=True))).values())} "

@@ -10,7 +10,7 @@ LIKE_NUTS = re.compile(r"(?=.*\d)[A-Za-z]{2}[0-9A-Za-z]{1,3}")
 """A code below the country level, of any edition."""
 _COUNTRY_LETTERS = 2
 _NAMED = 4
-_RECODED = "a table nuts_recoding in the settings says where a code of another edition belongs"
+_RECODED = "a CSV file as nuts_recoding in the settings says where codes of other editions belong: docs/calendars.md"
 
 
 def region_hint(region: str, regions: RegionResolver) -> str:

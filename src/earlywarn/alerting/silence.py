@@ -62,15 +62,13 @@ class Silence:
             return f"graver alerts explain the {word}, or it is the end of one of the other direction"
         if evidence > certainty:
             return f"a {word} that swings of this series explain as well: it is not told apart from chance"
-        least_pct = self._smallest_pct(direction)
-        large = "" if abs(100 * change) >= least_pct else f" of {least_pct:.0f}{_THIN}% or more"
-        # Of a step against the models' own expectation: what an alert tells, by plain sums, may be less.
-        looked = f"the models look for lasting {word}s{large} against what its past and its neighbours make likely"
+        # No size is named: models look for steps against their own expectation, and alerts tell plain sums.
         share = math.floor(100 * evidence)
+        given = "given its past and its neighbours"
         if share >= 1:
-            return f"{looked}, and what speaks for one is {share}{_THIN}% of what an alert needs"
+            return f"{given}, what speaks for a lasting {word} is {share}{_THIN}% of what an alert needs"
         parts = self._parts(at, direction) if measure == "amount" else ""
-        return parts or f"{looked}, and nothing speaks for one{' that large' if large else ''}"
+        return parts or f"{given}, nothing speaks for a lasting {word} that is large enough for an alert"
 
     def _parts(self, at: int, direction: Direction) -> str:
         """Say that neither the number of payments nor the mean payment moved enough; empty if one of them did."""
@@ -81,9 +79,8 @@ class Silence:
         if not (week.expected_amount > 0 and sign * counts < least_pct and 0 < sign * ticket < least_ticket_pct):
             return ""
         return (
-            f"the models look for lasting {_WORDS[direction]}s of {least_pct:.0f}{_THIN}% or more in the number of "
-            f"payments and in spending alike (here the number: {percent(counts)}), or of "
-            f"{least_ticket_pct:.0f}{_THIN}% or more in the mean payment alone (here {percent(ticket)})"
+            f"neither the number of payments ({percent(counts)}) nor the mean payment ({percent(ticket)}) has moved "
+            "enough for an alert, given its past and its neighbours"
         )
 
     def _smallest_pct(self, direction: Direction, *, of_ticket: bool = False) -> float:

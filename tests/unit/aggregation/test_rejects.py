@@ -138,7 +138,7 @@ def test_fields_that_cannot_be_used(reason: RejectReason, changes: dict[str, Any
 
 CARD = "4929123412341234"
 
-RECODED = "(a table nuts_recoding in the settings says where a code of another edition belongs)"
+RECODED = "(a CSV file as nuts_recoding in the settings says where codes of other editions belong: docs/calendars.md)"
 CODES = f"CH01, CH02, CH03, CH04 and 3 more {RECODED}"
 ABOVE = "'CH0' is no region of the panel; it is of level 1, and the panel's regions are of level 2"
 
@@ -311,7 +311,7 @@ def test_a_code_of_a_region_that_was_split_is_told_with_what_holds_it() -> None:
     regions = RegionResolver(tree, level=3, countries=("LV",))
     assert region_hint("LV00A", regions) == (
         "; it was split, and what holds it is LV00, of level 2, and the panel's regions are of level 3 "
-        "(a table nuts_recoding in the settings says where a code of another edition belongs)"
+        "(a CSV file as nuts_recoding in the settings says where codes of other editions belong: docs/calendars.md)"
     )
     greek = RegionResolver(tree, level=2, countries=("EL",))
     assert "codes like it, EL30, EL41," in region_hint("GR31", greek), "with the letters of ISO too"

@@ -161,10 +161,7 @@ def test_a_deviation_without_an_alert_says_why(tmp_path: Path) -> None:
     collector = collect(SWISS, 200, last_factor=0.8)
     page = page_of(collector, tmp_path)
     assert "Outside the usual range of a week, and why there is no alert: 9" in page.words
-    why = (
-        "no alert: the models look for lasting falls against what its past and its neighbours make likely, and nothing "
-        "speaks for one"
-    )
+    why = "no alert: given its past and its neighbours, nothing speaks for a lasting fall that is large enough"
     assert why.replace("\u202f", " ") in page.words.replace("\u202f", " ")
     assert len(page.with_class("flag")) == 2  # those of the legend
     collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))

@@ -11,6 +11,7 @@ _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
 """Fields without decimals: a comma in them stands between thousands."""
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u2019\u202f])\d{3})(?:\1\d{3})*(\.\d+)?")
 _POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}")
+_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
 _CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
 _WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
@@ -48,12 +49,16 @@ def number_hint(text: str, field: str) -> str:
     return ""
 
 
-def fraction_hint(field: str) -> str:
+def fraction_hint(text: str, field: str) -> str:
     """Return what to do about a fraction where whole numbers are expected, after a semicolon; empty if nobody can tell.
 
-    >>> fraction_hint("transactions")
+    >>> fraction_hint("7.842", "transactions")
+    "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+    >>> fraction_hint("7.5", "transactions")
     ''
     """
+    if field in _COUNTS - {"amount_minor"} and _GROUP.fullmatch(text):
+        return "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
     if field != "amount_minor":
         return ""
     return (

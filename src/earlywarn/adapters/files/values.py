@@ -59,9 +59,9 @@ def whole(value: Decimal, field: str) -> int:
     """Return an integer; RowError when there is a fraction."""
     integer = int(value)
     if integer != value:
-        raise RowError(
-            RejectReason.WRONG_TYPE, field, f"{shown(str(value))} is not a whole number{fraction_hint(field)}"
-        )
+        text = str(value)
+        detail = f"{shown(text)} is not a whole number{fraction_hint(text, field)}"
+        raise RowError(RejectReason.WRONG_TYPE, field, detail)
     return integer
 
 

@@ -321,7 +321,7 @@ def test_sums_of_weeks_or_months_are_no_days(tmp_path: Path, step: int) -> None:
     assert warning.startswith(f"panel AT: values on {len(days)} of {closed} days; one row per local day is needed")
     assert result.summary["least_coverage"] == len(days) / closed
     report = (out / "report.html").read_text()
-    assert f"Austria: values on {len(days)} of {closed} days" in report
+    assert f"Austria (1 region): values on {len(days)} of {closed} days" in report
     assert f"The input has values on {len(days)} of {closed} days" in report
     assert report.count("Most days have no value, so there is nothing to compare here.") == 3
     learning = ("still learning what is usual", "nothing to compare with yet", 'class="explorer"', "no shock found")

@@ -179,8 +179,7 @@ class BlockFold:
         rows: dict[Attributes, list[int]] = {}
         find_row = rows.get
         plain_routes, on_time = self._records.plain, self._records.on_time
-        sums = self._records.sums
-        sources, sources_limit, admit = sums.sources, sums.sources_limit, sums.admit
+        admit = self._records.sums.admit
         for at, item in self._numbered(outcomes[start:stop], start, received_ms, rejected):
             if receipts:
                 latest = receipts[at] + tolerance_ms
@@ -221,7 +220,7 @@ class BlockFold:
                         self._records.miss_transaction(item, bucket)
                         continue
                     row, count, amount = entry
-                if item.source and len(sources) < sources_limit:
+                if item.source:
                     admit(item.source)
             if event_ms > newest:
                 newest = event_ms

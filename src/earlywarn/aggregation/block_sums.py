@@ -41,8 +41,11 @@ class BlockSums:
 
     def admit(self, source: str) -> None:
         """Note that a named source has brought something on time; one named by a card counts among the others."""
-        if len(self.sources) < self.sources_limit and not has_card_number(source):
-            self.sources[source] = None
+        self._name(source, self.sources)
+
+    def _name(self, source: str, named: dict[str, None]) -> None:
+        if source not in named and len(named) < self.sources_limit and not has_card_number(source):
+            named[source] = None
 
     def add(self, bucket: int, added: Iterable[tuple[Route, list[int]]], *, late: bool) -> None:
         """Add to one bucket what came by each route: [transactions, amount in minor units]."""
@@ -70,8 +73,8 @@ class BlockSums:
         As many sources are told apart as of what is accepted, and take none of those their places.
         """
         if transactions:
-            if source and len(self._unread_sources) < self.sources_limit and not has_card_number(source):
-                self._unread_sources[source] = None
+            if source:
+                self._name(source, self._unread_sources)
             known = not source or source in self._unread_sources
             self._unread.add((target, source or "" if known else OTHER_SOURCES, bucket), transactions)
 

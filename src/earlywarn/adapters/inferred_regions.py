@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from earlywarn.aggregation.unknown_region import LIKE_NUTS
-from earlywarn.domain.country import nuts_country
+from earlywarn.domain.country import nuts_country, with_nuts_letters
 from earlywarn.domain.region import RegionTree
 
 _MOST = 0.9
@@ -60,12 +60,8 @@ def countries_of(places: Places, tree: RegionTree, *, nuts: bool) -> set[str]:
 
     Codes that only begin with ISO's letters of a country (GR30) are no regions of NUTS, but leave no doubt of it.
     """
-    found = {tree.country(tree.recode(code if nuts else _with_nuts_letters(code))) or "" for code, _ in places}
+    found = {tree.country(tree.recode(code if nuts else with_nuts_letters(code))) or "" for code, _ in places}
     return found - {""} if nuts or "" not in found else set()
-
-
-def _with_nuts_letters(code: str) -> str:
-    return nuts_country(code[:_COUNTRY_LETTERS]) + code[_COUNTRY_LETTERS:]
 
 
 def _is_nuts(tree: RegionTree, code: str, stated: str, given: str | None) -> bool:
@@ -90,7 +86,7 @@ def _levels(places: Places, tree: RegionTree, country: str | None) -> tuple[list
 
 def _why_none(places: Places, tree: RegionTree, strange: Iterable[str], given: str | None) -> str:
     """Return why regions are taken as written where some look like NUTS codes; empty where none does."""
-    if not any(_looks_like_nuts(tree, _with_nuts_letters(code), stated or given or "") for code, stated in places):
+    if not any(_looks_like_nuts(tree, with_nuts_letters(code), stated or given or "") for code, stated in places):
         return ""
     way_out = "correct the codes" if given else "correct the codes, or --country rejects them where at least half are"
     return f"NUTS 2021 has no {_named(strange)} ({way_out})"

@@ -3,7 +3,7 @@
 import re
 from operator import ne
 
-from earlywarn.domain.country import nuts_country
+from earlywarn.domain.country import with_nuts_letters
 from earlywarn.domain.region import RegionResolver
 
 LIKE_NUTS = re.compile(r"(?=.*\d)[A-Za-z]{2}[0-9A-Za-z]{1,3}")
@@ -23,7 +23,7 @@ def region_hint(region: str, regions: RegionResolver) -> str:
         levels = f"of level {level}, and the panel's regions are of level {regions.level}"
         split = f"; it was split, and what holds it is {code}, {levels} ({_RECODED})"
         return f"; it is {levels}" if code == region else split
-    code = nuts_country(region[:_COUNTRY_LETTERS]) + region[_COUNTRY_LETTERS:]
+    code = with_nuts_letters(region)
     there = regions.at_home(code[:_COUNTRY_LETTERS])
     if not there or not LIKE_NUTS.fullmatch(region):
         return ""

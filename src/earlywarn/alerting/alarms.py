@@ -59,7 +59,8 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     stay = {at for at in ages if scores.nodes[at].level != "cell"}  # whatever takes over beside them
     found = weighing.totals(members, ages)
     found |= dict(_joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure))
-    found |= weighing.totals(members, ages | {at: each.age_days for at, each in found.items()})
+    if found:
+        found |= weighing.totals(members, ages | {at: each.age_days for at, each in found.items()})
     alone = carried_by_a_part(found)
     totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
     for at, candidate in totals.items():

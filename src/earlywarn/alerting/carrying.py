@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
-from earlywarn.alerting.weighing import NEARER
+from earlywarn.alerting.weighing import is_nearer
 from earlywarn.detection.day_scores import Effects, Integers
 from earlywarn.detection.effect_bank import log_effect
 
@@ -37,7 +37,7 @@ def carried(
             if not (spread & ~members[part]).any():
                 place, cells = int(measure[part]), (members[part], members[total] & ~members[part])
                 own, rest = (_effect(effects, each, alarming[part])[place] for each in cells)
-                if rest * own < NEARER * own**2:
+                if not is_nearer(rest, own):
                     found.add(total)
                     break
     return found
@@ -68,7 +68,7 @@ def moving_along(
             own, rest = (_effect(effects, cells, age)[place] for cells in (members[part], others))
             usual = effects.expected[min(place, 1), np.flatnonzero(others), age].sum()
             spread = effects.dispersion[place, total, age] * effects.spread[place, total, age]
-            if rest * own >= NEARER * own**2 and abs(rest) * usual > reach * np.sqrt(spread):
+            if is_nearer(rest, own) and abs(rest) * usual > reach * np.sqrt(spread):
                 found[total] = part
                 break
     return found

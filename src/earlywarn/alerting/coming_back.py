@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from earlywarn.alerting.estimate import Estimate, Sums, interval_reach, total
-from earlywarn.alerting.weighing import NEARER
+from earlywarn.alerting.weighing import is_nearer
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
 
@@ -47,7 +47,7 @@ def days_back(
     best, apart = 0, interval_reach(_SURELY)
     for days in range(LEAST_DAYS, min(len(last_days), sums.days - 1) + 1):
         late, before = _apart(sums, last_days[-days:], measure, dispersion)
-        if not _is_nearer(last_days[-days], before, measure):
+        if _is_of_shock(last_days[-days], before, measure):
             continue
         between = before.distance(direction) * before.sd - late.distance(direction) * late.sd
         far = between / math.hypot(before.sd, late.sd)
@@ -57,15 +57,15 @@ def days_back(
         return 0
     late, before = _apart(sums, last_days[-best:], measure, dispersion)
     is_within_chance = late.distance(direction) <= interval_reach(_CHANCE)
-    is_nearer = late.effect / before.effect < NEARER and _is_nearer(last_days[-1], before, measure)
+    is_left = is_nearer(late.effect, before.effect) or _is_of_shock(last_days[-1], before, measure)
     is_another = -late.distance(direction) > interval_reach(_SURELY) and abs(late.effect) > OVERSHOOT
-    is_back = before.distance(direction) > 0 and is_within_chance and is_nearer and not is_another
+    is_back = before.distance(direction) > 0 and is_within_chance and not is_left and not is_another
     return best if is_back else 0
 
 
-def _is_nearer(day: Sums, before: Estimate, measure: Measure) -> bool:
-    """Return whether a day alone is nearer to what was expected than to the days before."""
-    return day.estimate(measure, 1.0).effect * before.effect < NEARER * before.effect**2
+def _is_of_shock(day: Sums, before: Estimate, measure: Measure) -> bool:
+    """Return whether a day alone is nearer to the days before than to what was expected."""
+    return is_nearer(day.estimate(measure, 1.0).effect, before.effect)
 
 
 def _apart(

@@ -5,6 +5,7 @@ Stages, in this order: coverage (may mute the day), scores, totals that take ove
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from itertools import compress
 from typing import Protocol
 
@@ -152,13 +153,13 @@ class AlertDesk:
 
     def _look_for_end(self, episode: Episode, at: int, scores: DayScores) -> None:
         """Ask whether an episode is over by its last days; when it is, the models unlearn what they took for usual."""
-        effects, measure, was_back = scores.effects, episode.measure, bool(episode.days_back)
+        was_back = bool(episode.days_back)
         days = days_back(
             episode.sums,
             episode.last_days,
-            measure,
+            episode.measure,
             episode.direction,
-            lambda days: dispersion(effects, at, measure, days),
+            partial(dispersion, scores.effects, at, episode.measure),
         )
         episode.come_back(days, scores.day)
         if days and not was_back:

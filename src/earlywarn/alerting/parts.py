@@ -12,7 +12,7 @@ import numpy as np
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import interval_reach
 from earlywarn.alerting.grouping import Flags
-from earlywarn.alerting.weighing import NEARER, Candidate, Weighing
+from earlywarn.alerting.weighing import Candidate, Weighing, is_nearer
 from earlywarn.detection.day_scores import MEASURES
 
 
@@ -44,7 +44,7 @@ def moving_parts(
         if cell in known or not (scores.ready[cell] and scores.heard[cell]):
             continue
         own = float(effects.effect[place, cell, age])
-        if own * effect < NEARER * effect**2 or abs(own) < reach * float(effects.sd[place, cell, age]):
+        if not is_nearer(own, effect) or abs(own) < reach * float(effects.sd[place, cell, age]):
             continue
         part = weighing.at(cell, whole.score, age, [whole.measure])
         if part is not None:

@@ -16,7 +16,7 @@ import msgspec
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.coming_back import OVERSHOOT
 from earlywarn.alerting.evidence import DayReading
-from earlywarn.alerting.weighing import NEARER, Candidate
+from earlywarn.alerting.weighing import NEARER, Candidate, is_nearer
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.alert import Direction
@@ -77,7 +77,7 @@ def way_back(
     effect, sd = (float(each[place, at, age]) for each in (scores.effects.effect, scores.effects.sd))
     beyond = (effect - explained) * (1.0 if effect > 0 else -1.0)
     may_be_chance = explained * effect >= _SOME * effect**2 and beyond <= reach * sd
-    is_mostly_end = explained * effect >= NEARER * effect**2 and beyond <= OVERSHOOT
+    is_mostly_end = is_nearer(explained, effect) and beyond <= OVERSHOOT
     return first if may_be_chance or is_mostly_end else None
 
 

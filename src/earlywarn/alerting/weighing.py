@@ -26,7 +26,7 @@ from earlywarn.domain.series import Measure
 SAME_ONSET_DAYS = 3
 """First days within a family that are no further apart are one: an onset is seldom known better."""
 NEARER = 0.5
-"""Share of a log effect from which a day is nearer to the effect than to nothing."""
+"""Share of a log effect from which another one is nearer to it than to nothing."""
 _AMOUNT = 1
 
 
@@ -170,6 +170,15 @@ class Weighing:
         """Return float64[K]: what is usually spent in each cell."""
         expected: Floats = self.scores.effects.expected[_AMOUNT, : members.shape[1], -1]
         return expected
+
+
+def is_nearer(other: float, effect: float) -> bool:
+    """Return whether another log effect is nearer to an effect than to nothing, on its side.
+
+    >>> is_nearer(-0.2, -0.3), is_nearer(-0.1, -0.3), is_nearer(0.2, -0.3)
+    (True, False, False)
+    """
+    return other * effect >= NEARER * effect**2
 
 
 def _weighted_median(values: list[int], weights: list[float]) -> int:

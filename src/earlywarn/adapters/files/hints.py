@@ -16,6 +16,7 @@ _COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
 _CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
 _WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
 _DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?:([T ]+)\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?( ?[AaPp][Mm])?)?")
+_POINTS_BETWEEN_THOUSANDS = "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
 _MONTHS, _MONTH_DAYS = 12, 31
 _ESCAPED = {"'": '"\'"', "\t": r'"\t"'}
 _YEAR, _SHORT = 4, 2
@@ -40,7 +41,7 @@ def number_hint(text: str, field: str) -> str:
         either = found[1] == "," and text.count(",") == 1 and not found[2] and field not in _COUNTS
         return f"{says}, for decimal commas {{ decimal: ',' }}" if either else says
     if _POINTS.fullmatch(text):
-        return "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+        return _POINTS_BETWEEN_THOUSANDS
     if found := _COMMA.fullmatch(text):
         thousands = f", thousands: {quoted(found[1])}" if found[1] else ""
         return f"; for decimal commas name a mapping that says format: {{ decimal: ','{thousands} }}"
@@ -57,10 +58,8 @@ def fraction_hint(text: str, field: str) -> str:
     >>> fraction_hint("7.5", "transactions")
     ''
     """
-    if field in _COUNTS - {"amount_minor"} and _GROUP.fullmatch(text):
-        return "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
     if field != "amount_minor":
-        return ""
+        return _POINTS_BETWEEN_THOUSANDS if field in _COUNTS and _GROUP.fullmatch(text) else ""
     return (
         f" of minor units; if the column holds major units, {MAJOR_UNITS} (until then those that are whole count a "
         "hundredth, such as 12 or 12.0)"

@@ -148,10 +148,9 @@ class Transactions:
             LogError: as `send`.
         """
         if self.under_way:
+            # To abort what the broker has refused to begin is a fatal error, which would hide the cause.
             if (broken := self._broken_by()) and self._missing_right(broken):
-                raise self._refusal(
-                    broken
-                )  # to abort what the broker has not begun is a fatal error, which hides the cause
+                raise self._refusal(broken)
             self.patiently(lambda: self.producer.abort_transaction(self._answer_seconds))
             self.under_way = False
 

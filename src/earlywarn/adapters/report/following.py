@@ -6,6 +6,7 @@ new level there is none; here the days since are set against what was expected b
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -16,6 +17,7 @@ from earlywarn.adapters.report.levels import change_pct
 from earlywarn.alerting.coming_back import days_back
 from earlywarn.alerting.estimate import Sums, dispersion, since, total
 from earlywarn.alerting.evidence import DayReading
+from earlywarn.alerting.weighing import is_nearer
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 
@@ -24,8 +26,6 @@ _OVER_DAYS = 28
 """A level that was back for so long is over for good: what moves the series later is something else."""
 _FADED_DAYS = 28
 """For so long an alert that can no longer be told from chance is followed: it may go on."""
-_NEARER = 0.5
-"""Share of a log change from which what is left is nearer to it than to nothing."""
 
 
 class Now(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class _Course(msgspec.Struct):
         if not change or self.now is None:
             return False
         left = self.now.week_pct / 100
-        return bool(np.log1p(max(left, -0.999)) / np.log1p(max(change, -0.999)) >= _NEARER)
+        return is_nearer(float(np.log1p(max(left, -0.999))), float(np.log1p(max(change, -0.999))))
 
 
 class Following:
@@ -189,13 +189,13 @@ def _is_past(course: _Course, day: date) -> bool:
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:
-    measure, effects = course.latest.measure, scores.effects
+    measure = course.latest.measure
     days = days_back(
         course.sums,
         course.week,
         measure,
         course.latest.direction,
-        lambda days: dispersion(effects, at, measure, days),
+        partial(dispersion, scores.effects, at, measure),
     )
     course.now = Now(
         scores.day,

@@ -10,7 +10,7 @@ from earlywarn.adapters.report.levels import Level, Returns, change_pct
 from earlywarn.adapters.report.wording import short_day
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
-from earlywarn.alerting.weighing import NEARER
+from earlywarn.alerting.weighing import is_nearer
 from earlywarn.alerting.words import Names, subject
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores
@@ -121,4 +121,4 @@ class Standing:
 def _is_alike(alert: Alert, share: float) -> bool:
     """Return whether a deviation is nearer to an alert's effect than to nothing, on its side."""
     own, effect = (log1p(max(each, -0.999)) for each in (share, change_pct(alert) / 100))
-    return effect != 0 and own * effect >= NEARER * effect**2
+    return effect != 0 and is_nearer(own, effect)

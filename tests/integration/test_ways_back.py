@@ -90,6 +90,49 @@ def test_the_way_back_from_a_level_of_days_is_told(first: date, region: str | No
     assert figure(back, "days_since_level_began") is not None
 
 
+@pytest.mark.parametrize(
+    ("days", "factors", "region", "within_days"),
+    [
+        (14, (0.8, 1.3), None, 4),
+        (10, (0.7, 1.3), "CH04", 6),
+        (14, (1.3, 0.8), None, 5),
+        (10, (1.5, 0.75), "CH07", 8),
+    ],
+)
+def test_what_begins_in_the_place_of_a_shock_is_told_by_its_own_size(
+    days: int, factors: tuple[float, float], region: str | None, within_days: int
+) -> None:
+    """Against what was usual before both, and not by the way from the one to the other, which is twice as long."""
+    first = date(2019, 9, 9)
+    second = first + timedelta(days)
+
+    def change(cell: Cell) -> float:
+        at = int(cell.day >= second)
+        return factors[at] if first <= cell.day < second + timedelta(21) and region in (None, cell.region) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    place = "CH/*/*" if region is None else f"CH/{region}/*"
+    direction = "up" if factors[1] > 1 else "down"
+    told = panel.tops(second, within_days)
+    [alert] = [alert for alert in told if (alert.series_id, alert.direction) == (place, direction)]
+    change_of_usual, change_since = 100 * (factors[1] - 1), 100 * (factors[1] / factors[0] - 1)
+    size = figure(alert, "effect") or 0.0
+    assert abs(size - change_of_usual) < abs(size - change_since)
+    assert date.fromisoformat(alert.opened_on) >= second
+
+
+def test_the_way_back_of_all_is_no_matter_of_one_mean_payment_that_is_higher() -> None:
+    """While an alert of a cell's mean payment is open: the sample has one of half a million francs in November."""
+    first, ended = date(2019, 10, 4), date(2019, 11, 18)
+    panel = ShockedPanel(sample(), lambda cell: 0.75 if first <= cell.day < ended else 1.0)
+    panel.play(composed())
+    tickets = [alert for alert in panel.alerts if alert.measure == "mean_ticket" and alert.as_of[:7] == "2019-11"]
+    assert any(alert.opened_on < ended.isoformat() and alert.status != "resolved" for alert in tickets)
+    [back] = [alert for alert in panel.tops(ended, 4) if alert.series_id == "CH/*/*"]
+    assert (back.direction, back.measure) == ("up", "amount")
+
+
 def refunded(days: int, net: float) -> ShockedPanel:
     """Return a panel of which hotels refund for some days so much that `net` of what they sold is left."""
     panel = ShockedPanel([], lambda _: 1.0)

@@ -43,9 +43,9 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     for at, episode in standing.items():
         measure[at] = MEASURES.index(episode.measure)
 
-    def carried_by_a_part(nodes: Iterable[int]) -> set[int]:
+    def carried_by_a_part(nodes: Mapping[int, int]) -> set[int]:
         """Return totals that an alarm inside them carries, or an open episode, on its quiet days too."""
-        totals = [at for at in nodes if at not in standing and scores.nodes[at].level != "cell"]
+        totals = {at: age for at, age in nodes.items() if at not in standing and scores.nodes[at].level != "cell"}
         return carried(totals, old | ages, scores.effects, members, measure)
 
     def that_count(nodes: Iterable[int], apart: Iterable[int]) -> list[int]:
@@ -61,7 +61,7 @@ def alarms(weighing: Weighing, other: Floats, standing: Mapping[int, Episode], m
     found |= dict(_joined(weighing, ages, found.keys() | ages.keys() | standing.keys(), members, measure))
     if found:
         found |= weighing.totals(members, ages | {at: each.age_days for at, each in found.items()})
-    alone = carried_by_a_part(found)
+    alone = carried_by_a_part({at: each.age_days for at, each in found.items()})
     totals = {at: each for at, each in found.items() if each.score >= other[at] and at not in alone}
     for at, candidate in totals.items():
         own = candidate.score if at not in standing else standing_score(standing[at], at, weighing, candidate.score)

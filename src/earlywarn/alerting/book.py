@@ -6,7 +6,6 @@ from datetime import date, timedelta
 import msgspec
 
 from earlywarn.alerting.episode import Episode, Records
-from earlywarn.alerting.ways_back import Shock
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
 from earlywarn.domain.series import contains, holds
@@ -22,6 +21,14 @@ _FIRST_DAYS_ERR_DAYS = 7
 
 _ENDS_KEPT_DAYS = 28
 """A shock that is over may still have its end before it, or the models theirs, for so many days."""
+
+
+class Shock(msgspec.Struct, frozen=True):
+    """A shock that is open, or was of late: of which series, and since when."""
+
+    region: str | None
+    sector: str | None
+    opened_on: date
 
 
 class EpisodeBook:

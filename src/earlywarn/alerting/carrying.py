@@ -2,9 +2,10 @@
 
 A region is a sum, so it falls when its largest cell falls, and it may tell so with better evidence than the cell. What
 people are to be told is the narrowest node that holds the whole shock. A part carries a total if every alarm inside the
-total lies in the part, and what was seen of the total outside of the part, since the part's first day, is nearer to
-nothing than to the part's effect. If the rest has surely moved alike, the shock is the total's: on a first day one cell
-may tell it before the total does, since a step has to be told apart from a bad day.
+total lies in the part, and what was seen of the total outside of the part, by the total's measure and since the later
+one of their first days, is nearer to nothing than to the part's effect. If the rest has surely moved alike, the shock
+is the total's: on a first day one cell may tell it before the total does, since a step has to be told apart from a bad
+day.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +19,13 @@ from earlywarn.detection.effect_bank import log_effect
 
 
 def carried(
-    totals: Iterable[int], alarming: Mapping[int, int], effects: Effects, members: Flags, measure: Integers
+    totals: Mapping[int, int], alarming: Mapping[int, int], effects: Effects, members: Flags, measure: Integers
 ) -> set[int]:
     """Return those of `totals` that one of their parts carries.
 
     Args:
-        totals: nodes.
-        alarming: age of the first day (days) of each alarming node; totals that are carried are no alarms for others.
+        totals: nodes, with the age of the first day (days) of each.
+        alarming: likewise, of each alarming node; totals that are carried are no alarms for others.
         effects: the day's.
         members: bool[G, K], cells of each node.
         measure: int64[G], index into MEASURES of what tells each node's effect.
@@ -35,9 +36,10 @@ def carried(
         spread = members[inside].any(axis=0)
         for part in inside:
             if not (spread & ~members[part]).any():
-                place, cells = int(measure[part]), (members[part], members[total] & ~members[part])
-                own, rest = (_effect(effects, each, alarming[part])[place] for each in cells)
-                if not is_nearer(rest, own):
+                place, age = int(measure[total]), min(alarming[part], totals[total])
+                cells = (members[total], members[part], members[total] & ~members[part])
+                whole, own, rest = (float(_effect(effects, each, age)[place]) for each in cells)
+                if own * whole > 0 and not is_nearer(rest, own):
                     found.add(total)
                     break
     return found

@@ -66,6 +66,13 @@ class CellBaselines:
         expected: Floats = scores.effects.today[:, : len(self._cells), age]
         return expected * self._older[first_day][0] if first_day in self._older else expected
 
+    def step_back(self, first_day: int) -> Floats:
+        """Return float64[2, K]: how far what was expected before a first day lies above what is now (log units)."""
+        before, now = self.today(first_day), self.today(self._day(first_day)[0].day.toordinal())
+        known = (before > 0) & (now > 0)
+        step: Floats = np.log(np.where(known, before, 1.0) / np.where(known, now, 1.0))
+        return step
+
     def since(self, first_day: int) -> tuple[Floats, Floats]:
         """Return float64[2, K] twice: what was seen since a first day, and what was expected before it."""
         if first_day in self._older:

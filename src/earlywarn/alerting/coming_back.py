@@ -26,7 +26,7 @@ from earlywarn.domain.series import Measure
 
 LEAST_DAYS = 3
 """A weekend is no end."""
-OVERSHOOT = 0.2
+_OVERSHOOT = 0.2
 """A log change beyond what was expected that is but an uneven end, or what went on meanwhile."""
 _SURELY = 0.999
 _CHANCE = 0.95
@@ -58,7 +58,7 @@ def days_back(
     late, before = _apart(sums, last_days[-best:], measure, dispersion)
     is_within_chance = late.distance(direction) <= interval_reach(_CHANCE)
     is_left = is_nearer(late.effect, before.effect) or _is_of_shock(last_days[-1], before, measure)
-    is_another = -late.distance(direction) > interval_reach(_SURELY) and abs(late.effect) > OVERSHOOT
+    is_another = -late.distance(direction) > interval_reach(_SURELY) and abs(late.effect) > _OVERSHOOT
     is_back = before.distance(direction) > 0 and is_within_chance and not is_left and not is_another
     return best if is_back else 0
 

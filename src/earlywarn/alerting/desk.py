@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from itertools import compress
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -17,8 +16,9 @@ from earlywarn.alerting.alarms import alarms, standing_score
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.coming_back import days_back
+from earlywarn.alerting.decisions import Decisions, Models
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import dispersion, interval_reach
+from earlywarn.alerting.estimate import dispersion
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import narrate
@@ -29,13 +29,11 @@ from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.revision import revision
 from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
-from earlywarn.alerting.ways_back import is_other_side, way_back
+from earlywarn.alerting.ways_back import is_other_side, tell_payments, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Alert, Direction
-from earlywarn.domain.series import contains
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
@@ -45,16 +43,6 @@ _PARTS_JOIN_AFTER_DAYS = (0, 2)
 """Days after a total's alarm on which cells join that move along: some of them are not sure on the first."""
 _HOLD_DAYS_OF_RETURNS = 3
 """Alarm days in a row after which a level that was usual before is accepted: it is no news that it may last."""
-
-
-class Models(Protocol):
-    """Are told what has been decided of shocks."""
-
-    def accept(self, nodes: list[Node], since: date | None = None, days: int | None = None) -> None:
-        """Take the level of the last `days` as normal after a shock since then; None: as many as usually taken."""
-
-    def settle(self, node: Node, direction: Direction) -> None:
-        """Take a shock as over: another one of the direction begins after today."""
 
 
 class AlertDesk:
@@ -71,8 +59,7 @@ class AlertDesk:
         self.notices = Notices(panel, parameters, letterhead)
         self._book = EpisodeBook()
         self._baselines = CellBaselines()
-        self._lasting: dict[Node, tuple[date, int | None]] = {}  # of today: levels to accept, since when, of which days
-        self._settled: list[tuple[Node, Direction]] = []  # of today: shocks that are over
+        self._decisions = Decisions(self._book, self._baselines)
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
@@ -103,12 +90,13 @@ class AlertDesk:
         self._book.records.judge(
             (node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard)
         )
+        self._decisions = Decisions(self._book, self._baselines)
         self._book.turn_to(scores.day, len(scores.effects.days))
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}
-        self._lasting.clear()
-        self._settled.clear()
         self._doubt(weighed, place)
+        for direction, each in weighed.items():
+            tell_payments(each, weighed[OPPOSITE[direction]])
         for key, episode in self._book.open.items():
             if key[:2] in place:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
@@ -121,13 +109,7 @@ class AlertDesk:
             for at in np.flatnonzero(ratio >= self._book.records.floor):
                 node = scores.nodes[at]
                 self._book.records.learn(node.region, node.sector, direction, scores.day, float(ratio[at]))
-        for node in sorted(self._lasting, key=lambda node: canonical((node.region, node.sector))):
-            level = self._lasting[node]
-            alike = (wider for wider in self._lasting if self._lasting[wider] == level)
-            if not any(contains((wider.region, wider.sector), (node.region, node.sector)) for wider in alike):
-                models.accept([node], *level)
-        for node, direction in self._settled:
-            models.settle(node, direction)
+        self._decisions.tell(models)
         return alerts
 
     def _doubt(self, weighed: Mapping[Direction, Weighing], place: Mapping[tuple[str | None, str | None], int]) -> None:
@@ -152,8 +134,7 @@ class AlertDesk:
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
     def _look_for_end(self, episode: Episode, at: int, scores: DayScores) -> None:
-        """Ask whether an episode is over by its last days; when it is, the models unlearn what they took for usual."""
-        was_back = bool(episode.days_back)
+        """Ask whether an episode is over by its last days; when it is, the models unlearn it."""
         days = days_back(
             episode.sums,
             episode.last_days,
@@ -162,8 +143,8 @@ class AlertDesk:
             partial(dispersion, scores.effects, at, episode.measure),
         )
         episode.come_back(days, scores.day)
-        if days and not was_back:
-            self._lasting[scores.nodes[at]] = (episode.opened_on, days)
+        if days and not episode.is_taken_back:
+            self._decisions.take_back_shock_of(episode)
 
     def _direction(
         self, weighing: Weighing, other: Floats, place: Mapping[tuple[str | None, str | None], int]
@@ -248,26 +229,18 @@ class AlertDesk:
     def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
         """Return whether an alarm is but the end of a shock, or says again what an alert around it does.
 
-        The models learn the end of a shock of the other direction at once.
+        The models unlearn a shock of the other direction that is over.
         """
         node = scores.nodes[candidate.node]
         around = [each for each in self._book.open.values() if each.holds(node.region, node.sector)]
         others = [each for each in around if each.direction != direction]
-        if any(each.days_back for each in around) or any(
-            is_other_side(candidate, each.measure, scores) for each in others
-        ):
+        is_back = any(each.days_back for each in around if each.direction == direction)
+        if is_back or any(is_other_side(candidate, each.measure, scores) for each in others):
             return True
-        shock = way_back(
-            candidate,
-            direction,
-            self._book.shocks(OPPOSITE[direction]),
-            scores,
-            self._baselines,
-            reach=interval_reach(self.parameters.spillover_confidence),
-        )
-        if shock is None:
+        back = way_back(candidate, self._book.shocks(OPPOSITE[direction]), scores, self._baselines)
+        if not back:
             return False
-        self._lasting[node] = (shock.opened_on, candidate.age_days + 1)
+        self._decisions.take_back(back)
         for episode in self._book.open.values():
             if episode.direction != direction and (episode.region, episode.sector) == (node.region, node.sector):
                 episode.last_days = episode.last_days[-1:]
@@ -281,10 +254,10 @@ class AlertDesk:
         if whole is not None and whole.last_alarm_on == day and look.reading.is_there_today:
             episode.last_alarm_on = day  # a part that moves along is in alarm with its whole, by that one's evidence
         hold_days = self.parameters.hold_days if episode.leads_back_from is None else _HOLD_DAYS_OF_RETURNS
-        if episode.alarm_days >= min(hold_days, self.parameters.hold_days):
+        if episode.alarm_days >= min(hold_days, self.parameters.hold_days) and look.reading.is_there_today:
             episode.alarm_days = 0
             episode.is_learned = True
-            self._lasting[node] = (episode.opened_on, None)
+            self._decisions.accept(node, episode.opened_on)
         found = verdict(episode, look, self._book, self.parameters, panel=self.panel, is_new=is_new)
         if found is None:
             return None
@@ -292,11 +265,11 @@ class AlertDesk:
             self._book.end(episode, day, is_level=found.outcome == "accepted")
         if found.outcome == "accepted":
             if not episode.is_learned:
-                self._lasting[node] = (episode.opened_on, None)
+                self._decisions.accept(node, episode.opened_on)
         elif found.outcome is not None:
             if episode.is_learned and found.outcome == "recovered":
-                self._lasting[node] = (episode.opened_on, self.parameters.quiet_days)
-            self._settled.append((node, episode.direction))
+                self._decisions.take_back_shock_of(episode)
+            self._decisions.settle(node, episode.direction)
         return revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
 
     def _lose_sight(self, episode: Episode, look: Look) -> Alert | None:
@@ -306,7 +279,7 @@ class AlertDesk:
         if unheard < _UNHEARD_DAYS:
             return None
         self._book.end(episode, day)
-        self._settled.append((look.reading.node, episode.direction))
+        self._decisions.settle(look.reading.node, episode.direction)
         found = out_of_sight(episode, look, unheard)
         alert = revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
         return msgspec.structs.replace(alert, observed=None, expected=None, lower=None, upper=None, change_pct=None)

@@ -41,9 +41,9 @@ class Episode(msgspec.Struct):
     last published, `record_days` on how many days before `opened_on` the node was judged, `wider_until` the last of
     them on which an alert of a total around it was open in the same direction, `leads_back_from` the first day of an
     episode of the other direction whose level had become the usual one, `is_learned` whether the models have taken its
-    level as usual since, `is_own` whether it is another shock than that of the total around it (`parting`), `days_back`
-    on how many of the last days its level was back at what had been expected (`coming_back`), `heard_on`
-    the last day on which anything was heard of the node.
+    level as usual since, `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock
+    than that of the total around it (`parting`), `days_back` on how many of the last days its level was back at what
+    had been expected (`coming_back`), `heard_on` the last day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -74,6 +74,7 @@ class Episode(msgspec.Struct):
     wider_until: date | None = None
     leads_back_from: date | None = None
     is_learned: bool = False
+    is_taken_back: bool = False
     is_own: bool = False
     days_back: int = 0
     heard_on: date | None = None
@@ -112,6 +113,7 @@ class Episode(msgspec.Struct):
         """Take in a day's score (1 = threshold)."""
         if ratio > 1:
             self.alarm_days += 1
+            self.is_taken_back = False
             self.last_alarm_on = day
         if ratio >= resolve_ratio:
             self.quiet_days = 0

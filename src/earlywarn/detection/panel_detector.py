@@ -137,7 +137,7 @@ class PanelDetector:
         expected_of = np.where(np.tile(closed, 2), np.nan, observed)
         return self._score(panel_day(day, self._tree, self.features, expected_of), observed, usable=usable)
 
-    def accept(self, nodes: Iterable[Node], since: date | None = None, days: int | None = None) -> None:
+    def accept(self, nodes: Iterable[Node], since: date | None = None) -> None:
         """Take the level of the last days as the normal of these nodes; evidence about them is forgotten.
 
         A shock is a step of the level and of nothing else: what the calendar's effects have learned since its first
@@ -146,7 +146,6 @@ class PanelDetector:
         Args:
             nodes: which.
             since: first day of the shock; nothing is taken back without one, or if it is out of the models' sight.
-            days: how many last days; None for `accept_days`.
 
         Raises:
             KeyError: a node that the panel does not have.
@@ -159,12 +158,31 @@ class PanelDetector:
         both = np.tile(inside, 2)
         if since is not None:
             self._effects.take_back(self._regression, both, (self._day - since).days)
-        count = min(days or self.parameters.accept_days, self.parameters.onset.window_days)
-        past = [self._day - timedelta(days=age) for age in range(count)]
+        past = [self._day - timedelta(days=age) for age in range(self.parameters.accept_days)]
         designs = [panel_day(day, self._tree, self.features, np.empty(0)).design for day in past]
         self._regression.move_level(both, self._effects.remaining(self._regression, designs))
         self._regression.widen_level(both, self.parameters.accept_level_sd**2)
         self._evidence.forget(inside)
+
+    def take_back(self, cells: Flags, since: date, step: Floats) -> None:
+        """Let some cells expect again what they did before a shock that is over; evidence about them is forgotten.
+
+        Args:
+            cells: bool[K], which.
+            since: first day of the shock.
+            step: float64[2, K], how far what was expected before it lies above what is expected today (log units):
+                where the first day is out of the models' sight, their levels move by that.
+        """
+        if self._day is None:
+            return
+        both, age = np.tile(cells, 2), (self._day - since).days
+        is_in_sight = age < self.parameters.onset.window_days
+        self._effects.take_back(self._regression, both, age if is_in_sight else 0)
+        if not is_in_sight:
+            self._regression.move_level(both, step.ravel())
+        self._effects.take_back_scale(self._regression, both, age)
+        self._regression.narrow_level(both)
+        self._evidence.forget(cells)
 
     def settle(self, node: Node, direction: Direction) -> None:
         """Take a shock of a node as decided: another one of the direction begins after today.

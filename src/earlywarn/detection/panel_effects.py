@@ -136,6 +136,12 @@ class PanelEffects:
             bank.unlearn(series, self._baselines.coefficients[age_days].astype(np.float64))
             self._ratio.set(series, self._baselines.ratio[age_days])
 
+    def take_back_scale(self, bank: RegressionBank, series: Flags, age_days: int) -> None:
+        """Let the flagged series [2K] vary again as they did before a first day; older ones as in the oldest kept."""
+        age = min(age_days, self._baselines.window_days - 1)
+        bank.variance[series] = self._baselines.variance[age, series]
+        bank.weekday_factor[series] = self._baselines.weekday_factor[age, series]
+
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 

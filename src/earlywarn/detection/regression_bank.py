@@ -44,6 +44,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+_LEAST_VARIANCE_LEFT = 0.05
+"""Share of a level's variance that is left when what widened it is taken back; rounding must not leave none."""
+
 
 class Prediction(msgspec.Struct, frozen=True):
     """One day ahead, for M series: `mean` and `sd` (log units), and Sx [M, P] for the learning."""
@@ -217,6 +220,16 @@ class RegressionBank:
         """Add `variance` (squared log units) to the level of the flagged series, so that it re-learns."""
         self.covariance[series, self.level, self.level] += variance
         self.widened[series] += variance
+
+    def narrow_level(self, series: Flags) -> None:
+        """Take back from the level of the flagged series what is left of the variance that `widen_level` added."""
+        level = self.level
+        variance = np.maximum(self.covariance[series, level, level], self.parameters.variance_min)
+        left = np.sqrt(np.clip(1.0 - self.widened[series] / variance, _LEAST_VARIANCE_LEFT, 1.0))[:, None]
+        # Row and column alike, so that the matrix stays positive and symmetric.
+        self.covariance[series, level, :] *= left
+        self.covariance[series, :, level] *= left
+        self.widened[series] = 0.0
 
     def unlearn(self, series: Flags, coefficients: Floats) -> None:
         """Take former coefficients [M, P] of the flagged series; no step is learned of any onset then."""

@@ -30,7 +30,7 @@ def effects(*fallen: tuple[str | None, str | None]) -> Effects:
 
 def found(shock: Effects, *alarming: tuple[str | None, str | None]) -> set[int]:
     ages = {PLACE[node]: 3 for node in alarming}
-    totals = [at for at in ages if DAY.nodes[at].level != "cell"]
+    totals = {at: 3 for at in ages if DAY.nodes[at].level != "cell"}
     return carried(totals, ages, shock, MEMBERS, np.zeros(len(MEMBERS), dtype=np.int64))
 
 
@@ -51,6 +51,16 @@ def test_alarms_in_two_places_are_no_single_part_s() -> None:
     other = ("CH03", "accommodation")
     assert found(effects(CELL, other), CELL, other, PANEL) == set()
     assert found(effects(CELL, other), CELL, other, REGION, PANEL) == {PLACE[REGION]}
+
+
+def test_a_part_of_which_another_measure_tells_carries_nothing() -> None:
+    """The mean payment of one cell has doubled for a week, and all amounts have fallen for two days."""
+    shock = effects(PANEL)
+    cell, ages = PLACE[CELL], {PLACE[CELL]: 7, PLACE[PANEL]: 1}
+    shock.observed[0, cell] = shock.observed[1, cell] / 2
+    measure = np.ones(len(MEMBERS), dtype=np.int64)
+    measure[cell] = 2
+    assert carried({PLACE[PANEL]: 1}, ages, shock, MEMBERS, measure) == set()
 
 
 def test_a_total_without_an_alarm_inside_stands_for_itself() -> None:

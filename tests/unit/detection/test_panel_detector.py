@@ -253,6 +253,29 @@ def test_a_new_level_is_that_of_the_days_on_which_a_cell_was_heard() -> None:
     assert scores.amount.expected[place] == pytest.approx(level * UNTOUCHED[165].amount.expected[place], rel=0.08)
 
 
+@pytest.mark.parametrize("days", [12, 30])
+def test_a_shock_that_is_over_is_unlearned(days: int) -> None:
+    """A region falls to half for days that the models know the baselines of, or for longer, and nothing is left."""
+    model = detector()
+    run(model=model, days=150)
+    before = model.step(FIRST + timedelta(days=150), SERIES, *HISTORY[150])
+    inside = np.array([region == "A" for region, _ in SERIES])
+    for at, (counts, amounts) in enumerate(HISTORY[151 : 151 + days], start=151):
+        part = [np.where(inside, values // 2, values).astype(np.int64) for values in (counts, amounts)]
+        scores = model.step(FIRST + timedelta(days=at), SERIES, part[0], part[1])
+    place = scores.nodes.index(Node("region", "A"))
+    assert scores.amount.expected[place] < 0.8 * UNTOUCHED[150 + days].amount.expected[place]
+    since = FIRST + timedelta(days=151)
+    usual = np.stack([UNTOUCHED[150 + days].transactions.expected, UNTOUCHED[150 + days].amount.expected])
+    step = np.log(usual[:, : len(SERIES)] / scores.effects.today[:, : len(SERIES), 0])
+    model.take_back(inside, since, step)
+    after = model.step(FIRST + timedelta(days=151 + days), SERIES, *HISTORY[151 + days])
+    assert after.amount.expected[place] == pytest.approx(UNTOUCHED[151 + days].amount.expected[place], rel=0.08)
+    assert max(after.down.score[place], after.up.score[place]) < 3
+    usual_width, width = (np.log(each.amount.upper / each.amount.lower)[place] for each in (before, after))
+    assert width < (1.3 if days == 12 else 2.0) * usual_width, "how it varied is kept for 21 days"
+
+
 @pytest.mark.parametrize("open_sunday", [None, 97])
 def test_a_weekday_without_transactions_is_no_evidence(open_sunday: int | None) -> None:
     """A sector that never sells on Sundays, one before Christmas aside, is expected to sell nothing then."""

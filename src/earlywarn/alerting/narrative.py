@@ -75,7 +75,7 @@ def _ending(alert: Alert, names: Names) -> str:
     size = f"By {day(told_on.isoformat())} it was {far}; the last alarm was on {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
-    since = f"The last {days_of(days)} {'was' if days == 1 else 'were'} {lately(alert, last)}"
+    since = f"The last {'day was' if days == 1 else f'{days_of(days)} were'} {lately(alert, last)}"
     if alert.outcome == "accepted":
         level = figure(alert, "new_baseline")
         now = "" if level is None else f": {quantity(level, alert.measure, names.currency(alert.panel))} on such a day"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -99,6 +99,9 @@ class _Columns:
 class CellRows(_Columns):
     """Rows to cells: amounts rounded half-even to minor units and counted in `rounded`.
 
+    A row whose date cannot be read is one of the day that its place in the file suggests: of the day of the row before,
+    or of the next one if that was the same cell's. It is missing there, so that what is left of the cell is no fall.
+
     Raises:
         InputError: no currency is known.
     """
@@ -108,20 +111,26 @@ class CellRows(_Columns):
         self._day = day_parser(mapping.fields["date"][0].date_format, "date")
         amount = mapping.fields["amount"][0]
         self._amount = msgspec.structs.replace(amount, rounding="half_even")
+        self._before: Cell | None = None
 
     def convert(self, row: Row, line: int) -> Cell | Reject:  # noqa: ARG002  # the same form as for transactions
         """Return the row's cell, or why there is none."""
         try:
-            return self._cell(row)
+            self._before = cell = self._cell(row)
         except RowError as error:
-            return msgspec.structs.replace(error.reject, about=self._about(row))
+            about = self._about(row)
+            self._before = about or self._before
+            return msgspec.structs.replace(error.reject, about=about)
+        return cell
 
     def _about(self, row: Row) -> Cell | None:
         """Return the cell of a row that cannot be used, without an amount; None if it does not tell which it is."""
         try:
             region, sector = self._required("region", row), self._required("sector", row)
-            day = _within(self._day(self._required("date", row)), "date")
         except RowError:
+            return None
+        day = self._day_of(row, region, sector)
+        if day is None:
             return None
         if max(len(region), len(sector)) > TEXT_LENGTH:
             return None
@@ -134,6 +143,16 @@ class CellRows(_Columns):
         except RowError:
             country = ""
         return Cell(day, region, sector, transactions, 0, "", country if country in _COUNTRIES else None)
+
+    def _day_of(self, row: Row, region: str, sector: str) -> date | None:
+        """Return a row's day, or the likeliest one where it cannot be read; None where nothing stands before it."""
+        try:
+            return _within(self._day(self._required("date", row)), "date")
+        except RowError:
+            if self._before is None:
+                return None
+            is_next = (self._before.region, self._before.sector) == (region, sector)
+            return self._before.day + timedelta(days=is_next)
 
     def _cell(self, row: Row) -> Cell:
         day, region, sector, transactions_text, _ = (self._required(field, row) for field in CELL_REQUIRED)

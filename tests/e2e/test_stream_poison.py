@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
@@ -80,22 +81,29 @@ def read(worker: Worker, records: int) -> None:
 
 
 def test_headers_that_say_what_cannot_be(run: StreamRun) -> None:
-    """Times of receipt that are none, and names that are no text: the records count, and `verify` reads them too."""
+    """Times of receipt that are none, and names that are no text: the records count, and `verify` reads them too.
+
+    A time of receipt that is still to come makes no event time acceptable: what is sent later is not late for it.
+    """
     workers = [run.start_ready("aggregator"), run.start_ready("detector")]
     stated = [b"", b"noon", b"-1", b"9" * 30, b"-" + b"9" * 30, b"\xff\x00"]
     for number, text in enumerate(stated):
         send(run, arrow_batch.encode([payment(number)]), [BATCHED, (RECEIVED_HEADER, text)])
         send(run, as_json(payment(number)), [(RECEIVED_HEADER, text)])
+    ahead = 4_000_000_000_000
+    wrong = msgspec.structs.replace(payment(0), ts=ahead)
+    send(run, as_json(wrong), [(RECEIVED_HEADER, str(ahead).encode())])
     for codec in (None, "gzip"):
         send_with_a_name_that_is_no_text(run, as_json(payment(len(stated))), codec)
     run.produce([[as_json(payment(number)) for number in range(len(stated), 60)]])
-    read(workers[0], 2 * len(stated) + 2 + 60 - len(stated))
+    read(workers[0], 2 * len(stated) + 3 + 60 - len(stated))
 
     def hours() -> int:
         return sum(b'"hour"' in value for value in run.published().aggregates.values())
 
     wait_until(lambda: hours() > 0, 30, "hours are published")
-    assert list(run.read(run.topics.dead_letters)) == []
+    [letter] = run.read(run.topics.dead_letters)
+    assert (dict(letter.headers())["reason"], letter.value()) == (b"time_in_future", as_json(wrong))
     wait_until(lambda: verify_run(run.run).equal, 60, "all is published, and equal")
 
 

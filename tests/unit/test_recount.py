@@ -299,6 +299,14 @@ def test_a_header_that_is_no_number_leaves_the_time_of_the_log(run: Run) -> None
     assert recount.rejected == {"time_in_future": 1}
 
 
+def test_a_header_after_the_time_of_the_log_counts_in_a_replay_alone(run: Run) -> None:
+    value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
+    for finite, expected in ((True, {}), (False, {"time_in_future": 1})):
+        recount = Recount(run, unpacked, finite=finite)
+        recount.take(0, 0, value, RECEIVED, START_MS - 24 * HOUR_MS)
+        assert recount.rejected == expected
+
+
 def test_an_end_mark_ends_a_replay_alone(run: Run) -> None:
     """In a run that goes on it is a dead letter, and so is a mark that nobody knows in either."""
     for finite, expected in ((True, {}), (False, {"control_mark": 1})):

@@ -192,7 +192,7 @@ class SourcePartition:
             if not pairs:
                 continue
             named = dict(pairs)
-            received[at] = time_of_receipt(named.get(RECEIVED_HEADER), received[at])
+            received[at] = time_of_receipt(named.get(RECEIVED_HEADER), received[at], finite=self.finite)
             controls, holds_many = CONTROL_HEADER in named, named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
             if not (controls or holds_many):
                 continue
@@ -333,10 +333,15 @@ def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:
     return Reject(reason=RejectReason.CONTROL_MARK, field=CONTROL_HEADER, detail=detail)
 
 
-def time_of_receipt(stated: bytes | None, appended_ms: int) -> int:
-    """Return the time that a record's header states; the log's own where it is absent, no number, or no time."""
+def time_of_receipt(stated: bytes | None, appended_ms: int, *, finite: bool) -> int:
+    """Return the time that a record's header states; the log's own where it is absent, no number, or no time.
+
+    Nor does a header count in a log that goes on if it states a time after the log's own: nothing is received before
+    it is sent, and a sender's clock would decide what all others send too late.
+    """
     try:
         found = int(stated) if stated and len(stated) <= _TIME_BYTES else appended_ms
     except ValueError:
         return appended_ms
-    return found if EARLIEST_MS <= found < LATEST_MS else appended_ms
+    found = found if EARLIEST_MS <= found < LATEST_MS else appended_ms
+    return found if finite else min(found, appended_ms)

@@ -121,7 +121,7 @@ class Recount:
         if self._offsets.get(partition) != offset:
             self._offsets[partition] = offset
             self._numbers[partition] += 1
-        received_ms = time_of_receipt(named.get(RECEIVED_HEADER), appended_ms)
+        received_ms = time_of_receipt(named.get(RECEIVED_HEADER), appended_ms, finite=self._finite)
         values: Sequence[bytes | None] | Reject = [value]
         if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
             values = self._unpack(value)

@@ -106,6 +106,19 @@ def test_the_first_receipt_decides_what_is_in_the_future() -> None:
     assert counted(emission) + counted(worker.partitions[0].flush()) == len(wrong) + 1
 
 
+@pytest.mark.parametrize("finite", [False, True])
+def test_a_sender_may_not_state_a_receipt_after_the_logs_own_time(finite: bool) -> None:  # noqa: FBT001
+    """Else one wrong clock would make what all others send too late; a replay's log has the times of its run."""
+    worker = aggregator(finite=finite)
+    ahead_ms = START_MS + 5_000 * HOUR_MS
+    headers: list[Pairs] = [[], [(RECEIVED_HEADER, str(ahead_ms).encode())], []]
+    batch = Batch(0, [payment(0), payment(1, 5_000), payment(2, 1)], headers)
+    emission = worker.partitions[0].take(batch, 0.0)
+    found = [(letter.offset, letter.reject.reason, letter.received_ms) for letter in emission.dead_letters]
+    appended_ms = START_MS + 1_000 * HOUR_MS
+    assert found == ([(2, "too_late", appended_ms)] if finite else [(1, "time_in_future", appended_ms)])
+
+
 def test_a_batched_record_counts_as_its_transactions() -> None:
     worker, plain = aggregator(), aggregator()
     values = [payment(each, each / 7) for each in range(6)]

@@ -162,8 +162,8 @@ def test_headers_of_a_large_record_are_looked_at_as_far_as_stated() -> None:
 
 
 def test_a_time_of_receipt_that_is_written_too_long_is_none() -> None:
-    assert time_of_receipt(b" " * 51 + b"1551702896000", 7) == FIRST_MS
-    assert time_of_receipt(b" " * 52 + b"1551702896000", 7) == 7
+    assert time_of_receipt(b" " * 51 + b"1551702896000", 7, finite=True) == FIRST_MS
+    assert time_of_receipt(b" " * 52 + b"1551702896000", 7, finite=True) == 7
 
 
 @pytest.mark.parametrize("cut", [1, 40])

@@ -148,12 +148,12 @@ class RunSource:
         return new_reader(self._kafka, f"{self.topic}.replay", auto_offset_reset="error")
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
-        headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1])
+        headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1], finite=self._finite)
         return headers if self._finite else [_NOT_OBEYED if each == _END else each for each in headers]
 
 
-def _with_receipt(headers: Sequence[Header], appended_ms: int) -> Sequence[Header]:
-    """Return the headers of a record, with the time at which it was first received."""
+def _with_receipt(headers: Sequence[Header], appended_ms: int, *, finite: bool) -> Sequence[Header]:
+    """Return the headers of a record, with the time at which its run took it to be first received."""
     stated = dict(headers).get(RECEIVED_HEADER)
-    received = str(time_of_receipt(stated, appended_ms)).encode()
+    received = str(time_of_receipt(stated, appended_ms, finite=finite)).encode()
     return headers if stated == received else [*headers, (RECEIVED_HEADER, received)]  # the last one counts

@@ -1,17 +1,26 @@
-"""A replay that has ended, started again for what came in behind its end marks and for partitions added since."""
+"""A replay started again: behind its end, for partitions added since, and of a recorded run that was made anew."""
 
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import msgspec
+import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import StreamRun
+from stream_run import StreamRun, wait_until
 
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.topic_identity import Identities
+from earlywarn.adapters.kafka.topics import delete_topics
+from earlywarn.adapters.replay import Pace, RunSource, Told
 from earlywarn.adapters.replay.log_ends import log_ends
+from earlywarn.adapters.replay.replay_log import ReplayLog
+from earlywarn.errors import LogError
 
 SECONDS = 90
 SETTINGS = """
@@ -38,6 +47,31 @@ def record(day: int, region: str) -> bytes:
     )  # fmt: skip
 
 
+def earlywarn(run: StreamRun, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-m", "earlywarn", *map(str, arguments)],
+        env={**os.environ, **run.environment, **environment},
+        capture_output=True, text=True, check=False, timeout=SECONDS, cwd=run.folder,
+    )  # fmt: skip
+
+
+def make_anew(run: StreamRun) -> None:
+    """Delete a run's topics and make them again under their names."""
+    with kafka_admin(run.settings.kafka) as admin:
+        gone = delete_topics(admin, run.topics.run, run.topics.prefix)
+    identities = Identities(run.settings.kafka)
+    wait_until(lambda: set(identities.now(gone).values()) == {None}, 30, "the topics are gone")
+    run.__enter__()
+
+
+@pytest.fixture
+def recorded(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
+    """Return a run that records and folds nothing."""
+    name = f"recorded-{uuid4().hex[:12]}"
+    with StreamRun(kafka.address, redis_server.url, tmp_path / "recorded", SETTINGS, name=name) as found:
+        yield found
+
+
 def test_what_came_in_behind_the_end_is_folded_when_the_replay_is_started_again(
     kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path
 ) -> None:
@@ -50,32 +84,63 @@ def test_what_came_in_behind_the_end_is_folded_when_the_replay_is_started_again(
     lines = [record(day, region) for day in range(0, 60, 2) for region in ("CH04", "CH05", "CH040x")]
     file.write_bytes(b"\n".join(lines))
 
-    def earlywarn(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # noqa: S603  # our own program
-            [sys.executable, "-m", "earlywarn", *map(str, arguments)],
-            env={**os.environ, **run.environment, **environment},
-            capture_output=True, text=True, check=False, timeout=SECONDS, cwd=tmp_path,
-        )  # fmt: skip
-
     def replayed() -> None:
-        finished = earlywarn("replay", file)
+        finished = earlywarn(run, "replay", file)
         assert finished.returncode == 0, finished.stderr
 
     replayed()
     first = run.published().aggregates
-    mended = earlywarn("dlq", "replay", "--mend", "region=CH06")
+    mended = earlywarn(run, "dlq", "replay", "--mend", "region=CH06")
     assert (mended.returncode, "30 records re-entered" in mended.stdout) == (0, True)
     assert "a replay that has ended has none" in mended.stderr
-    behind = earlywarn("verify")
+    behind = earlywarn(run, "verify")
     assert behind.returncode == 1
     assert "are complete in transactions and not published: its workers are behind or stopped" in behind.stdout
     assert "differences" not in behind.stdout
-    grown = earlywarn("topics", "create", "--grow", "--replay", EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS="3")
+    grown = earlywarn(run, "topics", "create", "--grow", "--replay", EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS="3")
     assert grown.returncode == 0, grown.stderr
     replayed()
     assert [end.marked for end in log_ends(run.settings.kafka, run.topics.transactions).values()] == [True] * 3
-    equal = earlywarn("verify")
+    equal = earlywarn(run, "verify")
     assert (equal.returncode, "83 transactions in 83 records" in equal.stdout) == (0, True), equal.stdout
     found = run.published()
     assert first.items() < found.aggregates.items()
     assert found.repeated == []
+
+
+def test_a_recorded_run_that_was_made_anew_is_another_input(recorded: StreamRun) -> None:
+    """Nothing of it joins what was copied before, and a replay that has ended does not call it replayed."""
+    recorded.produce([[record(day, "CH04") for day in range(30)]] * 2)
+    arguments = ("replay", "--from-run", recorded.topics.run, "--run", f"{recorded.topics.run}-2")
+    finished = earlywarn(recorded, *arguments)
+    assert (finished.returncode, "60 records read, 60 sent" in finished.stdout) == (0, True), finished.stderr
+    again = earlywarn(recorded, *arguments)
+    assert (again.returncode, "60 of them stood there" in again.stdout) == (0, True), again.stderr
+    make_anew(recorded)
+    recorded.produce([[record(day, "CH05") for day in range(40)]] * 2)
+    refused = earlywarn(recorded, *arguments)
+    assert refused.returncode == 1
+    assert "as it was before its transactions were deleted and made anew" in refused.stderr
+    assert f"earlywarn topics delete --run {recorded.topics.run}-2" in refused.stderr
+
+
+def test_a_recorded_run_that_is_made_anew_while_it_is_copied_ends_the_copy(
+    recorded: StreamRun, kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """What is not committed is taken back: it might be of either log."""
+    recorded.produce([[record(day, "CH04") for day in range(30)]] * 2)
+    source = RunSource(recorded.settings.kafka, recorded.topics)
+    pace = Pace(None, clock=time.monotonic, sleep=time.sleep)
+    name = f"{recorded.topics.run}-2"
+
+    def tell(told: Told) -> None:
+        if told.records == 60:
+            make_anew(recorded)
+
+    with StreamRun(kafka.address, redis_server.url, tmp_path / "copy", SETTINGS, name=name) as run:
+        log = ReplayLog(run.settings.kafka, run.topics)
+        log.open()
+        with pytest.raises(LogError, match="was deleted and made anew while it was copied"):
+            source.send(log, source.beginning(2), pace, tell)
+        log.take_back()
+        assert list(run.read(run.topics.transactions)) == []

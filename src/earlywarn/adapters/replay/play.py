@@ -114,6 +114,12 @@ def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics
     """Return where to go on: at the beginning, or behind what an earlier replayer of the same input has sent."""
     if found is None:
         return own
+    if found.log and found.log != own.log and found.described == own.described:
+        raise ConfigError(
+            f"run {topics.run!r} replays {found.described} as it was before its transactions were deleted and made "
+            f"anew (their id was {found.log}, now it is {own.log}); replay what stands there now into another run "
+            f"(--run), or delete this one first: earlywarn topics delete --run {topics.run}"
+        )
     if found.source != own.source:
         raise ConfigError(
             f"run {topics.run!r} replays {found.described} with other contents or options; replay "

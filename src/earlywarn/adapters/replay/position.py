@@ -16,6 +16,7 @@ class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
 
     source: fingerprint of what is replayed and of the options that decide its records and their order.
     described: the same for people.
+    log: which log the recorded topic is (`topic_identity`); empty for files.
     partitions: P by which cells were dealt; it stays when the topic grows meanwhile.
     records: records read, whether sent or not.
     sent: transactions, or records of another run, that stand in the topic.
@@ -25,6 +26,7 @@ class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     described: str
+    log: str = ""
     partitions: int
     records: int = 0
     sent: int = 0
@@ -70,6 +72,6 @@ def file_fingerprint(inputs: Sequence[InputFile], options: Mapping[str, object])
     return digest.hexdigest()[:16]
 
 
-def run_fingerprint(topic: str, partitions: int) -> str:
-    """Return a short hash of a recorded topic."""
-    return hashlib.sha256(f"{topic}/{partitions}".encode()).hexdigest()[:16]
+def run_fingerprint(topic: str, partitions: int, log: str) -> str:
+    """Return a short hash of a recorded topic, which is another one when it was made anew."""
+    return hashlib.sha256(f"{topic}/{partitions}/{log}".encode()).hexdigest()[:16]

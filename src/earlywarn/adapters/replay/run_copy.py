@@ -10,8 +10,10 @@ from earlywarn.adapters.kafka.manifest import manifest_in
 from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import Identities
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
+from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
@@ -30,6 +32,9 @@ _NOT_OBEYED: Header = (CONTROL_HEADER, b"end, not obeyed")
 class RunSource:
     """The transactions that stand in another run's topic when the replay begins; a replay's end marks are among them.
 
+    A topic made anew under the same name is another log, whose offsets mean other records: nothing is committed before
+    a broker, asked after it was read, names the id of the log that the position names.
+
     An end mark that the recorded run did not obey, since it is no replay, is copied as a mark that no run obeys.
     """
 
@@ -38,6 +43,7 @@ class RunSource:
         self._recorded = recorded
         self._run = recorded.run
         self._kafka = kafka
+        self._identities = Identities(kafka)
         self._finite = False
 
     def partition_count(self) -> int:
@@ -61,16 +67,25 @@ class RunSource:
         return False
 
     def beginning(self, partitions: int) -> ReplayPosition:
-        """Return the position before the first record."""
+        """Return the position before the first record.
+
+        Raises:
+            LogError: the recorded topic is gone.
+            ConfigError: this user may not ask.
+        """
+        log = self._log()
         return ReplayPosition(
-            source=run_fingerprint(self.topic, partitions), described=f"run {self._run}", partitions=partitions
+            source=run_fingerprint(self.topic, partitions, log),
+            described=f"run {self._run}",
+            log=log,
+            partitions=partitions,
         )
 
     def send(self, log: ReplayLog, position: ReplayPosition, pace: Pace, tell: Tell) -> ReplayPosition:
         """Copy all behind a position, up to what is the end now.
 
         Raises:
-            LogError: the recorded topic cannot be read, or has lost its beginning.
+            LogError: the recorded topic cannot be read, has lost its beginning, or is another log than the position's.
         """
         manifest = manifest_in(self._kafka, self._recorded)
         self._finite = manifest is not None and manifest.replay
@@ -136,13 +151,24 @@ class RunSource:
             del ends[partition]
         return 1
 
-    @staticmethod
-    def _commit(log: ReplayLog, position: ReplayPosition, offsets: dict[int, int], copied: int) -> ReplayPosition:
+    def _commit(self, log: ReplayLog, position: ReplayPosition, offsets: dict[int, int], copied: int) -> ReplayPosition:
+        if (found := self._log()) != position.log:
+            raise LogError(
+                f"{self.topic}: was deleted and made anew while it was copied (its id is {found}, {position.log} was "
+                "begun with); what is not committed is taken back. Replay the new one into another run (--run)"
+            )
         if copied == position.sent:
             return position
         position = msgspec.structs.replace(position, records=copied, sent=copied, offsets=dict(offsets))
         log.commit(position)
         return position
+
+    def _log(self) -> str:
+        """Return which log the recorded topic is now."""
+        found = patiently(lambda: self._identities.now([self.topic]), self.topic)[self.topic]
+        if found is None:
+            raise LogError(f"{self.topic}: does not exist any more; run {self._run!r} cannot be replayed to its end")
+        return found
 
     def _consumer(self) -> Consumer:
         return new_reader(self._kafka, f"{self.topic}.replay", auto_offset_reset="error")

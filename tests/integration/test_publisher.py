@@ -21,6 +21,7 @@ from stream_run import wait_until
 from earlywarn.adapters.kafka import transactions
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.adapters.kafka.publisher import Publisher
+from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.adapters.kafka.transactions import FencedError, Transactions
 from earlywarn.application.detector import Progress
@@ -118,6 +119,26 @@ def test_a_client_that_hangs_is_left_behind(pair: Pair, caplog: pytest.LogCaptur
     assert pair.published() == [b"first", b"second", b"third"]
     publisher.close()
     successor.close()
+
+
+def test_a_transaction_that_was_open_for_too_long_is_no_successor_alone(
+    kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that takes it back fences off whoever had it open, as if another one had come."""
+    monkeypatch.setattr(transactions, "_TRANSACTION_MS", 1_000)
+    settings = KafkaSettings(brokers=kafka.address)
+    topic, connection = make_topic(settings), {**confluent_connection(settings), "socket.timeout.ms": 1_000}
+    slow = Transactions(connection, topic, place="the place", fenced="another one is here")
+    slow.open()
+    slow.send(topic, 0, b"value", b"key")
+    assert slow.producer.flush(30) == 0
+    reader = new_reader(settings, "watching", isolation_level="read_uncommitted")
+    wait_until(
+        lambda: reader.get_watermark_offsets(TopicPartition(topic, 0), 10)[1] == 2, 60, "the broker takes it back"
+    )
+    reader.close()
+    with pytest.raises(FencedError, match="the place: a transaction was open for .* after 1 s; or another one is here"):
+        slow.commit()
 
 
 def test_who_was_taken_over_from_meanwhile_is_told_so(kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ group's coordinator has gone (its issues 5456 and 5511). It is made in a thread 
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Event, Thread
@@ -86,6 +87,7 @@ class Transactions:
         self._topics: set[str] = set()
         self._closed = Event()
         self.under_way = False
+        self._begun_seconds = 0.0
         self.producer = Producer(
             {
                 **connection,
@@ -206,6 +208,7 @@ class Transactions:
         if not self.under_way:
             self.patiently(self.producer.begin_transaction)
             self.under_way = True
+            self._begun_seconds = time.monotonic()
             self._topics.clear()
 
     def _broken_by(self) -> KafkaError | None:
@@ -228,6 +231,19 @@ class Transactions:
                 return cause.args[0]  # type: ignore[no-any-return]
         return reason
 
+    def _timed_out(self) -> str:
+        """Return what is told of a transaction that was open for so long that a broker may have taken it back.
+
+        A broker fences off whoever had it open, as if another one had come.
+        """
+        open_seconds, limit_seconds = time.monotonic() - self._begun_seconds, _TRANSACTION_MS / 1000
+        if not self.under_way or open_seconds < limit_seconds:
+            return ""
+        return (
+            f"{self._place}: a transaction was open for {open_seconds:.0f} s, and a broker takes one back after "
+            f"{limit_seconds:g} s; or "
+        )
+
     def _missing_right(self, reason: KafkaError) -> str:
         """Return what is told of the right that a step lacked; nothing if it was refused for something else."""
         if reason.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
@@ -242,7 +258,7 @@ class Transactions:
         if refused := self._missing_right(reason):
             self._lost = LogError(refused)
         elif reason.code() in FENCED:
-            self._lost = FencedError(f"{self._fenced} ({reason.str()})")
+            self._lost = FencedError(f"{self._timed_out()}{self._fenced} ({reason.str()})")
         elif reason.txn_requires_abort() or reason.code() == _WRONG_STATE:
             return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")
         elif reason.fatal():

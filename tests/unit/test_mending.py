@@ -59,6 +59,13 @@ def test_mends_set_and_remove_fields() -> None:
     assert json.loads(value) == {name: each for name, each in RECORD.items() if name != "sector"} | {"region": "CH04"}
 
 
+def test_fields_that_are_not_mended_stay_as_they_are_written() -> None:
+    """Not even read: a dead letter may have megabytes; what says that a field is absent goes."""
+    value = b'{"region":"XX","v":1.50,"x":[1, {"y":1e400}],"number":123456789012345678901234567890,"card":null}'
+    mends = {"region": "CH04"}
+    assert mended(value, mends) == value.replace(b"XX", b"CH04").replace(b',"card":null', b"")
+
+
 @pytest.mark.parametrize("value", [None, b"", b"[1]", b"\xff", b"[" * 100_000])
 def test_what_is_no_object_stays_as_it_is(value: bytes | None) -> None:
     assert mended(value, {"region": "CH04"}) == value
@@ -93,6 +100,23 @@ def test_a_copy_stays_one_until_it_has_an_id_of_its_own(run: Run) -> None:
     letters = MendedLetters(run, [letter(good, "duplicate", 1), letter(good, "duplicate", 2)], {}, {"0/2/0": other})
     assert [(each.key, value) for each, value in letters] == [("0/2/0", other)]
     assert [(each.key, each.reason) for each in letters.unmendable] == [("0/1/0", "duplicate")]
+
+
+def test_what_was_re_entered_before_is_passed_over_and_what_nobody_can_tell_is_left(run: Run) -> None:
+    """It is asked of those alone that would be accepted: the answer may take the reading of a log."""
+    known = {"0/1/0": True, "0/2/0": False, "0/3/0": None}
+    good = json.dumps(RECORD | {"region": "CH04"}).encode()
+    letters = MendedLetters(
+        run,
+        [letter(VALUE, offset=offset) for offset in (1, 2, 3, 4)],
+        {},
+        dict.fromkeys(known, good),
+        lambda each: known[each.key],
+    )
+    assert [each.key for each, _ in letters] == ["0/2/0"]
+    assert (letters.passed_over, letters.refused) == (1, 2)
+    assert [str(each)[:21] for each in letters.unmendable] == ["0/3/0: still region_u", "0/4/0: still region_u"]
+    assert "retention has taken its record" in letters.unmendable[0].detail
 
 
 def test_edits_are_texts_objects_or_bytes(tmp_path: Path) -> None:

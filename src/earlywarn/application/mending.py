@@ -12,6 +12,7 @@ from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
 
+_NULL = msgspec.Raw(b"null")
 _NUMBERS = frozenset({"ts", "amount_minor", "count", "v"})
 
 
@@ -36,14 +37,22 @@ def parse_mend(text: str) -> tuple[str, Any]:
 
 
 def mended(value: bytes | None, mends: Mapping[str, Any]) -> bytes | None:
-    """Return a record with fields set, or removed where None; as it is if it is no JSON object, or none are given."""
+    """Return a record with fields set, or removed where None; as it is if it is no JSON object, or none are given.
+
+    Fields that stay are passed on as they are written: a dead letter may have megabytes, and numbers of any length.
+    """
     if value is None or not mends:
         return value
     try:
-        record = msgspec.json.decode(value, type=dict[str, Any])
+        record = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return value
-    return msgspec.json.encode({name: each for name, each in {**record, **mends}.items() if each is not None})
+    fields: dict[str, Any] = {**record, **mends}
+    return msgspec.json.encode({name: each for name, each in fields.items() if not _is_absent(each)})
+
+
+def _is_absent(field: object) -> bool:
+    return field is None or field == _NULL
 
 
 def refusal(run: Run, value: bytes | None, received_ms: int) -> Reject | None:

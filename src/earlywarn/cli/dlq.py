@@ -12,8 +12,9 @@ import msgspec
 import typer
 from rich.table import Table
 
-from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters, read_marks
+from earlywarn.adapters.kafka.dead_letters import Letter, Marks, Reentry, read_letters, read_marks
 from earlywarn.adapters.kafka.manifest import read_manifest
+from earlywarn.adapters.kafka.reentered import Reentered
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.application.mending import parse_mend
@@ -69,7 +70,7 @@ def list_letters(
     """
     settings = run_settings(config, run_id)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    marks = read_marks(TopicScan(settings.kafka, topics.dead_letters))
+    marks = read_marks(TopicScan(settings.kafka, topics.dead_letters)).keys
     letters = _open_letters(settings, topics, marks)
     most = limit or (None if json else _LISTED)
     with results():
@@ -138,26 +139,26 @@ def replay_letters(
     topics = RunTopics(settings.run, settings.topics.prefix)
     wanted_keys = None if key is None else set(key)
 
-    def chosen(marks: Collection[str]) -> Iterator[Letter]:
-        for letter in _open_letters(settings, topics, marks):
+    def chosen(marks: Marks) -> Iterator[Letter]:
+        for letter in _open_letters(settings, topics, marks.keys):
             asked = (edits is None or letter.key in edits) and (wanted_keys is None or letter.key in wanted_keys)
             if asked and _wanted(letter, reason, None):
                 yield letter
 
     if dry_run:
         marks = read_marks(TopicScan(settings.kafka, topics.dead_letters))
-        letters = MendedLetters(run, chosen(marks), mends, edits)
+        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks))
         done = sum(1 for _ in letters)
     else:
         reentry = Reentry(settings.kafka, topics)
         marks = reentry.open()
-        letters = MendedLetters(run, chosen(marks), mends, edits)
+        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks))
         with stages() as tell:
             done = reentry.reenter(letters, lambda count: tell("Re-entering", count, 0))
     asked = set(wanted_keys or ()) | set(edits or ())
-    missing = sorted(asked - letters.seen - marks)
+    missing = sorted(asked - letters.seen - marks.keys)
     reentered = 0 if dry_run else done
-    passed_over = len(asked & marks) if asked else len(marks)
+    passed_over = len(asked & marks.keys if asked else marks.keys) + letters.passed_over
     with results():
         if json:
             shown: dict[str, Any] = {

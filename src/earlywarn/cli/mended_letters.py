@@ -1,7 +1,7 @@
 """Dead letters as `dlq replay` re-enters them: mended, and asked whether they would be accepted."""
 
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ from earlywarn.application.mending import mended, refusal, standing_refusal
 from earlywarn.errors import InputError
 
 _REFUSED_KEPT = 100
+_UNKNOWN = (
+    "retention has taken its record, and would have taken a mark that it was re-entered "
+    "(topics.dead_letter_retention_hours); if it was not, send it anew"
+)
 
 
 class Unmendable(msgspec.Struct, frozen=True):
@@ -36,10 +40,12 @@ class MendedLetters:
         letters: those that are chosen.
         mends: fields to set in each, None to remove.
         edits: new bytes by key; without one a letter has its own.
+        reentered: asked of each that would be accepted: whether it was re-entered before, None if nobody can say.
 
     Attributes:
         seen: keys of the letters that came by.
-        unmendable: the first that would be rejected again; `refused` is their number.
+        unmendable: the first that would be rejected again, or that nobody can say it of; `refused` is their number.
+        passed_over: how many were re-entered before.
     """
 
     def __init__(
@@ -48,10 +54,13 @@ class MendedLetters:
         letters: Iterable[Letter],
         mends: Mapping[str, Any],
         edits: Mapping[str, bytes | None] | None,
+        reentered: Callable[[Letter], bool | None] = lambda _: False,
     ) -> None:
         self.seen: set[str] = set()
         self.unmendable: list[Unmendable] = []
         self.refused = 0
+        self.passed_over = 0
+        self._reentered = reentered
         self._run = run
         self._letters = letters
         self._mends = mends
@@ -64,12 +73,21 @@ class MendedLetters:
             value = mended(self._edits.get(letter.key, letter.value), self._mends)
             reject = refusal(self._run, value, letter.received_ms)
             reject = reject or standing_refusal(letter.reason, letter.value, value)
-            if reject is None and value is not None:
-                yield letter, value
+            if reject is not None:
+                self._refuse(letter, reject.reason.value, reject.field, reject.detail)
                 continue
-            self.refused += 1
-            if reject is not None and len(self.unmendable) < _REFUSED_KEPT:
-                self.unmendable.append(Unmendable(letter.key, reject.reason.value, reject.field, reject.detail))
+            before = self._reentered(letter)
+            if before is None:
+                self._refuse(letter, letter.reason, letter.field, _UNKNOWN)
+            elif before:
+                self.passed_over += 1
+            elif value is not None:
+                yield letter, value
+
+    def _refuse(self, letter: Letter, reason: str, field: str, detail: str) -> None:
+        self.refused += 1
+        if len(self.unmendable) < _REFUSED_KEPT:
+            self.unmendable.append(Unmendable(letter.key, reason, field, detail))
 
 
 def read_edits(path: Path) -> dict[str, bytes | None]:

@@ -6,8 +6,9 @@ one before, takes back what that one had not committed, and reads the marks afte
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
@@ -69,9 +70,41 @@ def read_letters(scan: TopicScan) -> Iterator[Letter]:
         yield _letter(record, scan.topic)
 
 
-def read_marks(scan: TopicScan) -> set[str]:
-    """Return the keys of the letters that are re-entered."""
-    return {(record.key or b"").decode() for record in scan if _is_mark(record)}
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What says of letters that they are re-entered, and what may be gone of it (`Reentered`).
+
+    Attributes:
+        keys: of the letters that are marked.
+        cut: whether anything was removed from the topic, by retention or by hand.
+        begins_ms: by partition of which something was removed, the log's time of the first record left.
+        lowest: by partition of `transactions`, the lowest offset of a letter, marked or not.
+    """
+
+    keys: set[str]
+    cut: bool
+    begins_ms: Mapping[int, int]
+    lowest: Mapping[int, int]
+
+
+def read_marks(scan: TopicScan) -> Marks:
+    """Return the marks of a scan of the dead letters.
+
+    Raises:
+        LogError: as `read_letters`.
+    """
+    keys: set[str] = set()
+    begins_ms: dict[int, int] = {}
+    lowest: dict[int, int] = {}
+    for record in scan:
+        if scan.extents[record.partition].low:
+            begins_ms.setdefault(record.partition, record.timestamp_ms)
+        if _is_mark(record):
+            keys.add((record.key or b"").decode())
+        else:
+            letter = _letter(record, scan.topic)
+            lowest[letter.partition] = min(letter.offset, lowest.get(letter.partition, letter.offset))
+    return Marks(keys, any(extent.low for extent in scan.extents.values()), begins_ms, lowest)
 
 
 def _is_mark(record: ScannedRecord) -> bool:
@@ -116,8 +149,8 @@ class Reentry:
             log=QUIET,
         )
 
-    def open(self) -> set[str]:
-        """Become the one who re-enters, and return the keys of the letters that are re-entered already.
+    def open(self) -> Marks:
+        """Become the one who re-enters, and return the marks of the letters that are re-entered already.
 
         Raises:
             LogError: the broker will not have it.
@@ -128,27 +161,25 @@ class Reentry:
     def reenter(self, mended: Iterable[tuple[Letter, bytes]], told: Callable[[int], None] = lambda _: None) -> int:
         """Re-enter records, each in the partition of its letter; return how many. `told` hears of each commit.
 
-        Only letters that `open` has not named may come, each once.
+        Only letters that are not re-entered may come, each once. However long one is waited for, no transaction is
+        open meanwhile: a broker would take it back after a minute.
 
         Raises:
             LogError: another one has taken over, or a record cannot be sent; what is not committed is taken back.
         """
-        done = waiting = 0
-        try:
-            for letter, value in mended:
-                self._send(letter, value)
-                waiting += 1
-                if waiting == BATCH:
-                    self._transactions.commit()
-                    done, waiting = done + waiting, 0
-                    told(done)
-            if waiting:
+        done = 0
+        waiting = iter(mended)
+        while batch := list(islice(waiting, BATCH)):
+            try:
+                for letter, value in batch:
+                    self._send(letter, value)
                 self._transactions.commit()
-                told(done + waiting)
-        except BaseException:
-            self._take_back()
-            raise
-        return done + waiting
+            except BaseException:
+                self._take_back()
+                raise
+            done += len(batch)
+            told(done)
+        return done
 
     def _send(self, letter: Letter, value: bytes) -> None:
         key = letter.key.encode()

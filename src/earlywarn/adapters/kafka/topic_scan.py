@@ -1,7 +1,7 @@
 """Reading a whole topic once, outside of any group: committed records, up to what was the end when it began."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -57,11 +57,18 @@ class TopicScan:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, topic: str, *, may_be_missing: bool = False, tail: int | None = None
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        *,
+        may_be_missing: bool = False,
+        tail: int | None = None,
+        starts: Mapping[int, int] | None = None,
     ) -> None:
         """Connect and ask what there is; a topic that may be missing is empty then.
 
-        With `tail`, only the last so many offsets of each partition are read.
+        With `tail`, only the last so many offsets of each partition are read; with `starts`, only the partitions named
+        there, from these offsets on.
 
         Raises:
             ConfigError: there is no such topic, or this user may not read it; NoAnswerError: no broker answers.
@@ -70,6 +77,7 @@ class TopicScan:
         self._timeout_seconds = float(kafka.request_timeout_seconds)
         self._kafka = kafka
         self._tail = tail
+        self._starts = starts
         self._consumer = new_reader(
             kafka, f"{topic}.scan", fetch_wait_max_ms=_FETCH_WAIT_MS, queued_max_messages_kbytes=_QUEUED_KIB
         )
@@ -93,6 +101,8 @@ class TopicScan:
     def first(self, partition: int) -> int:
         """Return the offset of a partition at which the reading begins."""
         low, high = self.extents[partition]
+        if self._starts is not None:
+            return max(low, self._starts.get(partition, high))
         return low if self._tail is None else max(low, high - self._tail)
 
     def close(self) -> None:
@@ -105,7 +115,7 @@ class TopicScan:
         Raises:
             ConfigError: it may not be read; NoAnswerError: no broker answers any more.
         """
-        left = {partition for partition, extent in self.extents.items() if extent.high > extent.low}
+        left = {partition for partition, extent in self.extents.items() if extent.high > self.first(partition)}
         try:
             self._consumer.assign([TopicPartition(self.topic, each, self.first(each)) for each in sorted(left)])
             heard = time.monotonic()

@@ -1,5 +1,6 @@
 """Records that are wrong outside of their values, or larger than they look: no worker ends, memory stays bounded."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -150,6 +151,28 @@ def long_rows(rows: int) -> bytes:
     with ipc.new_stream(sink, table.schema) as writer:
         writer.write_batch(table.to_batches()[0])
     return bytes(sink.getvalue().to_pybytes())
+
+
+def test_amounts_that_no_sum_holds(run: StreamRun) -> None:
+    """As JSON and as a batch: placeholders are dead letters, sums of what is left are capped, and all go on."""
+    workers = [run.start_ready("aggregator"), run.start_ready("detector")]
+    large = msgspec.structs.replace(payment(0), amount_minor=10**15, count=100)
+    placeholder = msgspec.structs.replace(payment(0), amount_minor=999_999_999_999_999)
+    send(run, arrow_batch.encode([large] * 20_000 + [placeholder] * 3), [BATCHED])
+    nested = as_json(payment(1))[:-1] + b',"x":' + b"[" * 980 + b"]" * 980 + b"}"
+    run.produce([[*[as_json(large)] * 50, as_json(placeholder), nested]])
+    run.produce([[as_json(payment(number)) for number in range(1, 60)]])
+    read(workers[0], 1 + 52 + 59)
+    wait_until(lambda: workers[1].metrics().get('earlywarn_panel_capped_sums{panel="CH"}', 0) > 0, 60, "it is told")
+    reasons = Counter(dict(message.headers())["reason"] for message in run.read(run.topics.dead_letters))
+    assert reasons == {b"amount_out_of_range": 4, b"not_json": 1}
+    wait_until(lambda: verify_run(run.run).equal, 60, "all is published, and equal")
+    assert verify_run(run.run).capped > 0
+    assert "published as the cap" in workers[1].text
+    workers[1].kill()
+    again = run.start_ready("detector")
+    run.produce([[as_json(payment(number)) for number in range(60, 90)]])
+    wait_until(lambda: verify_run(run.run).equal and again.ready(), 60, "its successor goes on")
 
 
 def test_dead_letters_far_larger_than_their_rows(run: StreamRun) -> None:

@@ -336,6 +336,25 @@ def test_a_run_says_that_its_clock_leapt(workplace: Path, command: Callable[...,
     assert warned.removeprefix("earlywarn: ") in summary["warnings"]
 
 
+def test_a_run_says_that_sums_are_capped(workplace: Path, command: Callable[..., Finished]) -> None:
+    """However large amounts are, a run goes to its end; it says how many sums are no more than their cap, and where."""
+    records = [(day, 100, 1) for day in range(1, 20)] + [(18, 10**15, 100)] * 5_000
+    (workplace / "days.jsonl").write_text(
+        "".join(
+            f'{{"id":"{day}","ts":"2021-01-{day:02}T11:30:00Z","amount_minor":{amount},"count":{count},'
+            '"currency":"CHF","mcc":"5411","region":"CH04"}\n'
+            for day, amount, count in sorted(records)
+        )
+    )
+    finished = command("run", "days.jsonl", "--out", "out", "--country", "CH")
+    assert finished.code == 0, finished.stderr
+    summary = json.loads((workplace / "out/summary.json").read_text())
+    assert (summary["capped_sums"], summary["rejected"]) == (1, {})
+    [warned] = [line for line in finished.stderr.splitlines() if "published as the cap" in line]
+    assert "the first of CH/CH04/grocery at 2021-01-18T12:00:00+01:00: look there" in warned
+    assert warned.removeprefix("earlywarn: ") in summary["warnings"]
+
+
 @pytest.mark.usefixtures("workplace")
 def test_every_command_reads_the_file_then_the_environment_then_options(
     command: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch

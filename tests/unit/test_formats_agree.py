@@ -12,6 +12,7 @@ import pytest
 from earlywarn.adapters.files import InputDefaults, JsonBatch, RowBatch, open_inputs
 from earlywarn.aggregation.intake import Outcome, decode
 from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.domain.transaction import Transaction
 
 GOOD: dict[str, Any] = {
     "id": "t1", "ts": "2019-03-04T12:30:00Z", "amount_minor": 100, "currency": "CHF", "mcc": "5411", "region": "CH04",
@@ -33,6 +34,10 @@ CASES: list[tuple[dict[str, Any], Any]] = [
     ({"id": None, "kind": None}, RejectReason.MISSING_FIELD),
     ({"amount_minor": None, "v": None}, RejectReason.MISSING_FIELD),
     ({"amount_minor": 10**15 + 1, "count": None}, RejectReason.AMOUNT_OUT_OF_RANGE),
+    ({"amount_minor": 10**13}, SECOND_MS),
+    ({"amount_minor": 10**13 + 1, "count": None}, RejectReason.AMOUNT_OUT_OF_RANGE),
+    ({"amount_minor": -(10**13) - 1, "kind": "refund"}, RejectReason.AMOUNT_OUT_OF_RANGE),
+    ({"amount_minor": 3 * 10**13 + 1, "count": 3}, RejectReason.AMOUNT_OUT_OF_RANGE),
     ({"count": 10**9 + 1}, RejectReason.COUNT_OUT_OF_RANGE),
     ({"count": -1}, RejectReason.COUNT_OUT_OF_RANGE),
     ({"count": -(10**9) - 1, "kind": "reversal"}, RejectReason.COUNT_OUT_OF_RANGE),
@@ -68,6 +73,16 @@ def test_every_format_has_the_same_outcome(tmp_path: Path, changes: dict[str, An
     assert told == dict.fromkeys(("a.jsonl", "a.csv", "a.parquet"), wanted)
     accepted = [each for each in found.values() if not isinstance(each, Reject)]
     assert all((each.kind, each.count, each.v) == ("purchase", 1, 1) for each in accepted)
+
+
+@pytest.mark.parametrize(("amount_minor", "count"), [(3 * 10**13, 3), (10**15, 100), (10**15, 10**9), (10**15, 0)])
+def test_a_record_of_several_payments_has_room_for_each(tmp_path: Path, amount_minor: int, count: int) -> None:
+    """A record may stand for the payments of a whole day and sector, in a currency of small units; or for none."""
+    found = outcomes(tmp_path, GOOD | {"amount_minor": amount_minor, "count": count})
+    accepted = [each for each in found.values() if not isinstance(each, Reject)]
+    assert [(each.amount_minor, each.count) for each in accepted] == [(amount_minor, count)] * 3
+    assert len(set(accepted)) == 1
+    assert {type(each) for each in accepted} == {Transaction}
 
 
 @pytest.mark.parametrize("kind", ["reversal", "refund"])

@@ -207,6 +207,31 @@ def test_a_burst_that_closes_hours_on_its_first_records(run: Run) -> None:
     assert outcome.compared == 23 * 4
 
 
+def test_sums_that_are_capped_are_left_out_and_no_others(run: Run) -> None:
+    """Of the cell's hour and day, and of what these are part of; what is too much once converted is rejected."""
+
+    def record(number: int, hour: int, region: str, amount_minor: int, currency: str = "CHF") -> bytes:
+        return json.dumps(
+            {"id": f"r{number}", "ts": START_MS + hour * HOUR_MS, "amount_minor": amount_minor, "count": 1000,
+             "currency": currency, "sector": SECTOR, "region": region, "country": "CH"}
+        ).encode()  # fmt: skip
+
+    pipeline = Pipeline(run)
+    plain = [record(number, number, region, 100) for number in range(60) for region in ("CH01", "CH02")]
+    large = [record(1_000 + number, 30, "CH01", 10**15) for number in range(20)]
+    pipeline.take(0, [*plain[:60], *large, *plain[60:], record(2_000, 59, "CH01", 10**15, "EUR")])
+    pipeline.take(1, plain[::7])
+    pipeline.end()
+    outcome = pipeline.verified()
+    assert outcome.equal, outcome
+    assert pipeline.letters["amount_out_of_range"] == 1
+    cells_and_totals = 4  # CH01 and the sector in it, the region, the sector and the panel; each an hour and a day
+    assert outcome.capped == 2 * cells_and_totals
+    changed = next(row for row in pipeline.rows if row.series_id.startswith("CH/CH02/") and row.bucket == "hour")
+    rows = [msgspec.structs.replace(changed, amount_minor=1) if each is changed else each for each in pipeline.rows]
+    assert pipeline.verified(publication=publication_of(rows)).found == 1
+
+
 def test_every_changed_row_is_found(ended: Pipeline) -> None:
     latest = {(row.series_id, row.bucket, row.start): row for row in ended.rows}
     for row in Random(2).sample(sorted(latest.values(), key=lambda row: (row.start, row.series_id)), 20):

@@ -19,7 +19,7 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "b0c2ec971a8b"),
+    "aggregation": (2, "ed39541f7e07"),
     "alerting": (3, "8aa52a11d3ff"),
     "application": (1, "fb7ed83173bc"),
     "detection": (2, "fd4033b4bc54"),

@@ -29,11 +29,11 @@ from earlywarn.domain.money import CURRENCY_CODES
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.sector import is_mcc
 from earlywarn.domain.transaction import (
-    AMOUNT_LIMIT_MINOR,
     COUNT_LIMIT,
     EARLIEST_MS,
     ID_LENGTH,
     LATEST_MS,
+    PAYMENT_LIMIT_MINOR,
     TEXT_LENGTH,
     Channel,
     Kind,
@@ -156,7 +156,7 @@ class _Reader:
             self._check_lengths(name)
         columns |= {
             "ts": self._numbers("ts", EARLIEST_MS, LATEST_MS - 1),
-            "amount_minor": self._numbers("amount_minor", -AMOUNT_LIMIT_MINOR, AMOUNT_LIMIT_MINOR),
+            "amount_minor": self._numbers("amount_minor", -PAYMENT_LIMIT_MINOR, PAYMENT_LIMIT_MINOR),
             "count": self._counts(columns["kind"]),
             "merchant": partial(self._coded, "merchant"),
             "ids": self._ids,

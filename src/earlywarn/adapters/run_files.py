@@ -213,6 +213,7 @@ def run_files(
             "transactions": fold.transactions,
             "late_transactions": fold.late_transactions,
             "uncounted_transactions": fold.uncounted_transactions,
+            "capped_sums": sum(each.sums for each in fold.capped()),
             "leaps": leaps(run, fold),
             "rejected": dict(rejects.by_reason),
             "rejected_first": dict(rejects.examples),

@@ -146,6 +146,7 @@ def fold_warnings(run: Run, fold: RunFold, *, is_sorted: bool = True) -> Iterato
             f"{fold.uncounted_transactions:,} accepted transactions stand in no aggregate: their partition had been "
             "idle for longer than rows are waited for; see docs/delivery.md"
         )
+    yield from map(str, fold.capped())
 
 
 def cell_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:

@@ -5,7 +5,7 @@ goes on behind it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,12 +13,27 @@ import msgspec
 from msgspec import Meta
 
 from earlywarn.aggregation.excerpt import shown, without_long_numbers
+from earlywarn.aggregation.nesting import NESTING_BYTES, NESTING_LIMIT, is_nested_too_deep
 from earlywarn.aggregation.whereabouts import PATH, epoch_ms, exact_time, of_json
 from earlywarn.domain.reject import Reject, RejectReason
-from earlywarn.domain.transaction import COUNT_LIMIT, ID_LENGTH, TEXT_LENGTH, Kind, Transaction
+from earlywarn.domain.transaction import (
+    AMOUNT_LIMIT_MINOR,
+    COUNT_LIMIT,
+    ID_LENGTH,
+    TEXT_LENGTH,
+    Kind,
+    Transaction,
+    is_plausible,
+)
 
 
-class _Wire(Transaction, frozen=True, gc=False, kw_only=True):
+class _OfSeveral(Transaction, frozen=True, gc=False, kw_only=True):
+    """A transaction with the amount that a record of several payments may have."""
+
+    amount_minor: Annotated[int, Meta(ge=-AMOUNT_LIMIT_MINOR, le=AMOUNT_LIMIT_MINOR)]
+
+
+class _Wire(_OfSeveral, frozen=True, gc=False, kw_only=True):
     """A transaction whose time may be RFC 3339 text, what has a default null, and its count negative."""
 
     ts: int | datetime  # type: ignore[assignment]  # wider than what it becomes, as all of these
@@ -57,16 +72,19 @@ _TYPE_NAMES = {
 
 RECORD_BYTES_LIMIT = 64 * 1024
 """A transaction takes some 200 bytes; beyond this size a record is rejected undecoded."""
+IMPLAUSIBLE = Reject(
+    reason=RejectReason.AMOUNT_OUT_OF_RANGE,
+    field="amount_minor",
+    detail="more than 10^13 minor units a payment; leave out amounts that stand for something else",
+)
+NESTED_TOO_DEEP = Reject(reason=RejectReason.NOT_JSON, detail=f"nested more than {NESTING_LIMIT} deep")
 
 Outcome = Transaction | Reject
 
 
 def decode(values: Sequence[bytes | None]) -> list[Outcome]:
     """Decode one JSON record per value; the result has one outcome per value, in order."""
-    try:
-        if max(map(len, values), default=0) > RECORD_BYTES_LIMIT:  # type: ignore[arg-type]  # None has no length
-            return [decode_one(value) for value in values]
-    except TypeError:
+    if _is_one_by_one(values):
         return [decode_one(value) for value in values]
     outcomes: list[Outcome] = []
     rest = iter(values)
@@ -74,10 +92,22 @@ def decode(values: Sequence[bytes | None]) -> list[Outcome]:
         try:
             # `extend` keeps what came before an error, and the iterator stands behind the bad record then.
             outcomes.extend(map(_decode, rest))  # type: ignore[arg-type]  # no None among them
-        except (ValueError, RecursionError):
+        except ValueError:
             outcomes.append(decode_one(values[len(outcomes)]))
         else:
             return outcomes
+
+
+def _is_one_by_one(values: Sequence[bytes | None]) -> bool:
+    """Return whether one of the records must not be decoded at all."""
+    try:
+        longest = max(map(len, values), default=0)  # type: ignore[arg-type]  # None has no length
+    except TypeError:
+        return True
+    if longest <= NESTING_BYTES:
+        return False
+    long_ones = (value for value in values if value is not None and len(value) > NESTING_BYTES)
+    return longest > RECORD_BYTES_LIMIT or any(map(is_nested_too_deep, long_ones))
 
 
 def decode_one(value: bytes | None) -> Outcome:
@@ -86,13 +116,15 @@ def decode_one(value: bytes | None) -> Outcome:
         return Reject(reason=RejectReason.NULL_VALUE)
     if len(value) > RECORD_BYTES_LIMIT:
         return Reject(reason=RejectReason.TOO_LARGE, detail=f"{len(value)} bytes, at most {RECORD_BYTES_LIMIT}")
+    if is_nested_too_deep(value):
+        return NESTED_TOO_DEEP
     try:
         return _narrowed(_WIRE_DECODER.decode(value), value)
     except msgspec.ValidationError as error:
         reject = explain(str(error))
         about = of_json(value, reject.field) if reject.field else None
         return reject if about is None else msgspec.structs.replace(reject, about=about)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Reject(reason=RejectReason.NOT_JSON, detail=_not_json(error))
 
 
@@ -112,12 +144,26 @@ def _narrowed(record: "_Wire", value: bytes) -> Outcome:
     if count < 0 and kind == "purchase":
         reason, detail = _RANGES["count"]
         return Reject(reason=reason, field="count", detail=detail, about=of_json(value, "count"))
-    return Transaction(
-        id=record.id, ts=ts, amount_minor=record.amount_minor, currency=record.currency, mcc=record.mcc,
-        region=record.region, country=record.country, channel=record.channel, card=record.card, source=record.source,
-        sector=record.sector, merchant=record.merchant, merchant_id=record.merchant_id, kind=kind,
-        count=abs(count),
-    )  # fmt: skip
+    if not is_plausible(record.amount_minor, count):
+        return msgspec.structs.replace(IMPLAUSIBLE, about=of_json(value, "amount_minor"))
+    return _transaction(record, ts=ts, kind=kind, count=abs(count), v=1)
+
+
+def of_fields(values: Mapping[str, object]) -> Outcome:
+    """Return the transaction of a record's fields, or why it cannot be used; its time is in epoch milliseconds."""
+    try:
+        return msgspec.convert(values, Transaction)
+    except msgspec.ValidationError:
+        pass
+    try:
+        record = msgspec.convert(values, _OfSeveral)
+    except msgspec.ValidationError as error:
+        return explain(str(error))
+    return _transaction(record) if is_plausible(record.amount_minor, record.count) else IMPLAUSIBLE
+
+
+def _transaction(record: Transaction, **changes: object) -> Transaction:
+    return Transaction(**(msgspec.structs.asdict(record) | changes))
 
 
 def explain(message: str) -> Reject:
@@ -162,10 +208,8 @@ def _wrong_type(message: str) -> str:
     return f"{_TYPE_NAMES.get(types[2], types[2])} where {' or '.join(wanted)} is expected"
 
 
-def _not_json(error: Exception) -> str:
+def _not_json(error: ValueError) -> str:
     """Return what is wrong with a value that is no JSON, without the names of our libraries."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "bytes that are not UTF-8"
     return without_long_numbers(str(error).replace("Input data was truncated", "ends in the middle"))[:_DETAIL_LENGTH]

@@ -12,19 +12,19 @@ from datetime import date
 
 import numpy as np
 
+from earlywarn.aggregation.caps import base_cap, capped
 from earlywarn.aggregation.cells import CellIndex, CellLimit
-from earlywarn.aggregation.column_sums import SAFE
 from earlywarn.aggregation.coverage import CoverageMeter
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.merge import AFTER_ALL, Delivered, Difference, PartialsFold
 from earlywarn.aggregation.publication import DAY_SECONDS, Publication
 from earlywarn.aggregation.region_watch import RegionWatch
-from earlywarn.aggregation.rolling import too_large, widen
+from earlywarn.aggregation.rolling import widen
 from earlywarn.aggregation.rows import AggregateRows, ClosedDay, Coverage, of_cells
 from earlywarn.aggregation.sectorless import NO_SECTOR, SectorlessBuckets
 from earlywarn.aggregation.unread import UnreadBuckets, of_feeds, totals_of
 from earlywarn.domain.panel import Panel
-from earlywarn.domain.series import CellKey
+from earlywarn.domain.series import CellKey, Series
 from earlywarn.domain.state import State
 
 _END = AFTER_ALL // 1000
@@ -44,6 +44,7 @@ class PanelLedger:
         self.panel = panel
         self.base_seconds = panel.calendar.base_bucket_seconds
         self.horizon_seconds = revision_horizon_days * DAY_SECONDS
+        self._cap = base_cap(self.base_seconds)
         self.fill_days = coverage.fill_days
         self._slots_per_day = DAY_SECONDS // self.base_seconds
         slots = 7 * self._slots_per_day if panel.resolution == "hour" else 0
@@ -60,6 +61,11 @@ class PanelLedger:
         self._heard = 0
         self.leaps = 0
         self.longest_leap: tuple[int, int] | None = None
+
+    @property
+    def capped(self) -> tuple[int, tuple[str, int] | None]:
+        """Return how many values were published as their cap, and of which series and bucket the first of them is."""
+        return self._published.capped, self._published.first_capped
 
     @property
     def cells(self) -> int:
@@ -86,10 +92,6 @@ class PanelLedger:
         pair = self._open.setdefault(bucket, {}).setdefault(cell, [0, 0])
         pair[0] += transactions
         pair[1] += amount
-        if not -SAFE < pair[1] < SAFE:
-            when = self.panel.calendar.offset_iso(bucket)
-            what = f"amounts of {difference.region} x {difference.sector} at {when} of panel {self.panel.id}"
-            raise too_large(pair[1], what)
         self._cells.appear(cell, bucket)
         self.coverage_meter.observe(bucket, ("partition", str(partition)), cell, transactions)
         return True
@@ -198,9 +200,10 @@ class PanelLedger:
             return
         values = np.zeros((len(self._cells), 2), np.int64)
         for cell, pair in pairs.items():
-            values[cell] = pair
+            values[cell] = held = capped(pair, self._cap)
+            if held != pair:
+                self._published.note_capped(Series(self.panel.id, *self._cells.keys()[cell]).series_id, start)
         self._open_day = widen(self._open_day, len(values)) + values
-        self._check_day(start)
         end = start + self.base_seconds
         slot = self._slot(start)
         delivery = self.coverage_meter.close_base(
@@ -213,14 +216,6 @@ class PanelLedger:
             )
             coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage, shares)
-
-    def _check_day(self, start: int) -> None:
-        """Raise before the sum of the open day could leave 64 bits with the next base bucket."""
-        largest = int(np.abs(self._open_day).max(initial=0))
-        if largest >= SAFE:
-            region, sector = self._cells.keys()[int(np.abs(self._open_day).max(axis=1).argmax())]
-            day = self.panel.calendar.day_of(start)
-            raise too_large(largest, f"amounts of {region} x {sector} on {day} of panel {self.panel.id}")
 
     def _note_leap(self, start: int) -> None:
         if start - self._heard > self.horizon_seconds:

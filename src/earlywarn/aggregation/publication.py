@@ -6,25 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from earlywarn.aggregation.caps import LONGEST_WINDOW_DAYS, TOTAL_CAP, base_cap, day_cap
 from earlywarn.aggregation.cells import CellIndex
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
 from earlywarn.aggregation.rows import AggregateRows, Branch, CellShares, Coverage, Floats, Gap, Integers, ReadShare
 from earlywarn.domain.panel import Panel
-from earlywarn.domain.series import Resolution
+from earlywarn.domain.series import Resolution, Series
 from earlywarn.domain.state import State
 
 DAY_SECONDS = 86_400
 REACH_DAYS = 92
 """How far behind the settled days a row still counts: a partition may have been idle for a quarter of a year. It
 costs memory: everything within reach is kept, and the longest window before it."""
-_LONGEST_WINDOW_DAYS = 28
 _WEEK_DAYS = 7
 _WHOLE: tuple[Coverage, CellShares] = (Coverage(), ())
 _SLACK_DAYS = 2  # days and hours are settled up to a day apart, and days have 23 to 25 hours
 
 
 class Publication:
-    """The tracks of a panel's base buckets and local days, and the rows made of them."""
+    """The tracks of a panel's base buckets and local days, and the rows made of them.
+
+    Attributes:
+        capped: how many values were published as their cap (`caps`), each revision anew.
+        first_capped: the series and the bucket (epoch seconds) of the first of them.
+    """
 
     def __init__(self, panel: Panel, cells: CellIndex, *, revision_horizon_days: int) -> None:
         self.panel = panel
@@ -32,23 +37,24 @@ class Publication:
         self.base_seconds = panel.calendar.base_bucket_seconds
         self._horizon_days = revision_horizon_days
         per_day = DAY_SECONDS // self.base_seconds
-        hours = {"1h": 3600 // self.base_seconds, "24h": per_day, "7d": 7 * per_day, "28d": 28 * per_day}
+        hours = {
+            "1h": 3600 // self.base_seconds,
+            "24h": per_day,
+            "7d": 7 * per_day,
+            "28d": LONGEST_WINDOW_DAYS * per_day,
+        }
         reach = max(REACH_DAYS, revision_horizon_days) + _SLACK_DAYS
-        self.hours = BucketTrack(hours, kept=(reach + _LONGEST_WINDOW_DAYS) * per_day, named=self._named_hour)
+        self.hours = BucketTrack(hours, kept=(reach + LONGEST_WINDOW_DAYS) * per_day, cap=base_cap(self.base_seconds))
         self.days = BucketTrack(
-            {"7d": _WEEK_DAYS, "28d": 28},
+            {"7d": _WEEK_DAYS, "28d": LONGEST_WINDOW_DAYS},
             kept=reach + YEAR_DAYS + _WEEK_DAYS,
-            named=self._named_day,
+            cap=day_cap(),
             compared=(YEAR_DAYS, _WEEK_DAYS),
         )
         self._reach_days = reach - _SLACK_DAYS
+        self.capped = 0
+        self.first_capped: tuple[str, int] | None = None
         self._coverage: dict[Resolution, dict[int, tuple[Coverage, CellShares]]] = {"hour": {}, "day": {}}
-
-    def _named_hour(self, index: int) -> str:
-        return f"{self.panel.calendar.offset_iso(index * self.base_seconds)} of panel {self.panel.id}"
-
-    def _named_day(self, index: int) -> str:
-        return f"{date.fromordinal(index)} of panel {self.panel.id}"
 
     @property
     def hourly(self) -> bool:
@@ -143,9 +149,12 @@ class Publication:
 
     def _revised(self, bucket: Resolution, revision: Revision) -> AggregateRows:
         track = self._track(bucket)
-        _, until = self._bounds(bucket, revision.bucket)
+        start, until = self._bounds(bucket, revision.bucket)
         touched = [self.cells.concerned(*each, until) for each in track.revised(revision.bucket)]
         rows = np.flatnonzero(touched[-1])
+        for cell in np.flatnonzero((np.abs(revision.values) >= track.cap).any(axis=1)):
+            if cell in revision.changed:
+                self.note_capped(Series(self.panel.id, *self.cells.keys()[cell]).series_id, start)
         vintage: Integers = np.stack(touched).sum(axis=0, dtype=np.int64)[rows]
         return self._rows(
             bucket, revision.bucket, rows, values=revision.values, windows=revision.windows, vintage=vintage
@@ -188,6 +197,7 @@ class Publication:
         totals = self.cells.totals()
         stacked = totals.sum(np.stack([values, *windows.values()], axis=1))[rows]
         sums = {name: stacked[:, at + 1] for at, name in enumerate(windows)}
+        self._note_totals(stacked, rows, start)
         change = np.full((len(rows), 2), np.nan)
         if bucket == "day":
             change = self._year_on_year(index, rows)
@@ -206,6 +216,17 @@ class Publication:
             coverage=coverage,
             volume_heard=totals.heard(coverage, shares)[rows],
         )
+
+    def note_capped(self, series_id: str, start: int) -> None:
+        """Note that the value of a series in a bucket (epoch seconds) is published as its cap."""
+        self.capped += 1
+        self.first_capped = self.first_capped or (series_id, start)
+
+    def _note_totals(self, sums: Integers, rows: Integers, start: int) -> None:
+        """Note the series (n) of which a value or window (n x windows x 2) is a capped total."""
+        if np.abs(sums).max(initial=0) >= TOTAL_CAP:
+            for at in rows[(np.abs(sums) >= TOTAL_CAP).any(axis=(1, 2))]:
+                self.note_capped(self.cells.totals().series[at].series_id, start)
 
     def _year_on_year(self, index: int, rows: Integers) -> Floats:
         """Return the change of the week to a day against the one a year before, both of the same vintage.
@@ -231,6 +252,7 @@ class Publication:
         return {
             "hours": self.hours.state(),
             "days": self.days.state(),
+            "capped": [self.capped, self.first_capped],
             "coverage": {
                 bucket: [[at, *_plain(coverage), list(shares)] for at, (coverage, shares) in kept.items()]
                 for bucket, kept in self._coverage.items()
@@ -241,6 +263,8 @@ class Publication:
         """Take over a state that `state` returned."""
         self.hours.restore(saved["hours"])
         self.days.restore(saved["days"])
+        self.capped, first = saved["capped"]
+        self.first_capped = None if first is None else (first[0], first[1])
         for bucket, kept in self._coverage.items():
             kept.clear()
             kept.update({at: (_coverage(*each), tuple(shares)) for at, *each, shares in saved["coverage"][bucket]})

@@ -8,18 +8,18 @@ functions of the input alone; only the number of vintages between them depends o
 to a settled bucket (its partition was idle, or joined later) opens it again, and every settled bucket whose
 windows hold it.
 
-Buckets are numbered by integers; arrays are int64, K cells x 2 (transactions, amount).
+Buckets are numbered by integers; arrays are int64, K cells x 2 (transactions, amount). Values of a bucket are capped,
+so that every window fits into 64 bits (`caps`); late rows are added up exactly, and capped where they are read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from earlywarn.aggregation.column_sums import SAFE
+from earlywarn.aggregation.caps import capped
 from earlywarn.aggregation.rows import Integers
 from earlywarn.domain.state import State
-from earlywarn.errors import LogError
 
 YEAR_DAYS = 364
 """52 weeks: a year ago with the same weekdays."""
@@ -59,7 +59,7 @@ class BucketTrack:
     Args:
         windows: their lengths in buckets, by name.
         kept: buckets behind the settled ones that are remembered.
-        named: a bucket in words, for errors.
+        cap: what a cell holds of a bucket at most.
         compared: a window with which each bucket is compared: it ends so many buckets earlier, and is so long.
 
     Attributes:
@@ -72,13 +72,13 @@ class BucketTrack:
         windows: Mapping[str, int],
         *,
         kept: int,
-        named: Callable[[int], str] = "bucket {}".format,
+        cap: int,
         compared: tuple[int, int] | None = None,
     ) -> None:
         self.windows = dict(windows)
-        self._named = named
         self._compared = compared
         self.kept = kept
+        self.cap = cap
         self.longest = max(windows.values())
         self.first: int | None = None
         self.settled: int | None = None
@@ -92,7 +92,7 @@ class BucketTrack:
     # --- vintage 0
 
     def close(self, index: int, values: Integers, *, begun: bool) -> dict[str, Integers]:
-        """Close the next bucket with its on-time values (K x 2); return its windows that are full.
+        """Close the next bucket with its on-time values (K x 2, within the cap); return its windows that are full.
 
         `begun` says whether the panel has had an on-time row. Buckets may be left out: nothing is in them.
         """
@@ -108,7 +108,6 @@ class BucketTrack:
                 if leaving is not None:
                     lead[: len(leaving), place] -= leaving
         self._lead = lead
-        self._check(lead, index)
         return {name: lead[:, at] for at, (name, length) in enumerate(self.windows.items()) if self.full(index, length)}
 
     def full(self, index: int, length: int) -> bool:
@@ -126,7 +125,7 @@ class BucketTrack:
 
     def latest(self, low: int, high: int, cells: int) -> Integers:
         """Return the values of the buckets `low` to `high` (excluded) as known now, n x K x 2."""
-        return _add(self.on_time(low, high, cells), self._late, low)
+        return self._with(self.on_time(low, high, cells), self._late, low)
 
     # --- later vintages
 
@@ -136,8 +135,6 @@ class BucketTrack:
             pair = rows.setdefault(index, {}).setdefault(cell, [0, 0])
             pair[0] += transactions
             pair[1] += amount_minor
-            if max(map(abs, pair)) > SAFE:
-                raise too_large(max(map(abs, pair)), f"late rows of {self._named(index)}")
         self._dirty.setdefault(index, {})[cell] = None
 
     def is_settled(self, index: int) -> bool:
@@ -195,7 +192,7 @@ class BucketTrack:
     ) -> Iterator[Revision]:
         for span in _spans(sorted(indexes)):
             low, high = span[0] - self.longest + 1, span[-1] + 1
-            added = self._rolled(_add(np.zeros((high - low, cells, 2), np.int64), rows, low), span)
+            added = self._rolled(self._with(np.zeros((high - low, cells, 2), np.int64), rows, low), span)
             values, windows = self._sums(span, cells)
             for at, index in enumerate(span):
                 touched = set(np.flatnonzero(added[at].any(axis=(0, 2))).tolist()) | set(rows.get(index, ()))
@@ -225,16 +222,18 @@ class BucketTrack:
 
     def _rolled(self, values: Integers, span: Sequence[int]) -> Integers:
         """Return the windows that end with each of `span`; `values` begin with the longest window of its first."""
-        self._check(values.reshape(-1, 2), span[-1])
+        # Also where a sum from the first on has wrapped round, the difference of two is the window, which fits.
         before = np.concatenate([np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)])
         ends = np.array(span) - span[0] + self.longest
         return np.stack([before[ends] - before[ends - length] for length in self.windows.values()], axis=1)
 
-    def _check(self, values: Integers, index: int) -> None:
-        """Raise if any sum of some of the values (the last axis: transactions, amount) could leave 64 bits."""
-        total = float(np.abs(values.astype(np.float64)).sum(axis=0).max(initial=0.0))
-        if total > SAFE:
-            raise too_large(total, f"the windows that end with {self._named(index)}")
+    def _with(self, values: Integers, rows: _LateRows, low: int) -> Integers:
+        """Add rows to the values (n x K x 2) of the buckets from `low` on, in place."""
+        for index in range(low, low + len(values)):
+            for cell, pair in rows.get(index, {}).items():
+                place = values[index - low, cell]
+                place[:] = capped([one + more for one, more in zip(place.tolist(), pair, strict=True)], self.cap)
+        return values
 
     def _forget(self, below: int) -> None:
         for rows in (self._on_time, self._late, self._revisions):
@@ -287,25 +286,9 @@ def _spans(indexes: Sequence[int]) -> Iterator[list[int]]:
         yield span
 
 
-def _add(values: Integers, rows: _LateRows, low: int) -> Integers:
-    """Add rows to the values (n x K x 2) of the buckets from `low` on, in place."""
-    for index in range(low, low + len(values)):
-        for cell, pair in rows.get(index, {}).items():
-            values[index - low, cell] += pair
-    return values
-
-
 def _drop(rows: dict[int, Any], below: int) -> None:
     for index in [index for index in rows if index < below]:
         del rows[index]
-
-
-def too_large(total: float, what: str) -> LogError:
-    """Say that a sum leaves the integers that are kept, and what is to be done."""
-    return LogError(
-        f"{what} sum to {total:.3g}, beyond 64-bit integers; look for amounts that stand for something else, such as "
-        "999999999999999 for an unknown one, and run without them"
-    )
 
 
 def _plain(rows: _LateRows) -> list[list[object]]:

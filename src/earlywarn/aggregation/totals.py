@@ -1,9 +1,13 @@
-"""Sums of cells into regions, sectors and the panel: integers, so every total is exactly the sum of its parts."""
+"""Sums of cells into regions, sectors and the panel: integers, so every total is exactly the sum of its parts.
+
+Beyond 2^62, where no real amounts are, it is that.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from earlywarn.aggregation.caps import totals_of
 from earlywarn.aggregation.rows import CellShares, Coverage, Flags, Floats, Integers, of_cells
 from earlywarn.domain.series import CellKey, Series, holds, series_of
 
@@ -27,7 +31,7 @@ class Totals:
     def sum(self, values: Integers) -> Integers:
         """Return K x ... values of cells as G x ... values of all series, cells sorted and totals appended."""
         flat = values.reshape(len(values), -1)
-        return np.concatenate([flat[self.order], self._membership @ flat]).reshape(-1, *values.shape[1:])
+        return np.concatenate([flat[self.order], totals_of(self._membership, flat)]).reshape(-1, *values.shape[1:])
 
     def heard(self, coverage: Coverage, shares: CellShares) -> Floats:
         """Return float64[G], the share of the usual volume that was heard of each series; `shares` are of the cells.

@@ -88,7 +88,7 @@ def _whereabouts(read: _Read, unread: frozenset[str]) -> Whereabouts | None:
             if found is None or found[1] in spared:
                 return None
             spared |= {found[1]}
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
     return None
 

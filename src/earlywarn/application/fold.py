@@ -22,7 +22,7 @@ from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.alert import Alert
-from earlywarn.domain.panel import Panel
+from earlywarn.domain.panel import Panel, called
 from earlywarn.domain.state import State, decode_state, encode_state
 from earlywarn.errors import LogError, SnapshotError
 
@@ -61,6 +61,24 @@ class Leap:
     silences: int
     from_seconds: int
     to_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """How many sums of a panel are published as their cap, and series and local start of the bucket of the first."""
+
+    panel: str
+    sums: int
+    series_id: str
+    start: str
+
+    def __str__(self) -> str:
+        are = "1 sum is" if self.sums == 1 else f"{self.sums:,} sums are"
+        return (
+            f"{called(self.panel)}: {are} beyond what is kept and published as the cap, the first of {self.series_id} "
+            f"at {self.start}: look there for amounts that stand for something else, such as 999999999999 for an "
+            "unknown one (docs/delivery.md, Sums that are capped)"
+        )
 
 
 class PanelParts(msgspec.Struct, frozen=True):
@@ -161,6 +179,14 @@ class RunFold:
             Leap(panel, parts.ledger.leaps, *parts.ledger.longest_leap)
             for panel, parts in self._parts.items()
             if parts.ledger.longest_leap is not None
+        ]
+
+    def capped(self) -> list[Capped]:
+        """Return for each panel with sums that are published as their cap how many, and the first of them."""
+        return [
+            Capped(parts.panel.id, sums, first[0], parts.panel.calendar.offset_iso(first[1]))
+            for parts, (sums, first) in ((parts, parts.ledger.capped) for parts in self._parts.values())
+            if first is not None
         ]
 
     def cells(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ import msgspec
 
 from earlywarn.aggregation.identity import identity
 from earlywarn.aggregation.intake import decode
+from earlywarn.aggregation.nesting import is_nested_too_deep
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
@@ -41,11 +42,11 @@ def mended(value: bytes | None, mends: Mapping[str, Any]) -> bytes | None:
 
     Fields that stay are passed on as they are written: a dead letter may have megabytes, and numbers of any length.
     """
-    if value is None or not mends:
+    if value is None or not mends or is_nested_too_deep(value):
         return value
     try:
         record = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return value
     fields: dict[str, Any] = {**record, **mends}
     return msgspec.json.encode({name: each for name, each in fields.items() if not _is_absent(each)})

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from earlywarn.aggregation.caps import base_cap
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.aggregation.route import Route
@@ -16,7 +17,7 @@ from earlywarn.application.closings import PanelClosings
 from earlywarn.application.compose import Run
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
-from earlywarn.domain.transaction import Transaction
+from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, Transaction
 
 _DAY_MS = 86_400_000
 
@@ -41,15 +42,19 @@ class Counted:
         transactions, amount_minor: exact sums, the amount in the panel's currency.
         late_behind_ms: the newest event time that a late one of them found in its partition; None without late ones.
         waits: whether one of them was folded after all that is published of the bucket (`PanelClosings`).
+        gross: what sums of some of them may come to, whatever the order: sizes added up, of the larger of the two.
+        is_capped: whether such a sum may be capped (`aggregation.caps`).
     """
 
-    __slots__ = ("amount_minor", "late_behind_ms", "transactions", "waits")
+    __slots__ = ("amount_minor", "gross", "is_capped", "late_behind_ms", "transactions", "waits")
 
     def __init__(self) -> None:
         self.transactions = 0
         self.amount_minor = 0
         self.late_behind_ms: int | None = None
         self.waits = False
+        self.gross = 0
+        self.is_capped = False
 
     def add(self, transactions: int, amount_minor: int, late_behind_ms: int | None, *, waits: bool) -> None:
         """Add one record."""
@@ -58,10 +63,13 @@ class Counted:
         if late_behind_ms is not None:
             self.late_behind_ms = max(late_behind_ms, self.late_behind_ms or 0)
         self.waits = self.waits or waits
+        self.gross += max(abs(transactions), abs(amount_minor))
 
-    def take(self, other: "Counted") -> None:
-        """Add what another bucket holds."""
+    def take(self, other: "Counted", cap: int) -> None:
+        """Add what another bucket holds; `cap` is that of what both are counted in."""
         self.add(other.transactions, other.amount_minor, other.late_behind_ms, waits=other.waits)
+        self.gross += other.gross - max(abs(other.transactions), abs(other.amount_minor))
+        self.is_capped = self.is_capped or other.is_capped or self.gross > cap
 
 
 class Recount:
@@ -93,6 +101,7 @@ class Recount:
         self._unpack = unpack
         self._finite = finite
         self._closings = closings or {}
+        self._cap = base_cap(run.settings.fold.base_bucket_seconds)
         self._newest_ms: dict[int, int] = {}
         self._ended: set[int] = set()
         self._offsets: dict[int, int] = {}
@@ -179,6 +188,8 @@ class Recount:
         amount = route.panel.rates.convert(abs(transaction.amount_minor), route.currency, day)
         if amount is None:
             return RejectReason.CURRENCY_NO_RATE
+        if amount > AMOUNT_LIMIT_MINOR:
+            return RejectReason.AMOUNT_OUT_OF_RANGE
         return route, (route.count_sign * transaction.count, route.amount_sign * amount)
 
     def _is_copy(self, partition: int, transaction: Transaction) -> bool:
@@ -206,9 +217,14 @@ class Recount:
         buckets = [(Bucket(*route.target, "day", day_start), day_end)]
         if route.panel.resolution == "hour":
             buckets.append((Bucket(*route.target, "hour", start), start + self._run.settings.fold.base_bucket_seconds))
+        counteds = []
         for bucket, end in buckets:
             counted = self.buckets.get(bucket)
             if counted is None:
                 counted = self.buckets[bucket] = Counted()
             waits = closings is not None and closings.wait(end, partition, self._offsets[partition])
             counted.add(*sums, late_behind_ms, waits=waits)
+            counteds.append(counted)
+        if counteds[-1].gross > self._cap:
+            for counted in counteds:
+                counted.is_capped = True

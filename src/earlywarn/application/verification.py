@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from earlywarn.aggregation.caps import TOTAL_CAP, base_cap
 from earlywarn.aggregation.cells import CellLimit
 from earlywarn.application.compose import Run
 from earlywarn.application.recount import Bucket, Counted, Recount
@@ -62,7 +63,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     transactions: for how many the accepted records stand.
     compared: series and buckets that were compared.
     still_open: counted, but their bucket has not closed yet. revised_later: closed, with late records that come into
-    the next vintage, at the next close of a day. cut_off: begun before what retention has left of the log.
+    the next vintage, at the next close of a day. capped: published as far as sums go, which is not counted here.
+    cut_off: begun before what retention has left of the log.
     behind: complete in the log, and not published, or rejected behind its end without a dead letter: the workers have
     not come so far.
     found: number of differences; `differences` are the first of them, by time.
@@ -77,6 +79,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     compared: int
     still_open: int
     revised_later: int
+    capped: int
     cut_off: int
     behind: int
     found: int
@@ -174,6 +177,7 @@ def verify(  # the outcome is one table, filled from top to bottom
         compared=comparison.outcomes["compared"],
         still_open=comparison.outcomes["open"],
         revised_later=comparison.outcomes["revised later"],
+        capped=comparison.outcomes["capped"],
         cut_off=comparison.outcomes["cut off"],
         behind=comparison.outcomes["behind"],
         found=len(comparison.differences) + publication.repeats,
@@ -198,7 +202,7 @@ def as_told_apart(run: Run, cells: Mapping[Bucket, Counted], publication: Public
             found[bucket] = counted
             continue
         total = found.setdefault(bucket._replace(region=told.region, sector=told.sector), Counted())
-        total.take(counted)
+        total.take(counted, base_cap(run.settings.fold.base_bucket_seconds))
     return found
 
 
@@ -212,7 +216,7 @@ def with_totals(cells: Mapping[Bucket, Counted]) -> Iterator[tuple[tuple[Series,
             total = totals.get(key)
             if total is None:
                 total = totals[key] = Counted()
-            total.take(counted)
+            total.take(counted, TOTAL_CAP)
     yield from totals.items()
 
 
@@ -261,7 +265,7 @@ class _Comparison:
             return "behind" if complete else "open"
         if not ended and counted.waits:
             return "revised later"
-        return "compared"
+        return "capped" if counted.is_capped else "compared"
 
     def _end(self, panel: Panel, kind: str, start: int) -> int:
         return (

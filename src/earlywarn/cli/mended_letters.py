@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from earlywarn.adapters.kafka.dead_letters import Letter
+from earlywarn.aggregation.nesting import NESTING_LIMIT, is_nested_too_deep
 from earlywarn.application.compose import Run
 from earlywarn.application.mending import mended, refusal, standing_refusal
 from earlywarn.errors import InputError
@@ -122,6 +123,8 @@ def read_edits(path: Path) -> dict[str, bytes | None]:
 
 
 def _edit(line: bytes) -> tuple[str, bytes | None]:
+    if is_nested_too_deep(line):
+        raise ValueError(f"is nested more than {NESTING_LIMIT} deep")
     try:
         edit = msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.MsgspecError as error:

@@ -53,6 +53,7 @@ def _show(outcome: Verification) -> None:
         for count, what in (
             (outcome.still_open, "not closed yet"),
             (outcome.revised_later, "with late records that the next close of a day publishes"),
+            (outcome.capped, "with sums that are capped"),
         )
         if count
     ]

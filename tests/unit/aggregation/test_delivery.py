@@ -1,8 +1,5 @@
 """The delivery contract's sentences about partials and the watermark, one by one."""
 
-import dataclasses
-
-import msgspec
 import pytest
 from fold_oracle import HOUR_MS, Payment, small_panel
 from fold_stream import SecondFold
@@ -215,35 +212,3 @@ def test_an_input_that_stops_at_noon_has_no_complete_last_day() -> None:
     second = SecondFold(small_panel(), PARAMETERS, 1)
     second.apply([*sealed, end])
     assert [day.complete for day in second.days] == [False, True, False]
-
-
-@pytest.mark.parametrize(
-    ("amounts", "late", "told"),
-    [
-        ([2**62], False, r"amounts of R x x at 2019-03-04T13:00:00\+01:00 of panel P sum to"),
-        ([2**61] * 3, False, r"the windows that end with 2019-03-06T13:00:00\+01:00 of panel P sum to"),
-        ([2**63], True, r"late rows of 2019-03-04T13:00:00\+01:00 of panel P sum to"),
-    ],
-)
-def test_sums_beyond_64_bits_end_with_the_place_and_the_way_out(amounts: list[int], told: str, *, late: bool) -> None:
-    """In a bucket, in the windows of several, and among what comes late: nothing wraps round."""
-    buckets = [START_MS // 1000 + 24 * 3600 * at for at in range(len(amounts))]
-    rows = tuple(
-        Row("P", "R", "x", bucket, late=late, transactions=1, amount_minor=amount)
-        for bucket, amount in zip(buckets, amounts, strict=True)
-    )
-    one = msgspec.structs.replace(partial(0, -1, 1), rows=rows, event_time_ms=START_MS + 90 * HOUR_MS)
-    with pytest.raises(LogError, match=f"{told}.*look for amounts that stand for something else"):
-        SecondFold(small_panel(), PARAMETERS, 1).apply([one])
-
-
-def test_a_day_whose_hours_fit_may_be_beyond_64_bits() -> None:
-    """Also in a panel that publishes days alone, of which no window has the hours."""
-    rows = tuple(
-        Row("P", "R", "x", START_MS // 1000 + 3600 * at, late=False, transactions=1, amount_minor=2**61)
-        for at in range(5)
-    )
-    one = msgspec.structs.replace(partial(0, -1, 1), rows=rows, event_time_ms=START_MS + 30 * HOUR_MS)
-    panel = dataclasses.replace(small_panel(), resolution="day")
-    with pytest.raises(LogError, match="amounts of R x x on 2019-03-04 of panel P sum to"):
-        SecondFold(panel, PARAMETERS, 1).apply([one])

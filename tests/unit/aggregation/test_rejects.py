@@ -8,7 +8,7 @@ from fold_oracle import small_panel
 
 from earlywarn.aggregation.block import BlockFold, FoldParameters
 from earlywarn.aggregation.excerpt import without_long_numbers
-from earlywarn.aggregation.intake import RECORD_BYTES_LIMIT, decode, decode_one
+from earlywarn.aggregation.intake import IMPLAUSIBLE, RECORD_BYTES_LIMIT, decode, decode_one
 from earlywarn.aggregation.route import Router
 from earlywarn.aggregation.unknown_region import region_hint
 from earlywarn.domain.calendar import LocalCalendar
@@ -62,6 +62,8 @@ FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
     (R.TIME_INVALID, {"ts": 10**18}),
     (R.TIME_IN_FUTURE, {"ts": RECEIVED_MS + 301_000}),
     (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": -1}),
+    (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 10**13 + 1}),
+    (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 999_999_999_999_999}),
     (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 10**15 + 1}),
     (R.AMOUNT_OUT_OF_RANGE, {"amount_minor": 10**30}),
     (R.COUNT_OUT_OF_RANGE, {"count": -1}),
@@ -146,6 +148,7 @@ IN_WORDS: list[tuple[dict[str, Any], str, str]] = [
     ({"mcc": 5411}, "mcc", "a whole number where text is expected"),
     ({"amount_minor": 12.5}, "amount_minor", "a number with a fraction where a whole number is expected"),
     ({"amount_minor": 10**15 + 1}, "amount_minor", "beyond 10^15 minor units"),
+    ({"amount_minor": 10**13 + 1}, "amount_minor", IMPLAUSIBLE.detail),
     ({"ts": 1_551_702_896}, "ts", "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"),
     ({"id": "x" * 129}, "id", "more than 128 characters"),
     ({"currency": "XXQ"}, "currency", "'XXQ' is no currency of ISO 4217, such as CHF"),

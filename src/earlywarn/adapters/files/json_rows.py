@@ -7,6 +7,8 @@ import msgspec
 from earlywarn.adapters.files.batch import RowBatch
 from earlywarn.adapters.files.json_lines import json_batches
 from earlywarn.adapters.files.source import ByteSource
+from earlywarn.aggregation.intake import NESTED_TOO_DEEP
+from earlywarn.aggregation.nesting import is_nested_too_deep
 from earlywarn.domain.reject import Reject, RejectReason
 
 _DECODER = msgspec.json.Decoder(dict[str, object], strict=False)
@@ -30,10 +32,12 @@ def json_rows(
 
 
 def _row(value: bytes, columns: Sequence[str]) -> Sequence[object] | Reject:
+    if is_nested_too_deep(value):
+        return NESTED_TOO_DEEP
     try:
         record = _DECODER.decode(value)
     except msgspec.ValidationError:
         return Reject(reason=RejectReason.NOT_AN_OBJECT, detail="a line holds one JSON object")
-    except (ValueError, RecursionError):
+    except ValueError:
         return Reject(reason=RejectReason.NOT_JSON, detail="a line holds one JSON object in UTF-8")
     return [record.get(column) for column in columns]

@@ -19,13 +19,13 @@ from earlywarn.adapters.files.values import (
     whole,
 )
 from earlywarn.aggregation.excerpt import shown
-from earlywarn.aggregation.intake import explain
+from earlywarn.aggregation.intake import IMPLAUSIBLE, of_fields
 from earlywarn.aggregation.whereabouts import PLACE_FIELDS, of_values
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import COUNTRY_CODES
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.reject import Reject, RejectReason, Whereabouts
-from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, TEXT_LENGTH, Transaction
+from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, COUNT_LIMIT, TEXT_LENGTH, Transaction, is_plausible
 from earlywarn.errors import InputError
 
 _COUNTRIES = frozenset(COUNTRY_CODES)
@@ -171,6 +171,9 @@ class CellRows(_Columns):
             self.rounded = rounded
             detail = f"{amount_minor} minor units are not within 0 to 10^15"
             raise RowError(RejectReason.AMOUNT_OUT_OF_RANGE, "amount", detail)
+        if not is_plausible(amount_minor, transactions):
+            self.rounded = rounded
+            raise RowError(IMPLAUSIBLE.reason, "amount", IMPLAUSIBLE.detail)
         return Cell(local_day, region, sector, transactions, amount_minor, currency, country or None)
 
 
@@ -202,10 +205,8 @@ class TransactionRows(_Columns):
             values = self._values(row, line)
         except RowError as error:
             return msgspec.structs.replace(error.reject, about=self._about(row))
-        try:
-            return msgspec.convert(values, Transaction)
-        except msgspec.ValidationError as error:
-            return msgspec.structs.replace(explain(str(error)), about=self._about(row))
+        outcome = of_fields(values)
+        return msgspec.structs.replace(outcome, about=self._about(row)) if isinstance(outcome, Reject) else outcome
 
     def _about(self, row: Row) -> Whereabouts | None:
         """Return where a row that cannot be used would have counted, None if it does not tell."""

@@ -146,7 +146,7 @@ class DetectorPartition:
             LogError: the log cannot be folded, or what comes of it not be published.
         """
         log = self._log
-        buckets, uncounted = log.closed_buckets, log.fold.uncounted_transactions
+        buckets, uncounted, capped = log.closed_buckets, log.fold.uncounted_transactions, log.fold.capped()
         self._under_way = True
         waiting: list[tuple[str, Message]] = []
         for output in self._outputs(batch):
@@ -169,6 +169,9 @@ class DetectorPartition:
                 "fold.revision_horizon_days and came back with older ones; see docs/delivery.md, Uncounted",
                 log.fold.uncounted_transactions - uncounted, log.fold.uncounted_transactions,
             )  # fmt: skip
+        for each in log.fold.capped():
+            if each not in capped:
+                _log.warning("%s", each)
         self._rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
         if log.fold.succession.in_force and self._rhythm.is_due(time.monotonic()) and self._writer.free:
             self._save()

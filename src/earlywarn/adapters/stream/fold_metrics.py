@@ -15,7 +15,7 @@ UNCOUNTED = Gauge(
 )
 LEAPS = Gauge("earlywarn_panel_leaps", "Silences of a panel, now over, that outlasted the revision horizon.", ["panel"])
 LONGEST_LEAP = Gauge("earlywarn_panel_longest_leap_seconds", "Event time that the longest of them took.", ["panel"])
-
+CAPPED = Gauge("earlywarn_panel_capped_sums", "Sums of a panel that are published as their cap.", ["panel"])
 CELLS = Gauge("earlywarn_panel_cells", "Cells that a panel tells apart so far (coverage.cells_limit).", ["panel"])
 
 
@@ -27,6 +27,8 @@ def show_fold(partition: int, fold: RunFold) -> None:
     UNCOUNTED.labels(partition).set(fold.uncounted_transactions)
     for panel, cells in fold.cells().items():
         CELLS.labels(panel).set(cells)
+    for capped in fold.capped():
+        CAPPED.labels(capped.panel).set(capped.sums)
     for leap in fold.leaps():
         LEAPS.labels(leap.panel).set(leap.silences)
         LONGEST_LEAP.labels(leap.panel).set(leap.to_seconds - leap.from_seconds)

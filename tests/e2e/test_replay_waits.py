@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 from command_line import PANEL, REPOSITORY, SAMPLE
 from kafka_broker import KafkaBroker
@@ -79,6 +80,56 @@ def transactions_made(run: StreamRun) -> list[object]:
         return [*run.read(run.topics.transactions), run]
     except KeyError:
         return []
+
+
+def told(run: StreamRun) -> list[dict[str, object]]:
+    """Return the revisions of a run's alerts in their order, without what names the run."""
+    found = [msgspec.json.decode(message.value()) for message in run.read(run.topics.alerts)]
+    names = ("id", "run", "parent", "children", "supersedes")
+    return [{name: value for name, value in alert.items() if name not in names} for alert in found]
+
+
+def test_a_pause_changes_nothing(
+    fresh_kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes many times as long as a partition may be silent, and some have nothing at all.
+
+    Days close meanwhile, and all is as it is at full speed.
+    """
+    monkeypatch.setenv("EARLYWARN_SERVICE__IDLE_SECONDS", "0.3")
+    monkeypatch.setenv("EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS", "32")
+    whole, paused = (
+        StreamRun(fresh_kafka.address, redis_server.url, tmp_path / name, SWISS_PANEL, name=name)
+        for name in (f"whole-{uuid4().hex[:12]}", f"paused-{uuid4().hex[:12]}")
+    )
+    with replay(whole) as process:
+        assert process.wait(SECONDS) == 0, log_of(whole)
+    with replay(paused, "--speed", UNHURRIED) as process:
+
+        def sent(records: int) -> bool:
+            assert process.poll() is None, log_of(paused)
+            found = position(paused)
+            return found is not None and found.sent >= records
+
+        wait_until(lambda: sent(12_000) and bool(paused.published().aggregates), SECONDS, "days are closed")
+        process.send_signal(signal.SIGUSR1)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(8)
+        process.send_signal(signal.SIGUSR2)
+        assert process.wait(SECONDS) == 0, log_of(paused)
+    assert told(paused) == told(whole) != []
+
+
+def test_a_replay_is_not_ready_and_ends_when_a_worker_dies(run: StreamRun) -> None:
+    """Also while it is paused."""
+    with replay(run, "--speed", 1) as process:
+        wait_until(lambda: position(run) is not None or process.poll() is not None, SECONDS, "it sends")
+        process.send_signal(signal.SIGUSR1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        [worker] = [each for each in children if b"aggregator" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        os.kill(int(worker), signal.SIGKILL)
+        assert process.wait(30) == 1, log_of(run)
+    assert "earlywarn: aggregator-0 has ended with -9; the end of " in log_of(run)
 
 
 def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(

@@ -13,7 +13,8 @@ from stream_run import wait_until
 from earlywarn.adapters.kafka.column_consumer import ColumnConsumer, Extent
 from earlywarn.adapters.kafka.connection import aiokafka_connection
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
-from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER
+from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.application.control_marks import CONTROL_HEADER
 from earlywarn.application.service_settings import KafkaSettings
 
 _T = TypeVar("_T")

@@ -18,10 +18,11 @@ from earlywarn.aggregation.intake import decode, decode_one
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.rows import AggregateRows
-from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER
+from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.application.closings import Closings
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
+from earlywarn.application.control_marks import CONTROL_HEADER, END, time_mark
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -115,6 +116,12 @@ class Pipeline:
         """Say that a partition is idle: the watermark leaves it behind."""
         self._publish([self._blocks[partition].flush(idle=True)])
 
+    def tell_time(self, partition: int, event_ms: int) -> None:
+        """Say that nothing older is still to come in a partition."""
+        block = self._blocks[partition]
+        self._log.append((partition, block.position, None, [(CONTROL_HEADER, time_mark(event_ms))]))
+        self._publish([*block.advance(block.position, event_ms), block.flush()])
+
     def end(self) -> None:
         for partition, block in enumerate(self._blocks):
             self._log.append((partition, block.position, None, [(CONTROL_HEADER, END)]))
@@ -183,6 +190,21 @@ def test_count_and_folds_agree_at_every_moment(run: Run, seed: int, idle: float)
     totals = (row for row in pipeline.rows if row.bucket == "day" and row.series_id.endswith("/*/*"))
     days = {(row.series_id, row.start): row for row in totals}
     assert outcome.transactions == sum(row.transactions for row in days.values()) != outcome.accepted
+
+
+def test_count_and_folds_agree_on_what_is_late_by_a_mark(run: Run) -> None:
+    """Of a partition that was told the time: vintage 0 has none of it."""
+    pipeline = Pipeline(run)
+    first, second = (random_log(Random(seed), size=60) for seed in (6, 7))
+    pipeline.take(0, first)
+    pipeline.tell_time(1, START_MS + 24 * HOUR_MS)
+    assert pipeline.verified().equal
+    pipeline.take(1, second)
+    pipeline.tell_time(1, START_MS)
+    assert pipeline.verified().equal
+    pipeline.end()
+    assert pipeline.verified().equal
+    assert any(row.vintage for row in pipeline.rows)
 
 
 def test_a_burst_that_closes_hours_on_its_first_records(run: Run) -> None:

@@ -144,6 +144,13 @@ class BlockFold:
         partials.append(self._emit(sealed=False, end=True))
         return partials + self._leave_full_block()
 
+    def advance(self, offset: int, event_ms: int) -> list[Partial]:
+        """Take the mark at `offset` that nothing older than `event_ms` is still to come; return what is to be sent."""
+        partials = self._reach(offset // self.parameters.block_size)
+        self.event_time_ms = event_ms if self.event_time_ms is None else max(self.event_time_ms, event_ms)
+        self.position = offset + 1
+        return partials + self._leave_full_block()
+
     def flush(self, *, idle: bool = False, end: bool = False) -> Partial | None:
         """Return the partial of the open block if there is news, or if idleness or the end is to be said."""
         if self.position - 1 == self._sent and not idle and not end:

@@ -15,11 +15,10 @@ from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER, Tra
 from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.compose import Run
-from earlywarn.domain.reject import Reject, RejectReason
+from earlywarn.application.control_marks import CONTROL_HEADER, marked_ms, refused_mark
+from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 
-CONTROL_HEADER = "earlywarn-control"
-END = b"end"
 RECEIVED_HEADER = "received_at"
 """Epoch milliseconds of the first receipt, on records that are replayed."""
 
@@ -108,7 +107,7 @@ class BlockStart:
 class SourcePartition:
     """One source partition: position in the log, open block, news not yet sent.
 
-    A `finite` one is a replay's: a mark ends it. In any other such a mark is a record that cannot be used.
+    A `finite` one is a replay's, and obeys its marks. In any other such a mark is a record that cannot be used.
     """
 
     def __init__(
@@ -165,15 +164,15 @@ class SourcePartition:
     def _has_looked_back(self, batch: Batch) -> bool:
         """Return whether enough records are remembered with those of a batch; if not, begin further back."""
         past = bisect_left(batch.offsets, self._begins)
-        marks = sum(self._is_end(dict(pairs)) for pairs in (batch.headers or ())[:past] if pairs)
+        marks = sum(self._is_mark(dict(pairs)) for pairs in (batch.headers or ())[:past] if pairs)
         if not self._looks_from or self.fold.remembers_enough(past - marks):
             return True
         self.position = self._looks_from = max(0, self._begins - 2 * (self._begins - self._looks_from))
         self.fold.forget()
         return False
 
-    def _is_end(self, named: Mapping[str, bytes | None]) -> bool:
-        """Return whether a record with these headers is the mark that ends this log, and so no record of it."""
+    def _is_mark(self, named: Mapping[str, bytes | None]) -> bool:
+        """Return whether a record with these headers is a mark that this log obeys, and so no record of it."""
         return CONTROL_HEADER in named and refused_mark(named[CONTROL_HEADER], finite=self.finite) is None
 
     def flush(self, *, idle: bool = False) -> Emission:
@@ -221,14 +220,15 @@ class SourcePartition:
         emission.dead_letters += [self._dead_letter(each, offsets, values, times) for each in rejected]
 
     def _obey(self, offset: int, mark: bytes | None, value: bytes | None, received_ms: int, emission: Emission) -> None:
-        """Take a control record: the mark that ends a replay, or one that has no place here."""
+        """Take a control record: a mark of a replay, or one that has no place here."""
         reject = refused_mark(mark, finite=self.finite)
         if offset < self._begins:
             if reject is not None:
                 self.fold.remember([offset], [reject], received_ms)
             return
         if reject is None:
-            emission.partials += self.fold.end(offset)
+            event_ms = marked_ms(mark)
+            emission.partials += self.fold.end(offset) if event_ms is None else self.fold.advance(offset, event_ms)
             return
         sealed, [rejected] = self.fold.add([offset], [reject], received_ms)
         emission.partials += sealed
@@ -270,7 +270,10 @@ class SourcePartition:
 
 
 class Aggregator:
-    """The assigned partitions of one worker; those of a replay are `finite`."""
+    """The assigned partitions of one worker; those of a replay are `finite`, and idle by no clock.
+
+    How long a replay is paused, or its replayer away, says nothing about its partitions: their marks do.
+    """
 
     def __init__(
         self,
@@ -312,6 +315,8 @@ class Aggregator:
 
     def silent(self, now_seconds: float) -> list[int]:
         """Return the partitions that may be idle: nothing came for the idle time, and it was not said yet."""
+        if self._finite:
+            return []
         return [
             partition
             for partition, each in self.partitions.items()
@@ -323,14 +328,6 @@ class Aggregator:
         if partition not in self.silent(now_seconds) or self.partitions[partition].position != end_offset:
             return Emission()
         return self.partitions[partition].flush(idle=True)
-
-
-def refused_mark(mark: bytes | None, *, finite: bool) -> Reject | None:
-    """Say why a control mark is not obeyed; None for the one that ends a finite log."""
-    if mark == END and finite:
-        return None
-    detail = "it ends a replay, and this run is none" if mark == END else "an unknown mark"
-    return Reject(reason=RejectReason.CONTROL_MARK, field=CONTROL_HEADER, detail=detail)
 
 
 def time_of_receipt(stated: bytes | None, appended_ms: int, *, finite: bool) -> int:

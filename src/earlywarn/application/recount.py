@@ -12,9 +12,10 @@ from earlywarn.aggregation.caps import base_cap
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.aggregation.route import Route
-from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER, refused_mark, time_of_receipt
+from earlywarn.application.aggregator import RECEIVED_HEADER, time_of_receipt
 from earlywarn.application.closings import PanelClosings
 from earlywarn.application.compose import Run
+from earlywarn.application.control_marks import CONTROL_HEADER, marked_ms, refused_mark
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, Transaction
@@ -78,7 +79,7 @@ class Recount:
     Args:
         run: for its router, panels and constants.
         unpack: reads records that hold many transactions.
-        finite: the run is a replay, which marks end.
+        finite: the run is a replay, whose marks count.
         closings: by panel, how far was folded when what it has published last closed (`Closings`).
 
     Attributes:
@@ -122,10 +123,13 @@ class Recount:
         named = dict(headers)
         if CONTROL_HEADER in named:
             refused = refused_mark(named[CONTROL_HEADER], finite=self._finite)
-            if refused is None:
+            event_ms = marked_ms(named[CONTROL_HEADER])
+            if refused is not None:
+                self._reject(partition, refused.reason)
+            elif event_ms is None:
                 self._ended.add(partition)
             else:
-                self._reject(partition, refused.reason)
+                self._newest_ms[partition] = max(event_ms, self._newest_ms.get(partition, event_ms))
             return
         if self._offsets.get(partition) != offset:
             self._offsets[partition] = offset

@@ -273,7 +273,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host, port: where /livez, /readyz and /metrics answer.
     flush_seconds: a partial of what is new at least so often.
-    idle_seconds: a partition that has been read to its end and silent for so long is said to be idle.
+    idle_seconds: a partition that has been read to its end and silent for so long is said to be idle; one of a paced
+        replay, silent for so long by the replay's own time, is told the time.
     commit_seconds: how often the offsets of whole blocks are committed.
     unacknowledged_bytes: a worker waits when so much of what it sent is not acknowledged.
     log_level: debug, info, warning or error.

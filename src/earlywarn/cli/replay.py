@@ -170,9 +170,7 @@ def replay(
                 source=source,
                 pace=pace,
                 aggregators=0 if no_workers else workers,
-                environment=worker_environment(
-                    os.environ, ready.config, settings, inferred=ready.inferred, paced=pace.speed is not None
-                ),
+                environment=worker_environment(os.environ, ready.config, settings, inferred=ready.inferred),
                 logs=folder / "logs",
                 standing=standing,
             ),

@@ -169,7 +169,7 @@ def _show(shown: dict[str, Any], settings: Settings) -> None:
         typer.echo(
             "Workers take the new partitions when they next look at the topic (within 5 minutes, or on a restart). "
             "The watermark waits until each has been heard; an empty one says that it is idle after "
-            f"{settings.service.idle_seconds:g} s."
+            f"{settings.service.idle_seconds:g} s, in a replay at its end mark."
         )
     for remark in shown["remarks"]:
         typer.echo(f"note: {remark}")

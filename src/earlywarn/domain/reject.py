@@ -20,7 +20,7 @@ class RejectReason(StrEnum):
     NOT_AN_OBJECT = "not_an_object"
     """JSON, but not an object."""
     CONTROL_MARK = "control_mark"
-    """A control mark that this run does not obey: one that ends a replay, in a run that is none, or an unknown one."""
+    """A control mark that this run does not obey: a replay's in a run that is none, or an unknown one."""
     NOT_ARROW = "not_arrow"
     """The bytes of a batched record are not one Arrow IPC stream of at most 100,000 transactions."""
     MISSING_FIELD = "missing_field"

@@ -15,9 +15,9 @@ from earlywarn.aggregation.cells import OTHERS
 from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.partial import OTHER_SOURCES, Partial
 from earlywarn.aggregation.rows import AggregateRows
-from earlywarn.application.aggregator import CONTROL_HEADER, END
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
+from earlywarn.application.control_marks import CONTROL_HEADER, END
 from earlywarn.application.fold import RunFold
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load

@@ -4,15 +4,17 @@ import json
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
+from stream_run import wait_until
 
 from earlywarn.adapters.arrow_batch import ArrowBatch, decode
 from earlywarn.adapters.feeds import feeds_of
 from earlywarn.adapters.files import InputFile, open_inputs
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.replay import Pace, Replay
+from earlywarn.adapters.replay import Pace, Replay, Standing
 from earlywarn.adapters.replay.cells import CellPartitioner
 from earlywarn.adapters.replay.environment import as_toml, worker_environment
 from earlywarn.adapters.replay.files import FileSource, Window
@@ -21,8 +23,10 @@ from earlywarn.adapters.replay.packing import BATCH_RECORDS, as_arrow
 from earlywarn.adapters.replay.play import send
 from earlywarn.adapters.replay.position import ReplayPosition, decode_position, encode_position
 from earlywarn.adapters.replay.replay_log import ReplayLog
+from earlywarn.adapters.replay.workers import Workers
 from earlywarn.aggregation.columns import ARROW_STREAM
 from earlywarn.application.compose import Run, compose
+from earlywarn.application.service_settings import ServiceSettings
 from earlywarn.application.settings import PanelSettings, Settings, load
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
@@ -148,15 +152,15 @@ def test_workers_compose_the_run_that_was_inferred(tmp_path: Path) -> None:
         time_zone="Europe/Zurich",
     )
     settings = Settings(run="r", exercise=True, panels=(panel,))
-    told = worker_environment({}, None, settings, inferred=True, paced=False)
+    told = worker_environment({}, None, settings, inferred=True)
     assert compose(load(None, told)).fingerprint == compose(settings).fingerprint
     assert load(None, told).panels == (panel,)
     assert load(None, told).exercise
-    assert load(None, told).service.idle_seconds > 1e8
-    paced = worker_environment({}, tmp_path / "a.toml", settings, inferred=False, paced=True)
-    assert paced["EARLYWARN_CONFIG"] == str(tmp_path / "a.toml")
-    assert paced["EARLYWARN_EXERCISE"] == "true"
-    assert not {"EARLYWARN_PANELS", "EARLYWARN_SERVICE__IDLE_SECONDS"} & paced.keys()
+    assert load(None, told).topics.replay
+    filed = worker_environment({}, tmp_path / "a.toml", settings, inferred=False)
+    assert filed["EARLYWARN_CONFIG"] == str(tmp_path / "a.toml")
+    assert filed["EARLYWARN_EXERCISE"] == "true"
+    assert "EARLYWARN_PANELS" not in filed
 
 
 def test_plain_values_are_written_as_toml() -> None:
@@ -183,4 +187,99 @@ def test_who_is_told_to_stop_within_a_commit_stops_whatever_the_client_says(
     pace = Pace(None, clock=float, sleep=print)
     replay = Replay(run=run, source=source, pace=pace, aggregators=0, environment={}, logs=tmp_path)
     with pytest.raises(SystemExit):
-        send(replay, log, source.beginning(8), lambda _: None)
+        send(replay, log, source.beginning(8), lambda _: None, lambda: None)
+
+
+class Written:
+    """A log that keeps what is sent of transactions, and forgets what is not committed."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self.records: list[tuple[int, object]] = []
+        self.positions: list[tuple[ReplayPosition, int]] = []
+
+    def send(self, partition: int, value: bytes | None, *, headers: object) -> None:  # noqa: ARG002  # as a log
+        self.records.append((partition, msgspec.json.decode(value or b"")["id"]))
+
+    def tell_time(self, partition: int, event_ms: int) -> None:
+        self.records.append((partition, event_ms - 1_551_702_896_000))
+
+    def commit(self, position: ReplayPosition) -> None:
+        self.positions.append((position, len(self.records)))
+
+
+def test_silent_partitions_of_a_paced_replay_are_told_the_time_whatever_the_clock_says(
+    run: Run, tmp_path: Path
+) -> None:
+    """Killed at any commit and started again it sends the same; one wrong time stamp makes nothing of others late."""
+    regions = ["CH01", "CH01", "CH04"]
+    lines: list[object] = [
+        {**record(f"r{at}", at * 60), "country": "CH", "mcc": "5411", "region": regions[at % 3] if at < 60 else "CH01"}
+        for at in range(120)
+    ]
+    lines[50] = {**record("leap", 9_000_000), "country": "CH", "mcc": "5411", "region": "CH01"}
+    settings = msgspec.structs.replace(run.settings, service=ServiceSettings(idle_seconds=10.0))
+    inputs = [written(tmp_path / "a.jsonl", lines)]
+
+    def sent(position: ReplayPosition | None, hiccup: int) -> Written:
+        clock = [0.0]
+
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds * (hiccup if int(clock[0]) % 3 else 1)
+
+        log = Written()
+        source = FileSource(
+            compose(settings), inputs, window=Window(), sort_in=None, batched=False, rejects=tmp_path / "rejects.jsonl",
+            now_seconds=lambda: clock[0],
+        )  # fmt: skip
+        pace = Pace(120.0, clock=lambda: clock[0], sleep=sleep)
+        source.send(cast("ReplayLog", log), position or source.beginning(8), pace, lambda _: None)
+        return log
+
+    whole = sent(None, 1)
+    dealt = {name: partition for partition, name in whole.records if isinstance(name, str)}
+    busy, stopped = dealt["r0"], dealt["r2"]
+    marks = [(partition, told) for partition, told in whole.records if isinstance(told, int)]
+    assert {partition for partition, _ in marks} == set(range(8)) - {busy}
+    told = [at // 1000 for partition, at in marks if partition == stopped]
+    assert told == list(range(80 * 60, 119 * 60, 120))  # heard last in its 59th minute
+    assert [at // 1000 for partition, at in marks if partition == (busy + 1) % 8][:2] == [1200, 1320]
+
+    def by_partition(records: list[tuple[int, object]]) -> list[list[object]]:
+        return [[each for partition, each in records if partition == p] for p in range(8)]
+
+    again = sent(None, 40)
+    assert by_partition(again.records) == by_partition(whole.records)
+    for position, count in whole.positions[::7]:
+        rest = sent(position, 1)
+        assert by_partition(whole.records[:count] + rest.records) == by_partition(whole.records)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_replay_whose_worker_has_ended_sends_no_more(run: Run, tmp_path: Path, *, paused: bool) -> None:
+    """It looks while it waits for the next record and while it is paused; its probes can ask as well."""
+    inputs = [written(tmp_path / "a.jsonl", [record("a", 0), record("b", 86_400)])]
+    source = FileSource(run, inputs, window=Window(), sort_in=None, batched=False, rejects=tmp_path / "rejects.jsonl")
+    pace = Pace(1.0, clock=float, sleep=lambda _: None)
+    pace.paused = paused
+    replay = Replay(run=run, source=source, pace=pace, aggregators=0, environment={}, logs=tmp_path)
+    looks = iter(range(3))
+
+    def check() -> None:
+        if next(looks, None) is None:
+            raise LogError("aggregator-0 has ended with 1")
+
+    log = Written()
+    log.take_back = lambda: None  # type: ignore[attr-defined]
+    with pytest.raises(LogError, match="aggregator-0 has ended"):
+        send(replay, cast("ReplayLog", log), source.beginning(8), lambda _: None, check)
+    assert len(log.records) == (0 if paused else 1)
+
+
+def test_a_worker_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with Workers({"EARLYWARN_CONFIG": str(tmp_path / "nowhere.toml")}, tmp_path) as workers:
+        assert workers.run()
+        workers.start("detector")
+        wait_until(lambda: not workers.run(), 60, "it has ended")
+        with pytest.raises(LogError, match=r"detector-0 has ended with 1; the end of .*:\n(.*\n)*.*nowhere.toml"):
+            workers.check()

@@ -11,8 +11,9 @@ from fold_oracle import HOUR_MS
 from earlywarn.adapters import arrow_batch
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
-from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER, Aggregator, BlockStart, Emission
+from earlywarn.application.aggregator import RECEIVED_HEADER, Aggregator, BlockStart, Emission
 from earlywarn.application.compose import compose
+from earlywarn.application.control_marks import CONTROL_HEADER, END, time_mark
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.transaction import Transaction
 
@@ -79,7 +80,38 @@ def test_an_end_mark_ends_a_replays_partition_where_it_stands() -> None:
     assert emission.dead_letters == []
 
 
-@pytest.mark.parametrize(("mark", "finite"), [(END, False), (b"stop", False), (b"stop", True), (None, True)])
+def test_a_time_mark_moves_a_replays_partition_without_a_record() -> None:
+    """What is older is late from then on; whoever begins at a block's start, behind the mark, knows it as well."""
+    worker = aggregator(finite=True)
+    later = START_MS + 500 * HOUR_MS
+    headers: list[Pairs] = [[(CONTROL_HEADER, time_mark(later))], [(CONTROL_HEADER, time_mark(START_MS))]]
+    emission = worker.partitions[0].take(Batch(0, [None, None], headers), 0.0)
+    assert (emission.dead_letters, emission.judged) == ([], 0)
+    [(_, news)] = worker.due(1.0)
+    assert [(each.last, each.event_time_ms, each.rows) for each in news.partials] == [(1, later, ())]
+    worker.partitions[0].take(Batch(2, [payment(0), payment(1, 499.5)]), 2.0)
+    assert worker.partitions[0].block_start == BlockStart(4, later)
+    successor = aggregator(worker.partitions[0].block_start, finite=True)
+    successor.partitions[0].take(Batch(4, [payment(2)]), 3.0)
+    [(_, news)] = successor.due(4.0)
+    assert [row.late for each in news.partials for row in each.rows] == [True]
+
+
+def test_a_replays_partition_is_idle_by_no_clock() -> None:
+    """However long its replay is paused."""
+    worker = aggregator(finite=True)
+    worker.partitions[0].take(Batch(0, [payment(0)]), 0.0)
+    assert worker.silent(1e9) == []
+    assert worker.confirm_idle(0, end_offset=1, now_seconds=1e9).partials == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "finite"),
+    [
+        (END, False), (time_mark(START_MS), False), (b"stop", False), (b"stop", True), (None, True),
+        (b"time noon", True), (b"time ", True), (b"time 7", True), (b"time " + b"9" * 5_000, True),
+    ],
+)  # fmt: skip
 def test_a_mark_that_is_not_obeyed_is_a_dead_letter(mark: bytes | None, finite: bool) -> None:  # noqa: FBT001
     """A stray end mark in a run that goes on, or a mark nobody knows: kept and counted, and nothing ends."""
     worker = aggregator(finite=finite)
@@ -184,6 +216,24 @@ def test_a_worker_that_takes_over_looks_back_for_copies_as_far_as_the_log_goes()
     assert counted(each.flush()) == 1
     assert each.skip(14)
     assert not each.skip(15)
+
+
+def test_marks_are_no_records_to_whoever_looks_back_for_copies() -> None:
+    fold = msgspec.structs.replace(RUN.settings.fold, deduplicate_blocks=1)
+    run = compose(msgspec.structs.replace(RUN.settings, fold=fold))
+    values = [payment(0), payment(1), None, None, payment(2), payment(0)]
+    headers: list[Pairs] = [[], [], *[[(CONTROL_HEADER, time_mark(START_MS))]] * 2, [], []]
+
+    def letters(start: BlockStart) -> list[int]:
+        worker = Aggregator(run, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0, finite=True)
+        worker.assign({0: start}, 1, now_seconds=0.0)
+        each, found = worker.partitions[0], []
+        while each.position < len(values):
+            batch = Batch(each.position, values[each.position :], headers[each.position :])
+            found += [letter.offset for letter in each.take(batch, 0.0).dead_letters]
+        return found
+
+    assert letters(BlockStart()) == letters(BlockStart(4, START_MS)) == [5]
 
 
 def test_a_partition_whose_log_has_lost_what_comes_next_says_so_and_nothing_more() -> None:

@@ -17,7 +17,8 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from earlywarn.adapters.kafka.unpacking import NO_CODEC, Payload
 from earlywarn.aggregation.columns import CONTENT_TYPE_HEADER, MESSAGE_BYTES_LIMIT
-from earlywarn.application.aggregator import CONTROL_HEADER, RECEIVED_HEADER
+from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.application.control_marks import CONTROL_HEADER
 
 Headers = Sequence[tuple[str, bytes | None]]
 

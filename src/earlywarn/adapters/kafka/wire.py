@@ -17,7 +17,8 @@ import numpy as np
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.parts import cut
 from earlywarn.aggregation.rows import AggregateRows
-from earlywarn.application.aggregator import CONTROL_HEADER, DeadLetter, Headers
+from earlywarn.application.aggregator import DeadLetter, Headers
+from earlywarn.application.control_marks import CONTROL_HEADER
 from earlywarn.application.succession import Change
 from earlywarn.domain.alert import Alert
 from earlywarn.errors import LogError

@@ -9,12 +9,9 @@ import msgspec
 from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import Settings
 
-_NEVER_SECONDS = 1e9
-"""A finite log ends with marks: at full speed no partition is called idle, however long another one takes."""
-
 
 def worker_environment(
-    environ: Mapping[str, str], config: Path | None, settings: Settings, *, inferred: bool, paced: bool
+    environ: Mapping[str, str], config: Path | None, settings: Settings, *, inferred: bool
 ) -> dict[str, str]:
     """Return the environment of workers that compose the same run as `settings`.
 
@@ -23,7 +20,6 @@ def worker_environment(
         config: the file of settings, if there is one.
         settings: of the run.
         inferred: its panels were made up from the input, and so are handed on.
-        paced: records come in their own time, so that a silent partition is idle, as in live operation.
     """
     topics = settings.topics
     told = {
@@ -36,8 +32,6 @@ def worker_environment(
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    if not paced:
-        told["EARLYWARN_SERVICE__IDLE_SECONDS"] = str(_NEVER_SECONDS)
     if config is not None:
         told[CONFIG_NAME] = str(config.absolute())
     if inferred:

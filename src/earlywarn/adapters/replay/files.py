@@ -16,6 +16,7 @@ from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.packing import BATCH_RECORDS, as_arrow, as_json
 from earlywarn.adapters.replay.position import ReplayPosition, file_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
+from earlywarn.adapters.replay.silences import Silences
 from earlywarn.adapters.replay.source import Tell, Told
 from earlywarn.application.compose import Run
 from earlywarn.domain.calendar import LocalCalendar
@@ -105,7 +106,9 @@ class FileSource:
         """Send all behind a position. The files are read from their start, and what was sent is passed over."""
         pace.start_anew()
         with RejectsWriter(self._rejects) as rejects:
-            sending = _Sending(self._pack, CellPartitioner(self._run.router, position.partitions), log, position)
+            silences = self._silences(position.partitions, pace.speed)
+            dealt = CellPartitioner(self._run.router, position.partitions)
+            sending = _Sending(self._pack, dealt, log, position, silences)
             paced = pace.speed is not None
             fills = self._batched and not paced
             commit_seconds = _BATCHED_COMMIT_SECONDS if fills else _COMMIT_SECONDS
@@ -127,10 +130,13 @@ class FileSource:
                     seen += 1
                     if isinstance(outcome, Reject):
                         rejects.add(batch.place(at), outcome)
-                    elif seen > position.records and self._window.admits(outcome.ts):
-                        if paced or pace.paused:
-                            pace.wait_for(outcome.ts, pause_for)
-                        sending.add(outcome)
+                    elif self._window.admits(outcome.ts):
+                        if seen <= position.records:
+                            sending.pass_over(outcome)
+                        else:
+                            if paced or pace.paused:
+                                pace.wait_for(outcome.ts, pause_for)
+                            sending.add(outcome)
                     sending.records = max(seen, position.records)
                 sending.flush(least=BATCH_RECORDS if fills else 1)
                 tell(Told(seen, sending.newest_ms))
@@ -140,6 +146,12 @@ class FileSource:
             sending.commit()
             self.rejected, self.examples = rejects.by_reason, rejects.examples
         return sending.position
+
+    def _silences(self, partitions: int, speed: float | None) -> Silences | None:
+        """Return what tells silent partitions the time; at full speed the end marks do."""
+        if speed is None:
+            return None
+        return Silences(partitions, idle_seconds=self._run.settings.service.idle_seconds, speed=speed)
 
     def _pack(self, transactions: Sequence[Transaction]) -> Iterator[tuple[bytes, Sequence[tuple[str, bytes | None]]]]:
         if self._batched:
@@ -161,6 +173,7 @@ class _Sending:
         partitioner: CellPartitioner,
         log: ReplayLog,
         position: ReplayPosition,
+        silences: Silences | None,
     ) -> None:
         self.position = position
         self.records = position.records
@@ -169,23 +182,36 @@ class _Sending:
         self._pack = pack
         self._partition_of = partitioner.of
         self._log = log
+        self._silences = silences
         self._collected: list[list[Transaction]] = [[] for _ in range(partitioner.partitions)]
 
     def add(self, transaction: Transaction) -> None:
-        """Take one transaction, which is sent at the next flush."""
-        self._collected[self._partition_of(transaction)].append(transaction)
+        """Take one transaction, which is sent at the next flush; tell silent partitions the time."""
+        partition = self._partition_of(transaction)
+        self._collected[partition].append(transaction)
         self.uncommitted += 1
         if self.newest_ms is None or transaction.ts > self.newest_ms:
             self.newest_ms = transaction.ts
+        if self._silences is not None:
+            for silent in self._silences.hear(partition, transaction.ts):
+                self._flush(silent)
+                self._log.tell_time(silent, self._silences.now_ms)
+
+    def pass_over(self, transaction: Transaction) -> None:
+        """Take note of a transaction that stands in the topic, with the marks behind it."""
+        if self._silences is not None:
+            self._silences.hear(self._partition_of(transaction), transaction.ts)
 
     def flush(self, *, least: int = 1) -> None:
         """Send what is collected, of partitions with at least so many transactions."""
-        send = self._log.send
         for partition, transactions in enumerate(self._collected):
             if len(transactions) >= least:
-                for value, headers in self._pack(transactions):
-                    send(partition, value, headers=headers)
-                transactions.clear()
+                self._flush(partition)
+
+    def _flush(self, partition: int) -> None:
+        for value, headers in self._pack(self._collected[partition]):
+            self._log.send(partition, value, headers=headers)
+        self._collected[partition].clear()
 
     def commit(self) -> None:
         """Send what is collected and make it visible, with the position behind it."""

@@ -7,7 +7,7 @@ has none. So it is looked for, from the end backwards.
 from typing import NamedTuple
 
 from earlywarn.adapters.kafka.topic_scan import TopicScan
-from earlywarn.application.aggregator import CONTROL_HEADER, END
+from earlywarn.application.control_marks import CONTROL_HEADER, END
 from earlywarn.application.service_settings import KafkaSettings
 
 _TAIL_OFFSETS = 100

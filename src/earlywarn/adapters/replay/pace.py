@@ -17,11 +17,13 @@ class Pace:
     Attributes:
         paused: it stands still from the next record on, and the time of that does not count; a signal's handler may
             set it.
+        meanwhile: called whenever a waiting replay looks, paused or not; it may raise to end the wait.
     """
 
     def __init__(self, speed: float | None, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self.speed = speed
         self.paused = False
+        self.meanwhile: Callable[[], None] = lambda: None
         self._clock = clock
         self._sleep = sleep
         self._began: tuple[float, int] | None = None
@@ -52,6 +54,7 @@ class Pace:
             if seconds <= 0:
                 return
             before_waiting(seconds)
+            self.meanwhile()
             self._sleep(min(max(0.0, self.seconds_until(event_ms)), _LOOK_SECONDS))
 
     def seconds_until(self, event_ms: int) -> float:
@@ -67,6 +70,7 @@ class Pace:
         before = self._stood_seconds = self._clock()
         before_waiting(float("inf"))
         while self.paused:
+            self.meanwhile()
             self._sleep(_LOOK_SECONDS)
         self._stood_seconds = None
         if self._began is not None:

@@ -85,7 +85,8 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
         if replay.aggregators:
             workers.start("aggregator", replay.aggregators)
             workers.start("detector")
-        position = send(replay, log, position, tell)
+        replay.standing.workers_run = workers.run
+        position = send(replay, log, position, tell, workers.check)
         replay.standing.sending = False
         completion = Completion(settings.kafka, topics, manifest.partials_partitions)
         stack.callback(completion.close)
@@ -129,10 +130,17 @@ def _agreed(found: ReplayPosition | None, own: ReplayPosition, topics: RunTopics
     return found
 
 
-def send(replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell) -> ReplayPosition:
-    """Send the records and the end marks; what a broker took back is read and sent again."""
+def send(
+    replay: Replay, log: ReplayLog, position: ReplayPosition, tell: Tell, check: Callable[[], None]
+) -> ReplayPosition:
+    """Send the records and the end marks; what a broker took back is read and sent again.
+
+    `check` is called now and then, also while it waits or is paused: it raises when nobody folds what is sent.
+    """
+    replay.pace.meanwhile = check
 
     def tell_all(told: Told) -> None:
+        check()
         replay.standing.move()
         tell(told)
 

@@ -35,9 +35,13 @@ def probed(kafka: KafkaSettings, service: ServiceSettings, standing: Standing, p
         still = standing.still_seconds
         return f"the replay has not moved for {still:.0f} s" if still > _STUCK_SECONDS else ""
 
+    def followed() -> bool:
+        return standing.workers_run()  # it is known later who they are
+
     conditions: dict[str, Callable[[], bool]] = {
         "connected to a broker": lambda: broker.answers,
         "prepared": lambda: standing.prepared,
+        "followed by all its workers": followed,
     }
     probes = Probes(service.host, service.port, conditions, hangs=hangs)
     collector = Figures(standing, pace)

@@ -17,7 +17,7 @@ from earlywarn.adapters.replay.log_ends import log_ends
 from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, encode_position
 from earlywarn.adapters.replay.standing import Standing
-from earlywarn.application.aggregator import CONTROL_HEADER, END
+from earlywarn.application.control_marks import CONTROL_HEADER, END, time_mark
 from earlywarn.application.service_settings import KafkaSettings
 
 _ANSWER_SECONDS = 4.0
@@ -79,6 +79,14 @@ class ReplayLog:
         """
         self._transactions.send(self.topics.transactions, partition, value, key, headers)
         self._uncommitted += 1
+
+    def tell_time(self, partition: int, event_ms: int) -> None:
+        """Say in a partition that nothing older is still to come there; as one record of the open transaction.
+
+        Raises:
+            LogError, TakenBackError: as `send`.
+        """
+        self.send(partition, None, headers=[(CONTROL_HEADER, time_mark(event_ms))])
 
     def commit(self, position: ReplayPosition) -> None:
         """Make all that was sent visible, with the position behind it, as one step.

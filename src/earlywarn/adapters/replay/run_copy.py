@@ -17,7 +17,8 @@ from earlywarn.adapters.replay.patience import patiently
 from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
-from earlywarn.application.aggregator import CONTROL_HEADER, END, RECEIVED_HEADER, time_of_receipt
+from earlywarn.application.aggregator import RECEIVED_HEADER, time_of_receipt
+from earlywarn.application.control_marks import CONTROL_HEADER, refused_mark
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
@@ -25,17 +26,16 @@ _RECORDS_AT_ONCE = 5_000
 _COMMIT_RECORDS = 50_000
 _ANSWER_SECONDS = 1.0
 _SILENT_POLLS = 30
-_END: Header = (CONTROL_HEADER, END)
-_NOT_OBEYED: Header = (CONTROL_HEADER, b"end, not obeyed")
+_NOT_OBEYED = b", not obeyed"
 
 
 class RunSource:
-    """The transactions that stand in another run's topic when the replay begins; a replay's end marks are among them.
+    """The transactions that stand in another run's topic when the replay begins; a replay's marks are among them.
 
     A topic made anew under the same name is another log, whose offsets mean other records: nothing is committed before
     a broker, asked after it was read, names the id of the log that the position names.
 
-    An end mark that the recorded run did not obey, since it is no replay, is copied as a mark that no run obeys.
+    A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys.
     """
 
     def __init__(self, kafka: KafkaSettings, recorded: RunTopics) -> None:
@@ -175,7 +175,7 @@ class RunSource:
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
         headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1], finite=self._finite)
-        return headers if self._finite else [_NOT_OBEYED if each == _END else each for each in headers]
+        return headers if self._finite else [_not_obeyed(each) for each in headers]
 
 
 def _with_receipt(headers: Sequence[Header], appended_ms: int, *, finite: bool) -> Sequence[Header]:
@@ -183,3 +183,11 @@ def _with_receipt(headers: Sequence[Header], appended_ms: int, *, finite: bool) 
     stated = dict(headers).get(RECEIVED_HEADER)
     received = str(time_of_receipt(stated, appended_ms, finite=finite)).encode()
     return headers if stated == received else [*headers, (RECEIVED_HEADER, received)]  # the last one counts
+
+
+def _not_obeyed(header: Header) -> Header:
+    """Return a header; a mark that a replay would obey as one that none does."""
+    name, mark = header
+    if name != CONTROL_HEADER or mark is None or refused_mark(mark, finite=True) is not None:
+        return header
+    return name, mark + _NOT_OBEYED

@@ -15,6 +15,7 @@ class Standing:
         messages: how many of `transactions` this process has made visible, end marks included.
         records: records of the inputs read, with those that an earlier replayer of the run has read.
         newest_ms: the newest event time sent (epoch milliseconds); None before the first, and of a recorded run.
+        workers_run: says whether the workers that it started run; asked from another thread.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,6 +23,7 @@ class Standing:
         self.messages = 0
         self.records = 0
         self.newest_ms: int | None = None
+        self.workers_run: Callable[[], bool] = lambda: True
         self._clock = clock
         self._moved_seconds: float | None = None
 

@@ -60,6 +60,10 @@ class Workers:
                 )
             )
 
+    def run(self) -> bool:
+        """Return whether all of them run."""
+        return all(process.poll() is None for process in self._processes.values())
+
     def check(self) -> None:
         """See that all of them run.
 

@@ -25,6 +25,7 @@ from earlywarn.adapters.kafka.connection import (
     tls_context,
 )
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
+from earlywarn.adapters.stream.broker import Broker
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError
 
@@ -155,6 +156,20 @@ def test_a_connection_that_cannot_be_trusted_is_refused(
     with pytest.raises(Exception, match="_TRANSPORT|_ALL_BROKERS_DOWN|_TIMED_OUT"):
         Producer(confluent_connection(wrong) | {"log_level": 0}).list_topics(timeout=2)
     gc.collect()  # while the warning is expected
+
+
+@pytest.mark.parametrize("connection", ["sasl_ssl scram-sha-512", "sasl_plaintext plain"])
+def test_a_worker_whose_password_is_refused_does_not_wait_for_a_broker(
+    broker: EveryListener, connection: str, tmp_path: Path
+) -> None:
+    kafka = settings_of(broker, connection, tmp_path).kafka
+
+    async def wait(username: str) -> None:
+        await asyncio.wait_for(Broker(msgspec.structs.replace(kafka, username=username)).wait(), SECONDS)
+
+    asyncio.run(wait("admin"))
+    with pytest.raises(ConfigError, match="refuses kafka.username = 'stranger' .*Authentication failed.*start again"):
+        asyncio.run(wait("stranger"))
 
 
 def test_tls_files_that_cannot_be_used_are_named(certificates: Certificates, tmp_path: Path) -> None:

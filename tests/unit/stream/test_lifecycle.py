@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,24 @@ def test_a_broker_that_does_not_answer_is_named_with_the_reason(
         asyncio.run(wait())
     assert f"kafka.brokers = {brokers!r}: no broker answers (" in caplog.text
     assert reason in caplog.text
+
+
+def test_a_worker_ends_with_a_line_for_each_problem() -> None:
+    """Whatever limits the flood of repeated lines; the same one is not told twice in a row."""
+    program = (
+        "import asyncio\n"
+        "from earlywarn.adapters.stream.lifecycle import run\n"
+        "from earlywarn.adapters.stream.logs import configure_logs\n"
+        "from earlywarn.errors import ConfigError\n"
+        "async def main() -> None:\n"
+        "    configure_logs('info')\n"
+        "    raise ConfigError('one = 1: is wrong\\ntwo = 2: is wrong\\nthree = 3: is wrong\\none = 1: is wrong')\n"
+        "run(main)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    assert ended.returncode == 1
+    told = [line.partition("lifecycle: ")[2] for line in ended.stderr.splitlines()]
+    assert told == ["one = 1: is wrong", "two = 2: is wrong", "three = 3: is wrong"]
 
 
 def test_a_port_that_is_taken_is_one_clear_error() -> None:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 _ASK_SECONDS = 2.0
@@ -27,7 +28,8 @@ class Broker:
         silent: dict[str, Any] = {**parameters, "log_level": 0, "error_cb": self._note}
         self._client = AdminClient(silent)
         self._reason = ""
-        self._brokers = kafka.brokers
+        self._kafka = kafka
+        self._refused = ""
         self._heard: float | None = None
 
     @property
@@ -39,6 +41,8 @@ class Broker:
         """Note why it does not answer: what is refused goes before what merely is not there."""
         if error.code() in _REFUSALS or not self._reason:
             self._reason = error.str()
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001  # its name
+            self._refused = error.str()
 
     @property
     def _told(self) -> str:
@@ -52,13 +56,24 @@ class Broker:
             while self._client.poll(0):
                 pass  # each tells `_note` why
             return False
-        self._heard, self._reason = time.monotonic(), ""
+        self._heard, self._reason, self._refused = time.monotonic(), "", ""
         return True
 
     async def wait(self) -> None:
-        """Wait until it answers."""
+        """Wait until it answers.
+
+        Raises:
+            ConfigError: it refuses the user. What was read at the start stays wrong, however long one waits.
+        """
+        brokers = self._kafka.brokers
         while not await self.ask():
-            _log.warning("kafka.brokers = %r: no broker answers%s; waiting for one", self._brokers, self._told)
+            if self._refused:
+                raise ConfigError(
+                    f"kafka.brokers = {brokers!r}: refuses kafka.username = {self._kafka.username!r} "
+                    f"({self._refused}); mend user or password (kafka.password_file is read at the start), and start "
+                    "again"
+                )
+            _log.warning("kafka.brokers = %r: no broker answers%s; waiting for one", brokers, self._told)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def watch(self) -> None:

@@ -10,6 +10,7 @@ from earlywarn.errors import EarlywarnError
 
 _REPEAT_SECONDS = 10.0
 _TEMPLATES_LIMIT = 1_000
+_WORDLESS = "%s"
 _QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
@@ -26,7 +27,10 @@ class Expected(logging.Filter):
 
 
 class RateLimit(logging.Filter):
-    """Lets a message of the same place and wording through once in ten seconds, and tells how many it held back."""
+    """Lets a message of the same place and wording through once in ten seconds, and tells how many it held back.
+
+    Of one whose wording is all in its argument each text is a wording.
+    """
 
     def __init__(self, seconds: float = _REPEAT_SECONDS) -> None:
         super().__init__()
@@ -37,7 +41,8 @@ class RateLimit(logging.Filter):
         """Return whether the record may pass."""
         if record.levelno < logging.WARNING:
             return True
-        key, now = (record.name, str(record.msg)), time.monotonic()
+        wording = record.getMessage() if record.msg == _WORDLESS else str(record.msg)
+        key, now = (record.name, wording), time.monotonic()
         since, held = self._seen.get(key, (now - self._seconds, 0))
         if now - since < self._seconds:
             self._seen[key] = (since, held + 1)

@@ -5,6 +5,7 @@ finds all of it, whoever started it.
 """
 
 import fcntl
+import json
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,8 @@ class LocalStack:
         """
         with self._alone():
             parts = [self._kafka(), self._redis()]
+            for at, name in enumerate(SERVICES):
+                self._check_unchanged(name, self._first_probe_port + at)
             self._say("topics")
             self._create_topics()
             started = [
@@ -153,8 +156,7 @@ class LocalStack:
         plain = parts.scheme == "redis" and parts.hostname in _LOCAL and not parts.password
         server = RedisServer(self.folder / "redis", port=port)
         if not plain or (not server.running and "REDIS_URL" in self._chosen and _redis_answers(self.redis_url)):
-            shown = self.redis_url.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1)
-            return Part("redis", shown, None, None)
+            return Part("redis", _without_user(self.redis_url), None, None)
         self._run(server, f"make up REDIS_URL=redis://localhost:{port + 10}/0")
         return Part("redis", self.redis_url, server.process.pid, server.log)
 
@@ -186,6 +188,29 @@ class LocalStack:
         if finished.returncode:
             raise StackError(f"earlywarn topics create:\n{finished.stderr or finished.stdout}".strip())
 
+    def _check_unchanged(self, name: str, port: int) -> None:
+        """See that a service, if it runs, has the settings that are asked for."""
+        process = DetachedProcess(name, self.folder / "services" / name)
+        noted = process.folder / "settings.json"
+        if not process.running or not noted.exists():
+            return
+        before, now = json.loads(noted.read_text()), self._told(port)
+        if changed := sorted(each for each in before | now if before.get(each) != now.get(each)):
+            raise StackError(
+                f"{name} of {self.folder} runs with "
+                + ", ".join(f"{each}={before.get(each, '')}, not {now.get(each, '')}" for each in changed)
+                + "; make down first"
+            )
+
+    def _told(self, port: int) -> dict[str, str]:
+        """Return what a service is told by its environment, passwords aside."""
+        told = {
+            each: value
+            for each, value in self.environment.items()
+            if each.startswith("EARLYWARN_") and not each.endswith("PASSWORD")
+        }
+        return told | {"REDIS_URL": _without_user(self.redis_url), "EARLYWARN_SERVICE__PORT": str(port)}
+
     def _start_service(self, name: str, port: int) -> tuple[DetachedProcess, str]:
         process = DetachedProcess(name, self.folder / "services" / name)
         if not process.running:
@@ -195,6 +220,8 @@ class LocalStack:
                     f"port {port} of {name}'s probes is in use by another program (ss -ltnp shows which); stop it, "
                     f"or take other ports: make up PROBE_PORT={self._first_probe_port + 100}"
                 )
+            process.folder.mkdir(parents=True, exist_ok=True)
+            (process.folder / "settings.json").write_text(json.dumps(self._told(port)))
             process.start(
                 [sys.executable, self._services_folder / name],
                 environment=self.environment | {"EARLYWARN_SERVICE__PORT": str(port)},
@@ -236,6 +263,12 @@ def _not_ready(probe: str) -> str:
             return error.read().decode(errors="replace").strip().replace("\n", ", ") or str(error)
     except (OSError, HTTPException) as error:
         return str(error)
+
+
+def _without_user(url: str) -> str:
+    """Return an address without user and password."""
+    netloc = urlsplit(url).netloc
+    return url.replace(netloc, netloc.rpartition("@")[2], 1)
 
 
 def _redis_answers(url: str) -> bool:

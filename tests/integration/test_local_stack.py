@@ -219,6 +219,18 @@ def test_up_may_come_twice_and_down_stops_all_and_keeps_the_data(stack_folder: P
     assert second.returncode == 0, second.stderr
     assert {each.name: each.pid for each in DetachedProcess.all_below(folder)} == running
 
+    other = stack_folder / f"{folder.name}.toml"
+    other.write_text(CONFIG.read_text().replace("live", "other"))
+    for arguments, changed, told in (
+        (up, {"EARLYWARN_CONFIG": str(other)}, f"EARLYWARN_CONFIG={CONFIG}, not {other}"),
+        (up, {"EARLYWARN_KAFKA__PASSWORD": "", "EARLYWARN_EXERCISE": "true"}, "EARLYWARN_EXERCISE=, not true"),
+        ((*up[:-1], str(int(up[-1]) + 10)), {}, f"EARLYWARN_SERVICE__PORT={up[-1]}, not {int(up[-1]) + 10}"),
+    ):
+        refused = stack_command(*arguments, environment=environment | changed)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == f"aggregator of {folder} runs with {told}; make down first\n"
+    assert {each.name: each.pid for each in DetachedProcess.all_below(folder)} == running
+
     stopped = stack_command("down", "--folder", folder, environment={})
     assert stopped.returncode == 0, stopped.stderr
     assert sorted(stopped.stdout.splitlines()[:-1]) == sorted(f"{name}: stopped" for name in running)

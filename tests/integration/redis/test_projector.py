@@ -1,6 +1,7 @@
 """The projector beside the fold: what makes a detector ready, and what ends it."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,8 +16,10 @@ from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection
 from earlywarn.adapters.redis.records import Record
 from earlywarn.adapters.redis.server import LocalRedis
+from earlywarn.adapters.stream import projector as projector_module
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.projector import Projector
+from earlywarn.application.environment import Secret
 from earlywarn.application.service_settings import RedisSettings
 
 
@@ -77,6 +80,37 @@ def test_it_works_when_redis_has_answered_and_not_before(
                     await asyncio.sleep(0.05)
 
     asyncio.run(live())
+
+
+def test_a_refusal_that_is_mended_is_told(
+    settings: RedisSettings,
+    new_run: Callable[[], str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once, when Redis has answered; who had no trouble is told nothing."""
+    monkeypatch.setattr(projector_module, "_RETRY_SECONDS", 0.1)
+    wanted = RedisSettings(url=settings.url, username="detector", password=Secret("new"))
+
+    async def give(password: str) -> None:
+        async with connect(settings) as admin:
+            await admin.execute_command(
+                "ACL", "SETUSER", "detector", "reset", "on", f">{password}", "~*", "&*", "+@all"
+            )
+
+    async def live() -> None:
+        await give("old")
+        async with projecting(wanted, new_run(), nothing_new) as (projector, _), asyncio.timeout(20):
+            projector.own([0])
+            while "refuses the user" not in projector.trouble:  # noqa: ASYNC110  # it has no event
+                await asyncio.sleep(0.05)
+            await give("new")
+            while not projector.works:  # noqa: ASYNC110  # likewise
+                await asyncio.sleep(0.05)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(live())
+    assert [line for line in caplog.messages if "not" not in line] == ["Redis is kept up to date again"]
 
 
 def test_an_error_that_nobody_has_thought_of_is_a_failure_of_the_worker(

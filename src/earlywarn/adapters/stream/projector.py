@@ -122,6 +122,8 @@ class Projector:
                 if records or time.monotonic() - known > SILENCE_SECONDS:
                     await logs.confirmed()
                     known = time.monotonic()
+                if self.trouble:
+                    _log.warning("Redis is kept up to date again")
                 self.trouble, self._answered = "", True  # Redis has said where it is
                 yield records
 

@@ -35,6 +35,8 @@ def test_an_undisturbed_run_is_the_embedded_run(scenario: Scenario) -> None:
         value for name, value in aggregator.items() if name.startswith("earlywarn_rejected_transactions_total")
     ) == (sum(scenario.rejected.values()))
     assert detector["earlywarn_partials_folded_total"] == scenario.folded()
+    both = {name for name in aggregator.keys() & detector.keys() if name.startswith("earlywarn_")}
+    assert both == {"earlywarn_assigned_partitions"}  # each tells its own
     for worker in workers:
         assert worker.terminate() < 5
         assert worker.process.returncode == 0

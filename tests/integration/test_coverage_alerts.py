@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from sourced_panel import FIRST, SHOCK, Collected, folded, within
 
 from earlywarn.adapters.run_warnings import fold_warnings, silence_warnings
-from earlywarn.adapters.stream.fold_metrics import show_fold
+from earlywarn.adapters.stream.detector_metrics import show_fold
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.alerting.words import THIN
 from earlywarn.application.compose import Run, compose

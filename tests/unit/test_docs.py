@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge
 from earlywarn.adapters.arrow_batch import ArrowBatch, decode
 from earlywarn.adapters.replay import Pace, Standing
 from earlywarn.adapters.replay.probed import Figures
-from earlywarn.adapters.stream import fold_metrics, metrics
+from earlywarn.adapters.stream import aggregator_metrics, detector_metrics, metrics
 from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import PanelSettings, Settings
@@ -90,7 +90,7 @@ def test_the_example_of_a_batched_record_is_one() -> None:
 def test_every_metric_is_documented_and_no_other() -> None:
     families = [
         family
-        for module in (metrics, fold_metrics)
+        for module in (metrics, aggregator_metrics, detector_metrics)
         for collector in vars(module).values()
         if isinstance(collector, Counter | Gauge)
         for family in collector.collect()

@@ -330,11 +330,17 @@ def test_config_check_says_all_at_once_with_the_files_name(tmp_path: Path) -> No
         [coverage]
         silent_share = 7
         forget_days = -1
+        [redis]
+        url = "redis://localhost:6379/abc"
         """,
     )
     finished = CliRunner().invoke(app, ["config", "check", str(path)])
     assert isinstance(finished.exception, ConfigError)
-    lines = str(finished.exception).splitlines()
+    *lines, of_redis = str(finished.exception).splitlines()
+    said = "redis.url = 'redis://localhost:6379/{}': '{}' is no number of a database"
+    assert of_redis.startswith(f"{path}: {said.format('abc', 'abc')}")
+    elsewhere = CliRunner().invoke(app, ["config", "check", str(path)], env={"REDIS_URL": "redis://localhost:6379/x"})
+    assert f"\nenvironment (REDIS_URL): {said.format('x', 'x')}" in str(elsewhere.exception)
     assert all(line.startswith(f"{path}: ") for line in lines)
     starts = [
         "panels[0].region_level = 7",

@@ -11,8 +11,9 @@ import typer
 from earlywarn.adapters.redis.connection import check_address
 from earlywarn.application.compose import Run, compose_from
 from earlywarn.application.environment import PUBLIC_NAMES, remarks, variables
-from earlywarn.application.settings import Settings
+from earlywarn.application.settings import Settings, read
 from earlywarn.cli.run_settings import source_of
+from earlywarn.errors import ConfigError
 
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 
@@ -39,9 +40,13 @@ def check(
         EARLYWARN_SERVICE__FLUSH_SECONDS=0.5 earlywarn config check panel.toml --json
     """
     place = source_of(file)
-    settings, run = compose_from(file, os.environ)
-    if settings.redis.url:
-        check_address(settings.redis.url)
+    of_redis = _problem_of_redis(file)
+    try:
+        settings, run = compose_from(file, os.environ)
+    except ConfigError as error:
+        raise ConfigError("\n".join([str(error), *of_redis])) from error
+    if of_redis:
+        raise ConfigError(*of_redis)
     from_environment = {name: where for name, (where, _) in variables(Settings).items() if _is_given(name)}
     if json:
         shown = {
@@ -65,6 +70,19 @@ def check(
     for remark in remarks(settings):
         typer.echo(f"note: {remark}")
     typer.echo(f"{place}: no problems; fingerprint {run.fingerprint}")
+
+
+def _problem_of_redis(file: Path | None) -> list[str]:
+    """Return what the client of Redis has against its address, and where that stands; nothing of one read as faulty."""
+    settings, _ = read(file, os.environ)
+    if settings is None or not settings.redis.url:
+        return []
+    try:
+        check_address(settings.redis.url)
+    except ConfigError as error:
+        names = [name for name, (where, _) in variables(Settings).items() if where == "redis.url" and _is_given(name)]
+        return [f"environment ({names[0]}): {error}" if names else f"{source_of(file)}: {error}"]
+    return []
 
 
 def _is_given(name: str) -> bool:

@@ -26,7 +26,7 @@ from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
-from earlywarn.adapters.stream import metrics
+from earlywarn.adapters.stream import aggregator_metrics, metrics
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.flood import Flood
 from earlywarn.application.aggregator import Aggregator, BlockStart, DeadLetter, Emission, SourcePartition
@@ -94,8 +94,8 @@ class AggregatorService:
         """Make the agent of this worker in a Faust application."""
         self._app = app
         metrics.ASSIGNED.set_function(lambda: len(self.aggregator.partitions) if self.assigned else 0)
-        metrics.UNACKNOWLEDGED.set_function(lambda: self.outbox.unacknowledged_bytes)
-        metrics.LOST.set_function(lambda: sum(each.lost for each in self.aggregator.partitions.values()))
+        aggregator_metrics.UNACKNOWLEDGED.set_function(lambda: self.outbox.unacknowledged_bytes)
+        aggregator_metrics.LOST.set_function(lambda: sum(each.lost for each in self.aggregator.partitions.values()))
 
         @app.agent(topic)
         async def aggregate(stream: faust.StreamT[list[RecordBatch]]) -> None:
@@ -148,7 +148,7 @@ class AggregatorService:
         if partition.position < batch.next:  # it looks further back for copies
             await self._consumer.seek(TP(batch.topic, batch.partition), partition.position)
             return
-        metrics.RECORDS.inc(len(batch))
+        aggregator_metrics.RECORDS.inc(len(batch))
         self.outbox.poll()
         await self.outbox.settle(below_bytes=self._limit_bytes)
 
@@ -209,16 +209,16 @@ class AggregatorService:
         for letter in emission.dead_letters:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
-            metrics.REJECTED.labels(letter.reject.reason.value).inc()
+            aggregator_metrics.REJECTED.labels(letter.reject.reason.value).inc()
             self._flood.reject(letter.reject.reason.value)
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
                 own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
                 for key, body in encode_partial(own):
                     self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
-                metrics.PARTIALS_SENT.inc()
+                aggregator_metrics.PARTIALS_SENT.inc()
         if sealed := sum(partial.sealed for partial in emission.partials):
-            metrics.BLOCKS_SEALED.inc(sealed)
+            aggregator_metrics.BLOCKS_SEALED.inc(sealed)
             under_way.open.close()
             under_way.closed.append((under_way.open, self.aggregator.partitions[partition].block_start))
             under_way.open = Parcel()

@@ -26,8 +26,8 @@ from earlywarn.adapters.kafka.wire import (
     encode_rows,
     is_change,
 )
-from earlywarn.adapters.stream import metrics
-from earlywarn.adapters.stream.fold_metrics import show_fold
+from earlywarn.adapters.stream import detector_metrics
+from earlywarn.adapters.stream.detector_metrics import show_fold
 from earlywarn.adapters.stream.garbage import made_to_stay
 from earlywarn.adapters.stream.snapshot_writer import SnapshotWriter
 from earlywarn.aggregation.rows import AggregateRows
@@ -95,7 +95,7 @@ class DetectorPartition:
         with made_to_stay():
             recovered = recover(extent, store, lambda: parts.new_fold(self.q))
         for problem in recovered.problems:
-            metrics.SNAPSHOTS.labels("refused").inc()
+            detector_metrics.SNAPSHOTS.labels("refused").inc()
             _log.warning("%s", problem)
         _log.info(
             "partition %d of the partials: reading from %d, published up to %d, the log ends at %d",
@@ -161,7 +161,7 @@ class DetectorPartition:
             self._publish(waiting)
         log.position = batch.next
         self._under_way = False
-        metrics.PARTIALS_FOLDED.inc(len(batch))
+        detector_metrics.PARTIALS_FOLDED.inc(len(batch))
         show_fold(self.q, log.fold)
         if log.fold.uncounted_transactions > uncounted:
             _log.warning(
@@ -196,7 +196,7 @@ class DetectorPartition:
         self._published = self._log.reached
         self.publisher.publish(messages, self._published)
         for topic, count in Counter(topic for topic, _ in messages).items():
-            metrics.PUBLISHED.labels(topic).inc(count)
+            detector_metrics.PUBLISHED.labels(topic).inc(count)
 
     def _messages(self, output: Published) -> list[tuple[str, Message]]:
         if isinstance(output, AggregateRows):

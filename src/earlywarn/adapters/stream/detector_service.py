@@ -25,7 +25,7 @@ from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.kafka.transactions import FencedError
-from earlywarn.adapters.stream import metrics
+from earlywarn.adapters.stream import detector_metrics, metrics
 from earlywarn.adapters.stream.detector_partition import DetectorPartition, DetectorParts
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.application.snapshots import LogExtent, SnapshotStore, lost_beginning
@@ -129,7 +129,7 @@ class DetectorService:
         self._log = self._identity()
         store = self._new_store(self._log)
         for place in store.strangers():
-            metrics.SNAPSHOTS.labels("refused").inc()
+            detector_metrics.SNAPSHOTS.labels("refused").inc()
             _log.warning(
                 "%s: snapshots of another log than this one (%s): its topics were deleted and made anew, or are of "
                 "another cluster. They are not used; delete them if nobody else does",

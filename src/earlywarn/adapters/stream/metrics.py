@@ -1,24 +1,8 @@
-"""What a service tells Prometheus. Names follow its conventions; labels come from closed lists, never from records."""
+"""What every worker tells Prometheus; what it tells as an aggregator or a detector stands apart, and only there.
 
-from prometheus_client import Counter, Gauge
+Names follow Prometheus' conventions; labels come from closed lists, never from records.
+"""
 
-RECORDS = Counter(
-    "earlywarn_records", "Records of the transactions topic that this worker has read, batched ones counted once."
-)
-REJECTED = Counter(
-    "earlywarn_rejected_transactions", "Transactions sent to the dead letters, by reason (docs/rejects.md).", ["reason"]
-)
-PARTIALS_SENT = Counter("earlywarn_partials_sent", "Partials sent, one for each partition of the partials.")
-BLOCKS_SEALED = Counter("earlywarn_blocks_sealed", "Blocks of offsets that this worker has completed.")
-UNACKNOWLEDGED = Gauge(
-    "earlywarn_unacknowledged_bytes", "Bytes sent that the brokers have not acknowledged; folding waits at a limit."
-)
+from prometheus_client import Gauge
+
 ASSIGNED = Gauge("earlywarn_assigned_partitions", "Partitions that this worker owns now.")
-LOST = Gauge(
-    "earlywarn_lost_partitions",
-    "Partitions of this worker that retention has taken from it (docs/delivery.md, A lost partition).",
-)
-PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
-PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
-SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept, failed, or refused.", ["outcome"])
-SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import Future
 from threading import Thread
 
-from earlywarn.adapters.stream import metrics
+from earlywarn.adapters.stream import detector_metrics
 from earlywarn.application.snapshots import SnapshotStore
 from earlywarn.errors import SnapshotError
 
@@ -51,7 +51,7 @@ class SnapshotWriter:
         seconds = time.monotonic() - self._since
         if seconds > _HANGS_SECONDS and not self._told:
             self._told = True
-            metrics.SNAPSHOTS.labels("failed").inc()
+            detector_metrics.SNAPSHOTS.labels("failed").inc()
             _log.error(
                 "no snapshot now: that of partition %d has been under way for %.0f s; folding goes on, and the next "
                 "one is written when it is over. Look at what snapshots.url names",
@@ -75,12 +75,12 @@ class SnapshotWriter:
         try:
             self._store.save(self._partition, offset, snapshot)
         except SnapshotError as error:
-            metrics.SNAPSHOTS.labels("failed").inc()
+            detector_metrics.SNAPSHOTS.labels("failed").inc()
             _log.error("no snapshot now: %s", error)
         except BaseException as error:  # noqa: BLE001  # raised where the fold looks after it
             saved.set_exception(error)
             return
         else:
-            metrics.SNAPSHOTS.labels("kept").inc()
-            metrics.SNAPSHOT_BYTES.labels(self._partition).set(len(snapshot))
+            detector_metrics.SNAPSHOTS.labels("kept").inc()
+            detector_metrics.SNAPSHOT_BYTES.labels(self._partition).set(len(snapshot))
         saved.set_result(None)

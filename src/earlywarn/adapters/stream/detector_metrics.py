@@ -1,9 +1,13 @@
-"""The metrics of a detector's fold; apart from the others, since an aggregator does not load the second fold."""
+"""What a detector tells Prometheus beside what every worker does."""
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from earlywarn.application.fold import RunFold
 
+PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
+PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
+SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept, failed, or refused.", ["outcome"])
+SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])
 WATERMARK = Gauge(
     "earlywarn_watermark_seconds", "Event time (epoch) before which buckets are closed; absent before all have spoken.",
     ["partition"],

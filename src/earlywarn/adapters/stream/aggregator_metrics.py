@@ -1,0 +1,19 @@
+"""What an aggregator tells Prometheus beside what every worker does."""
+
+from prometheus_client import Counter, Gauge
+
+RECORDS = Counter(
+    "earlywarn_records", "Records of the transactions topic that this worker has read, batched ones counted once."
+)
+REJECTED = Counter(
+    "earlywarn_rejected_transactions", "Transactions sent to the dead letters, by reason (docs/rejects.md).", ["reason"]
+)
+PARTIALS_SENT = Counter("earlywarn_partials_sent", "Partials sent, one for each partition of the partials.")
+BLOCKS_SEALED = Counter("earlywarn_blocks_sealed", "Blocks of offsets that this worker has completed.")
+UNACKNOWLEDGED = Gauge(
+    "earlywarn_unacknowledged_bytes", "Bytes sent that the brokers have not acknowledged; folding waits at a limit."
+)
+LOST = Gauge(
+    "earlywarn_lost_partitions",
+    "Partitions of this worker that retention has taken from it (docs/delivery.md, A lost partition).",
+)

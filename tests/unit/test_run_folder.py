@@ -1,13 +1,16 @@
 """The folder of results: one finished run's files, whatever was there and however a run ends."""
 
+import errno
 import html
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from earlywarn.adapters.disk_room import told_when_full
 from earlywarn.adapters.run_files import RunResult, run_files
 from earlywarn.adapters.run_folder import RESULTS, RunFolder
 from earlywarn.cli.app import app
@@ -148,6 +151,23 @@ def test_a_run_that_breaks_off_leaves_the_folder_as_it_was(
             run_files(ready.run, ready.inputs, out, received_ms=RECEIVED_MS, progress=interrupt)
     assert contents(tmp_path / "out") == before
     assert not (tmp_path / "new").exists(), "folders that the run made go with it"
+
+
+@pytest.mark.parametrize("words", ["No space left on device", "Error writing bytes to file. Detail: [errno 28]"])
+def test_a_full_disk_names_the_folder_and_the_way_out(cells: Path, tmp_path: Path, words: str) -> None:
+    """Whatever library was writing, and whatever it says; other errors stay what they are."""
+    ready = prepare([str(cells)], config=None)
+
+    def write(_: int) -> None:
+        raise OSError(errno.ENOSPC, words)
+
+    out = tmp_path / "out"
+    told = f"{out}: cannot be written to: No space left on device; make room there, or choose another folder (--out)"
+    with pytest.raises(InputError, match=re.escape(told)):
+        run_files(ready.run, ready.inputs, out, received_ms=RECEIVED_MS, progress=write)
+    assert not out.exists()
+    with pytest.raises(OSError, match="Input/output"), told_when_full(out):
+        raise OSError(errno.EIO, "Input/output error")
 
 
 def test_what_is_no_result_is_never_removed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from earlywarn.adapters.disk_room import without_room
 from earlywarn.errors import InputError
 
 RESULTS = (
@@ -44,7 +45,7 @@ class RunFolder:
         inputs: the files that are read, which must not be replaced by results.
 
     Raises:
-        InputError: the folder cannot be made or written, or a result would replace an input or a folder.
+        InputError: the folder cannot be made or written, is full, or a result would replace an input or a folder.
     """
 
     def __init__(self, out: Path, inputs: Iterable[Path]) -> None:
@@ -122,6 +123,8 @@ class RunFolder:
     ) -> None:
         shutil.rmtree(self.draft, ignore_errors=True)
         self._unmake()
+        if (told := without_room(error, self.out)) is not None:
+            raise told from error
 
     def _make(self, folder: Path) -> None:
         """Make a folder and those above it, and remember the new ones, outermost first."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, Unpack
 import msgspec
 import typer
 
+from earlywarn.adapters.disk_room import told_when_full
 from earlywarn.adapters.files import InputFile, open_inputs
 from earlywarn.adapters.inference import Assumption, Stated, guessed_mappings
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -139,8 +140,9 @@ def replay(
         )
     pace = Pace(None if speed == "max" else float(speed), clock=time.monotonic, sleep=time.sleep)
     folder = out or Path("out") / ready.run.settings.run
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(told_when_full(folder))
+        folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(waiting_told())
         source: FileSource | RunSource
         settings = ready.run.settings

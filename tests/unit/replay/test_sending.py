@@ -1,9 +1,11 @@
 """Which records are sent, in which order, to which partition, and what workers are told."""
 
 import json
+import resource
 import tomllib
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import msgspec
@@ -30,7 +32,7 @@ from earlywarn.application.service_settings import ServiceSettings
 from earlywarn.application.settings import PanelSettings, Settings, load
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.transaction import Transaction
-from earlywarn.errors import LogError
+from earlywarn.errors import InputError, LogError
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +276,25 @@ def test_a_replay_whose_worker_has_ended_sends_no_more(run: Run, tmp_path: Path,
     with pytest.raises(LogError, match="aggregator-0 has ended"):
         send(replay, cast("ReplayLog", log), source.beginning(8), lambda _: None, check)
     assert len(log.records) == (0 if paused else 1)
+
+
+def test_a_replay_without_room_for_the_logs_of_its_workers_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once where not even the first line can be written; where a worker has ended since, beside its last words."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # of a whole process: put back at once
+    try:
+        with Workers({}, tmp_path) as workers, pytest.raises(InputError, match=r"cannot be written to: .*; make room"):
+            workers.start("detector")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with Workers({"EARLYWARN_CONFIG": str(tmp_path / "nowhere.toml")}, tmp_path) as workers:
+        workers.start("detector")
+        wait_until(lambda: not workers.run(), 60, "it has ended")
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+        with pytest.raises(LogError, match=r"the end of .*detector-0.log \(its disk is full, so the reason may be"):
+            workers.check()
 
 
 def test_a_worker_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The workers of a replay's run: child processes that end with it, however it ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
+from earlywarn.adapters.disk_room import told_when_full
 from earlywarn.errors import ConfigError, LogError
 
 _STOP_SECONDS = 10.0
@@ -33,16 +35,18 @@ class Workers:
         self._keepers: list[subprocess.Popen[bytes]] = []
 
     def start(self, service: str, count: int = 1) -> None:
-        """Start so many workers of a service.
+        """Start so many workers of a service, each with a first line in its log.
 
         Raises:
             ConfigError: the service's program is not installed.
+            InputError: there is no room for logs.
         """
         program = _program(service)
         self._folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
             name = f"{service}-{number}"
-            with (self._folder / f"{name}.log").open("ab") as log:
+            with told_when_full(self._folder), (self._folder / f"{name}.log").open("ab", buffering=0) as log:
+                log.write(f"earlywarn: starting {name}\n".encode())  # what it cannot write itself it cannot tell
                 process = subprocess.Popen(  # noqa: S603  # our own program
                     [sys.executable, *program],
                     env=self._environment,
@@ -74,7 +78,9 @@ class Workers:
             if process.poll() is not None:
                 log = self._folder / f"{name}.log"
                 tail = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
-                raise LogError(f"{name} has ended with {process.returncode}; the end of {log}:\n{tail}")
+                full = shutil.disk_usage(self._folder).free < _LOG_TAIL_BYTES
+                told = " (its disk is full, so the reason may be missing: make room there)" if full else ""
+                raise LogError(f"{name} has ended with {process.returncode}; the end of {log}{told}:\n{tail}")
 
     def stop(self) -> None:
         """End them in order; after ten seconds by force."""

@@ -22,6 +22,7 @@ from earlywarn.aggregation.delivery import DayOfBuckets, Delivery
 from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, added, shares
 from earlywarn.aggregation.feed_counts import add_counts, bounded, plain, relabelled, restored
+from earlywarn.aggregation.known_feeds import KnownFeeds
 from earlywarn.aggregation.newcomers import Newcomers
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, Floats
@@ -86,7 +87,7 @@ class CoverageMeter:
     def __init__(self, parameters: CoverageParameters, *, slots: int = 0) -> None:
         self.parameters = parameters
         self.slots = slots
-        self._feeds: dict[FeedName, Feed] = {}
+        self._feeds = KnownFeeds(parameters.feeds_limit, slots)
         self._cells = FeedCells()
         self._branches = Branches(parameters)
         self._newcomers = Newcomers()
@@ -101,7 +102,7 @@ class CoverageMeter:
         counts = delivered.setdefault(feed, {})
         counts[cell] = counts.get(cell, 0) + transactions
         if len(delivered) > 2 * self.parameters.feeds_limit + len(self._feeds):
-            self._limit(delivered)
+            self._feeds.limit(delivered)
 
     # --- closing
 
@@ -122,19 +123,19 @@ class CoverageMeter:
         """
         delivered: dict[FeedName, Counts] = {}
         for name, counts in self._open.pop(bucket, {}).items():
-            add_counts(delivered.setdefault(self._known(name), {}), counts)
+            add_counts(delivered.setdefault(self._feeds.counts_as(name), {}), counts)
         for name, counts in unread.items():
-            known = self._known(name)
+            known = self._feeds.counts_as(name)
             if known in self._feeds or known in delivered:
                 add_counts(delivered.setdefault(known, {}), counts)
-        self._limit(delivered)
+        self._feeds.limit(delivered)
         for name, counts in delivered.items():
             add_counts(self._today.setdefault(name, {}), counts)
-        self._limit(self._today)
+        self._feeds.limit(self._today)
         if slot is None:
             return Delivery()
         volumes = self._base_today[slot] = {name: sum(counts.values()) for name, counts in delivered.items()}
-        spoken = self._with(volumes, of_no_cell)
+        spoken = self._feeds.added_to(volumes, of_no_cell)
         readings = {
             name: FeedVolume(
                 " ".join(name), feed.usual_base(slot), spoken.get(name, 0), feed.owed_base, feed.young_base(slot)
@@ -176,7 +177,7 @@ class CoverageMeter:
         for partition in ended:
             self._drop(("partition", partition), ())
         weekday = (day + 6) % 7
-        admitted = self._admit(sorted(self._today))
+        admitted = self._feeds.admit(self._today)
         missed: dict[FeedName, Counts] = {}
         for name, counts in unread.items():
             add_counts(missed.setdefault(admitted.get(name, name), {}), counts)
@@ -188,7 +189,7 @@ class CoverageMeter:
             if name in sums and name in self._feeds and counts.keys() >= self._cells.of(name):
                 # A row of each cell, however few transactions it says it stands for: the feed is there.
                 sums[name] = max(sums[name], round(self._feeds[name].usual_day(weekday)))
-        sums = self._with(sums, of_no_cell)
+        sums = self._feeds.added_to(sums, of_no_cell)
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
         by_feeds, lost = self._delivery(readings, delivered)
         volumes = BranchVolumes(regions, readings, delivered, self._cells)
@@ -281,39 +282,6 @@ class CoverageMeter:
         gone = {("partition", name) for name in ended}
         return [(name, feed) for name, feed in sorted(self._feeds.items()) if name not in gone]
 
-    def _limit(self, delivered: dict[FeedName, Counts]) -> None:
-        """Count named sources together that cannot become known: beyond the limit, the last in order.
-
-        More of them may still come, and smaller names: in the end the same are left, in whatever order they came.
-        """
-        new = sorted(name for name in delivered if name[0] == "source" and name not in self._feeds and name != _OTHERS)
-        for name in new[self.parameters.feeds_limit :]:
-            add_counts(delivered.setdefault(_OTHERS, {}), delivered.pop(name))
-
-    def _with(self, volumes: Mapping[FeedName, int], more: Mapping[FeedName, int]) -> dict[FeedName, int]:
-        """Return the volumes of feeds, with what those of them that are known brought besides."""
-        found = dict(volumes)
-        for name, count in more.items():
-            known = self._known(name)
-            if known in self._feeds:
-                found[known] = found.get(known, 0) + count
-        return found
-
-    def _known(self, name: FeedName) -> FeedName:
-        """Return what a feed counts as: sources beyond the limit count together."""
-        return _OTHERS if name[0] == "source" and name not in self._feeds and _OTHERS in self._feeds else name
-
-    def _admit(self, names: Iterable[FeedName]) -> dict[FeedName, FeedName]:
-        """Make new feeds known, as far as the limit goes; return what each counts as."""
-        admitted = {}
-        for name in names:
-            sources = sum(feed[0] == "source" and feed != _OTHERS for feed in self._feeds)
-            beyond = name[0] == "source" and name not in self._feeds and sources >= self.parameters.feeds_limit
-            admitted[name] = _OTHERS if beyond else name
-            if name in self._feeds or any(self._today[name].values()):  # what named sources bring is no partition's
-                self._feeds.setdefault(admitted[name], Feed(self.slots))
-        return admitted
-
     def _forget(self, silent: Sequence[str], volumes: BranchVolumes) -> tuple[str, ...]:
         """Forget the feeds that were missed for too long or are replaced; return those that were silent.
 
@@ -338,7 +306,7 @@ class CoverageMeter:
     def state(self) -> State:
         """Return the state as plain values."""
         return {
-            "feeds": [[*name, feed.state()] for name, feed in sorted(self._feeds.items())],
+            "feeds": self._feeds.state(),
             "cells": self._cells.state(),
             "branches": self._branches.state(),
             "newcomers": self._newcomers.state(),
@@ -353,7 +321,7 @@ class CoverageMeter:
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._feeds = {(kind, name): Feed.restored(feed) for kind, name, feed in saved["feeds"]}
+        self._feeds.restore(saved["feeds"])
         self._cells.restore(saved["cells"])
         self._branches.restore(saved["branches"])
         self._newcomers.restore(saved["newcomers"])

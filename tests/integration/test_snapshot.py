@@ -1,6 +1,8 @@
 """A snapshot holds all there is: small, and restored to the same future outputs, byte for byte."""
 
+from bisect import bisect
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,7 @@ from earlywarn.application.settings import Settings, load
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.domain.reject import Reject
 from earlywarn.domain.state import decode_state, encode_state
+from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import SnapshotError
 from earlywarn.generate import GenerateOptions, generate, synthetic_cells
 
@@ -73,11 +76,33 @@ def hourly() -> tuple[Run, list[Partial]]:
     return run, [*partials, last]
 
 
-@pytest.mark.parametrize("history", [swiss, hourly])
-def test_a_restored_fold_gives_the_same_future(history: object) -> None:
+def shocked() -> tuple[Run, list[Partial]]:
+    """Return the Swiss run with shocks that follow each other, each taken back with its end, and a partial a week."""
+    run = compose(load(PANEL, {}))
+    inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
+    block = run.block_fold(0, 1)
+    starts = [
+        datetime(2019, month, day, tzinfo=UTC).timestamp() for month, day in ((9, 9), (9, 23), (10, 14), (10, 28))
+    ]
+    partials: list[Partial] = []
+    for batch in feeds_of(inputs, run.panels[0].panel.calendar)[0].batches():
+        for at, outcome in enumerate(batch.outcomes):
+            assert isinstance(outcome, Transaction)
+            factor = (1.0, 0.7, 1.3, 0.6, 1.0)[bisect(starts, outcome.ts / 1000)]
+            count, amount_minor = round(factor * outcome.count), round(factor * outcome.amount_minor)
+            changed = msgspec.structs.replace(outcome, count=count, amount_minor=amount_minor)
+            sealed, _ = block.add([block.position], [changed], RECEIVED_MS)
+            news = block.flush() if at % 350 == 0 else None
+            partials += sealed if news is None else [*sealed, news]
+    last = block.flush()
+    return run, partials if last is None else [*partials, last]
+
+
+@pytest.mark.parametrize(("history", "times"), [(swiss, 3), (hourly, 3), (shocked, 24)])
+def test_a_restored_fold_gives_the_same_future(history: object, times: int) -> None:
     """Wherever the log is cut, a fold restored there publishes what the undisturbed one does, and stands the same."""
     run, partials = history()  # type: ignore[operator]  # one of the two above
-    cuts = sorted(np.random.default_rng(3).choice(len(partials), 3, replace=False).tolist())
+    cuts = sorted(np.random.default_rng(3).choice(len(partials), times, replace=False).tolist())
     undisturbed, restored = compose_fold(run, 1), compose_fold(run, 1)
     for at, partial in enumerate(partials):
         if at in cuts:

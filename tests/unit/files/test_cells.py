@@ -229,12 +229,18 @@ def test_a_row_that_cannot_be_used_says_which_cell_it_is(tmp_path: Path, row: st
         ("2019-07-01,CH01,food,3,5.00", "1 July,CH04,food,17,5.00", date(2019, 7, 1)),
         ("2019-07-01,CH04,food,3,5.00", ",CH04,food,17,5.00", date(2019, 7, 2)),
         ("2019-07-01,CH04,food,3,5.00\n,CH04,food,3,5.00", "9999-07-01,CH04,food,17,5.00", date(2019, 7, 3)),
+        ("2019-07-01,CH04,food,3,5.00\n2019-07-01,CH05,food,3,5.00", "2.7.2019,CH04,food,17,5.00", date(2019, 7, 2)),
+        (
+            "2019-07-01,CH03,food,3,5.00\n2019-07-01,CH04,food,3,5.00\n2.7.2019,CH03,food,3,5.00",
+            "2.7.2019,CH04,food,17,5.00",
+            date(2019, 7, 2),
+        ),
     ],
 )
 def test_a_row_without_a_date_is_of_the_day_that_its_place_suggests(
     tmp_path: Path, before: str, row: str, day: date
 ) -> None:
-    """That of the row before it where days follow each other, and the next one where those of a cell do."""
+    """That of the row before it, or the next where its cell has one of that day: of days in order, and cells."""
     found = outcomes(opened(tmp_path / "a.csv", HEADER + before + "\n" + row + "\n"))
     about = [outcome.about for _, outcome in found if isinstance(outcome, Reject)][-1]
     assert isinstance(about, Cell)

@@ -100,7 +100,7 @@ class CellRows(_Columns):
     """Rows to cells: amounts rounded half-even to minor units and counted in `rounded`.
 
     A row whose date cannot be read is one of the day that its place in the file suggests: of the day of the row before,
-    or of the next one if that was the same cell's. It is missing there, so that what is left of the cell is no fall.
+    or of the next one if its cell has a row of that day already. So it is missing there, and no fall of its cell.
 
     Raises:
         InputError: no currency is known.
@@ -111,17 +111,26 @@ class CellRows(_Columns):
         self._day = day_parser(mapping.fields["date"][0].date_format, "date")
         amount = mapping.fields["amount"][0]
         self._amount = msgspec.structs.replace(amount, rounding="half_even")
-        self._before: Cell | None = None
+        self._before: date | None = None
+        self._stand: set[tuple[str, str]] = set()  # cells with a row of that day, since the rows before were of another
 
     def convert(self, row: Row, line: int) -> Cell | Reject:  # noqa: ARG002  # the same form as for transactions
         """Return the row's cell, or why there is none."""
         try:
-            self._before = cell = self._cell(row)
+            cell = self._cell(row)
         except RowError as error:
             about = self._about(row)
-            self._before = about or self._before
+            if about is not None:
+                self._note(about)
             return msgspec.structs.replace(error.reject, about=about)
+        self._note(cell)
         return cell
+
+    def _note(self, cell: Cell) -> None:
+        if cell.day != self._before:
+            self._before = cell.day
+            self._stand.clear()
+        self._stand.add((cell.region, cell.sector))
 
     def _about(self, row: Row) -> Cell | None:
         """Return the cell of a row that cannot be used, without an amount; None if it does not tell which it is."""
@@ -151,8 +160,7 @@ class CellRows(_Columns):
         except RowError:
             if self._before is None:
                 return None
-            is_next = (self._before.region, self._before.sector) == (region, sector)
-            return self._before.day + timedelta(days=is_next)
+            return self._before + timedelta(days=(region, sector) in self._stand)
 
     def _cell(self, row: Row) -> Cell:
         day, region, sector, transactions_text, _ = (self._required(field, row) for field in CELL_REQUIRED)

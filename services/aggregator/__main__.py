@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 
 from earlywarn.adapters.stream.early_stop import stop_at_once_when_told
 
@@ -11,6 +12,7 @@ from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
+from earlywarn.adapters.kafka.published_blocks import read_published
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
@@ -19,6 +21,8 @@ from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.application.aggregator import Aggregator
 from earlywarn.application.compose import compose_from
+
+_COUNTING = "counting: every partition that it has is lost (docs/delivery.md, A lost partition)"
 
 
 async def main() -> None:
@@ -43,13 +47,14 @@ async def main() -> None:
             Outbox(confluent_connection(kafka), gated=True),
             logs,
             topics,
+            partial(read_published, kafka, topics.partials, settings.fold.block_size),
             panels_of=manifest.panels_of,
             unacknowledged_bytes=service.unacknowledged_bytes,
             letter_bytes=settings.topics.dead_letter_bytes,
         )
         app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.transactions))
-        return Assembled(app, worker, {"assigned": lambda: worker.assigned})
+        return Assembled(app, worker, {"assigned": lambda: worker.assigned, _COUNTING: lambda: worker.counting})
 
     await live(kafka, service, assemble)
 

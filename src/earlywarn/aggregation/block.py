@@ -32,8 +32,9 @@ class BlockFold:
     """Folds one partition; `add` and `flush` return what is to be sent.
 
     A fold starts at a block's start, with the event-time maximum that held there. To read a block
-    again (a rebalance, a redelivery), make a new fold: it gives the same partials. If it de-duplicates, it is told
-    first what stands before (`remember`), from `remembers_from` on.
+    again (a rebalance, a redelivery), make a new fold: it gives the same partials. Where the log does not hold the
+    block's start any more, it goes on behind what was sent of it (`resume`). If it de-duplicates, it is told first what
+    stands before (`remember`), from `remembers_from` on.
     """
 
     def __init__(
@@ -55,18 +56,27 @@ class BlockFold:
         self.event_time_ms = event_time_ms
         self._records = AttributeRows(router, parameters)
         self._columns = ColumnFold(router, parameters)
+        self._rejected: dict[str, int]
         self.forget()
         self._open_block(position // parameters.block_size)
 
+    def resume(self, sent: Partial) -> None:
+        """Go on behind what was sent of the open block, with all its rows; for a fold to which nothing is added yet."""
+        self.position = sent.last + 1
+        self.event_time_ms = sent.event_time_ms
+        self._sent = sent.last
+        self._rejected = dict(sent.rejected)
+        self._records.sums.resume(sent.rows, sent.sources, sent.unread)
+
     def forget(self) -> None:
-        """Remember no record from before the open block; for a fold to which none is added yet."""
+        """Remember no record from before the position; for a fold to which none is added yet."""
         size = self.parameters.block_size
         window = self.parameters.deduplicate_blocks * size
         self._copies = CopyWindow(window, size, self._refusal) if window else None
 
     @property
     def remembers_from(self) -> int:
-        """Return from which offset on records before the open block may decide what in it is a copy.
+        """Return from which offset on records before the position may decide what behind it is a copy.
 
         Where the log has holes it is further back: until it `remembers_enough`.
         """
@@ -81,12 +91,12 @@ class BlockFold:
         return self.parameters.deduplicate_blocks * self.parameters.block_size - 1
 
     def remember(self, offsets: Sequence[int], outcomes: Sequence[Outcome], received_ms: Sequence[int] | int) -> None:
-        """Take records from before the open block, in their order and before any is added: they count no more."""
+        """Take records from before the position, in their order and before any is added: they count no more."""
         if offsets:
             self._remembering(offsets[-1]).remember(outcomes, 0, self._latest_ms(received_ms))
 
     def remember_columns(self, offset: int, columns: TransactionColumns, received_ms: int) -> None:
-        """Take a record of many transactions from before the open block."""
+        """Take a record of many transactions from before the position."""
         copies = self._remembering(offset)
         copies.open_record()
         self._columns.remember(columns, received_ms, copies)
@@ -136,6 +146,15 @@ class BlockFold:
         self.position = offset + 1
         sealed += self._leave_full_block()
         return sealed, rejected
+
+    def pass_over(self, position: int) -> list[Partial]:
+        """Say that the log holds nothing that counts before `position`; return the partials of blocks that end there.
+
+        At a log's end marks of transactions may stand: retention removes them with the records before.
+        """
+        sealed = self._reach(position // self.parameters.block_size) if position > self.position else []
+        self.position = max(self.position, position)
+        return sealed
 
     def end(self, offset: int) -> list[Partial]:
         """Take the mark that ends a finite log, which stands at `offset`; return what is to be sent."""
@@ -273,8 +292,8 @@ class BlockFold:
         return self._copies.sifted(batch, start, self._latest_ms(received_ms), rejected)
 
     def _remembering(self, offset: int) -> CopyWindow:
-        if self._copies is None or offset >= self.block * self.parameters.block_size:
-            raise LogError(f"partition {self.partition}: offset {offset} is no past of block {self.block}")
+        if self._copies is None or offset >= self.position:
+            raise LogError(f"partition {self.partition}: offset {offset} is not before {self.position}")
         return self._copies
 
     def _refusal(self, item: Transaction, latest_ms: int) -> Reject | None:
@@ -302,7 +321,7 @@ class BlockFold:
         self.block_event_time_ms = self.event_time_ms
         self._sent = block * self.parameters.block_size - 1
         self._records.open_block()
-        self._rejected: dict[str, int] = {}
+        self._rejected = {}
 
     def _reach(self, block: int) -> list[Partial]:
         """Seal the open block if the log goes on in a later one; its last offset then covers the hole between."""

@@ -39,13 +39,25 @@ class BlockSums:
         self._unread = _Counts()
         self._unread_sources: dict[str, None] = {}
 
+    def resume(self, rows: Iterable[Row], sources: Iterable[SourceRow], unread: Iterable[SourceRow]) -> None:
+        """Go on from cumulative values that are sent already; of those that repeat the last one holds."""
+        for row in rows:
+            target = (row.panel, row.region, row.sector)
+            self._rows.setdefault((row.bucket, row.late), {})[target] = [row.transactions, row.amount_minor]
+        self.sources = self._sources.resume(sources)
+        self._unread_sources = self._unread.resume(unread)
+
     def admit(self, source: str) -> None:
-        """Note that a named source has brought something on time; one named by a card counts among the others."""
+        """Note that a named source has brought something on time; one named by a card counts among the others.
+
+        So does one that is called as they are: who goes on from what was sent could not tell it from them.
+        """
         self._name(source, self.sources)
 
     def _name(self, source: str, named: dict[str, None]) -> None:
-        if source not in named and len(named) < self.sources_limit and not has_card_number(source):
-            named[source] = None
+        if source in named or len(named) >= self.sources_limit or source == OTHER_SOURCES or has_card_number(source):
+            return
+        named[source] = None
 
     def add(self, bucket: int, added: Iterable[tuple[Route, list[int]]], *, late: bool) -> None:
         """Add to one bucket what came by each route: [transactions, amount in minor units]."""
@@ -118,6 +130,12 @@ class _Counts:
     def add(self, place: _Place, transactions: int) -> None:
         self._counts[place] = self._counts.get(place, 0) + transactions
         self._changed[place] = None
+
+    def resume(self, rows: Iterable[SourceRow]) -> dict[str, None]:
+        """Go on from what was sent; return the sources that are told apart."""
+        for row in rows:
+            self._counts[(row.panel, row.region, row.sector), row.source, row.bucket] = row.transactions
+        return {source: None for _, source, _ in self._counts if source not in ("", OTHER_SOURCES)}
 
     def take_changed(self) -> tuple[SourceRow, ...]:
         rows = tuple(SourceRow(*place[0], *place[1:], self._counts[place]) for place in self._changed)

@@ -98,10 +98,27 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class BlockStart:
-    """Where a block begins, and the newest event time before it: enough to fold it again."""
+    """Where a block begins, and the newest event time before it: enough to fold it again.
+
+    Attributes:
+        sent: what was sent of the block, if the log does not hold its start any more: the fold goes on behind it.
+    """
 
     offset: int = 0
     event_time_ms: int | None = None
+    sent: Partial | None = None
+
+    @classmethod
+    def behind(cls, sent: Partial, block_size: int) -> "BlockStart":
+        """Return where to begin behind a partial that has all rows of its block."""
+        if sent.sealed:
+            return cls(sent.last + 1, sent.event_time_ms)
+        return cls(sent.block * block_size, sent=sent)
+
+    @property
+    def position(self) -> int:
+        """Return the offset from which on the log is needed."""
+        return self.offset if self.sent is None else self.sent.last + 1
 
 
 class SourcePartition:
@@ -128,6 +145,11 @@ class SourcePartition:
         """Return where the open block begins."""
         return BlockStart(self.fold.block * self.fold.parameters.block_size, self.fold.block_event_time_ms)
 
+    @property
+    def needed(self) -> int:
+        """Return the offset from which on the log must be there; what is read before it only tells copies."""
+        return max(self.position, self._begins)
+
     def skip(self, earliest: int) -> bool:
         """Go on at `earliest`, where the log begins, if what is not there any more only told copies."""
         if earliest <= self._begins and earliest > self.position:
@@ -142,7 +164,7 @@ class SourcePartition:
         return Emission(partials=self.fold.lose(earliest))
 
     def take(self, batch: Batch, now_seconds: float) -> Emission:
-        """Fold a batch that starts at `position`; what lies before the open block is only remembered.
+        """Fold a batch that starts at `position`; what lies before where the fold begins is only remembered.
 
         Where too few records lie there, `position` goes back behind the batch's start: read on from there.
         """
@@ -179,8 +201,9 @@ class SourcePartition:
         """Return what is new in the open block, or say that the partition is idle."""
         self.news_seconds = None
         self.idle = self.idle or idle
+        sealed = self.fold.pass_over(self.position) if idle else []
         partial = self.fold.flush(idle=idle)
-        return Emission(partials=[] if partial is None else [partial])
+        return Emission(partials=sealed if partial is None else [*sealed, partial])
 
     def _take_with_headers(self, batch: Batch, headers: Sequence[Headers], emission: Emission) -> None:
         """Fold runs of plain records, and what stands between them."""
@@ -293,15 +316,16 @@ class Aggregator:
 
     def assign(self, starts: Mapping[int, BlockStart], partitions: int, now_seconds: float) -> None:
         """Forget all blocks and begin those of `starts`; the topic has `partitions` partitions now."""
-        self.partitions = {
-            partition: SourcePartition(
-                self._run.block_fold(partition, partitions, position=start.offset, event_time_ms=start.event_time_ms),
-                self._decode_columns,
-                now_seconds,
-                finite=self._finite,
-            )
-            for partition, start in starts.items()
-        }
+        self.partitions = {}
+        for partition, start in starts.items():
+            self.begin(partition, start, partitions, now_seconds)
+
+    def begin(self, partition: int, start: BlockStart, partitions: int, now_seconds: float) -> None:
+        """Begin a partition (anew), whatever was known of it."""
+        fold = self._run.block_fold(partition, partitions, position=start.offset, event_time_ms=start.event_time_ms)
+        if start.sent is not None:
+            fold.resume(start.sent)
+        self.partitions[partition] = SourcePartition(fold, self._decode_columns, now_seconds, finite=self._finite)
 
     def due(self, now_seconds: float, held: Container[int] = ()) -> list[tuple[int, Emission]]:
         """Return, by partition, what has waited for a flush interval; of those that are held nothing."""

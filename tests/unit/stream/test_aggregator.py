@@ -187,6 +187,21 @@ def test_idleness_is_said_once_and_only_at_the_end_of_the_log() -> None:
     assert worker.silent(130.0) == [0]
 
 
+@pytest.mark.parametrize(("end", "said"), [(2, [(1, False)]), (3, [(2, False)]), (4, [(3, True), (3, False)])])
+def test_idleness_covers_what_stands_in_the_log_and_is_no_record(end: int, said: list[tuple[int, bool]]) -> None:
+    """Marks of transactions go with the records before them: whoever comes later must not miss them."""
+    batch = Batch(0, [payment(0), payment(1)])
+    batch.next = end
+    worker = aggregator()
+    worker.partitions[0].take(batch, 0.0)
+    partials = worker.confirm_idle(0, end_offset=end, now_seconds=30.0).partials
+    assert [(partial.last, partial.sealed) for partial in partials] == said
+    assert partials[-1].idle
+    more = worker.partitions[0].take(Batch(end, [payment(2)]), 31.0).partials
+    whole = [*more, *worker.partitions[0].flush().partials][-1]
+    assert (whole.block, counted(Emission(partials=[whole]))) == (end // 4, 1 if end == 4 else 3)
+
+
 @pytest.mark.parametrize("cut", range(1, 11))
 def test_whoever_begins_at_a_blocks_start_emits_the_same(cut: int) -> None:
     """A partition taken over in mid-block: the successor's partials are those of the undisturbed."""
@@ -234,6 +249,23 @@ def test_marks_are_no_records_to_whoever_looks_back_for_copies() -> None:
         return found
 
     assert letters(BlockStart()) == letters(BlockStart(4, START_MS)) == [5]
+
+
+def test_a_worker_that_goes_on_behind_a_partial_looks_back_for_copies_as_far_as_the_log_goes() -> None:
+    fold = msgspec.structs.replace(RUN.settings.fold, deduplicate_blocks=2)
+    run = compose(msgspec.structs.replace(RUN.settings, fold=fold))
+    first, second = (Aggregator(run, arrow_batch.decode, flush_seconds=1.0, idle_seconds=30.0) for _ in range(2))
+    first.assign({0: BlockStart()}, 1, now_seconds=0.0)
+    sent = first.partitions[0].take(Batch(0, [payment(each) for each in range(7)]), 0.0).partials
+    sent += first.partitions[0].flush().partials
+    second.assign({0: BlockStart.behind(sent[-1], 4)}, 1, now_seconds=0.0)
+    each = second.partitions[0]
+    assert (each.position, each.needed, each.skip(5), each.position) == (0, 7, True, 5)
+    emission = each.take(Batch(5, [payment(number) for number in (5, 6, 6, 4)]), 0.0)
+    assert [(letter.offset, letter.reject.reason) for letter in emission.dead_letters] == [(7, "duplicate")]
+    whole, news = [*emission.partials, *each.flush().partials]
+    assert (whole.since, whole.last, whole.sealed, whole.rejected) == (6, 7, True, {"duplicate": 1})
+    assert (news.since, news.last, counted(Emission(partials=[news]))) == (7, 8, 1)
 
 
 def test_a_partition_whose_log_has_lost_what_comes_next_says_so_and_nothing_more() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 from faust.types import TP
@@ -15,12 +16,14 @@ from earlywarn.adapters.kafka.batch_transport import Consumer
 from earlywarn.adapters.kafka.column_consumer import Extent
 from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.adapters.kafka.published_blocks import ReadPublished
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.kafka.wire import decode_partial
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
-from earlywarn.aggregation.partial import Partial
-from earlywarn.application.aggregator import Aggregator
-from earlywarn.application.compose import compose
+from earlywarn.aggregation.partial import Partial, Row
+from earlywarn.application.aggregator import Aggregator, BlockStart
+from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import PanelSettings, Settings
 
 RUN = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
@@ -58,6 +61,7 @@ class Brokers(Consumer):
         self.asked = asyncio.Event()
         self.answering.set()
         self.left: set[TP] = set()
+        self.sought: dict[TP, int] = {}
         self.marks: dict[TP, Mark] = {}
 
     async def partition_count(self, topic: str) -> int:
@@ -71,17 +75,23 @@ class Brokers(Consumer):
             raise self.error
         return {tp: self.logs[tp] for tp in partitions}
 
+    async def read_from(self, tp: TP, offset: int) -> None:
+        self.sought[tp] = offset
+
     def leave(self, tp: TP) -> None:
         self.left.add(tp)
 
 
-def service(consumer: Consumer) -> tuple[AggregatorService, Sent]:
+def service(
+    consumer: Consumer, read_published: ReadPublished = lambda _: {}, run: Run = RUN
+) -> tuple[AggregatorService, Sent]:
     sent = Sent()
     found = AggregatorService(
-        Aggregator(RUN, arrow_batch.decode, flush_seconds=1, idle_seconds=0),
+        Aggregator(run, arrow_batch.decode, flush_seconds=1, idle_seconds=0),
         sent,  # type: ignore[arg-type]  # what it is sent through
         SOURCE,
         TOPICS,
+        read_published,
         panels_of=(frozenset({"CH"}),),
         unacknowledged_bytes=1,
         letter_bytes=1 << 20,
@@ -183,6 +193,91 @@ def test_a_log_that_loses_what_comes_next_while_it_is_read() -> None:
         return sent.partials
 
     assert [(each.partition, each.lost) for each in asyncio.run(live())] == [(0, None), (1, 5)]
+
+
+def published(last: int, *, block: int = 0, sealed: bool = False) -> BlockStart:
+    """Return what is published of a block of 2,000 offsets."""
+    partial = Partial(
+        partition=0, partitions=2, block=block, since=-1, last=last, sealed=sealed, event_time_ms=7,
+        rows=(Row("CH", "CH04", "grocery", 0, late=False, transactions=3, amount_minor=30),), rejected={"json": 1},
+    )  # fmt: skip
+    return BlockStart.behind(partial, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("found", "position"),
+    [(published(71), 72), (published(99), 100), (published(1_999, sealed=True), 2_000)],
+)
+def test_a_log_that_has_lost_what_is_published_is_read_on_behind_it(found: BlockStart, position: int) -> None:
+    """Be a block's start committed, or nothing any more; a broker that does not answer is asked anew."""
+
+    async def live(mark: Mark | None) -> None:
+        asked: list[Mapping[int, int]] = []
+
+        def read_published(begins: Mapping[int, int]) -> Mapping[int, BlockStart]:
+            asked.append(begins)
+            if len(asked) == 1:
+                raise NoAnswerError("no broker")
+            return {0: found}
+
+        brokers = Brokers({PLACES[0]: Extent(72, 150), PLACES[1]: Extent(0, 3)})
+        worker, sent = service(brokers, read_published)
+        assert await worker.start({PLACES[0]: mark, PLACES[1]: None}) == {PLACES[0]: position, PLACES[1]: 0}
+        assert asked == [{0: 72}] * 2
+        worker.tick()
+        assert (sent.partials, brokers.left, worker.counting) == ([], set(), True)
+
+    asyncio.run(live(Mark(0, '{"M":null}')))
+    asyncio.run(live(None))
+
+
+@pytest.mark.parametrize(("found", "needed"), [({}, 0), ({0: published(49)}, 50)])
+def test_what_is_not_published_either_is_lost(found: Mapping[int, BlockStart], needed: int) -> None:
+    """The record names the first offset that was not folded; a worker that has nothing else is not ready."""
+
+    async def live() -> list[Partial]:
+        worker, sent = service(Brokers({PLACES[0]: Extent(72, 150)}), lambda _: found)
+        await worker.start({PLACES[0]: None})
+        assert not worker.counting
+        return sent.partials
+
+    [lost] = asyncio.run(live())
+    assert (lost.lost, lost.last + 1, lost.rows, lost.rejected) == (72, needed, (), {})
+
+
+def test_what_was_committed_is_not_gone_back_behind() -> None:
+    """Where partials have lost their end, say: nothing that was acknowledged may be sent as if it came first."""
+
+    async def live() -> list[Partial]:
+        worker, sent = service(Brokers({PLACES[0]: Extent(5_000, 6_000)}), lambda _: {0: published(49)})
+        await worker.start({PLACES[0]: Mark(4_000, '{"M":9}')})
+        return sent.partials
+
+    assert [(each.lost, each.last + 1) for each in asyncio.run(live())] == [(5_000, 4_000)]
+
+
+def test_who_was_away_goes_on_behind_what_another_has_folded_meanwhile() -> None:
+    async def live() -> tuple[list[Partial], dict[TP, int]]:
+        brokers = Brokers(EMPTY)
+        worker, sent = service(brokers, lambda _: {0: published(99)})
+        await worker.start({PLACES[0]: None})
+        brokers.logs[PLACES[0]] = Extent(72, 150)
+        await worker.look_for_idle()
+        return sent.partials, brokers.sought
+
+    assert asyncio.run(live()) == ([], {PLACES[0]: 100})
+
+
+def test_the_offset_that_is_needed_is_none_that_only_tells_copies(caplog: pytest.LogCaptureFixture) -> None:
+    fold = msgspec.structs.replace(RUN.settings.fold, deduplicate_blocks=2)
+    run = compose(msgspec.structs.replace(RUN.settings, fold=fold))
+
+    async def live() -> None:
+        worker, _ = service(Brokers({PLACES[0]: Extent(4_100, 4_200)}), lambda _: {0: published(4_049, block=2)}, run)
+        await worker.start({PLACES[0]: Mark(4_000, '{"M":9}')})
+
+    asyncio.run(live())
+    assert "offset 4050 is needed, but the log begins at 4100" in caplog.text
 
 
 def test_a_full_queue_keeps_what_is_sent_in_order_and_the_loop_moves() -> None:

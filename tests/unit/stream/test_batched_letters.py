@@ -88,6 +88,7 @@ async def taking() -> tuple[AggregatorService, SlowOutbox, asyncio.Task[None]]:
         outbox,  # type: ignore[arg-type]  # what it is sent through
         SOURCE,
         TOPICS,
+        lambda _: {},
         panels_of=(frozenset({"CH"}),),
         unacknowledged_bytes=1,
         letter_bytes=1 << 20,

@@ -2,7 +2,8 @@
 
 An offset is committed only at a block's start, when everything sent of the blocks before it is acknowledged; the
 newest event time that held there travels in the commit's metadata. Whoever gets the partition next folds the open
-block anew and sends the same partials again.
+block anew and sends the same partials again. If the log does not hold the block's start any more, it goes on behind
+what stands of it in the partials.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ from faust.types import TP
 from earlywarn.adapters.kafka.batch_transport import Consumer, is_passing
 from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
+from earlywarn.adapters.kafka.published_blocks import ReadPublished
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import aggregator_metrics, metrics
 from earlywarn.adapters.stream.failure import Failure
@@ -60,6 +63,7 @@ class AggregatorService:
         outbox: what it sends through; gated, so that nothing is sent of other logs, or to others, than `logs`.
         logs: those of the run that it reads and writes.
         topics: the run's topics.
+        read_published: looks up what stands in the partials of blocks whose start is gone.
         panels_of: the panels that live in each partition q of the partials.
         unacknowledged_bytes: it stops folding while more than so much is under way.
         letter_bytes: the largest dead letter that its topic takes.
@@ -71,6 +75,7 @@ class AggregatorService:
         outbox: Outbox,
         logs: RunLogs,
         topics: RunTopics,
+        read_published: ReadPublished,
         *,
         panels_of: tuple[frozenset[str], ...],
         unacknowledged_bytes: int,
@@ -80,6 +85,7 @@ class AggregatorService:
         self.outbox = outbox
         self._logs = logs
         self.topics = topics
+        self._read_published = read_published
         self._panels_of = panels_of
         self._limit_bytes = unacknowledged_bytes
         self._letter_bytes = letter_bytes
@@ -111,18 +117,36 @@ class AggregatorService:
         starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
         partitions = await self._consumer.partition_count(self.topics.transactions)
         extents = await self._consumer.extents(committed) if committed else {}
+        begins = {tp.partition: extent.start for tp, extent in extents.items()}
+        gone = {each: begin for each, begin in begins.items() if begin > starts[each].offset}
+        found = await self._published(gone)
+        starts |= {each: start for each, start in found.items() if start.position >= starts[each].offset}
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
         self._held = set()
         _log.info("assigned %d of %d partitions", len(starts), partitions)
         for tp, extent in extents.items():
-            self._reach(tp, self.aggregator.partitions[tp.partition], extent.start)
+            partition = self.aggregator.partitions[tp.partition]
+            if not partition.skip(extent.start):
+                self._lose(tp, partition, extent.start)
+            elif tp.partition in gone:
+                _log.info(
+                    "%s-%d: the log begins at %d, behind the start of the open block: going on behind what is "
+                    "published of it, from offset %d",
+                    *tp, extent.start, partition.needed,
+                )  # fmt: skip
         return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
 
     @property
     def assigned(self) -> bool:
         """Return whether it is a member of its group and has begun all that it was given."""
         return self._app is not None and self._consumer.assigned
+
+    @property
+    def counting(self) -> bool:
+        """Return whether it counts anything: false if all that it was given is lost."""
+        partitions = self.aggregator.partitions.values()
+        return not partitions or not all(each.lost for each in partitions)
 
     @property
     def _consumer(self) -> Consumer:
@@ -182,7 +206,7 @@ class AggregatorService:
             _log.warning("where %s-%d begins cannot be asked now (%s)", *tp, error)
             await asyncio.sleep(_ASK_SECONDS)
         else:
-            if not self._owns(partition, tp) or not self._reach(tp, partition, extents[tp].start):
+            if not self._owns(partition, tp) or not await self._reach(tp, partition, extents[tp].start):
                 return
         await self._consumer.read_from(tp, partition.position)  # where this comes again, if it was not answered
 
@@ -190,18 +214,41 @@ class AggregatorService:
         """Return whether a partition is still what it was before the loop went on: a rebalance voids all of them."""
         return self.aggregator.partitions.get(tp.partition) is partition
 
-    def _reach(self, tp: TP, partition: SourcePartition, begins: int) -> bool:
-        """Return whether the log still has what the fold needs next; else say that it is lost, and fold it no more."""
+    async def _reach(self, tp: TP, partition: SourcePartition, begins: int) -> bool:
+        """Return whether the log still has what the fold needs next; else see whether another has folded that.
+
+        Who was away for so long may have a successor. If none has, it is lost, and is folded no more.
+        """
         if partition.lost or partition.skip(begins):
             return not partition.lost
+        found = await self._published({tp.partition: begins})
+        if not self._owns(partition, tp):
+            return False
+        if tp.partition not in found or found[tp.partition].position < begins:
+            self._lose(tp, partition, begins)
+            return False
+        self.aggregator.begin(tp.partition, found[tp.partition], partition.fold.partitions, time.monotonic())
+        await self._consumer.read_from(tp, self.aggregator.partitions[tp.partition].position)
+        return False
+
+    async def _published(self, begins: Mapping[int, int]) -> Mapping[int, BlockStart]:
+        """Return where to go on behind what is published, for partitions whose logs begin there now."""
+        while begins:
+            try:
+                return await asyncio.to_thread(self._read_published, begins)
+            except NoAnswerError as error:
+                _log.warning("what is published of open blocks cannot be read now (%s); it will be again", error)
+                await asyncio.sleep(_ASK_SECONDS)
+        return {}
+
+    def _lose(self, tp: TP, partition: SourcePartition, begins: int) -> None:
         _log.error(
             "%s-%d: offset %d is needed, but the log begins at %d: retention removed what was not yet folded. Nothing "
             "more of this partition is counted in this run, the others go on: docs/delivery.md, A lost partition",
-            *tp, partition.position, begins,
+            *tp, partition.needed, begins,
         )  # fmt: skip
         self._send(tp.partition, partition.lose(begins))
         self._consumer.leave(tp)
-        return False
 
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]
@@ -278,7 +325,7 @@ class AggregatorService:
             return
         for tp, partition in silent.items():
             free = not self._stopping and tp.partition not in self._held
-            if free and self._owns(partition, tp) and self._reach(tp, partition, extents[tp].start):
+            if free and self._owns(partition, tp) and await self._reach(tp, partition, extents[tp].start):
                 confirmed = self.aggregator.confirm_idle(tp.partition, extents[tp].end, time.monotonic())
                 self._send(tp.partition, confirmed)
 

@@ -83,9 +83,11 @@ class Decisions:
             if not any(contains((wider.region, wider.sector), (node.region, node.sector)) for wider in alike):
                 models.accept([node], since)
         done = np.zeros(self._baselines.members.shape[1], dtype=bool)
-        for cells, since in sorted(self._back, key=lambda back: back.since):
-            if (cells & ~done).any():
-                models.take_back(cells & ~done, since, self._baselines.step_back(since.toordinal()))
+        # Those of one day at once: the order in which episodes were opened, which no snapshot keeps, decides nothing.
+        for since in sorted({back.since for back in self._back}):
+            cells = np.any([back.cells for back in self._back if back.since == since], axis=0) & ~done
+            if cells.any():
+                models.take_back(cells, since, self._baselines.step_back(since.toordinal()))
                 done |= cells
         for node, direction in self._settled:
             models.settle(node, direction)

@@ -2,10 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from command_line import PANEL, REPOSITORY, SAMPLE, Command
+from kafka_broker import KafkaBroker
+from redis_server import RedisServer
+from short_runs import MakeRun
+from stream_run import StreamRun
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +33,15 @@ def swiss_run(earlywarn: Command, tmp_path_factory: pytest.TempPathFactory) -> P
     finished = earlywarn("run", SAMPLE, "--config", PANEL, "--mapping", "swiss-cards", "--out", out)
     assert finished.returncode == 0, finished.stderr
     return out
+
+
+@pytest.fixture
+def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeRun]:
+    """Return a function that makes a run of some settings; its workers end with the test."""
+    with ExitStack() as runs:
+
+        def make(settings: str) -> StreamRun:
+            name = f"run-{uuid4().hex[:12]}"
+            return runs.enter_context(StreamRun(kafka.address, redis_server.url, tmp_path, settings, name=name))
+
+        yield make

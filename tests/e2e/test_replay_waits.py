@@ -162,7 +162,7 @@ def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(
         assert told["earlywarn_replay_event_seconds"] > 1_546_000_000
         assert told["earlywarn_replay_lag_seconds"] >= 0
         process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM, log_of(run)
+        assert process.wait(10) == 128 + signal.SIGTERM, log_of(run)
 
 
 @pytest.mark.parametrize("stage", ["sending", "folding"])
@@ -180,7 +180,7 @@ def test_a_replay_whose_broker_is_away_says_that_it_waits_and_goes_on(
 
         wait_until(reached, SECONDS, f"it is {stage}")
         fresh_kafka.kill()
-        wait_until(lambda: "earlywarn: " in log_of(run), 30, "it says that it waits")
+        wait_until(lambda: "earlywarn: " in log_of(run), 15, "it says that it waits")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(15)
         lines = log_of(run).splitlines()

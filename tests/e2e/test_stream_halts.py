@@ -2,15 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from uuid import uuid4
+from collections.abc import Sequence
 
 import msgspec
-import pytest
 from confluent_kafka import Producer
-from kafka_broker import KafkaBroker
-from redis_server import RedisServer
+from short_runs import HOUR_MS, START_MS, SWITZERLAND, MakeRun, payment
 from stream_run import StreamRun, Worker, wait_until
 
 from earlywarn.adapters import arrow_batch
@@ -22,9 +18,6 @@ from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import OTHER_SOURCES, Partial
 from earlywarn.domain.transaction import TEXT_LENGTH, Transaction
 
-START_MS = 1_551_702_896_000
-HOUR_MS = 3_600_000
-SWITZERLAND = '[[panels]]\nid = "CH"\ncountries = ["CH"]\n'
 ANYWHERE = """
 [[panels]]
 id = "any"
@@ -34,31 +27,14 @@ region_level = "none"
 any_region = true
 classification = "open"
 """
-MakeRun = Callable[..., StreamRun]
 
 
-@pytest.fixture
-def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeRun]:
-    """Return a function that makes a run that is no replay."""
-    made: list[StreamRun] = []
-
-    def make(partitions: int, *, idle_seconds: float = 600, panel: str = SWITZERLAND) -> StreamRun:
-        settings = (
-            f"[topics]\ntransactions_partitions = {partitions}\n"
-            f"[service]\nflush_seconds = 0.2\nidle_seconds = {idle_seconds}\n{panel}"
-        )
-        run = StreamRun(kafka.address, redis_server.url, tmp_path, settings, name=f"run-{uuid4().hex[:12]}")
-        made.append(run.__enter__())
-        return run
-
-    yield make
-    for run in made:
-        run.__exit__()
-
-
-def payment(number: int, hours: float) -> bytes:
-    record = {"id": f"t{number}", "amount_minor": 100, "currency": "CHF", "mcc": "5411", "region": "CH04"}
-    return json.dumps(record | {"ts": START_MS + int(hours * HOUR_MS)}).encode()
+def settings(partitions: int, *, idle_seconds: float = 600, panel: str = SWITZERLAND) -> str:
+    """Return the settings of a run that is no replay."""
+    return (
+        f"[topics]\ntransactions_partitions = {partitions}\n"
+        f"[service]\nflush_seconds = 0.2\nidle_seconds = {idle_seconds}\n{panel}"
+    )
 
 
 def partials(run: StreamRun) -> list[Partial]:
@@ -81,7 +57,7 @@ def read(worker: Worker, records: int) -> None:
 
 def test_a_batched_record_of_many_sources_and_one_of_many_cells(make_run: MakeRun) -> None:
     """Partials of more bytes than a message may have: all of it counts, and the worker goes on."""
-    run = make_run(1, panel=ANYWHERE)
+    run = make_run(settings(1, panel=ANYWHERE))
     worker = run.start_ready("aggregator")
     longest = "\x01" * (TEXT_LENGTH - 5)
     plain = Transaction(id="t", ts=START_MS, amount_minor=5, currency="CHF", region="R", sector="x")
@@ -114,7 +90,7 @@ def test_a_batched_record_of_many_sources_and_one_of_many_cells(make_run: MakeRu
 
 def test_a_sender_that_makes_codes_up_makes_no_state_without_end(make_run: MakeRun) -> None:
     """Beyond the limit of cells what it brings counts together; all of it counts, and a recount agrees."""
-    run = make_run(1, panel=f"{ANYWHERE}[coverage]\ncells_limit = 20\n")
+    run = make_run(settings(1, panel=f"{ANYWHERE}[coverage]\ncells_limit = 20\n"))
     workers = [run.start_ready("aggregator"), run.start_ready("detector")]
     plain = {"amount_minor": 100, "currency": "CHF"}
     made_up = [
@@ -137,7 +113,7 @@ def test_a_sender_that_makes_codes_up_makes_no_state_without_end(make_run: MakeR
 
 def test_a_stray_end_mark_in_a_run_that_goes_on(make_run: MakeRun) -> None:
     """It is a dead letter, counted, and vintage 0 of what comes after it is whole."""
-    run = make_run(1)
+    run = make_run(settings(1))
     workers = [run.start_ready("aggregator"), run.start_ready("detector")]
     run.produce([[payment(each, each) for each in range(40)]])
     run.end(1)
@@ -160,7 +136,7 @@ def test_a_stray_end_mark_in_a_run_that_goes_on(make_run: MakeRun) -> None:
 
 def test_a_flood_of_what_cannot_be_used_is_told_without_its_content(make_run: MakeRun) -> None:
     """One line with the number and the leading reason; neither a card token nor anything else of a record."""
-    run = make_run(1)
+    run = make_run(settings(1))
     worker = run.start_ready("aggregator")
     broken = json.dumps({"id": "t", "ts": START_MS, "card": "token-4711", "mcc": "a secret"}).encode()
     run.produce([[broken] * 300 + [b"card token-4711, no JSON"] * 100])
@@ -175,7 +151,7 @@ def test_a_flood_of_what_cannot_be_used_is_told_without_its_content(make_run: Ma
 
 def test_an_open_transaction_is_no_idleness(make_run: MakeRun) -> None:
     """What it holds is not read yet, but the log goes on: idle is said when it is over and all of it is read."""
-    run = make_run(2, idle_seconds=1)
+    run = make_run(settings(2, idle_seconds=1))
     connection = confluent_connection(run.settings.kafka)
     producer = Producer({**connection, "transactional.id": f"{run.topics.run}.test"})
     producer.init_transactions(30)
@@ -199,7 +175,7 @@ def test_an_open_transaction_is_no_idleness(make_run: MakeRun) -> None:
 
 def test_what_waits_for_the_next_close_of_a_day_is_no_difference(make_run: MakeRun) -> None:
     """A partition that was idle speaks again of days that closed without it, before they were published."""
-    run = make_run(2, idle_seconds=1)
+    run = make_run(settings(2, idle_seconds=1))
     aggregator = run.start_ready("aggregator")
 
     def folded(partition: int, last: int, *, idle: bool = False) -> bool:

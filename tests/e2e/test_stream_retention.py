@@ -1,16 +1,11 @@
 """Retention removes what stands in a quiet log, or in one that nobody folds: what is lost, and what is not."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from uuid import uuid4
+from collections.abc import Mapping
 
 import msgspec
-import pytest
 from confluent_kafka import Producer
 from kafka import TopicPartition
-from kafka_broker import KafkaBroker
-from redis_server import RedisServer
+from short_runs import SWITZERLAND, MakeRun, payment
 from stream_run import Log, StreamRun, Worker, expected, wait_until
 
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
@@ -18,35 +13,15 @@ from earlywarn.adapters.kafka.published_blocks import read_published
 from earlywarn.adapters.kafka.wire import decode_partial
 from earlywarn.aggregation.partial import Partial
 
-START_MS = 1_551_702_896_000
-HOUR_MS = 3_600_000
-SWITZERLAND = '[[panels]]\nid = "CH"\ncountries = ["CH"]\n'
 TWO_PANELS = SWITZERLAND + '[[panels]]\nid = "DE"\ncountries = ["DE"]\n'
-MakeRun = Callable[..., StreamRun]
 
 
-@pytest.fixture
-def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeRun]:
-    """Return a function that makes a run of some topics and panels."""
-    made: list[StreamRun] = []
-
-    def make(topics: str, panels: str, *, block_size: int = 2_000, idle_seconds: float = 600) -> StreamRun:
-        settings = (
-            f"[topics]\n{topics}\n[fold]\nblock_size = {block_size}\n"
-            f"[service]\nflush_seconds = 0.2\ncommit_seconds = 0.3\nidle_seconds = {idle_seconds}\n{panels}"
-        )
-        run = StreamRun(kafka.address, redis_server.url, tmp_path, settings, name=f"run-{uuid4().hex[:12]}")
-        made.append(run.__enter__())
-        return run
-
-    yield make
-    for run in made:
-        run.__exit__()
-
-
-def payment(number: int, hours: float, **other: object) -> bytes:
-    record = {"id": f"t{number}", "amount_minor": 100, "currency": "CHF", "mcc": "5411", "region": "CH04"}
-    return json.dumps(record | {"ts": START_MS + int(hours * HOUR_MS)} | other).encode()
+def settings(topics: str, panels: str, *, block_size: int = 2_000, idle_seconds: float = 600) -> str:
+    """Return the settings of a run of some topics and panels."""
+    return (
+        f"[topics]\n{topics}\n[fold]\nblock_size = {block_size}\n"
+        f"[service]\nflush_seconds = 0.2\ncommit_seconds = 0.3\nidle_seconds = {idle_seconds}\n{panels}"
+    )
 
 
 def log_of(length: int) -> Log:
@@ -89,7 +64,7 @@ def test_what_is_folded_of_an_open_block_is_not_lost(make_run: MakeRun) -> None:
 
     The aggregates are the undisturbed run's, and every dead letter is kept.
     """
-    run = make_run("transactions_partitions = 2\npartials_partitions = 2\nreplay = true", TWO_PANELS)
+    run = make_run(settings("transactions_partitions = 2\npartials_partitions = 2\nreplay = true", TWO_PANELS))
     logs = [log_of(300), log_of(300)]
     first, _ = run.start_ready("aggregator"), run.start_ready("detector")
     for start, stop in ((0, 60), (60, 90), (90, 120)):
@@ -120,7 +95,7 @@ def test_what_is_folded_of_an_open_block_is_not_lost(make_run: MakeRun) -> None:
 
 
 def test_a_group_whose_offsets_are_forgotten_goes_on_behind_what_is_published(make_run: MakeRun) -> None:
-    run = make_run("transactions_partitions = 1\nreplay = true", TWO_PANELS, block_size=50)
+    run = make_run(settings("transactions_partitions = 1\nreplay = true", TWO_PANELS, block_size=50))
     log = log_of(300)
     first, _ = run.start_ready("aggregator"), run.start_ready("detector")
     run.produce([log], stop=220)
@@ -140,7 +115,7 @@ def test_a_group_whose_offsets_are_forgotten_goes_on_behind_what_is_published(ma
 
 def test_marks_of_transactions_that_are_removed_were_no_records(make_run: MakeRun) -> None:
     """A sender's last mark goes with all before it, when the partition is silent for as long as the retention."""
-    run = make_run("transactions_partitions = 1", SWITZERLAND, idle_seconds=1)
+    run = make_run(settings("transactions_partitions = 1", SWITZERLAND, idle_seconds=1))
     first = run.start_ready("aggregator")
     sender = Producer({**confluent_connection(run.settings.kafka), "transactional.id": run.topics.run})
     sender.init_transactions(30)
@@ -162,7 +137,7 @@ def test_marks_of_transactions_that_are_removed_were_no_records(make_run: MakeRu
 
 def test_what_was_not_yet_folded_is_lost(make_run: MakeRun) -> None:
     """That partition is lost and says so, in one alert; the other one goes on, and so does the worker."""
-    run = make_run("transactions_partitions = 2", SWITZERLAND)
+    run = make_run(settings("transactions_partitions = 2", SWITZERLAND))
     first, detector = run.start_ready("aggregator"), run.start_ready("detector")
     run.produce([[payment(each, each) for each in range(30)]] * 2)
     read(first, 60)

@@ -68,7 +68,8 @@ class CellBaselines:
 
     def step_back(self, first_day: int) -> Floats:
         """Return float64[2, K]: how far what was expected before a first day lies above what is now (log units)."""
-        before, now = self.today(first_day), self.today(self._day(first_day)[0].day.toordinal())
+        scores, _ = self._day(first_day)
+        before, now = self.today(first_day), self.today(scores.day.toordinal())
         known = (before > 0) & (now > 0)
         step: Floats = np.log(np.where(known, before, 1.0) / np.where(known, now, 1.0))
         return step

@@ -41,7 +41,7 @@ class Back(NamedTuple):
 
 
 class Decisions:
-    """The decisions of one day.
+    """The decisions of a day, until they are told.
 
     Args:
         book: the episodes; those of which all cells are taken back have nothing more to unlearn.
@@ -91,3 +91,6 @@ class Decisions:
                 done |= cells
         for node, direction in self._settled:
             models.settle(node, direction)
+        self._levels.clear()
+        self._back.clear()
+        self._settled.clear()

@@ -90,7 +90,6 @@ class AlertDesk:
         self._book.records.judge(
             (node.region, node.sector) for node in compress(scores.nodes, scores.ready & scores.heard)
         )
-        self._decisions = Decisions(self._book, self._baselines)
         self._book.turn_to(scores.day, len(scores.effects.days))
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         weighed = {direction: Weighing(scores, direction, self.parameters) for direction in _DIRECTIONS}

@@ -20,6 +20,8 @@ _LEAST_MESSAGE_BYTES = 64 * 1024  # what a record may have
 _MOST_MESSAGE_BYTES = 8 << 20  # dead letters may have twice this, and producers send no more than 16 MiB
 _MOST_BYTES = 1 << 40
 _MOST_PORT = (1 << 16) - 1
+FOR_EVER_HOURS = -1
+"""A retention without an end."""
 _MOST_HOURS = 24 * 366 * 100
 _PARTIAL_BYTES = 16 << 20  # what the producers take; a partial of more than 4 MiB travels in parts
 
@@ -143,7 +145,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
         problems += [
             f"{name} = {getattr(self, name)}: give hours, from 1 to {_MOST_HOURS:,}, or -1 for ever"
             for name in ("transactions_retention_hours", "dead_letter_retention_hours")
-            if not 1 <= getattr(self, name) <= _MOST_HOURS and getattr(self, name) != -1
+            if not 1 <= getattr(self, name) <= _MOST_HOURS and getattr(self, name) != FOR_EVER_HOURS
         ]
         if not _TOPIC_PREFIX.fullmatch(self.prefix):
             problems.append(f"prefix = {self.prefix!r:.120}: letters, digits, . _ and - only, at most 100")

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from earlywarn.adapters.kafka.dead_letters import KEY_HEADER, Letter, Marks
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.application.service_settings import FOR_EVER_HOURS
 from earlywarn.application.settings import Settings
 
 _CLOCKS_MS = 3_600_000
 """By so much the clocks of brokers, and of who asks, may differ."""
-_FOR_EVER = -1
 
 
 class _Known(NamedTuple):
@@ -40,7 +40,7 @@ class Reentered:
         self._marks = marks
         self._known: dict[int, _Known] = {}
         hours = settings.topics.dead_letter_retention_hours
-        self._kept_from_ms = float("-inf") if hours == _FOR_EVER else time.time() * 1000 - hours * 3_600_000
+        self._kept_from_ms = float("-inf") if hours == FOR_EVER_HOURS else time.time() * 1000 - hours * 3_600_000
 
     def __call__(self, letter: Letter) -> bool | None:
         """Return whether a letter is re-entered; None if that cannot be seen any more.

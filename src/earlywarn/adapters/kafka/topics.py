@@ -15,7 +15,7 @@ from kafka.errors import KafkaTimeoutError, for_code
 
 from earlywarn.adapters.kafka.manifest import Manifest, keeps_partials
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.application.service_settings import TopicSettings
+from earlywarn.application.service_settings import FOR_EVER_HOURS, TopicSettings
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError
 
@@ -202,7 +202,7 @@ def _specification(
 
 def _kept(hours: int) -> dict[str, str]:
     """Return the configuration of a retention by time of arrival."""
-    if hours == -1:
+    if hours == FOR_EVER_HOURS:
         return {"retention.ms": "-1"}
     # A segment goes as a whole, when its newest record is due: it lives a quarter of the time, at most a day.
     segment_ms = min(_DAY_MS, hours * _HOUR_MS // 4)

@@ -28,7 +28,7 @@ def rises(panel: ShockedPanel, since: date) -> list[str]:
 @pytest.mark.parametrize(
     ("first", "days", "factor", "region"),
     [
-        (date(2019, 9, 2), 21, 0.90, None),
+        (date(2019, 9, 16), 21, 0.90, None),
         (date(2019, 9, 2), 21, 0.85, "CH04"),
         (date(2019, 10, 7), 14, 0.88, None),
     ],

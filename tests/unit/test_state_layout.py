@@ -20,9 +20,9 @@ from earlywarn.domain.state import decode_state
 DAYS = 400
 KNOWN = {
     "aggregation": (2, "ed39541f7e07"),
-    "alerting": (3, "8aa52a11d3ff"),
+    "alerting": (4, "4697b455ef00"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (2, "fd4033b4bc54"),
+    "detection": (3, "d55282dd111e"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

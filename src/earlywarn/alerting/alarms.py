@@ -106,10 +106,10 @@ def _joined(
 def standing_score(episode: Episode, at: int, weighing: Weighing, evidence: float) -> float:
     """Return the score of an open episode: the effect must be there since its first day, and in its last days."""
     effects, measure = weighing.scores.effects, episode.measure
-    days = weighing.scores.day.toordinal() - episode.first_day + 1
-    whole = episode.sums.estimate(measure, dispersion(effects, at, measure, days))
+    days = (weighing.scores.day - episode.phase.since).days + 1
+    whole = episode.phase.sums.estimate(measure, dispersion(effects, at, measure, days))
     distance = whole.distance(episode.direction)
-    last = episode.last_days
+    last = episode.phase.last_days
     if len(last) == weighing.parameters.quiet_days:
         recent = total(last).estimate(measure, dispersion(effects, at, measure, len(last)))
         distance = min(distance, recent.distance(episode.direction))

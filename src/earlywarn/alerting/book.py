@@ -1,7 +1,8 @@
 """The episodes of a panel: the open ones, the last days of those that are over, and levels accepted of late."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +25,30 @@ _ENDS_KEPT_DAYS = 28
 
 
 class Shock(msgspec.Struct, frozen=True):
-    """A shock that is open, or was of late: of which series, and since when."""
+    """A shock that is open, or was of late: of which series, since when it was not usual, and when it ended.
+
+    `is_over` says that it has ended, or that its level is back.
+    """
 
     region: str | None
     sector: str | None
     opened_on: date
+    ended_on: date | None
+    is_over: bool
+
+    def was_there(self, region: str | None, sector: str | None, first: date) -> bool:
+        """Return whether the cells of a node were all in the shock when another one began there on a day."""
+        is_then = self.opened_on < first and (self.ended_on is None or first <= self.ended_on)
+        return is_then and holds((self.region, self.sector), (region, sector))
+
+
+class Going(NamedTuple):
+    """A series that may still be at another level than before a day, and its log effect; None: that is usual now."""
+
+    region: str | None
+    sector: str | None
+    opened_on: date
+    effect: float | None
 
 
 class EpisodeBook:
@@ -65,28 +85,38 @@ class EpisodeBook:
 
     def first_days(self) -> set[int]:
         """Return the first days (ordinals) of which the baseline is of use."""
-        over = {since.toordinal() for since, _ in self._over.values()}
-        return over | {episode.first_day for episode in self.open.values()}
+        over = {since.toordinal() for since, _ in (*self._over.values(), *self._levels.values())}
+        return over | {episode.baseline_day for episode in self.open.values()}
 
     def shocks(self, direction: Direction) -> list[Shock]:
         """Return the shocks of a direction that are open or over lately, and no new level, the oldest first.
 
-        Without those that lead back from a level: where they came from was not usual, a way back there is no end. Nor
-        with parts of what has become one: their end is told as that of the level.
+        Without those that are the return from a level: a way back there is no end. Nor with parts of what has become
+        one: their end is told as that of the level.
         """
         found = [
-            (since, key)
-            for key, (since, _) in self._over.items()
+            Shock(key[0], key[1], since, ended, is_over=True)
+            for key, (since, ended) in self._over.items()
             if key[2] == direction and not self._is_in_level(key, since)
         ]
         found += [
-            (episode.opened_on, key)
+            Shock(key[0], key[1], episode.usual_until, None, is_over=episode.days_back > 0)
             for key, episode in self.open.items()
-            if key[2] == direction and episode.leads_back_from is None
+            if key[2] == direction and not episode.is_return
         ]
-        return [
-            Shock(key[0], key[1], since) for since, key in sorted(found, key=lambda each: (each[0], canonical(each[1])))
-        ]
+        return sorted(
+            found, key=lambda each: (each.opened_on, canonical((each.region, each.sector)), each.ended_on is None)
+        )
+
+    def going_on(self, direction: Direction) -> Iterator[Going]:
+        """Yield what may go on while a shock around it is over: open episodes, and levels accepted lately."""
+        for key, (since, _) in sorted(self._levels.items(), key=lambda each: canonical(each[0])):
+            if key[2] == direction:
+                yield Going(key[0], key[1], since, None)
+        for key, episode in self.open.items():
+            if key[2] == direction and not episode.days_back:
+                effect = None if episode.is_learned else episode.phase.sums.estimate(episode.measure, 1.0).effect
+                yield Going(key[0], key[1], episode.usual_until, effect)
 
     def _is_in_level(self, key: EpisodeKey, since: date) -> bool:
         """Return whether what began on a day is a part of what was accepted as a level later."""
@@ -99,7 +129,7 @@ class EpisodeBook:
         """Take in a new episode, with what is on record of its node."""
         level = self._levels.get((episode.region, episode.sector, OPPOSITE[episode.direction]))
         episode.leads_back_from = None if level is None else level[0]
-        episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.sums.days, 0)
+        episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.phase.sums.days, 0)
         episode.wider_until = self._wider_until(episode)
         self.open[episode.key] = episode
 
@@ -115,13 +145,17 @@ class EpisodeBook:
     def end(self, episode: Episode, day: date, *, is_level: bool = False) -> None:
         """End an episode on a day; `is_level` says that it has become the usual level."""
         del self.open[episode.key]
+        for part in self.open.values():
+            is_left = part.parent == episode.id and episode.days_back and not part.days_back
+            if is_left and part.level != "cell":
+                part.parent, part.has_news = None, True  # it goes on by itself
         self._ended[episode.key] = day
         if episode.level != "cell":
             self._totals[episode.key] = day
         if is_level:
             self._levels[episode.key] = (episode.opened_on, day)
-        elif episode.leads_back_from is None:
-            self._over[episode.key] = (episode.opened_on, day)
+        elif not episode.is_return:
+            self._over[episode.key] = (episode.usual_until, day)
 
     # --- snapshot
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from earlywarn.alerting.estimate import is_nearer
 from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
-from earlywarn.alerting.weighing import is_nearer
 from earlywarn.detection.day_scores import Effects, Integers
 from earlywarn.detection.effect_bank import log_effect
 

@@ -66,6 +66,15 @@ class CellBaselines:
         expected: Floats = scores.effects.today[:, : len(self._cells), age]
         return expected * self._older[first_day][0] if first_day in self._older else expected
 
+    def changes(self, first_day: int, region: str | None, sector: str | None) -> tuple[float, float]:
+        """Return how far today's amount of a node lies off what was expected before a first day, and off what is now.
+
+        In log units.
+        """
+        node, today = self._place[region, sector], self._day(first_day)[0].day.toordinal()
+        before, now = (self.sums(day, node).estimate("amount", 1.0).effect for day in (first_day, today))
+        return before, now
+
     def step_back(self, first_day: int) -> Floats:
         """Return float64[2, K]: how far what was expected before a first day lies above what is now (log units)."""
         scores, _ = self._day(first_day)
@@ -74,8 +83,24 @@ class CellBaselines:
         step: Floats = np.log(np.where(known, before, 1.0) / np.where(known, now, 1.0))
         return step
 
-    def since(self, first_day: int) -> tuple[Floats, Floats]:
-        """Return float64[2, K] twice: what was seen since a first day, and what was expected before it."""
+    def apart(self, baseline_day: int, first_day: int, node: int) -> Floats:
+        """Return float64[2]: how far what was expected of a node before one first day lies above that before another.
+
+        In log units; 0 where one of the two expected nothing.
+        """
+        one, other = (self.today(day)[:, self.members[node]].sum(axis=1) for day in (baseline_day, first_day))
+        known = (one > 0) & (other > 0)
+        step: Floats = np.log(np.where(known, one, 1.0) / np.where(known, other, 1.0))
+        return step
+
+    def since(self, first_day: int, baseline_day: int | None = None) -> tuple[Floats, Floats]:
+        """Return float64[2, K] twice: what was seen since a first day, and what was expected before it (or another)."""
+        if baseline_day not in {None, first_day}:
+            scores, age = self._day(first_day)
+            size = len(self._cells)
+            usual, own = self.today(baseline_day), scores.effects.today[:, :size, age]
+            times = np.where((usual > 0) & (own > 0), usual / np.where(own > 0, own, 1.0), 1.0)
+            return scores.effects.observed[:, :size, age], times * scores.effects.expected[:, :size, age]
         if first_day in self._older:
             _, observed, expected = self._older[first_day]
             return observed, expected

@@ -14,6 +14,7 @@ import numpy as np
 from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.estimate import is_nearer
 from earlywarn.alerting.grouping import Flags, Floats
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import Direction
@@ -28,6 +29,9 @@ class Models(Protocol):
 
     def take_back(self, cells: Flags, since: date, step: Floats) -> None:
         """Unlearn what cells [K] learned of a shock since then: what was expected before lies `step` [2, K] off."""
+
+    def shake(self, nodes: Flags) -> None:
+        """Take the day of some nodes [G] as one of a shock, which says nothing of how uncertain effects are."""
 
     def settle(self, node: Node, direction: Direction) -> None:
         """Take a shock as over: another one of the direction begins after today."""
@@ -58,9 +62,11 @@ class Decisions:
         """Take the level of a node as usual after a shock since then."""
         self._levels[node] = since
 
-    def take_back(self, back: Iterable[Back]) -> None:
-        """Take shocks as over."""
-        found = list(back)
+    def take_back(self, back: Iterable[Back], direction: Direction) -> None:
+        """Take shocks of a direction as over, but where a part of them goes on."""
+        goes_on = self._goes_on(direction)
+        found = [Back(each.cells & ~goes_on, each.since) for each in back if not goes_on[each.cells].all()]
+        found = found or list(back)  # what goes on in all of it is not told apart from it
         self._back += found
         cells = np.any([each.cells for each in found], axis=0)
         for episode in self._book.open.values():
@@ -69,7 +75,19 @@ class Decisions:
 
     def take_back_shock_of(self, episode: Episode) -> None:
         """Take the shock of an open episode as over."""
-        self.take_back([Back(self._baselines.inside(episode.region, episode.sector), episode.opened_on)])
+        cells = self._baselines.inside(episode.region, episode.sector)
+        self.take_back([Back(cells, episode.usual_until)], episode.direction)
+
+    def _goes_on(self, direction: Direction) -> Flags:
+        """Return bool[K]: cells of which an open episode, or a level that is usual now, is there today."""
+        cells = np.zeros(self._baselines.members.shape[1], dtype=bool)
+        for shock in self._book.going_on(direction):
+            inside = self._baselines.inside(shock.region, shock.sector)
+            before, now = self._baselines.changes(shock.opened_on.toordinal(), shock.region, shock.sector)
+            effect = before - now if shock.effect is None else shock.effect
+            if not inside.all() and effect and is_nearer(before, effect):
+                cells |= inside
+        return cells
 
     def settle(self, node: Node, direction: Direction) -> None:
         """Let another shock of a node begin after today."""
@@ -91,6 +109,12 @@ class Decisions:
                 done |= cells
         for node, direction in self._settled:
             models.settle(node, direction)
+        members = self._baselines.members
+        shaken = np.zeros(len(members), dtype=bool)
+        for episode in self._book.open.values():
+            if not (episode.is_learned or episode.days_back):
+                shaken |= ~(members & ~self._baselines.inside(episode.region, episode.sector)).any(axis=1)
+        models.shake(shaken)
         self._levels.clear()
         self._back.clear()
         self._settled.clear()

@@ -3,8 +3,9 @@
 Stages, in this order: coverage (may mute the day), scores, totals that take over, episodes, families, text.
 """
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, timedelta
 from functools import partial
 from itertools import compress
 
@@ -13,10 +14,9 @@ import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.alarms import alarms, standing_score
-from earlywarn.alerting.book import EpisodeBook, canonical
+from earlywarn.alerting.book import EpisodeBook, Shock, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
-from earlywarn.alerting.coming_back import days_back
-from earlywarn.alerting.decisions import Decisions, Models
+from earlywarn.alerting.decisions import Back, Decisions, Models
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion
 from earlywarn.alerting.grouping import Floats, adopt
@@ -25,14 +25,16 @@ from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
-from earlywarn.alerting.parting import part_ways, parting
+from earlywarn.alerting.parting import left_behind, part_ways, parting
 from earlywarn.alerting.parts import moving_parts
+from earlywarn.alerting.phases import is_back, is_return, turn
 from earlywarn.alerting.revision import revision
 from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
-from earlywarn.alerting.ways_back import is_other_side, tell_payments, way_back
+from earlywarn.alerting.ways_back import in_place_of, is_other_side, is_surely_beyond, tell_payments, turned, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Alert, Direction
 from earlywarn.domain.state import State
 
@@ -126,23 +128,25 @@ class AlertDesk:
     def _continue(self, episode: Episode, at: int, weighing: Weighing) -> None:
         """Add the day to an open episode, and take its score from the effect since its own first day."""
         if weighing.scores.heard[at]:
-            today = self._baselines.sums(episode.first_day, at)
+            today = self._baselines.sums(episode.baseline_day, at)
             episode.heard_on = weighing.scores.day
-            episode.add(today, days_kept=self.parameters.quiet_days)
-            self._look_for_end(episode, at, weighing.scores)
+            episode.phase.add(today, weighing.scores.day, days_kept=self.parameters.quiet_days)
+            self._look_at_level(episode, at, weighing.scores)
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
-    def _look_for_end(self, episode: Episode, at: int, scores: DayScores) -> None:
-        """Ask whether an episode is over by its last days; when it is, the models unlearn it."""
-        days = days_back(
-            episode.sums,
-            episode.last_days,
-            episode.measure,
-            episode.direction,
-            partial(dispersion, scores.effects, at, episode.measure),
-        )
-        episode.come_back(days, scores.day)
-        if days and not episode.is_taken_back:
+    def _look_at_level(self, episode: Episode, at: int, scores: DayScores) -> None:
+        """Ask whether an episode has come to another level, or is over; when it is, the models unlearn it."""
+        spread = partial(dispersion, scores.effects, at, episode.measure)
+        over = episode.phase.before if episode.days_back else 0.0
+        days = turn(episode.phase, episode.measure, spread, over=over)
+        if days:
+            episode.turn(days)
+        if episode.leads_back_from is not None:
+            step = self._baselines.apart(episode.leads_back_from.toordinal(), episode.baseline_day, at)
+            episode.is_return = is_return(episode.phase, step, episode.measure)
+        is_over = is_back(episode.phase, episode.measure, episode.direction, spread)
+        episode.come_back(episode.phase.sums.days if is_over else 0)
+        if is_over and not episode.is_taken_back:
             self._decisions.take_back_shock_of(episode)
 
     def _direction(
@@ -156,7 +160,8 @@ class AlertDesk:
         }
         found = alarms(weighing, other, standing, members)
         fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
-        new = [each for each in fresh if not self._is_return(each, scores, weighing.direction)]
+        new = [each for each in (self._against_usual(each, weighing) for each in fresh) if each]
+        new += self._turned(weighing, {*standing, *(each.node for each in new)}, place)
         looks = {at: look_at(episode, at, weighing, other, self._baselines) for at, episode in standing.items()}
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
@@ -165,7 +170,7 @@ class AlertDesk:
             is_top = not any(other_one.contains(mine[at]) for other_one in mine.values())
             if is_top and self._is_time_for_parts(mine[at], scores.day):
                 self._open_parts(at, weighing, other, mine, looks)
-        for candidate in list(parting(mine, weighing)):
+        for candidate in [*parting(mine, weighing), *left_behind(mine, weighing, self._baselines)]:
             self._open(candidate, weighing, other, mine, looks)
         part_ways(mine, weighing)
         adopt(mine.values())
@@ -213,37 +218,80 @@ class AlertDesk:
         self, at: int, weighing: Weighing, other: Floats, mine: dict[int, Episode], looks: dict[int, Look]
     ) -> None:
         """Open an episode of each cell that moves along with an open total, as far as there is room."""
-        if not looks[at].reading.is_there_today:
+        if mine[at].days_back or not looks[at].reading.is_there_today:
             return
-        members, effect = self._baselines.members, looks[at].reading.estimate.effect
+        effect = looks[at].reading.estimate.effect
         room = self.parameters.parts_limit - sum(mine[at].contains(each) for each in mine.values())
-        for part in moving_parts(mine[at], at, effect, weighing, members, known=mine, limit=room):
+        for part in moving_parts(mine[at], at, effect, weighing, self._baselines, known=mine, limit=room):
             candidate = weighing.after(part, self._last(part.node, weighing))
-            if candidate is not None and not self._is_return(candidate, weighing.scores, weighing.direction):
+            if candidate is not None and self._against_usual(candidate, weighing) is not None:
                 self._open(candidate, weighing, other, mine, looks)
 
     def _last(self, at: int, weighing: Weighing) -> date | None:
         return self._book.last(weighing.scores.nodes[at], weighing.direction)
 
-    def _is_return(self, candidate: Candidate, scores: DayScores, direction: Direction) -> bool:
-        """Return whether an alarm is but the end of a shock, or says again what an alert around it does.
+    def _against_usual(self, candidate: Candidate, weighing: Weighing) -> Candidate | None:
+        """Return an alarm against what was usual before the shock in whose place it is, if it is in any's.
 
-        The models unlearn a shock of the other direction that is over.
+        None if it is but the end of a shock, or says again what an alert around it does. The models unlearn a shock of
+        the other direction that is over.
         """
-        node = scores.nodes[candidate.node]
+        scores, direction = weighing.scores, weighing.direction
+        node, first = scores.nodes[candidate.node], scores.day - timedelta(days=candidate.age_days)
         around = [each for each in self._book.open.values() if each.holds(node.region, node.sector)]
         others = [each for each in around if each.direction != direction]
-        is_back = any(each.days_back for each in around if each.direction == direction)
-        if is_back or any(is_other_side(candidate, each.measure, scores) for each in others):
-            return True
-        back = way_back(candidate, self._book.shocks(OPPOSITE[direction]), scores, self._baselines)
-        if not back:
-            return False
-        self._decisions.take_back(back)
-        for episode in self._book.open.values():
-            if episode.direction != direction and (episode.region, episode.sector) == (node.region, node.sector):
-                episode.last_days = episode.last_days[-1:]
-        return True
+        if any(is_other_side(candidate, each.measure, scores) for each in others):
+            return None
+        if candidate.usual_until is not None:
+            return candidate
+        over = next((each for each in self._book.shocks(direction) if each.was_there(*node.key, first)), None)
+        if over is not None and over.is_over:
+            return self._going_on(candidate, over, weighing)
+        shocks = self._book.shocks(OPPOSITE[direction])
+        shock = next((each for each in shocks if each.was_there(*node.key, first)), None)
+        back = way_back(candidate, shocks, scores, self._baselines)
+        if shock is None and not back:
+            return candidate
+        found = None
+        if shock is not None and (not back or is_surely_beyond(candidate, shock, weighing, self._baselines)):
+            back = [Back(self._baselines.inside(node.region, node.sector), shock.opened_on)]
+            found = in_place_of(candidate, shock, weighing, self._baselines)
+        self._take_back(back, node, direction, first)
+        return found
+
+    def _going_on(self, candidate: Candidate, over: Shock, weighing: Weighing) -> Candidate | None:
+        """Return an alarm as what is left of a shock of its direction that is over around it; None if it is nothing."""
+        node = weighing.scores.nodes[candidate.node]
+        if (over.region, over.sector) == node.key:
+            return None if over.ended_on is None else candidate
+        if not is_surely_beyond(candidate, over, weighing, self._baselines):
+            return None
+        age = (weighing.scores.day - over.opened_on).days
+        if age >= len(weighing.scores.effects.days):
+            return in_place_of(candidate, over, weighing, self._baselines)
+        return weighing.at(candidate.node, candidate.score, age, [candidate.measure])
+
+    def _take_back(self, back: list[Back], node: Node, direction: Direction, first: date) -> None:
+        """Take shocks as over, and the days from a first one on as another level of the node's open episode."""
+        self._decisions.take_back(back, OPPOSITE[direction])
+        episode = self._book.open.get((node.region, node.sector, OPPOSITE[direction]))
+        if episode is not None and not episode.days_back:
+            days = sum(day >= first for day in episode.phase.last_heard)
+            if 0 < days < episode.phase.sums.days:
+                episode.turn(days)
+
+    def _turned(
+        self, weighing: Weighing, known: AbstractSet[int], place: Mapping[tuple[str | None, str | None], int]
+    ) -> Iterator[Candidate]:
+        """Yield what open episodes of the other direction have turned into."""
+        for key, episode in self._book.open.items():
+            at = place.get(key[:2])
+            if key[2] == weighing.direction or at is None or at in known or not weighing.scores.heard[at]:
+                continue
+            found = turned(episode, at, weighing)
+            last = self._last(at, weighing)
+            if found is not None and (last is None or last < episode.phase.since):
+                yield found
 
     def _judge(self, episode: Episode, look: Look, *, is_new: bool) -> Alert | None:
         """Note the day's score, and return the revision that it makes necessary, if it does."""
@@ -252,7 +300,7 @@ class AlertDesk:
         whole = self._book.parent(episode)
         if whole is not None and whole.last_alarm_on == day and look.reading.is_there_today:
             episode.last_alarm_on = day  # a part that moves along is in alarm with its whole, by that one's evidence
-        hold_days = self.parameters.hold_days if episode.leads_back_from is None else _HOLD_DAYS_OF_RETURNS
+        hold_days = _HOLD_DAYS_OF_RETURNS if episode.is_return else self.parameters.hold_days
         if episode.alarm_days >= min(hold_days, self.parameters.hold_days) and look.reading.is_there_today:
             episode.alarm_days = 0
             episode.is_learned = True

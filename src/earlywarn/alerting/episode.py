@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from earlywarn.alerting.estimate import NOTHING, Sums
+from earlywarn.alerting.phases import Phase, no_phase
 from earlywarn.domain.alert import SEVERITIES, Direction, Kind, Severity
 from earlywarn.domain.series import Level, Measure, Series, contains, holds
 from earlywarn.domain.state import State
@@ -35,15 +35,17 @@ class Episode(msgspec.Struct):
 
     `alarm_days` counts alarm days in a row since the level was last accepted, `quiet_days` those below
     the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
-    Of economic episodes, which are measured against what was expected before `opened_on`: `sums` is what was seen and
-    expected since then, `last_days` the same of each of the last days, `told` the estimate published on
-    `last_revised_on`, `largest_pct` the largest effect published, `has_news` whether its family changed since it was
-    last published, `record_days` on how many days before `opened_on` the node was judged, `wider_until` the last of
-    them on which an alert of a total around it was open in the same direction, `leads_back_from` the first day of an
-    episode of the other direction whose level had become the usual one, `is_learned` whether the models have taken its
-    level as usual since, `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock
-    than that of the total around it (`parting`), `days_back` on how many of the last days its level was back at what
-    had been expected (`coming_back`), `heard_on` the last day on which anything was heard of the node.
+    Of economic episodes, which are measured against what was expected before `usual_until`, the first day of theirs or
+    of a shock of the other direction in whose place they are: `phase` is what was seen and expected at their current
+    level (`phases`), `told` the estimate published on `last_revised_on`,
+    `largest_pct` the largest effect published, `has_news` whether its level or its family changed since it was last
+    published, `record_days` on how many days before `opened_on` the node was judged, `wider_until` the last of them on
+    which an alert of a total around it was open in the same direction, `leads_back_from` the first day of an episode of
+    the other direction whose level had become the usual one, `is_return` whether it is back at what was usual before
+    that, `is_learned` whether the models have taken its level as
+    usual since, `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock than that
+    of the total around it (`parting`), `days_back` on how many of the last days its level was back at what had been
+    expected, `heard_on` the last day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -65,14 +67,15 @@ class Episode(msgspec.Struct):
     parent: str | None = None
     children: list[str] = []
     measure: Measure = "amount"
-    sums: Sums = NOTHING
-    last_days: list[Sums] = []
+    usual_until: date = date.min
+    phase: Phase = msgspec.field(default_factory=no_phase)
     told: Told = Told(0.0, 0.0, 0.0, 0.0, 0)
     largest_pct: float = 0.0
     has_news: bool = False
     record_days: int = 0
     wider_until: date | None = None
     leads_back_from: date | None = None
+    is_return: bool = False
     is_learned: bool = False
     is_taken_back: bool = False
     is_own: bool = False
@@ -88,8 +91,13 @@ class Episode(msgspec.Struct):
 
     @property
     def first_day(self) -> int:
-        """Return the ordinal of `opened_on`, which names its baseline."""
+        """Return the ordinal of `opened_on`."""
         return self.opened_on.toordinal()
+
+    @property
+    def baseline_day(self) -> int:
+        """Return the ordinal of `usual_until`, which names its baseline."""
+        return self.usual_until.toordinal()
 
     @property
     def level(self) -> Level:
@@ -104,10 +112,10 @@ class Episode(msgspec.Struct):
         """Return whether the other's cells are a part of this one's."""
         return contains((self.region, self.sector), (other.region, other.sector))
 
-    def add(self, today: Sums, *, days_kept: int) -> None:
-        """Take in what was seen and expected today."""
-        self.sums = self.sums.plus(today)
-        self.last_days = [*self.last_days, today][-days_kept:]
+    def turn(self, days: int) -> None:
+        """Begin another phase with the last days."""
+        self.phase.turn(days, self.measure)
+        self.alarm_days, self.quiet_days, self.has_news = min(self.alarm_days, days - 1), 0, True
 
     def observe(self, day: date, ratio: float, *, resolve_ratio: float) -> None:
         """Take in a day's score (1 = threshold)."""
@@ -122,11 +130,13 @@ class Episode(msgspec.Struct):
             self.alarm_days = 0
         self.score = max(self.score, ratio)
 
-    def come_back(self, days: int, today: date) -> None:
-        """Take in on how many of the last days the level was back; at first they were quiet, which nobody knew then."""
+    def come_back(self, days: int) -> None:
+        """Take in on how many of the last days the level was back: they were quiet, and are no longer if it is not."""
         if days and not self.days_back:
             self.quiet_days = max(self.quiet_days, days - 1)  # today is still to be observed
-            self.last_alarm_on = max(min(self.last_alarm_on, today - timedelta(days=days)), self.opened_on)
+            self.last_alarm_on = max(self.phase.since - timedelta(days=1), self.opened_on)
+        elif self.days_back and not days:
+            self.quiet_days = 0
         self.days_back = days
 
     def miss(self, day: date, *, is_all: bool) -> None:

@@ -12,13 +12,15 @@ from statistics import NormalDist
 import msgspec
 import numpy as np
 
-from earlywarn.detection.day_scores import MEASURES, Effects
+from earlywarn.detection.day_scores import MEASURES, Effects, Floats
 from earlywarn.detection.effect_bank import LEAST_TICKET, log_effect
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
 
 _NORMAL = NormalDist()
 _TINY = 1e-12
+NEARER = 0.5
+"""Share of a log effect from which another one is nearer to it than to nothing."""
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -122,6 +124,15 @@ class Estimate(msgspec.Struct, frozen=True):
         return _rounded(self.change_pct)
 
 
+def is_nearer(other: float, effect: float) -> bool:
+    """Return whether another log effect is nearer to an effect than to nothing, on its side.
+
+    >>> is_nearer(-0.2, -0.3), is_nearer(-0.1, -0.3), is_nearer(0.2, -0.3)
+    (True, False, False)
+    """
+    return other * effect >= NEARER * effect**2
+
+
 def interval_reach(probability: float) -> float:
     """Return the half width of a central interval, in standard deviations.
 
@@ -136,15 +147,25 @@ def _rounded(percent: float) -> float:
     return whole or (math.copysign(0.1, percent) if percent else 0.0)
 
 
-def since(effects: Effects, node: int, age_days: int) -> Sums:
-    """Return the sums of a node since a first day that the models still keep."""
+def since(effects: Effects, node: int, age_days: int, step: Floats | None = None) -> Sums:
+    """Return the sums of a node since a first day that the models still keep.
+
+    Args:
+        effects: the day's.
+        node: its place.
+        age_days: of the first day.
+        step: float64[2], by how much what is expected of transactions and amounts lies above what the models expected
+            before that day (log units). None: not at all.
+    """
+    times = np.exp(np.zeros(2) if step is None else step)
+    usual = times * effects.expected[:, node, age_days]
     return Sums(
         int(effects.days[age_days]),
         float(effects.observed[0, node, age_days]),
         float(effects.observed[1, node, age_days]),
-        float(effects.expected[0, node, age_days]),
-        float(effects.expected[1, node, age_days]),
-        tuple(effects.spread[:, node, age_days].tolist()),
+        float(usual[0]),
+        float(usual[1]),
+        tuple((times[[0, 1, 1]] ** 2 * effects.spread[:, node, age_days]).tolist()),
     )
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.contributors import shares_of_change
 from earlywarn.alerting.episode import Episode, Told
-from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, total
+from earlywarn.alerting.estimate import NEARER, Estimate, Sums, dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats
-from earlywarn.alerting.weighing import NEARER
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.domain.alert import Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
@@ -84,8 +83,8 @@ class Reading:
         self._episode, self._scores, self._baselines, self._place = episode, scores, baselines, node
         self._interval = interval
         self.day, self.node, self.measure = scores.day, scores.nodes[node], episode.measure
-        self.estimate = self._estimate(episode.sums, scores.day.toordinal() - episode.first_day + 1)
-        self.today = DayReading(episode.last_days[-1], scores, node, self.measure)
+        self.estimate = self._estimate(episode.phase.sums, (scores.day - episode.phase.since).days + 1)
+        self.today = DayReading(episode.phase.last_days[-1], scores, node, self.measure)
 
     def _estimate(self, sums: Sums, days: int) -> Estimate:
         return sums.estimate(self.measure, dispersion(self._scores.effects, self._place, self.measure, days))
@@ -93,13 +92,13 @@ class Reading:
     @property
     def last_days(self) -> Estimate:
         """Return the effect over the last days, as many as the episode keeps."""
-        days = self._episode.last_days
+        days = self._episode.phase.last_days
         return self._estimate(total(days), len(days))
 
     def told(self, probability: float) -> Told:
         """Return the estimate as it is published."""
         low, high = self.estimate.interval_pct(self._interval)
-        return Told(self.estimate.effect_pct, low, high, probability, self._episode.sums.days)
+        return Told(self.estimate.effect_pct, low, high, probability, self._episode.phase.sums.days)
 
     def evidence(self, told: Told, panel: str, *, last_as_extreme: date | None) -> tuple[Evidence, ...]:
         """Return the figures of an open episode in the order of their weight."""
@@ -108,6 +107,7 @@ class Reading:
         return (
             *found,
             self._record(last_as_extreme),
+            *self._levels(),
             *self._led_back(),
             *self._unheard(),
             *self._neighbours(),
@@ -163,17 +163,25 @@ class Reading:
         last = self.last_days
         low, high = last.interval_pct(self._interval)
         found += [
-            Evidence(name="last_days", value=float(len(self._episode.last_days)), unit="days"),
+            Evidence(name="last_days", value=float(len(self._episode.phase.last_days)), unit="days"),
             Evidence(name="last_days_effect", value=last.effect_pct, unit="pct"),
             Evidence(name="last_days_effect_lower", value=low, unit="pct"),
             Evidence(name="last_days_effect_upper", value=high, unit="pct"),
         ]
-        usual = self._episode.last_days[-1].expected(self.measure)
+        usual = self._episode.phase.last_days[-1].expected(self.measure)
         if outcome == "accepted" and usual is not None:
             unit = "transactions" if self.measure == "transactions" else "minor units"
             value = round(usual * (1 + last.change_pct / 100), 2)
             found.append(Evidence(name="new_baseline", value=value, unit=unit))
         return (*found, *self._led_back(), *self._unheard())
+
+    def _levels(self) -> list[Evidence]:
+        """Say since when an episode is at its level, if it is not its first, and in whose place it is, if in any's."""
+        episode, found = self._episode, []
+        for name, since in (("days_at_level", episode.phase.since), ("days_since_usual", episode.usual_until)):
+            if since != episode.opened_on:
+                found.append(Evidence(name=name, value=float((self._scores.day - since).days), unit="days"))
+        return found
 
     def _led_back(self) -> list[Evidence]:
         """Say of an episode that leads back from a level taken as usual when that began."""
@@ -187,7 +195,7 @@ class Reading:
         cells = self._baselines.members.shape[1]
         seen = np.stack([self._scores.transactions.observed[:cells], self._scores.amount.observed[:cells]])
         seen = np.where(self._scores.heard[:cells], seen, 0.0)  # of what was not heard nothing is expected either
-        return seen, self._baselines.today(self._episode.first_day)
+        return seen, self._baselines.today(self._episode.baseline_day)
 
     def _neighbours(self) -> list[Evidence]:
         """Compare with the cells outside the node: what was spent there today against what was expected there."""
@@ -209,10 +217,13 @@ class Reading:
         return found
 
     def _contributors(self, panel: str) -> list[Evidence]:
-        """Name the cells that carry most of a total's change since its first day, with their share of it."""
+        """Name the cells that carry most of a total's change at its level, with their share of it."""
         if self.node.level == "cell":
             return []
-        seen, usual = self._baselines.since(self._episode.first_day)
+        episode = self._episode
+        is_first = episode.phase.since == episode.opened_on == episode.usual_until
+        level_on = episode.baseline_day if is_first else episode.phase.since.toordinal()
+        seen, usual = self._baselines.since(level_on, episode.baseline_day)
         members = self._baselines.members[self._place]
         shares = shares_of_change(seen, usual, members, self.measure, self._episode.direction)
         found = []

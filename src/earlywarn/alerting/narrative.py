@@ -52,13 +52,21 @@ def narrate(alert: Alert, names: Names) -> str:
 
 def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
-    what, since, effect = MEASURE_WORDS[alert.measure], f"since {day(alert.opened_on)}", figure(alert, "effect")
+    what, since, effect = MEASURE_WORDS[alert.measure], f"since {day(_level_on(alert))}", figure(alert, "effect")
     if is_too_little(alert):
         return f"{what} {alert.direction} {since}, with {TOO_LITTLE}"
     if effect is not None and times(effect):
         return f"{what} at {deviation(effect, 'what was expected')} {since}"
     size = "by an unknown size" if effect is None else size_pct(effect)
     return f"{what} {alert.direction} {size} {since}"
+
+
+def _level_on(alert: Alert) -> str:
+    """Return the first day of the level that an alert's effect is of."""
+    days = figure(alert, "days_at_level")
+    if days is None:
+        return alert.opened_on
+    return (date.fromisoformat(alert.as_of) - timedelta(days=round(days))).isoformat()
 
 
 def _ending(alert: Alert, names: Names) -> str:
@@ -72,7 +80,7 @@ def _ending(alert: Alert, names: Names) -> str:
     if is_too_little(alert):
         far = f"{side} what was expected, {TOO_LITTLE}"
     told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
-    size = f"By {day(told_on.isoformat())} it was {far}; the last alarm was on {day(alert.resolved_on)}."
+    size = f"By {day(told_on.isoformat())} it was {far}; it was last there on {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
     since = f"The last {'day was' if days == 1 else f'{days_of(days)} were'} {lately(alert, last)}"
@@ -149,14 +157,20 @@ def _succession(alert: Alert) -> str:
 
     It need not lead back to where that came from: a rise may end anywhere.
     """
-    days = figure(alert, "days_since_level_began")
+    days, usual = figure(alert, "days_since_level_began"), figure(alert, "days_since_usual")
+    word, own = ("rise", "fall") if alert.direction == "down" else ("fall", "rise")
+    told = []
+    if figure(alert, "days_at_level") is not None and alert.status != "resolved":
+        told.append(f"The {own} began on {day(alert.opened_on)}, and was of another size until then.")
+    if usual is not None and days is None:
+        before = date.fromisoformat(alert.as_of) - timedelta(days=round(usual))
+        told.append(f"What is expected is what was usual before the {word} that began on {day(before.isoformat())}.")
     if days is None:
-        return ""
-    word = "rise" if alert.direction == "down" else "fall"
+        return " ".join(told)
     began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
     verb = "was" if alert.status == "resolved" else "is"
     level = f"the level of the {word} that began on {day(began.isoformat())}"
-    return f"What {verb} expected {verb} {level}, which had become usual."
+    return " ".join([*told, f"What {verb} expected {verb} {level}, which had become usual."])
 
 
 def _unusual(alert: Alert) -> str:

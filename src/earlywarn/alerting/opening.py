@@ -6,6 +6,7 @@ from datetime import date
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode, alert_id
 from earlywarn.alerting.estimate import since
+from earlywarn.alerting.phases import Phase
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.domain.series import Series
 
@@ -50,10 +51,16 @@ def opened(
     family = [each for each in others if each.contains(episode) or episode.contains(each)]
     family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
     not_before = 0 if last is None else last.toordinal() + 1
-    first_days = [each.first_day for each in family if each.first_day >= not_before]
-    aligned = weighing.aligned(weighing.over_holidays(candidate, not_before=not_before), first_days)
-    episode.opened_on = date.fromordinal(scores.day.toordinal() - aligned.age_days)
-    episode.sums = since(scores.effects, at, aligned.age_days)
-    episode.last_days = [baselines.sums(episode.first_day, at)]
+    aligned, step = candidate, None
+    if candidate.usual_until is None:
+        first_days = [each.first_day for each in family if each.first_day >= not_before]
+        aligned = weighing.aligned(weighing.over_holidays(candidate, not_before=not_before), first_days)
+    first_day = scores.day.toordinal() - aligned.age_days
+    if candidate.usual_until is not None:
+        step = baselines.apart(candidate.usual_until, first_day, at)
+    episode.opened_on = date.fromordinal(first_day)
+    episode.usual_until = date.fromordinal(candidate.usual_until or first_day)
+    today = baselines.sums(episode.baseline_day, at)
+    episode.phase = Phase(episode.opened_on, since(scores.effects, at, aligned.age_days, step), [today], [scores.day])
     weighing.ratio[at] = aligned.score
     return episode

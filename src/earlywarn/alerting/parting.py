@@ -5,14 +5,20 @@ region that collapses a week into a national fall has a shock of its own, and is
 first day of its own on that is clearly later than the total's, it has surely gone on to move further than the total
 has. (The evidence is not asked: it begins anew when the total's level is taken as usual, about when the other shock may
 begin.) Cells are not asked: in a large shock they deepen by the dozen.
+
+And which are left behind when a total is back at what was expected: where most of its shock is surely still there.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
+from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import interval_reach
+from earlywarn.alerting.estimate import dispersion, interval_reach, is_nearer, since
+from earlywarn.alerting.grouping import strictly_inside
+from earlywarn.alerting.phases import is_surely
 from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, Effects
 from earlywarn.detection.effect_bank import log_effect
@@ -43,6 +49,35 @@ def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Can
                 if candidate is not None:
                     yield candidate
                     break
+
+
+def left_behind(episodes: Mapping[int, Episode], weighing: Weighing, baselines: CellBaselines) -> Iterator[Candidate]:
+    """Yield the regions and sectors without an episode in which the shock of a total goes on that is back.
+
+    Args:
+        episodes: the open ones of the direction, by node.
+        weighing: the day's.
+        baselines: of the day.
+    """
+    scores, effects = weighing.scores, weighing.scores.effects
+    for at, whole in episodes.items():
+        since_back = (scores.day - whole.phase.since).days
+        if not whole.days_back or since_back >= len(effects.days):
+            continue
+        for node in np.flatnonzero(scores.ready & scores.heard).tolist():
+            inside = strictly_inside(baselines.members, node, at)
+            if node in episodes or scores.nodes[node].level not in _LEVELS or not inside:
+                continue
+            step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
+            lately = since(effects, node, since_back, step)
+            spread = partial(dispersion, effects, node, whole.measure)
+            if is_surely(lately, whole.measure, whole.direction, spread) and is_nearer(
+                lately.estimate(whole.measure, 1.0).effect, whole.phase.before
+            ):
+                age = min((scores.day - whole.opened_on).days, len(effects.days) - 1)
+                candidate = weighing.at(node, whole.score, age, [whole.measure])
+                if candidate is not None:
+                    yield candidate
 
 
 def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:

@@ -7,17 +7,25 @@ nothing. Those with most of the change go first, as far as there is room.
 
 from collections.abc import Container
 
+import msgspec
 import numpy as np
 
+from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import interval_reach
-from earlywarn.alerting.grouping import Flags
-from earlywarn.alerting.weighing import Candidate, Weighing, is_nearer
+from earlywarn.alerting.estimate import interval_reach, is_nearer, since
+from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES
 
 
 def moving_parts(
-    whole: Episode, at: int, effect: float, weighing: Weighing, members: Flags, *, known: Container[int], limit: int
+    whole: Episode,
+    at: int,
+    effect: float,
+    weighing: Weighing,
+    baselines: CellBaselines,
+    *,
+    known: Container[int],
+    limit: int,
 ) -> list[Candidate]:
     """Return what cells of an open total would be told of, those with most of the change first.
 
@@ -26,6 +34,7 @@ def moving_parts(
         at: its node.
         effect: its log effect since its first day.
         weighing: the day's, in its direction.
+        baselines: of the day.
         members: bool[G, K], cells of each node.
         known: nodes that have an episode.
         limit: of how many at most.
@@ -38,15 +47,17 @@ def moving_parts(
     volume = min(place, 1)
     change = np.abs(effects.observed[volume, :, age] - effects.expected[volume, :, age])
     found: list[Candidate] = []
-    for cell in sorted(np.flatnonzero(members[at]).tolist(), key=lambda each: (-change[each], each)):
+    is_own = whole.usual_until == whole.opened_on
+    for cell in sorted(np.flatnonzero(baselines.members[at]).tolist(), key=lambda each: (-change[each], each)):
         if len(found) >= limit:
             break
         if cell in known or not (scores.ready[cell] and scores.heard[cell]):
             continue
-        own = float(effects.effect[place, cell, age])
+        step = None if is_own else baselines.apart(whole.baseline_day, whole.first_day, cell)
+        own = since(effects, cell, age, step).estimate(whole.measure, 1.0).effect
         if not is_nearer(own, effect) or abs(own) < reach * float(effects.sd[place, cell, age]):
             continue
-        part = weighing.at(cell, whole.score, age, [whole.measure])
+        part = weighing.at(cell, whole.score, age, [whole.measure], step)
         if part is not None:
-            found.append(part)
+            found.append(part if is_own else msgspec.structs.replace(part, usual_until=whole.baseline_day))
     return found

@@ -64,7 +64,7 @@ def verdict(
         # The end repeats the size that was published last: what people know it by.
         return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)
     # News wait for a day on which the effect is there: an alert never tells of one that is not, or too unsurely.
-    if grade is None or not (is_new or reading.estimate.distance(episode.direction) > 0):
+    if grade is None or episode.days_back or not (is_new or reading.estimate.distance(episode.direction) > 0):
         return None
     graver = SEVERITIES.index(grade) > SEVERITIES.index(episode.severity)
     due = (reading.day - episode.last_revised_on).days >= parameters.revise_days and score > 1

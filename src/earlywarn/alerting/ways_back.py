@@ -7,13 +7,19 @@ rise by 30 % right after a fall by 20 % is one by 30 %, and not by 63 %.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
+import msgspec
 import numpy as np
 
 from earlywarn.alerting.book import Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back
-from earlywarn.alerting.weighing import NEARER, Candidate, Weighing
+from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.estimate import NEARER, dispersion, since
+from earlywarn.alerting.grouping import Floats
+from earlywarn.alerting.phases import LEAST_DAYS, is_surely
+from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.series import Measure
@@ -45,6 +51,39 @@ def way_back(candidate: Candidate, shocks: Sequence[Shock], scores: DayScores, b
     explained = float(log_effect(before[:, inside].sum(axis=1), now[:, inside].sum(axis=1))[place])
     effect = float(scores.effects.effect[place, candidate.node, candidate.age_days])
     return found if explained * effect >= _SOME * effect**2 else []
+
+
+def in_place_of(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> Candidate | None:
+    """Return an alarm against what was expected before a shock that held its cells; None if it is none so."""
+    step = _step(candidate, shock, weighing, baselines)
+    found = weighing.at(candidate.node, candidate.score, candidate.age_days, [candidate.measure], step)
+    return None if found is None else msgspec.structs.replace(found, usual_until=shock.opened_on.toordinal())
+
+
+def is_surely_beyond(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> bool:
+    """Return whether an alarm lies surely, and by a step, beyond what was expected before a shock of its cells."""
+    effects, step = weighing.scores.effects, _step(candidate, shock, weighing, baselines)
+    sums = since(effects, candidate.node, candidate.age_days, step)
+    spread = partial(dispersion, effects, candidate.node, candidate.measure)
+    return is_surely(sums, candidate.measure, weighing.direction, spread)
+
+
+def _step(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> Floats:
+    first_day = weighing.scores.day.toordinal() - candidate.age_days
+    return baselines.apart(shock.opened_on.toordinal(), first_day, candidate.node)
+
+
+def turned(episode: Episode, node: int, weighing: Weighing) -> Candidate | None:
+    """Return what an open episode of the other direction has turned into; None if it has not."""
+    spread = partial(dispersion, weighing.scores.effects, node, episode.measure)
+    age = (weighing.scores.day - episode.phase.since).days
+    sums = episode.phase.sums
+    is_beyond = sums.days >= LEAST_DAYS and is_surely(sums, episode.measure, weighing.direction, spread)
+    if not is_beyond or not episode.phase.before or age >= len(weighing.scores.effects.days):
+        return None
+    distance = sums.estimate(episode.measure, spread(age + 1)).distance(weighing.direction)
+    score = min(float(weighing.evidence[node]), float(weighing.certainty(distance)))
+    return Candidate(node, score, age, episode.measure, episode.baseline_day) if score > 1 else None
 
 
 def tell_payments(one: Weighing, other: Weighing) -> None:

@@ -16,7 +16,7 @@ from datetime import date
 import msgspec
 import numpy as np
 
-from earlywarn.alerting.estimate import dispersion, interval_reach, since
+from earlywarn.alerting.estimate import NEARER, dispersion, interval_reach, since
 from earlywarn.alerting.grouping import Flags, Floats, taken_over
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.detection.day_scores import MEASURES, DayScores, Evidence
@@ -25,18 +25,20 @@ from earlywarn.domain.series import Measure
 
 SAME_ONSET_DAYS = 3
 """First days within a family that are no further apart are one: an onset is seldom known better."""
-NEARER = 0.5
-"""Share of a log effect from which another one is nearer to it than to nothing."""
 _AMOUNT = 1
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """What an alert would be about: a node, its score, the age of its first day, and the measure that tells it."""
+    """What an alert would be about: a node, its score, the age of its first day, and the measure that tells it.
+
+    `usual_until` is the first day (ordinal) of the shock in whose place it is; None: it is against its own past.
+    """
 
     node: int
     score: float
     age_days: int
     measure: Measure
+    usual_until: int | None = None
 
 
 class Weighing:
@@ -90,10 +92,12 @@ class Weighing:
         measure = MEASURES[int(self.side.measure[node])]
         return Candidate(node, float(self.ratio[node]), int(self.side.onset_age_days[node]), measure)
 
-    def at(self, node: int, evidence: float, age_days: int, measures: Iterable[Measure]) -> Candidate | None:
-        """Return what an alarm with another first day would be about; None if it would be none."""
+    def at(
+        self, node: int, evidence: float, age_days: int, measures: Iterable[Measure], step: Floats | None = None
+    ) -> Candidate | None:
+        """Return what an alarm with another first day would be about; None if it is none; `step` as in `since`."""
         for measure in measures:
-            estimate = since(self.scores.effects, node, age_days).estimate(
+            estimate = since(self.scores.effects, node, age_days, step).estimate(
                 measure, dispersion(self.scores.effects, node, measure, age_days + 1)
             )
             score = min(evidence, float(self.certainty(estimate.distance(self.direction))))
@@ -170,15 +174,6 @@ class Weighing:
         """Return float64[K]: what is usually spent in each cell."""
         expected: Floats = self.scores.effects.expected[_AMOUNT, : members.shape[1], -1]
         return expected
-
-
-def is_nearer(other: float, effect: float) -> bool:
-    """Return whether another log effect is nearer to an effect than to nothing, on its side.
-
-    >>> is_nearer(-0.2, -0.3), is_nearer(-0.1, -0.3), is_nearer(0.2, -0.3)
-    (True, False, False)
-    """
-    return other * effect >= NEARER * effect**2
 
 
 def _weighted_median(values: list[int], weights: list[float]) -> int:

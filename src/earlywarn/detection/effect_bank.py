@@ -8,7 +8,8 @@ amounts A alike, with the baseline of a shock that began a days ago (`baselines`
 
 s_j being the usual log sd of the day (`node_deviation.log_variances`). phi is the over-dispersion at that age: an
 exponentially weighted mean of effect^2 / (U / E^2) (1 for a perfect model; days go together, so it grows with age),
-shrunken on the log scale to the mean of all nodes. It is measured on all days, and one day may move it only so far.
+shrunken on the log scale to the mean of all nodes. One day may move it only so far, and what reaches into a shock that
+was told cannot raise it (`shake`): what is usual would be as wide as the shock, and the next one not be told.
 
 Plain sums hold zeros as they are: where nothing was seen at all the change is -100 %; the logarithm then takes half a
 payment (half a usual ticket) for nothing, which bounds the interval.
@@ -40,7 +41,7 @@ from earlywarn.domain.ranges import INNER_SHARE, MOST_DAYS, SHARE, UNBOUNDED, ch
 TINY = 1e-12
 LEAST_TICKET = 0.5
 """Minor units: what rounds to a payment of something."""
-_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special", "heard")
+_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special", "heard", "calm_days")
 
 
 class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +119,7 @@ class EffectBank:
         alone: float64[3, G, W], log effect of each day alone, against its own baseline; 0 where nothing is known.
         special: bool[G, W], days on which the calendar lets a node say little.
         heard: bool[G, W], days on which anything of a node was heard.
+        calm_days: int64[G], days since the node was last in a shock, W + 1 at most.
         fading: float64[2, G], of the day: see `day_scores.Effects`.
     """
 
@@ -136,6 +138,7 @@ class EffectBank:
         self.alone = np.zeros((3, nodes, window))
         self.special = np.zeros((nodes, window), dtype=bool)
         self.heard = np.zeros((nodes, window), dtype=bool)
+        self.calm_days = np.full(nodes, window + 1)
         self._today = np.full((2, nodes, window), np.nan)
         self._usual_sd = np.full((3, nodes), np.nan)
         self.fading = np.ones((2, nodes))
@@ -143,6 +146,7 @@ class EffectBank:
     def age(self, days: int) -> None:
         """Let `days` days pass of which nothing is known."""
         days = min(days, self.window_days)
+        self.calm_days = np.minimum(self.calm_days + days, self.window_days + 1)
         for by_age in (self.observed, self.expected, self.spread, self.days, self.alone, self.special, self.heard):
             by_age[..., days:] = by_age[..., : self.window_days - days].copy()
             by_age[..., :days] = 0
@@ -173,10 +177,16 @@ class EffectBank:
         parameters = self.parameters
         ratio = log_effect(self.observed, self.expected) ** 2 / np.maximum(self._variance(), TINY)
         old = self.dispersion
-        bounded = np.minimum(ratio, parameters.dispersion_jump * old + 1.0)
+        ages = np.arange(self.window_days)
+        is_calm = ages < self.calm_days[:, None] - 1
+        bounded = np.minimum(ratio, np.where(is_calm, parameters.dispersion_jump * old + 1.0, old))
         updated = parameters.dispersion_memory * old + (1.0 - parameters.dispersion_memory) * bounded
-        full = (self.days > np.arange(self.window_days) / 2) & mature[:, None]
+        full = (self.days > ages / 2) & mature[:, None]
         self.dispersion = np.where(full & (self.spread > 0), updated, old)
+
+    def shake(self, nodes: Flags) -> None:
+        """Let nodes [G] be in a shock that is told: what reaches into it cannot raise phi."""
+        self.calm_days[nodes] = 0
 
     def _variance(self) -> Floats:
         variance: Floats = self.spread / np.maximum(self.expected[[0, 1, 1]], TINY) ** 2
@@ -218,6 +228,7 @@ class EffectBank:
         for name in ("observed", "expected", "spread", "dispersion", "alone"):
             getattr(self, name)[:, nodes] = old[name][:, kept]
         self.special[nodes] = old["special"][kept]
+        self.calm_days[nodes] = old["calm_days"][kept]
         self.heard[nodes] = old["heard"][kept]
         self.days = old["days"]
 

@@ -43,6 +43,11 @@ class Node(msgspec.Struct, frozen=True):
     sector: str | None = None
 
     @property
+    def key(self) -> tuple[str | None, str | None]:
+        """Return region and sector."""
+        return (self.region, self.sector)
+
+    @property
     def label(self) -> str:
         """Return `region x sector`, a star for what is summed over."""
         return f"{self.region or '*'} x {self.sector or '*'}"

@@ -142,6 +142,10 @@ class PanelEffects:
         bank.variance[series] = self._baselines.variance[age, series]
         bank.weekday_factor[series] = self._baselines.weekday_factor[age, series]
 
+    def shake(self, nodes: Flags) -> None:
+        """Let nodes [G] be in a shock that is told: see `EffectBank.shake`."""
+        self._bank.shake(nodes)
+
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 

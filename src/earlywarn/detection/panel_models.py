@@ -121,6 +121,10 @@ class PanelModels:
         self._regression.narrow_level(both)
         self._evidence.forget(cells)
 
+    def shake(self, nodes: Flags) -> None:
+        """Take the day of some nodes (bool[G]) as one of a shock, which says nothing of how uncertain effects are."""
+        self._effects.shake(nodes)
+
     def settle(self, node: Node, direction: Direction) -> None:
         """Take a shock of a node as decided: another one of the direction begins after today.
 

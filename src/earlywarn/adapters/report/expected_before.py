@@ -59,6 +59,10 @@ class ExpectedBefore:
         found = self._today.get(first_day)
         return self._baselines.today(first_day) if found is None else found
 
+    def apart(self, baseline_day: int, first_day: int, node: int) -> Floats:
+        """Return how far what was expected before one first day lies above that before another: `CellBaselines`."""
+        return self._baselines.apart(baseline_day, first_day, node)
+
     def sums(self, first_day: int, node: int) -> Sums:
         """Return the sums of the day alone, of a node (its place among today's)."""
         sums = self._baselines.sums(first_day, node)

@@ -14,10 +14,10 @@ import numpy as np
 from earlywarn.adapters.report.before_shock import BeforeShock, Expected
 from earlywarn.adapters.report.expected_before import ExpectedBefore
 from earlywarn.adapters.report.levels import change_pct
-from earlywarn.alerting.coming_back import days_back
-from earlywarn.alerting.estimate import Sums, dispersion, since, total
+from earlywarn.alerting.estimate import Sums, dispersion, is_nearer, since, total
 from earlywarn.alerting.evidence import DayReading
-from earlywarn.alerting.weighing import is_nearer
+from earlywarn.alerting.phases import Phase, is_back, turn
+from earlywarn.alerting.words import figure
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 
@@ -29,14 +29,16 @@ _FADED_DAYS = 28
 
 
 class Now(msgspec.Struct, frozen=True):
-    """An alert on the last day heard of its series: that day, and the changes since its first day and of a week.
+    """An alert on the last day heard of its series: that day, and the changes since `level_on` and of a week.
 
-    Changes are in per cent of what was expected before the alert's first day, where its level is back by its last
-    days (`alerting.coming_back`) since `back_on`.
+    Changes are in per cent of what was expected before the alert's first day, or before that of the shock in whose
+    place it is. `level_on` is the first day of its phase (`alerting.phases`), which is back at what was expected since
+    `back_on`.
     """
 
     day: date
     reading: DayReading
+    level_on: date
     since_pct: float
     week_pct: float
     back_on: date | None
@@ -52,7 +54,7 @@ class _Course(msgspec.Struct):
 
     latest: Alert
     first_day: int
-    sums: Sums
+    phase: Phase
     week: list[Sums]
     now: Now | None = None
     back: date | None = None
@@ -89,7 +91,7 @@ class Following:
             at = place.get((course.latest.region, course.latest.sector))
             if at is not None and scores.heard[at]:
                 today = self._baselines.sums(course.first_day, at)
-                course.sums = course.sums.plus(today)
+                course.phase.add(today, scores.day, days_kept=_WEEK_DAYS)
                 course.week = [*course.week, today][-_WEEK_DAYS:]
                 _read(course, scores, at)
         self._note_returns(scores.day)
@@ -161,15 +163,17 @@ class Following:
     def _begin(self, alert: Alert, scores: DayScores) -> None:
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         at = place.get((alert.region, alert.sector))
-        first_day = date.fromisoformat(alert.opened_on).toordinal()
-        age = scores.day.toordinal() - first_day
+        opened_on = date.fromisoformat(alert.opened_on)
+        first_day, age = usual_until(alert).toordinal(), (scores.day - opened_on).days
         if at is None or not scores.heard[at] or not 0 <= age < len(scores.effects.days):
             return
         today = self._baselines.sums(first_day, at)
         if today.expected(alert.measure) is None or not np.isfinite(today.expected_transactions):
             return
         self._close_what_went(alert)
-        course = self._courses[alert.id] = _Course(alert, first_day, since(scores.effects, at, age), [today])
+        step = self._baselines.apart(first_day, opened_on.toordinal(), at)
+        phase = Phase(opened_on, since(scores.effects, at, age, step), [today], [scores.day])
+        course = self._courses[alert.id] = _Course(alert, first_day, phase, [today])
         _read(course, scores, at)
 
     def _close_what_went(self, alert: Alert) -> None:
@@ -183,24 +187,31 @@ class Following:
                 course.is_over |= is_earlier and course.back is not None and course.back < lately
 
 
+def usual_until(alert: Alert) -> date:
+    """Return the day before which what an alert's figures are against was usual."""
+    days = figure(alert, "days_since_usual")
+    if days is None:
+        return date.fromisoformat(alert.opened_on)
+    return date.fromisoformat(alert.as_of) - timedelta(days=round(days))
+
+
 def _is_past(course: _Course, day: date) -> bool:
     """Return whether an alert has faded so long ago that it is followed no more."""
     return course.latest.outcome == "faded" and (day - date.fromisoformat(course.latest.as_of)).days > _FADED_DAYS
 
 
 def _read(course: _Course, scores: DayScores, at: int) -> None:
-    measure = course.latest.measure
-    days = days_back(
-        course.sums,
-        course.week,
-        measure,
-        course.latest.direction,
-        partial(dispersion, scores.effects, at, measure),
-    )
+    measure, phase = course.latest.measure, course.phase
+    spread = partial(dispersion, scores.effects, at, measure)
+    is_over = course.now is not None and course.now.back_on is not None
+    days = turn(phase, measure, spread, over=phase.before if is_over else 0.0)
+    if days:
+        phase.turn(days, measure)
     course.now = Now(
         scores.day,
         DayReading(course.week[-1], scores, at, measure),
-        course.sums.estimate(measure, 1.0).effect_pct,
+        phase.since,
+        phase.sums.estimate(measure, 1.0).effect_pct,
         total(course.week).estimate(measure, 1.0).effect_pct,
-        scores.day - timedelta(days=days - 1) if days else None,
+        phase.since if is_back(phase, measure, course.latest.direction, spread) else None,
     )

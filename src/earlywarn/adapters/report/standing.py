@@ -8,9 +8,9 @@ from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.history import Key
 from earlywarn.adapters.report.levels import Level, Returns, change_pct
 from earlywarn.adapters.report.wording import short_day
+from earlywarn.alerting.estimate import is_nearer
 from earlywarn.alerting.narrative import claim
 from earlywarn.alerting.silence import Silence
-from earlywarn.alerting.weighing import is_nearer
 from earlywarn.alerting.words import Names, subject
 from earlywarn.application.settings import Settings
 from earlywarn.detection.day_scores import DayScores

@@ -16,6 +16,9 @@ from earlywarn.errors import InputError
 CHF = InputDefaults(currency="CHF", country="CH", time_zone="Europe/Zurich")
 CELL_COLUMNS = "date: {date}\n  region: region\n  sector: sector\n  transactions: transactions\n  amount: amount"
 
+POINTS = "{ decimal: ',', thousands: '.' }"
+AS_MAPPED = " as the mapping says, format: { decimal: ',' }"
+
 
 def opened(path: Path, content: bytes, mapping: str = "") -> InputFile:
     path.write_bytes(content)
@@ -98,6 +101,25 @@ def test_a_number_that_is_not_grouped_as_its_mapping_says_is_rejected_with_the_w
     said = f"{amount!r} has no groups of three digits as the mapping says, format: {{ {form} }}; "
     assert reject.detail.startswith(said)
     assert reject.detail.endswith(way_out)
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("417.33", f"{AS_MAPPED}; correct the value, or the mapping"),
+        ("1.234", f"{AS_MAPPED}; for such thousands name a mapping that says format: {POINTS}"),
+        ("n.a.", ""),
+        ("?", ""),
+    ],
+)
+def test_a_point_where_the_mapping_names_another_decimal_sign_is_quoted_as_it_stands(
+    tmp_path: Path, amount: str, told: str
+) -> None:
+    text = f"date;region;sector;transactions;amount\n2023-12-31;R;s;1;{amount}\n".encode()
+    [reject] = cells(opened(tmp_path / "a.csv", text, mapping(form='{ delimiter: ";", decimal: "," }')))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field) == (RejectReason.WRONG_TYPE, "amount")
+    assert reject.detail.replace(f"{amount!r} is not a number", "") == told
 
 
 @pytest.mark.parametrize("amount", ["276417.33 €", "€ 12", "CHF 12", "5 Fr."])

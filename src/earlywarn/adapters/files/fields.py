@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 
-from earlywarn.adapters.files.hints import number_hint, quoted
+from earlywarn.adapters.files.hints import CORRECT, number_hint, point_hint, quoted
 from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
 from earlywarn.adapters.files.values import RowError, as_text, number
 from earlywarn.aggregation.excerpt import shown
@@ -124,19 +124,28 @@ class _Step:
 
 
 def _plain_number(text: str, form: TextForm, field: str) -> str:
+    whole = text
     if form.thousands and form.thousands in text:
         whole = text.replace(form.thousands, "")
-        if not _grouped(form).fullmatch(text) and set(whole) <= {*_IN_NUMBERS, form.decimal}:
+        if not _grouped(form).fullmatch(text) and _is_of_digits(whole, form):
             # Without its signs it would be a number, and one that may be wrong by a factor of a thousand.
             says = f"format: {{ decimal: {quoted(form.decimal)}, thousands: {quoted(form.thousands)} }}"
-            way_out = number_hint(text, field) or "; correct the value, or the mapping"
+            way_out = number_hint(text, field) or CORRECT
             detail = f"{shown(text)} has no groups of three digits as the mapping says, {says}{way_out}"
             raise RowError(RejectReason.WRONG_TYPE, field, detail)
-        text = whole
-    if form.decimal != ".":
+    if form.decimal == ".":
+        return whole
+    if "." in whole:
         # A point would otherwise pass for the decimal sign that this file does not use.
-        text = text.replace(".", "?").replace(form.decimal, ".")
-    return text
+        is_number = _is_of_digits(whole, form)
+        says = f" as the mapping says, format: {{ decimal: {quoted(form.decimal)} }}" if is_number else ""
+        way_out = number_hint(text, field) or (point_hint(text) if is_number else "")
+        raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} is not a number{says}{way_out}")
+    return whole.replace(form.decimal, ".")
+
+
+def _is_of_digits(text: str, form: TextForm) -> bool:
+    return set(text) <= {*_IN_NUMBERS, form.decimal}
 
 
 @cache

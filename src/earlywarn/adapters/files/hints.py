@@ -5,6 +5,7 @@ import re
 AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as format: { encoding: latin-1 }"
 
 KEYS = "all keys stand in docs/inputs.md (foreign files)"
+CORRECT = "; correct the value, or the mapping"
 MAJOR_UNITS = "name a mapping that says amount: amount_minor"
 
 _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
@@ -33,8 +34,6 @@ def number_hint(text: str, field: str) -> str:
     >>> number_hint("CHF 12", "amount")
     '; write the number alone: its currency stands in a column currency, or is that of the panel'
     """
-    if "?" in text:
-        return "; ? was a point, which a mapping without decimal points reads if it says format: { thousands: '.' }"
     if found := _THOUSANDS.fullmatch(text):
         says = f"; for such thousands name a mapping that says format: {{ thousands: {quoted(found[1])} }}"
         # One comma before three digits may be either, but where no decimals can be.
@@ -48,6 +47,17 @@ def number_hint(text: str, field: str) -> str:
     if _WITH_CURRENCY.fullmatch(text):
         return "; write the number alone: its currency stands in a column currency, or is that of the panel"
     return ""
+
+
+def point_hint(text: str) -> str:
+    """Return what to do about a point in a number of a file whose mapping names another decimal sign.
+
+    >>> point_hint("1.234")
+    "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+    >>> point_hint("417.33")
+    '; correct the value, or the mapping'
+    """
+    return _POINTS_BETWEEN_THOUSANDS if _GROUP.fullmatch(text) else CORRECT
 
 
 def fraction_hint(text: str, field: str) -> str:

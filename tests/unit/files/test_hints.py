@@ -122,6 +122,24 @@ def test_a_point_where_the_mapping_names_another_decimal_sign_is_quoted_as_it_st
     assert reject.detail.replace(f"{amount!r} is not a number", "") == told
 
 
+def test_a_count_of_one_with_three_decimals_may_be_a_thousand_and_is_not_guessed(tmp_path: Path) -> None:
+    """A mapping that says what its points are reads it, as one or the other; no other form of a count is in doubt."""
+    text = "date;region;sector;transactions;amount\n2023-12-31;R;s;{};5\n"
+    [reject] = cells(opened(tmp_path / "a.csv", text.format("12.000").encode()))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field) == (RejectReason.WRONG_TYPE, "transactions")
+    way_out = f"write it without a point, or for such thousands name a mapping that says format: {POINTS}"
+    assert reject.detail == (f"'12.000' may be 12 or 12000; {way_out}, for decimals {{ decimal: '.', thousands: ',' }}")
+    said = re.findall(r"\{ (decimal: .+?) \}", reject.detail)
+    forms = [mapping(form=f'{{ delimiter: ";", {each} }}') for each in said]
+    read = [cells(opened(tmp_path / "a.csv", text.format("12.000").encode(), form))[0] for form in forms]
+    assert [cell.transactions for cell in read if isinstance(cell, Cell)] == [12_000, 12]
+    for count in ("12.0", "12.00", "12.0000", "0.000", "1200.000"):
+        [cell] = cells(opened(tmp_path / "a.csv", text.format(count).encode()))
+        assert isinstance(cell, Cell), count
+        assert cell.transactions == float(count)
+
+
 @pytest.mark.parametrize("amount", ["276417.33 €", "€ 12", "CHF 12", "5 Fr."])
 def test_an_amount_with_its_currency_is_quoted_with_the_way_out(tmp_path: Path, amount: str) -> None:
     text = f"date;region;sector;transactions;amount\n2023-12-31;R;s;1;{amount}\n".encode()

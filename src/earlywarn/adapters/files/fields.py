@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 
-from earlywarn.adapters.files.hints import CORRECT, number_hint, point_hint, quoted
+from earlywarn.adapters.files.hints import CORRECT, count_hint, number_hint, point_hint, quoted
 from earlywarn.adapters.files.mapping import ColumnMapping, Condition, FieldSource, TextForm
 from earlywarn.adapters.files.values import RowError, as_text, number
 from earlywarn.aggregation.excerpt import shown
@@ -134,6 +134,8 @@ def _plain_number(text: str, form: TextForm, field: str) -> str:
             detail = f"{shown(text)} has no groups of three digits as the mapping says, {says}{way_out}"
             raise RowError(RejectReason.WRONG_TYPE, field, detail)
     if form.decimal == ".":
+        if not form.thousands and (hint := count_hint(text, field)):
+            raise RowError(RejectReason.WRONG_TYPE, field, f"{shown(text)} may be {text.partition('.')[0]}{hint}")
         return whole
     if "." in whole:
         # A point would otherwise pass for the decimal sign that this file does not use.

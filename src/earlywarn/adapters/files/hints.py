@@ -10,9 +10,12 @@ MAJOR_UNITS = "name a mapping that says amount: amount_minor"
 
 _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
 """Fields without decimals: a comma in them stands between thousands."""
+_PAYMENTS = frozenset({"transactions", "count"})
+"""Fields of how many payments there were: `1.000` is one, or a thousand."""
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u2019\u202f])\d{3})(?:\1\d{3})*(\.\d+)?")
 _POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}")
 _GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_ROUND_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.000")
 _COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
 _CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
 _WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
@@ -47,6 +50,20 @@ def number_hint(text: str, field: str) -> str:
     if _WITH_CURRENCY.fullmatch(text):
         return "; write the number alone: its currency stands in a column currency, or is that of the panel"
     return ""
+
+
+def count_hint(text: str, field: str) -> str:
+    """Return what else a count such as `1.000` may be, and the way out; empty if it can be one number only.
+
+    >>> count_hint("12.000", "transactions").partition(";")[0], count_hint("12.0", "count"), count_hint("1.000", "v")
+    (' or 12000', '', '')
+    """
+    if field not in _PAYMENTS or not _ROUND_GROUP.fullmatch(text):
+        return ""
+    return (
+        f" or {text.replace('.', '')}; write it without a point, or{_POINTS_BETWEEN_THOUSANDS[1:]}, for decimals "
+        "{ decimal: '.', thousands: ',' }"
+    )
 
 
 def point_hint(text: str) -> str:

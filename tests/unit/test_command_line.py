@@ -15,8 +15,8 @@ HEADER = "date,region,sector,transactions,amount\n"
 CELLS = HEADER + "".join(f"2021-01-{day:02},North,food,{10_000 + day},{day}50.00\n" for day in range(1, 20))
 SERIES = "timestamp,value\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29))
 COMMA = (
-    "commas.csv:2: amount: '12,50' is not a number; for decimal commas name a mapping that says "
-    "format: { decimal: ',' } (wrong_type)"
+    "commas.csv:2: amount: '12,50' is not a number; correct it, or where most have decimal commas name a mapping "
+    "that says format: { decimal: ',' } (wrong_type)"
 )
 COMMA_MAPPING = (
     "the mapping is a file such as ours.yaml (--mapping ours.yaml), in whole: { name: ours, kind: cells, "

@@ -222,6 +222,18 @@ def test_a_share_of_rejects_that_may_hide_a_region_is_a_warning_with_its_commone
     assert [line.rpartition(" ")[2] for line in examples] == ["(region_unknown)", "(count_out_of_range)"]
 
 
+def test_few_rows_of_another_notation_are_to_be_corrected(tmp_path: Path) -> None:
+    """A mapping would read them and nothing else: it is not named as the way out."""
+    path = tmp_path / "cells.csv"
+    path.write_text(HEADER + DAYS.replace("2021-01-07", "07.01.2021").replace("2021-01-09", "09.01.2021"))
+    *_, way_out, learning = ran(path, tmp_path / "out", report=False).warnings
+    assert way_out == (
+        f"{path}: correct lines 8 (date '07.01.2021'), 10 (date '09.01.2021') in the file: a mapping that reads them "
+        "would make others unreadable, or something else"
+    )
+    assert learning == LEARNING
+
+
 def test_regions_by_their_names_are_told_with_their_codes(tmp_path: Path) -> None:
     """By local name, whatever its case and accents, and by ISO 3166-2; of what nobody knows nothing is guessed."""
     path = tmp_path / "cells.csv"

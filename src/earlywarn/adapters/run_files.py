@@ -28,9 +28,9 @@ from earlywarn.adapters.run_warnings import (
     order_warnings,
     rounding_warnings,
     silence_warnings,
-    ways_out,
 )
 from earlywarn.adapters.time_order import TimeOrder
+from earlywarn.adapters.ways_out import ways_out
 from earlywarn.aggregation.rows import AggregateRows
 from earlywarn.application.compose import Run
 from earlywarn.application.embedded import run_embedded

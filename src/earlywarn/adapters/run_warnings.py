@@ -1,21 +1,18 @@
 """What a reader must know before trusting a run's results, as sentences for the terminal and summary.json."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from earlywarn.adapters.feeds import FileFeed
 from earlywarn.adapters.files import InputFile, RejectsWriter
-from earlywarn.adapters.files.hints import KEYS
 from earlywarn.adapters.history_days import HistoryDays
+from earlywarn.adapters.ways_out import ways_out
 from earlywarn.alerting.words import figure
 from earlywarn.application.compose import Run
 from earlywarn.application.fold import RunFold
 from earlywarn.domain.alert import AS_USUAL, SILENT_REGIONS, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
 from earlywarn.domain.panel import called
 from earlywarn.domain.reject import RejectReason
-from earlywarn.reference.classifications import available
-from earlywarn.reference.country_names import country_name
 
 REJECTED_SHARE = 0.01
 """Beyond which share of rejected records a run says so: a region or a sector may be missing by a mistake."""
@@ -23,10 +20,7 @@ REJECTED_SHARE_OF_FILE = 0.05
 """Beyond which share of one file's records: days that come as files of their own lack as much, however long the run."""
 _ROUNDED_SHARE = 0.5
 _DISORDER_SHARE = 0.01
-_EITHER = re.compile(r" \(or '|, for decimal commas \{")
-"""How a reject says that there are two ways out."""
 _FILES_NAMED = 3
-_COUNTRIES_NAMED = 3
 _COPIES = frozenset({RejectReason.DUPLICATE.value, RejectReason.DUPLICATE_CELL.value})
 
 
@@ -228,48 +222,6 @@ def _unread(alert: Alert, until: str, *, held_back: bool) -> str:
         )
     what = "these days are" if held_back else "what they are about is"
     return f"records could not be read {until}, {share:g} % on {alert.as_of} (see rejects.jsonl); {what} not judged"
-
-
-def ways_out(
-    inputs: Sequence[InputFile], rejects: RejectsWriter, elsewhere: Mapping[str, int], records: int, *, inferred: bool
-) -> Iterator[str]:
-    """Yield what helps against rejects that a setting or a mapping decides.
-
-    `elsewhere` counts those of countries that no panel takes, `records` all that were read. Options describe a panel
-    that was `inferred`; one of the settings is changed there.
-    """
-    if rejects.by_reason.get("sector_unknown"):
-        where = "--classification" if inferred else "classification in the settings"
-        yield (
-            f"sector_unknown: give the panel the classification of these codes ({where}: {', '.join(available())}, "
-            "or a folder), or open to take codes as they are"
-        )
-    if rejects.by_reason.get("panel_unknown"):
-        yield f"panel_unknown: {_elsewhere(elsewhere, records, inferred=inferred)}"
-    if "UTF-8" in rejects.examples.get("not_json", ""):
-        yield "not_json: JSON is read as UTF-8; save a file of another encoding as UTF-8"
-    yield from _mapping(inputs, list(rejects.examples.values()))
-
-
-def _mapping(inputs: Sequence[InputFile], examples: Sequence[str]) -> Iterator[str]:
-    """Yield the whole mapping of the first file whose rejects name one."""
-    for each in inputs:
-        said = [example for example in examples if example.startswith(f"{each.name}:")]
-        if mapping := each.mapping_for(said):
-            either = "; where two forms are named above, take the right one" if any(map(_EITHER.search, said)) else ""
-            yield f"the mapping is a file such as ours.yaml (--mapping ours.yaml), in whole: {mapping}{either}; {KEYS}"
-            return
-
-
-def _elsewhere(countries: Mapping[str, int], records: int, *, inferred: bool) -> str:
-    """Return of which countries records are that no panel takes, and the way out."""
-    first = sorted(countries, key=lambda code: (-countries[code], code))[:_COUNTRIES_NAMED]
-    told = ", ".join(f"{country_name(code)} ({code}): {countries[code]:,}" for code in first)
-    more = f" and of {len(countries) - len(first)} more" if len(countries) > len(first) else ""
-    # An option names one country: beside others that are taken, only settings help.
-    option = f"--country {first[0]}, or " if inferred and countries[first[0]] == records else ""
-    it = "it" if len(countries) == 1 else "them"
-    return f"no panel takes records of {told}{more}; if that is right, name {it} ({option}countries in the settings)"
 
 
 def leaps(run: Run, fold: RunFold) -> list[dict[str, object]]:

@@ -74,8 +74,8 @@ def test_one_comma_before_three_digits_of_an_amount_may_be_either(tmp_path: Path
     [reject] = cells(opened(tmp_path / "a.csv", text))
     assert isinstance(reject, Reject)
     assert reject.detail == (
-        "'1,234' is not a number; for such thousands name a mapping that says format: { thousands: ',' }, "
-        "for decimal commas { decimal: ',' }"
+        "'1,234' is not a number; correct it, or where most have such thousands name a mapping that says format: "
+        "{ thousands: ',' }, for decimal commas { decimal: ',' }"
     )
 
 
@@ -107,7 +107,10 @@ def test_a_number_that_is_not_grouped_as_its_mapping_says_is_rejected_with_the_w
     ("amount", "told"),
     [
         ("417.33", f"{AS_MAPPED}; correct the value, or the mapping"),
-        ("1.234", f"{AS_MAPPED}; for such thousands name a mapping that says format: {POINTS}"),
+        (
+            "1.234",
+            f"{AS_MAPPED}; correct it, or where most have such thousands name a mapping that says format: {POINTS}",
+        ),
         ("n.a.", ""),
         ("?", ""),
     ],
@@ -128,7 +131,7 @@ def test_a_count_of_one_with_three_decimals_may_be_a_thousand_and_is_not_guessed
     [reject] = cells(opened(tmp_path / "a.csv", text.format("12.000").encode()))
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.field) == (RejectReason.WRONG_TYPE, "transactions")
-    way_out = f"write it without a point, or for such thousands name a mapping that says format: {POINTS}"
+    way_out = f"write it without a point, or where most have such thousands name a mapping that says format: {POINTS}"
     assert reject.detail == (f"'12.000' may be 12 or 12000; {way_out}, for decimals {{ decimal: '.', thousands: ',' }}")
     said = re.findall(r"\{ (decimal: .+?) \}", reject.detail)
     forms = [mapping(form=f'{{ delimiter: ";", {each} }}') for each in said]

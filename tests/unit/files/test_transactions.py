@@ -93,7 +93,9 @@ def test_a_wrong_time_is_shown_and_so_is_what_would_do(tmp_path: Path) -> None:
         assert reject.reason is RejectReason.TIME_INVALID
         wanted = f"{text} is no time of ISO 8601 and no epoch milliseconds"
         if text and "." in text:
-            wanted += "; for such dates name a mapping that says date_format: '%d.%m.%Y %H:%M'"
+            wanted += (
+                "; correct it, or where most dates are such name a mapping that says date_format: '%d.%m.%Y %H:%M'"
+            )
         assert reject.detail == (
             wanted if text else "lies outside 1990 to 2100 (epoch milliseconds are read, not seconds)"
         )

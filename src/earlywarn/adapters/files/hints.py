@@ -2,6 +2,8 @@
 
 import re
 
+NAME_MAPPING = "name a mapping that says"
+"""Stands in what is said of each value that another mapping may read."""
 AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as format: { encoding: latin-1 }"
 
 KEYS = "all keys stand in docs/inputs.md (foreign files)"
@@ -20,7 +22,8 @@ _COMMA = re.compile(r"[+-]?\d+(?:([.' \u00a0\u2019\u202f])\d{3})*,\d+")
 _CURRENCY = r"(?:[A-Z]{3}|[A-Z][a-z]{1,3}\.?|[^\w\s.,+-])"
 _WITH_CURRENCY = re.compile(rf"{_CURRENCY}\s?[+-]?\d[\d.,' \u00a0\u202f]*|[+-]?\d[\d.,' \u00a0\u202f]*{_CURRENCY}")
 _DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?:([T ]+)\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?( ?[AaPp][Mm])?)?")
-_POINTS_BETWEEN_THOUSANDS = "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+_OR_THOUSANDS = f"; correct it, or where most have such thousands {NAME_MAPPING}"
+_POINTS_BETWEEN_THOUSANDS = f"{_OR_THOUSANDS} format: {{ decimal: ',', thousands: '.' }}"
 _MONTHS, _MONTH_DAYS = 12, 31
 _ESCAPED = {"'": '"\'"', "\t": r'"\t"'}
 _YEAR, _SHORT = 4, 2
@@ -31,14 +34,14 @@ def number_hint(text: str, field: str) -> str:
     """Return what a mapping must say for numbers like `text`, after a semicolon; empty if nobody can tell.
 
     >>> number_hint("1.234,50", "amount")
-    "; for decimal commas name a mapping that says format: { decimal: ',', thousands: '.' }"
+    "; correct it, or where most have decimal commas name a mapping that says format: { decimal: ',', thousands: '.' }"
     >>> number_hint("12,50", "transactions"), number_hint("n/a", "amount")
-    ("; for decimal commas name a mapping that says format: { decimal: ',' }", '')
+    ("; correct it, or where most have decimal commas name a mapping that says format: { decimal: ',' }", '')
     >>> number_hint("CHF 12", "amount")
     '; write the number alone: its currency stands in a column currency, or is that of the panel'
     """
     if found := _THOUSANDS.fullmatch(text):
-        says = f"; for such thousands name a mapping that says format: {{ thousands: {quoted(found[1])} }}"
+        says = f"{_OR_THOUSANDS} format: {{ thousands: {quoted(found[1])} }}"
         # One comma before three digits may be either, but where no decimals can be.
         either = found[1] == "," and text.count(",") == 1 and not found[2] and field not in _COUNTS
         return f"{says}, for decimal commas {{ decimal: ',' }}" if either else says
@@ -46,7 +49,7 @@ def number_hint(text: str, field: str) -> str:
         return _POINTS_BETWEEN_THOUSANDS
     if found := _COMMA.fullmatch(text):
         thousands = f", thousands: {quoted(found[1])}" if found[1] else ""
-        return f"; for decimal commas name a mapping that says format: {{ decimal: ','{thousands} }}"
+        return f"; correct it, or where most have decimal commas {NAME_MAPPING} format: {{ decimal: ','{thousands} }}"
     if _WITH_CURRENCY.fullmatch(text):
         return "; write the number alone: its currency stands in a column currency, or is that of the panel"
     return ""
@@ -61,8 +64,8 @@ def count_hint(text: str, field: str) -> str:
     if field not in _PAYMENTS or not _ROUND_GROUP.fullmatch(text):
         return ""
     return (
-        f" or {text.replace('.', '')}; write it without a point, or{_POINTS_BETWEEN_THOUSANDS[1:]}, for decimals "
-        "{ decimal: '.', thousands: ',' }"
+        f" or {text.replace('.', '')}; write it without a point, or where most have such thousands {NAME_MAPPING} "
+        "format: { decimal: ',', thousands: '.' }, for decimals { decimal: '.', thousands: ',' }"
     )
 
 
@@ -70,7 +73,7 @@ def point_hint(text: str) -> str:
     """Return what to do about a point in a number of a file whose mapping names another decimal sign.
 
     >>> point_hint("1.234")
-    "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+    "; correct it, or where most have such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
     >>> point_hint("417.33")
     '; correct the value, or the mapping'
     """
@@ -81,7 +84,7 @@ def fraction_hint(text: str, field: str) -> str:
     """Return what to do about a fraction where whole numbers are expected, after a semicolon; empty if nobody can tell.
 
     >>> fraction_hint("7.842", "transactions")
-    "; for such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
+    "; correct it, or where most have such thousands name a mapping that says format: { decimal: ',', thousands: '.' }"
     >>> fraction_hint("7.5", "transactions")
     ''
     """
@@ -97,9 +100,9 @@ def date_hint(text: str) -> str:
     """Return which `date_format` reads dates or times like `text`, after a semicolon; empty if none is known.
 
     >>> date_hint("31.12.2023")
-    "; for such dates name a mapping that says date_format: '%d.%m.%Y'"
-    >>> date_hint("02/01/2024 13:30")
-    "; for such dates name a mapping that says date_format: '%m/%d/%Y %H:%M' (or '%d/%m/%Y %H:%M')"
+    "; correct it, or where most dates are such name a mapping that says date_format: '%d.%m.%Y'"
+    >>> date_hint("02/01/2024 13:30").partition("format: ")[2]
+    "'%m/%d/%Y %H:%M' (or '%d/%m/%Y %H:%M')"
     """
     found = _DATE.fullmatch(text)
     if found is None:
@@ -109,7 +112,7 @@ def date_hint(text: str) -> str:
     if not formats:
         return ""
     other = f" (or {formats[1]})" if formats[1:] else ""
-    return f"; for such dates name a mapping that says date_format: {formats[0]}{other}"
+    return f"; correct it, or where most dates are such name a mapping that says date_format: {formats[0]}{other}"
 
 
 def _dates(first: str, sign: str, second: str, last: str) -> list[str]:

@@ -70,6 +70,11 @@ class InputFile:
         """Return whether a shipped mapping reads it, whose sector codes are those of a known provider."""
         return self.layout.mapping is not None and self.layout.mapping.name in shipped_mapping_names()
 
+    @property
+    def has_own_columns(self) -> bool:
+        """Return whether its columns are earlywarn's own, so that a mapping may read them otherwise."""
+        return self.layout.own
+
     def states(self, name: str) -> bool:
         """Return whether the records themselves can say the field `name` (`currency`, say), for every form of input."""
         return self.layout.mapping is None or name in self.layout.mapping.fields

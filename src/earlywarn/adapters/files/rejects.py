@@ -1,7 +1,9 @@
 """rejects.jsonl: what was not accepted, line by line, bounded."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,9 +11,13 @@ from typing import Self
 import msgspec
 
 from earlywarn.adapters.files.batch import Place
+from earlywarn.adapters.files.hints import NAME_MAPPING
 from earlywarn.domain.reject import Reject
 
 LINES_KEPT = 100_000
+_ROWS_NAMED = 3
+_QUOTED = re.compile(r"'[^']*'")
+"""How a detail quotes the value that it begins with."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -20,6 +26,32 @@ class _Line(msgspec.Struct, frozen=True):
     field: str
     reason: str
     detail: str
+
+
+@dataclass(slots=True)
+class Foreign:
+    """Rows of a file that a mapping may read: how many, the first of them, and the first detail of each field."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
+
+    def add(self, place: Place, reject: Reject) -> None:
+        """Count one."""
+        self.count += 1
+        self.said.setdefault(reject.field, reject.detail)
+        if len(self.first) < _ROWS_NAMED:
+            value = _QUOTED.match(reject.detail)
+            self.first.append(f"{place.line}{f' ({reject.field} {value[0]})' if value else ''}")
+
+    def in_words(self) -> str:
+        """Return where they stand.
+
+        >>> Foreign(4, ["7 (date '1.2.2024')", "9 (date '3.2.2024')", "12"]).in_words()
+        "lines 7 (date '1.2.2024'), 9 (date '3.2.2024'), 12 and 1 more"
+        """
+        more = f" and {self.count - len(self.first):,} more" if self.count > len(self.first) else ""
+        return f"{'line' if self.count == 1 else 'lines'} {', '.join(self.first)}{more}"
 
 
 class RejectsWriter:
@@ -34,6 +66,7 @@ class RejectsWriter:
         self._by_reason: Counter[str] = Counter()
         self._by_file: dict[str, Counter[str]] = {}
         self._examples: dict[str, str] = {}
+        self._foreign: dict[str, Foreign] = {}
         self._total = 0
         self._encoder = msgspec.json.Encoder()
         self._stream = path.open("wb")
@@ -59,6 +92,11 @@ class RejectsWriter:
         return self._by_file
 
     @property
+    def foreign(self) -> Mapping[str, Foreign]:
+        """Rejects that a mapping may read, by file."""
+        return self._foreign
+
+    @property
     def examples(self) -> Mapping[str, str]:
         """The first reject of each reason as a line for people, the most frequent reason first."""
         order = sorted(self._examples, key=lambda reason: (-self._by_reason[reason], reason))
@@ -69,6 +107,8 @@ class RejectsWriter:
         self._total += 1
         self._by_reason[reject.reason.value] += 1
         self._by_file.setdefault(place.file, Counter())[reject.reason.value] += 1
+        if NAME_MAPPING in reject.detail:
+            self._foreign.setdefault(place.file, Foreign()).add(place, reject)
         if reject.reason.value not in self._examples:
             self._examples[reject.reason.value] = in_words(place, reject)
         if self._total <= self._lines_kept:

@@ -27,7 +27,7 @@ def mapping_for(kind: Kind, fields: Iterable[str], form: TextForm, said: Iterabl
     Returns:
         YAML on one line, empty if no detail names a mapping.
 
-    >>> said = "'12,50' is not a number; for decimal commas name a mapping that says format: { decimal: ',' }"
+    >>> said = "'12,50' is not a number; name a mapping that says format: { decimal: ',' }"
     >>> mapping_for("cells", ["date", "amount"], TextForm(delimiter=";"), [said])
     "{ name: ours, kind: cells, format: { delimiter: ';', decimal: ',' }, columns: { date: date, amount: amount } }"
     """

@@ -287,6 +287,29 @@ def test_figures_do_not_lack_copies(tmp_path: Path) -> None:
     assert "28 of them as duplicate_cell. Figures lack 1 of them (the others are copies), so a fall" in first
 
 
+def test_rows_that_contradict_earlier_ones_are_told_first_whatever_copies_stand_before_them(tmp_path: Path) -> None:
+    """However few they are: a copy does no harm, and a district under the code of its country does."""
+    path = tmp_path / "cells.csv"
+    lines = SHOCKED.splitlines(keepends=True)
+    path.write_text("".join([*lines[:20], *lines[5:7], *lines[20:], lines[1].replace(",food,", ",food,1")]))
+    result = ran(path, tmp_path / "out", report=False)
+    at = len(lines) + 3
+    [told] = result.warnings
+    assert told.startswith(
+        "1 row has other figures than an earlier one of the same date, region and sector, which alone "
+    )
+    assert told.endswith(f"; the first is {path}:{at}")
+    example = result.summary["rejected_first"]
+    assert isinstance(example, dict)
+    assert example["duplicate_cell"].startswith(
+        f"{path}:{at}: date: date, region and sector: stands on line 2 already, "
+    )
+    path.write_text(HEADER + DAYS + DAYS + DAYS.replace(",100,", ",90,"))
+    told, share, *_ = ran(path, tmp_path / "out", report=False).warnings
+    assert told.startswith("28 rows have other figures than an earlier one ")
+    assert "all as duplicate_cell. Figures lack 28 of them (the others are copies), so a fall" in share
+
+
 def test_files_that_lack_many_of_their_records_are_a_warning_in_a_long_run_too(tmp_path: Path) -> None:
     """Of a history in 130 files, three regions each, one lost a region and one the counts of two."""
     days = tmp_path / "days"

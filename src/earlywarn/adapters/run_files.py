@@ -20,6 +20,7 @@ from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
     cell_warnings,
+    contradiction_warnings,
     file_warnings,
     fold_warnings,
     history_warnings,
@@ -180,6 +181,7 @@ def run_files(
         for each in seen.values():
             each.lost_to_disorder = sum(unsorted.values())
         left_out = (
+            *contradiction_warnings(rejects),
             *order_warnings(unsorted, run.settings.fold.revision_horizon_days),
             *input_warnings(
                 inputs, sink.records, rejects, sink.elsewhere, inferred=inferred, sort=sort or bool(unsorted)

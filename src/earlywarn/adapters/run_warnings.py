@@ -36,7 +36,7 @@ def input_warnings(
     """Yield what is doubtful about the input; `elsewhere` and `inferred` as of `ways_out`."""
     if rejects.total > REJECTED_SHARE * records:
         told = _rejected(rejects.by_reason, rejects.total, records)
-        lacked = sum(lacking(rejects.by_reason).values())
+        lacked = sum(lacking(rejects.by_reason).values()) + rejects.contradictions
         which = "them" if lacked == rejects.total else f"{lacked:,} of them (the others are copies)"
         lack = f". Figures lack {which}, so a fall may be no more than that" if lacked else ""
         yield f"{told}{lack}; the first of each reason:"
@@ -47,6 +47,17 @@ def input_warnings(
     too_late = rejects.by_reason.get("too_late", 0)
     if too_late > _DISORDER_SHARE * records and not sort:
         yield f"{too_late:,} records were too late: if the input is not in time order, run it with --sort"
+
+
+def contradiction_warnings(rejects: RejectsWriter) -> Iterator[str]:
+    """Yield how many rows say something else of a cell than an earlier one, however many copies stand before them."""
+    if rejects.first_contradiction is not None:
+        count, first = rejects.contradictions, rejects.first_contradiction
+        yield (
+            f"{count:,} {'row has' if count == 1 else 'rows have'} other figures than an earlier one of the same date, "
+            "region and sector, which alone counts: sum the parts of a cell before, or leave out what is wrong; the "
+            f"first is {first.file}:{first.line}"
+        )
 
 
 def order_warnings(unsorted: Mapping[str, int], horizon_days: int) -> Iterator[str]:

@@ -12,6 +12,8 @@ from earlywarn.domain.reject import Reject, RejectReason
 
 Outcome = tuple[int, Cell | Reject]
 
+OTHER_FIGURES = ", with other figures"
+"""Stands in what is said of a cell that stands twice and is no copy."""
 _ORDER = [("day", "ascending"), ("region", "ascending"), ("sector", "ascending")]
 
 
@@ -74,7 +76,7 @@ def duplicate(cell: Cell, before: Cell, place: str) -> Reject:
         before.amount_minor,
         before.currency,
     )
-    other = "" if is_copy else ", with other figures; parts of a cell are to be summed before"
+    other = "" if is_copy else f"{OTHER_FIGURES}; parts of a cell are to be summed before"
     return Reject(
         reason=RejectReason.DUPLICATE_CELL,
         field="date",

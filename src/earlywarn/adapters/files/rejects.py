@@ -11,8 +11,9 @@ from typing import Self
 import msgspec
 
 from earlywarn.adapters.files.batch import Place
+from earlywarn.adapters.files.cells import OTHER_FIGURES
 from earlywarn.adapters.files.hints import NAME_MAPPING
-from earlywarn.domain.reject import Reject
+from earlywarn.domain.reject import Reject, RejectReason
 
 LINES_KEPT = 100_000
 _ROWS_NAMED = 3
@@ -68,6 +69,8 @@ class RejectsWriter:
         self._examples: dict[str, str] = {}
         self._foreign: dict[str, Foreign] = {}
         self._total = 0
+        self._contradictions = 0
+        self._first_contradiction: Place | None = None
         self._encoder = msgspec.json.Encoder()
         self._stream = path.open("wb")
 
@@ -97,8 +100,21 @@ class RejectsWriter:
         return self._foreign
 
     @property
+    def contradictions(self) -> int:
+        """Number of cells that stand twice with other figures: the earlier row counts."""
+        return self._contradictions
+
+    @property
+    def first_contradiction(self) -> Place | None:
+        """Where the first of these stands."""
+        return self._first_contradiction
+
+    @property
     def examples(self) -> Mapping[str, str]:
-        """The first reject of each reason as a line for people, the most frequent reason first."""
+        """The first reject of each reason as a line for people, the most frequent reason first.
+
+        Of cells that stand twice it is the first with other figures, if there is any: copies do no harm.
+        """
         order = sorted(self._examples, key=lambda reason: (-self._by_reason[reason], reason))
         return {reason: self._examples[reason] for reason in order}
 
@@ -109,7 +125,11 @@ class RejectsWriter:
         self._by_file.setdefault(place.file, Counter())[reject.reason.value] += 1
         if NAME_MAPPING in reject.detail:
             self._foreign.setdefault(place.file, Foreign()).add(place, reject)
-        if reject.reason.value not in self._examples:
+        contradicts = reject.reason is RejectReason.DUPLICATE_CELL and OTHER_FIGURES in reject.detail
+        if contradicts:
+            self._contradictions += 1
+            self._first_contradiction = self._first_contradiction or place
+        if reject.reason.value not in self._examples or (contradicts and self._contradictions == 1):
             self._examples[reject.reason.value] = in_words(place, reject)
         if self._total <= self._lines_kept:
             line = _Line(place.file, place.line, reject.field, reject.reason.value, reject.detail)

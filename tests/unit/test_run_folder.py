@@ -199,15 +199,17 @@ def test_mostly_rejected_input_is_a_warning_with_examples(tmp_path: Path) -> Non
     path = tmp_path / "cells.csv"
     path.write_text(HEADER + DAYS + "2021-02-01,AT13,food,-1,1,EUR,AT\n" * 60)
     result = ran(path, tmp_path / "out", report=True)
-    first, example, mostly, learning, *more = result.warnings
+    first, example, mostly, end, learning, *more = result.warnings
     assert (
         first
         == f"60 of 88 records were rejected (68.1 %), all as count_out_of_range. {LACKING}; the first of each reason:"
     )
     assert example == f"{path}:30: transactions: -1 is not within 0 to 10^9 (count_out_of_range)"
     assert mostly.startswith(f"{path}: most of it could not be read, 60 of 88 records. What is published of it is not ")
+    assert end.startswith("the input goes on after 2021-01-28, to 2021-02-01, and nothing of these days could be ")
     assert (learning, more) == (LEARNING, [])
-    assert json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"] == [first, example, mostly, LEARNING]
+    told = json.loads((tmp_path / "out/summary.json").read_bytes())["warnings"]
+    assert told == [first, example, mostly, end, LEARNING]
     assert first in (tmp_path / "out/report.html").read_text()
 
 
@@ -215,7 +217,7 @@ def test_a_share_of_rejects_that_may_hide_a_region_is_a_warning_with_its_commone
     """One region of four is mistyped, and one row has no count."""
     path = tmp_path / "cells.csv"
     regions = "".join(DAYS.replace("AT13", region) for region in ("AT11", "AT12", "AT13", "AT3l"))
-    path.write_text(HEADER + regions + "2021-02-01,AT13,food,-1,1,EUR,AT\n")
+    path.write_text(HEADER + regions + "2021-01-28,AT13,food,-1,1,EUR,AT\n")
     first, *examples, learning = ran(path, tmp_path / "out", report=False, country="AT").warnings
     told = "29 of 113 records were rejected (25.6 %), 28 of them as region_unknown"
     assert (first, learning) == (f"{told}. {LACKING}; the first of each reason:", LEARNING)

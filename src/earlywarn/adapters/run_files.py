@@ -14,6 +14,7 @@ from earlywarn.adapters.exercise import assume_exercise, mark_exercise
 from earlywarn.adapters.feeds import DecodedBatch, feeds_of
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.inference import Assumption
+from earlywarn.adapters.lost_records import LostRecords
 from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
 from earlywarn.adapters.report import ReportCollector, write_report
@@ -21,6 +22,7 @@ from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
     cell_warnings,
     contradiction_warnings,
+    end_warnings,
     file_warnings,
     fold_warnings,
     history_warnings,
@@ -69,6 +71,7 @@ class _FileSink:
         aggregates: AggregatesWriter,
         divisions: DivisionsWriter,
         rejects: RejectsWriter,
+        lost: LostRecords,
         progress: Callable[[int], None],
     ) -> None:
         self.report = ReportCollector(run)
@@ -83,6 +86,7 @@ class _FileSink:
         self._divisions = divisions
         self._rejects = rejects
         self._router = run.router
+        self._lost = lost
         self._progress = progress
         self._lines = (out / "alerts.jsonl").open("wb")
         self._encode = msgspec.json.Encoder().encode
@@ -107,6 +111,7 @@ class _FileSink:
         """Keep a rejected record's place and reason."""
         place, outcome = batch.place(index), batch.outcomes[index]
         self._rejects.add(place, batch.told(index, reject))
+        self._lost.add(outcome, reject.reason)
         if reject.reason is RejectReason.PANEL_UNKNOWN and isinstance(outcome, Transaction):
             panel = self._router.panel_of(outcome.country, outcome.region) or self._router.panels[0]
             self.elsewhere[panel.regions.country_of(outcome.region, outcome.country) or "unknown"] += 1
@@ -155,20 +160,22 @@ def run_files(
         received_ms = time.time_ns() // 1_000_000
     with RunFolder(out, [each.path for each in inputs]) as folder:
         draft = folder.draft
-        feeds = feeds_of(inputs, run.panels[0].panel.calendar, sort_in=draft if sort else None)
+        calendar = run.panels[0].panel.calendar
+        feeds = feeds_of(inputs, calendar, sort_in=draft if sort else None)
+        lost = LostRecords(run.router, calendar, received_ms)
         with (
             RejectsWriter(draft / "rejects.jsonl") as rejects,
             AggregatesWriter(draft / "aggregates.parquet") as aggregates,
             DivisionsWriter(run, draft / "divisions.parquet") as divisions,
         ):
-            sink = _FileSink(run, draft, aggregates, divisions, rejects, progress)
+            sink = _FileSink(run, draft, aggregates, divisions, rejects, lost, progress)
             try:
                 fold = run_embedded(run, feeds, sink, received_ms=received_ms)
             finally:
                 sink.close()
         exercise = run.settings.exercise
         if past_days is not None and sink.last_day:
-            today = run.panels[0].panel.calendar.day_of(received_ms // 1000)
+            today = calendar.day_of(received_ms // 1000)
             exercise, why = assume_exercise(date.fromisoformat(sink.last_day[:10]), today, past_days)
             assumed = (*assumed, why)
         if exercise and not run.settings.exercise:
@@ -188,6 +195,7 @@ def run_files(
             ),
             *file_warnings(feeds, rejects),
             *rounding_warnings(feeds),
+            *end_warnings(lost, sink.last_day[:10]),
         )
         warnings = (
             *left_out,

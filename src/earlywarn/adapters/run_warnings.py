@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 
 from earlywarn.adapters.feeds import FileFeed
 from earlywarn.adapters.files import InputFile, RejectsWriter
 from earlywarn.adapters.history_days import HistoryDays
+from earlywarn.adapters.lost_records import LostRecords
 from earlywarn.adapters.ways_out import ways_out
 from earlywarn.alerting.words import figure
 from earlywarn.application.compose import Run
@@ -100,6 +102,18 @@ def rounding_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
             f"{much[0]}: {count:,} of {records:,} amounts have more decimals than their currency and were rounded"
             f"{more}. That is often a wrong decimal sign, with amounts a thousandth of what they are (decimal and "
             "thousands in the mapping's format), or another currency or scale"
+        )
+
+
+def end_warnings(lost: LostRecords, last_day: str) -> Iterator[str]:
+    """Yield that the input goes on behind the last day that is published (ISO 8601, empty if none is)."""
+    found = lost.after(date.fromisoformat(last_day)) if last_day else None
+    if found is not None:
+        count, newest = found
+        yield (
+            f"the input goes on after {last_day}, to {newest}, and nothing of these days could be read: "
+            f"{count:,} {'record' if count == 1 else 'records'} (see rejects.jsonl; a row of cells without a date that "
+            "can be read is of the day that its place in the file suggests). These days are missing in all results"
         )
 
 

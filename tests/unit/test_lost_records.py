@@ -3,7 +3,10 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from earlywarn.adapters.run_files import RunResult, run_files
+from earlywarn.cli.app import app
 from earlywarn.cli.preparing import prepare
 
 HEADER = "date,region,sector,transactions,amount,currency,country\n"
@@ -48,3 +51,17 @@ def test_a_day_after_the_last_is_told_of_what_a_day_lacks_alone(tmp_path: Path) 
     assert told.startswith(
         "the input goes on after 2021-05-10, to 2021-05-11, and nothing of these days could be read: 1 r"
     )
+
+
+def test_records_that_do_not_say_where_they_count_are_told_beside_the_rejects(tmp_path: Path) -> None:
+    """No coverage lacks them: copies are none of them, nor is what lacks its amount alone."""
+    path = tmp_path / "cells.csv"
+    more = ("2021-05-08,,food,9,1,EUR,AT", "2021-05-08,AT13,,9,1,EUR,AT", "2021-05-08,AT99,food,9,1,EUR,AT", "a,b")
+    placed = ("2021-05-10,AT13,food,9,1,EUR,AT", "2021-05-10,AT13,fuel,9,x,EUR,AT")
+    result = ran(path, "\n".join([CELLS.rstrip("\n"), *more, *placed, ""]))
+    assert result.summary["rejected_unplaced"] == len(more)
+    finished = CliRunner().invoke(app, ["run", str(path), "--out", str(tmp_path / "out"), "--no-report"])
+    assert "rejects.jsonl; 4 of them do not say where they count, and no coverage lacks them)" in finished.stdout
+    ran(path, "\n".join([CELLS.rstrip("\n"), *placed, ""]))
+    finished = CliRunner().invoke(app, ["run", str(path), "--out", str(tmp_path / "out"), "--no-report"])
+    assert "no coverage lacks" not in finished.stdout

@@ -228,6 +228,7 @@ def run_files(
             "rejected": dict(rejects.by_reason),
             "rejected_first": dict(rejects.examples),
             "rejected_not_listed": rejects.left_out,
+            "rejected_unplaced": lost.unplaced,
             "amounts_rounded": sum(feed.rounded.total() for feed in feeds),
             "aggregate_rows": aggregates.rows,
             "revised_rows": sink.revised_rows,

@@ -60,7 +60,9 @@ def _rejected(result: RunResult) -> str:
     if not isinstance(counts, dict) or not counts:
         return "none"
     told = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-    return f"{told} (see {result.out / 'rejects.jsonl'})"
+    unplaced = result.summary["rejected_unplaced"]
+    without = f"; {unplaced:,} of them do not say where they count, and no coverage lacks them" if unplaced else ""
+    return f"{told} (see {result.out / 'rejects.jsonl'}{without})"
 
 
 def _first_of_commonest(result: RunResult) -> list[str]:

@@ -270,6 +270,19 @@ def test_sectors_that_are_all_divisions_of_coicop_are_known_as_such(
     assert all("; in COICOP 1999, which has no 13, codes 08, 09 and 12 mean something else (" in each for each in told)
 
 
+@pytest.mark.parametrize(
+    ("codes", "classification"), [("5411 5812 0742", "mcc"), ("5411 4711", "open"), ("5411 742", "open")]
+)
+def test_sectors_of_cells_that_are_all_mcc_are_known_as_such(tmp_path: Path, codes: str, classification: str) -> None:
+    """Which is told: four digits may be codes of one's own."""
+    rows = "".join(f"2019-01-01,North,{code},10,100.5\n" for code in codes.split())
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", HEADER + rows))
+    assert panel.classification == classification
+    told = [each.reason for each in assumed if each.setting == "classification"]
+    assert len(told) == (classification == "mcc")
+    assert all("'5411' becomes grocery (Food shops and supermarkets), '5812' becomes rest" in each for each in told)
+
+
 @pytest.mark.parametrize("classification", ["open", "fable"])
 def test_a_classification_that_is_given_is_taken_and_not_assumed(tmp_path: Path, classification: str) -> None:
     path = tmp_path / "cells.csv"

@@ -18,7 +18,6 @@ from earlywarn.domain.cell import Cell
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.panel import UNNAMED
 from earlywarn.domain.region import ONLINE, RegionTree
-from earlywarn.domain.reject import RejectReason
 from earlywarn.domain.sector import COICOP
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import ConfigError
@@ -152,7 +151,7 @@ def infer_panel(
     if panel.resolution == "day" and not cells:
         reason = "no record looked at has a time of day, so no hours are published (in settings, a panel's resolution)"
         assumed.append(Assumption("resolution", panel.resolution, reason))
-    known_codes = scheme in {"open", "mcc"} or all(each.has_shipped_mapping for each in inputs)
+    known_codes = scheme == "open" or _are_mcc(look) or all(each.has_shipped_mapping for each in inputs)
     if not classification and not known_codes:
         assumed.append(Assumption("classification", scheme, _recoded(look, scheme)))
     if not name and not countries:
@@ -255,17 +254,17 @@ def _name_of(inputs: Sequence[InputFile]) -> str:
     return f"{names[0]}{more}"
 
 
+def _are_mcc(look: _Look) -> bool:
+    """Return whether most records state an MCC as such, so that their codes can mean nothing else."""
+    return 0 < look.records <= 2 * look.mccs
+
+
 def _classification(look: _Look) -> str:
-    if look.records and look.mccs >= look.records / 2:
+    if _are_mcc(look):
         return "mcc"
     for name in available():
         classification = load_classification(name)
-        known = [
-            sector
-            for sector in look.sectors
-            if not isinstance(classification.class_of(None, sector, None), RejectReason)
-        ]
-        if look.sectors and name != "mcc" and len(known) == len(look.sectors):
+        if look.sectors and all(classification.lists(sector) for sector in set(look.sectors)):
             return name
     return "open"
 

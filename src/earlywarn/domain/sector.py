@@ -146,6 +146,10 @@ class Classification:
             return self._merchants.get(normalised(merchant), RejectReason.SECTOR_UNKNOWN)
         return RejectReason.SECTOR_MISSING
 
+    def lists(self, sector: str) -> bool:
+        """Return whether a code of `sector` is in the tables, and not one of form alone (an MCC that is not listed)."""
+        return self._listed(self._code(sector), sector) is not None
+
     def title(self, class_id: str) -> str:
         """Return the title of a class; an open classification's classes are titled by their code."""
         found = self.classes.get(class_id)
@@ -195,14 +199,19 @@ class Classification:
     def _class_of_sector(self, sector: str) -> str | RejectReason:
         if self.accepts_any:
             return RejectReason.SECTOR_UNKNOWN if has_card_number(sector) else sector.strip()
-        text = normalised(sector)
-        code = text.removeprefix(f"{self.scheme}:").lstrip()
-        found = self._sectors.get(text) or self._sectors.get(code)
+        code = self._code(sector)
+        found = self._listed(code, sector)
         if found is not None:
             return found
         if self.scheme == MCC_SCHEME and self.unlisted_mcc is not None and is_mcc(code):
             return self.unlisted_mcc
         return RejectReason.SECTOR_UNKNOWN
+
+    def _code(self, sector: str) -> str:
+        return normalised(sector).removeprefix(f"{self.scheme}:").lstrip()
+
+    def _listed(self, code: str, sector: str) -> str | None:
+        return self._sectors.get(normalised(sector)) or self._sectors.get(code)
 
     def _class_of_mcc(self, mcc: str) -> str | RejectReason:
         found = self.mccs.get(mcc)

@@ -212,6 +212,20 @@ def test_foreign_columns_are_refused_with_a_mapping_to_begin_with(tmp_path: Path
     assert opened(tmp_path / "a.csv", head, named).kind == "transactions"
 
 
+def test_cells_with_a_column_mcc_are_told_that_it_is_their_sector(tmp_path: Path) -> None:
+    """With the option that says so, and a mapping that gives codes the zeros that a table takes from them."""
+    text = b"date,region,MCC,transactions,amount\n2023-12-31,R,742,1,2\n"
+    with pytest.raises(InputError) as refused:
+        opened(tmp_path / "a.csv", text)
+    assert "for cells it lacks sector (cells have their MCC there: write sector for mcc; " in str(refused.value)
+    assert "--classification mcc" in str(refused.value)
+    said = re.search(r"names of columns for COLUMN: (\{.+\});", str(refused.value))
+    assert said is not None
+    [cell] = cells(opened(tmp_path / "a.csv", text, said[1]))
+    assert isinstance(cell, Cell)
+    assert cell.sector == "0742"
+
+
 def test_points_between_thousands_are_told_beside_decimal_commas(tmp_path: Path) -> None:
     text = b"date;region;sector;transactions;amount\n2023-12-31;R;s;1;1.234,50\n"
     [reject] = cells(opened(tmp_path / "a.csv", text, mapping(form='{ delimiter: ";", decimal: "," }')))

@@ -40,6 +40,9 @@ _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _TRANSACTION_REQUIRED = ("id", "ts", "amount_minor")
 _KINDS: tuple[tuple[Kind, Sequence[str]], ...] = (("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED))
 _HEADER_SHOWN = 300
+_MCC_AS_SECTOR = (
+    " (cells have their MCC there: write sector for mcc; where not all are known as MCC, --classification mcc says so)"
+)
 _ACCEPTED = (
     f"accepted are cells ({', '.join(CELL_REQUIRED)}), transactions ({', '.join(_TRANSACTION_REQUIRED)}, currency), "
     "JSON Lines of transactions, or a file with a column mapping"
@@ -139,7 +142,8 @@ def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm) -
             hints.append(f"for {kind} only the case differs: write {', '.join(lacking)} for {other}")
             needs_mapping = False
         elif 2 * len(lacking) <= len(required):
-            hints.append(f"for {kind} it lacks {', '.join(lacking)}")
+            is_mcc = kind == "cells" and "sector" in lacking and "mcc" in lower
+            hints.append(f"for {kind} it lacks {', '.join(lacking)}{_MCC_AS_SECTOR if is_mcc else ''}")
     if not hints and is_series(header):
         hints.append("one series, without region and sector, is for earlywarn score")
         needs_mapping = False

@@ -58,6 +58,8 @@ def mapping_of_foreign(header: Sequence[str], form: TextForm) -> str:
     kinds: tuple[Kind, Kind] = ("cells", "transactions")
     kind = max(kinds, key=lambda each: sum(field in own for field in FIELDS[each]))
     columns = {field: _name(own[field]) if field in own else _PLACE for field in _USUAL[kind]}
+    if "mcc" in own and columns.get("sector") == _PLACE:
+        columns["sector"] = f"{{ column: {_name(own['mcc'])}, zero_pad: 4 }}"
     return _written(kind, _form_of(form), columns)
 
 

@@ -371,6 +371,27 @@ def test_codes_with_the_letters_of_iso_leave_no_doubt_of_their_country(
     assert told.startswith("NUTS 2021 has no G")
 
 
+@pytest.mark.parametrize(
+    ("codes", "countries"),
+    [
+        ("AT11 AT12 AT13 AT21 AT22 AT31 AT32 AT33 AT99", ("AT",)),
+        ("AT11 AT12 ITC1 unknown", ("AT", "IT")),
+        ("AT11 AT12 XX11 XX12", ()),
+        ("AT BE FR unknown", ()),
+    ],
+)
+def test_a_country_is_known_of_most_regions_though_one_is_none(
+    tmp_path: Path, codes: str, countries: tuple[str, ...]
+) -> None:
+    """The holidays of the others are no falls; which code is none is told, and it counts as it is written."""
+    rows = "".join(f"2021-01-01,{code},own food,10,100.5\n" for code in codes.split())
+    panel, assumed = infer_panel(opened(tmp_path / "cells.csv", HEADER + rows))
+    assert (panel.holiday_countries, panel.any_region) == (countries, True)
+    assert ("country" in settings_assumed(assumed)) == (not countries)
+    [told] = [each.reason for each in assumed if each.setting == "regions"] or [""]
+    assert ("NUTS 2021 has no AT99 (" in told) == ("AT99" in codes)
+
+
 def test_transactions_at_a_place_of_a_higher_level_are_told_as_it_decides_for_all(tmp_path: Path) -> None:
     lines = [RECORD.format(id=at, region=region) for at, region in enumerate(["NO020", "NO060", "NO071", "NO022"])]
     inputs = opened(tmp_path / "tx.jsonl", "".join(lines))

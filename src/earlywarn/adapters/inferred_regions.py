@@ -56,12 +56,18 @@ def infer_regions(places: Places, tree: RegionTree, *, country: str | None, leve
 
 
 def countries_of(places: Places, tree: RegionTree, *, nuts: bool) -> set[str]:
-    """Return the countries (NUTS codes) of the regions that are codes of NUTS; none if the codes are others.
+    """Return the countries (NUTS codes) of the regions that are codes of NUTS; none if most of the codes are others.
 
     Codes that only begin with ISO's letters of a country (GR30) are no regions of NUTS, but leave no doubt of it.
+    Nor do a few that are none, beside regions that are; two letters may be anything where not all are countries.
     """
-    found = {tree.country(tree.recode(code if nuts else with_nuts_letters(code))) or "" for code, _ in places}
-    return found - {""} if nuts or "" not in found else set()
+    codes = [tree.recode(code if nuts else with_nuts_letters(code)) for code, _ in places]
+    found = {tree.country(code) or "" for code in codes}
+    if nuts or "" not in found:
+        return found - {""}
+    below = [tree.country(code) for code in codes if len(code) > _COUNTRY_LETTERS]
+    known = [country for country in below if country is not None]
+    return set(known) if len(known) > _HALF * len(places) else set()
 
 
 def _is_nuts(tree: RegionTree, code: str, stated: str, given: str | None) -> bool:

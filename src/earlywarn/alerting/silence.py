@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 
-from earlywarn.alerting.estimate import since
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.weighing import Weighing
 from earlywarn.alerting.words import percent
@@ -13,7 +12,6 @@ from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
 
 _THIN = "\u202f"
-_WEEK_DAYS = 7
 _WORDS: Mapping[Direction, str] = {"down": "fall", "up": "rise"}
 
 
@@ -32,7 +30,9 @@ class Silence:
         self._weighed = {direction: Weighing(scores, direction, parameters) for direction in directions}
         self._place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
 
-    def reason(self, region: str | None, sector: str | None, measure: Measure, change: float) -> str:
+    def reason(
+        self, region: str | None, sector: str | None, measure: Measure, change: float, payments: float | None = None
+    ) -> str:
         """Return why there is no alert of a change, as the end of a sentence; empty for a node that is not known.
 
         A series of the same cells as another one (the only region of a panel) is not known: its alert is the other's.
@@ -42,6 +42,7 @@ class Silence:
             sector: likewise.
             measure: what has changed.
             change: over the last week, as a share; its sign is the direction.
+            payments: the same of their number, where `measure` is the amount; None if there is no percentage of it.
         """
         at = self._place.get((region, sector))
         if at is None:
@@ -52,9 +53,9 @@ class Silence:
         if not scores.ready[at]:
             days = int(scores.usable_days[at])
             return f"its models have learned only {days} {'day' if days == 1 else 'days'}"
-        return self._short_of_an_alarm(at, measure, change)
+        return self._short_of_an_alarm(at, change, payments if measure == "amount" else None)
 
-    def _short_of_an_alarm(self, at: int, measure: Measure, change: float) -> str:
+    def _short_of_an_alarm(self, at: int, change: float, payments: float | None) -> str:
         direction: Direction = "down" if change < 0 else "up"
         weighing, word = self._weighed[direction], _WORDS[direction]
         evidence, certainty = float(weighing.evidence[at]), float(weighing.certainty(weighing.distance[at]))
@@ -62,21 +63,23 @@ class Silence:
             return f"graver alerts explain the {word}, or it is the end of one of the other direction"
         if evidence > certainty:
             return f"a {word} that swings of this series explain as well: it is not told apart from chance"
-        # No size is named: models look for steps against their own expectation, and alerts tell plain sums.
+        # No size of a step is named: models look for it against their own expectation, and readers see plain sums.
         share = math.floor(100 * evidence)
         given = "given its past and its neighbours"
         if share >= 1:
             return f"{given}, what speaks for a lasting {word} is {share}{_THIN}% of what an alert needs"
-        parts = self._parts(at, direction) if measure == "amount" else ""
+        parts = "" if payments is None else self._parts(direction, change, payments)
         return parts or f"{given}, nothing speaks for a lasting {word} that is large enough for an alert"
 
-    def _parts(self, at: int, direction: Direction) -> str:
-        """Say that neither the number of payments nor the mean payment moved enough; empty if one of them did."""
+    def _parts(self, direction: Direction, change: float, payments: float) -> str:
+        """Say that neither the number of payments nor the mean payment moved enough; empty if one of them did.
+
+        The two are those of the sums that `change` is of, so that they come to it.
+        """
         sign = -1 if direction == "down" else 1
-        week = since(self._scores.effects, at, _WEEK_DAYS - 1)
-        counts, ticket = (week.estimate(each, 1.0).change_pct for each in ("transactions", "mean_ticket"))
+        counts, ticket = 100 * payments, 100 * ((1 + change) / (1 + payments) - 1) if payments > -1 else 0.0
         least_pct, least_ticket_pct = (self._smallest_pct(direction, of_ticket=each) for each in (False, True))
-        if not (week.expected_amount > 0 and sign * counts < least_pct and 0 < sign * ticket < least_ticket_pct):
+        if not (sign * counts < least_pct and 0 < sign * ticket < least_ticket_pct):
             return ""
         return (
             f"neither the number of payments ({percent(counts)}) nor the mean payment ({percent(ticket)}) has moved "

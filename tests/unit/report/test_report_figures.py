@@ -127,3 +127,17 @@ def test_what_the_table_says_is_read_without_a_mouse(tmp_path: Path) -> None:
     assert not [attrs for tag, attrs in page.elements if tag == "td" and "title" in attrs]
     assert all("its usual range (" in words and "no alert: " in words for _, _, words in page.cells())
     assert len(page.with_class("words")) == 2
+
+
+def test_why_there_is_no_alert_goes_by_the_figures_of_the_table(tmp_path: Path) -> None:
+    """Payments as in the other tab, and the mean payment what is left: together they are the change of spending."""
+    collector = collect(SWISS, 200)
+    for kept in list(collector.panels["P"].days)[-7:]:
+        kept.values[0, OBSERVED] *= np.float32(1.05)
+        kept.values[1, OBSERVED] *= np.float32(1.155)
+    page = page_of(collector, tmp_path)
+    figures = {measure: (text, words) for measure, text, words in page.cells() if words.startswith("fuel in Ticino")}
+    assert figures["transactions"][0].startswith("+5")
+    told = figures["amount"][1].replace("\u202f", " ")
+    assert "16 % above what was expected" in told
+    assert "neither the number of payments (+5 %) nor the mean payment (+10 %) has moved enough" in told

@@ -6,7 +6,7 @@ from datetime import date
 
 from earlywarn.adapters.report.absence import Absence, in_one_sentence
 from earlywarn.adapters.report.charts import ChartBook
-from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory
+from earlywarn.adapters.report.history import MEASURES, Key, PanelHistory, WeekDeviation
 from earlywarn.adapters.report.labels import Box, Label, frame, place_labels
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.territory import Shape, territory
@@ -184,7 +184,7 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     figures = f" ({observed} against {expected}), {verdict(week)}"
     told, level = standing.alert(key, week.share), standing.level(key)
     open_of = standing.measures(key)
-    why = "" if told or week.is_usual else standing.no_alert(key, MEASURES[measure], week.share)
+    why = "" if told or week.is_usual else _why_not(history, key, measure, week, standing)
     note = "".join(f"; {each}" for each in (told or why, standing.levels(key)) if each)
     return Mark(
         text=in_short(week),
@@ -199,3 +199,10 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         level="" if level is None else short_day(date.fromisoformat(level.as_of)),
         level_of="" if level is None or level.measure == MEASURES[measure] else _SHORT[level.measure],
     )
+
+
+def _why_not(history: PanelHistory, key: Key, measure: int, week: WeekDeviation, standing: Standing) -> str:
+    """Return why there is no alert, with the figures of the other tab where spending is told by its parts."""
+    counts = history.week(key, 0)
+    payments = None if counts is None or counts.is_nothing or counts.is_too_little else counts.share
+    return standing.no_alert(key, MEASURES[measure], week.share, payments)

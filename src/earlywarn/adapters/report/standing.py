@@ -101,15 +101,18 @@ class Standing:
                 told.append(f"new level{whose}: {level.told}")
         return "; ".join(told)
 
-    def no_alert(self, key: Key, measure: Measure, change: float) -> str:
-        """Return why a series that deviates by `change` (a share) has no alert; empty if nothing is known of it."""
+    def no_alert(self, key: Key, measure: Measure, change: float, payments: float | None) -> str:
+        """Return why a series that deviates by `change` (a share) has no alert; empty if nothing is known of it.
+
+        `payments` is by what their number deviates; None if there is no percentage of it.
+        """
         ended = [alert for alert in self._ended if holds((alert.region, alert.sector), key)]
         if ended:
             last = max(ended, key=lambda alert: alert.as_of)
             when = short_day(date.fromisoformat(last.as_of))
             how = {"accepted": "was taken for the new level", "faded": "could no longer be told from chance"}
             return f"no alert: that of {self._about(last)} {how.get(last.outcome or '', 'ended')} on {when}"
-        reason = "" if self._silence is None else self._silence.reason(*key, measure, change)
+        reason = "" if self._silence is None else self._silence.reason(*key, measure, change, payments)
         return f"no alert: {reason}" if reason else ""
 
     def _about(self, alert: Alert) -> str:

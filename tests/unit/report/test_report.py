@@ -163,7 +163,7 @@ def test_a_deviation_without_an_alert_says_why(tmp_path: Path) -> None:
     assert "Outside the usual range of a week, and why there is no alert: 9" in page.words
     why = "no alert: given its past and its neighbours, nothing speaks for a lasting fall that is large enough"
     assert why.replace("\u202f", " ") in page.words.replace("\u202f", " ")
-    assert len(page.with_class("flag")) == 2  # those of the legend
+    assert len(page.with_class("flag")) == 3  # those of the legend
     collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))
     told = page_of(collector, tmp_path)
     assert "why there is no alert" not in told.words
@@ -183,7 +183,7 @@ def test_what_does_not_move_along_with_an_alert_around_it_is_no_part_of_it(tmp_p
     collector = collect(SWISS, 200, last_factor=0.95)
     collector.observe(alert(None, None, FIRST + timedelta(195), evidence=(EFFECT,)))
     told = page_of(collector, tmp_path)
-    assert len(told.with_class("flag")) > 2
+    assert len(told.with_class("flag")) > 3
     assert "part of" not in "".join(text for _, text, _ in told.cells())
     assert [words for _, _, words in told.cells() if "; within the alert of Testland, all" in words]
 
@@ -314,6 +314,36 @@ def test_a_sign_or_level_of_another_measure_names_it(tmp_path: Path, measure: st
     assert (f"! {beside}</tspan>" in map_of_spending, f"! {beside}</tspan>" in map_of_payments) == (True, is_other)
     words = {"transactions": "card payments", "mean_ticket": "the mean card payment"}[measure]
     assert f"fuel in Z\u00fcrich ({words} down since 30 Jun 2019, 15 % below when it was" in page.words
+
+
+def test_a_region_with_an_alert_within_it_is_marked(tmp_path: Path) -> None:
+    """On the map and in the table, in words that need no colour; what has an alert of its own has that one's sign."""
+    collector = collect(SWISS, 200)
+    collector.observe(alert("CH07", "fuel", FIRST + timedelta(195), measure="transactions"))
+    page = page_of(collector, tmp_path)
+    for drawn in re.findall(r'<svg class="map .*?</svg>\n', page.text, flags=re.DOTALL):
+        assert re.findall(r">(Z\u00fcrich|Ticino|! within)</tspan>", drawn) == ["Z\u00fcrich", "Ticino", "! within"]
+        assert re.search(r"<title>Ticino, all sectors: [^<]*; alert within it, of fuel in Ticino", drawn)
+    told = {re.split(r": \d", words)[0] for _, text, words in page.cells() if ", an alert is open within it" in text}
+    assert told == {"Testland: all regions and sectors", "Ticino, all sectors", "fuel, all regions"}
+    collector.observe(alert("CH07", None, FIRST + timedelta(195)))
+    own = page_of(collector, tmp_path)
+    assert "! within</tspan>" not in own.text
+
+
+def test_a_map_of_many_regions_has_signs_though_it_has_no_room_for_figures(tmp_path: Path) -> None:
+    codes = [
+        f"{code}{at}" for code, count in (("AT1", 3), ("AT2", 2), ("AT3", 4), ("ITC", 4)) for at in range(1, count + 1)
+    ]
+    codes += [f"{code}{at}" for code, count in (("ITF", 6), ("ITI", 4), ("BE2", 5)) for at in range(1, count + 1)]
+    collector = collect(sorted((code, sector) for code in codes for sector in ("food", "fuel")), 120)
+    collector.observe(alert("ITC1", None, FIRST + timedelta(115)))
+    collector.observe(alert("ITC4", "fuel", FIRST + timedelta(115)))
+    spending, payments = re.findall(r'<svg class="map .*?</svg>\n', page_of(collector, tmp_path).text, flags=re.DOTALL)
+    signs = [
+        re.findall(r'class="map-label map-note"[^>]*aria-hidden="true">([^<]+)<', each) for each in (spending, payments)
+    ]
+    assert signs == [["!", "! within"], ["! spending", "! within"]]
 
 
 def test_an_end_says_which_it_is_and_when(tmp_path: Path) -> None:

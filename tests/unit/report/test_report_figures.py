@@ -105,6 +105,7 @@ def test_marks_of_the_table_are_explained_beside_it(tmp_path: Path) -> None:
         "bold, framed",
         "!Exclamation mark",
         "(!)Exclamation mark in brackets",
+        "! withinExclamation mark, within",
         "new level",
         "small base",
         "\u2013",

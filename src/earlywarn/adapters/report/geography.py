@@ -26,11 +26,11 @@ class Mark:
     """One coloured figure: how far off, its colour class, whether that is usual, and the whole in words.
 
     `has_alert` says whether an alert of this very series is open, `alert_of` what measure it is of where that is
-    another one; `is_part` that none is, but that the series moves along with one of a total around it; `is_unexplained`
-    that it is outside of its usual range while no alert holds it: the words then say why there is none. `figures` stand
-    in place of a percentage where too little is expected for one. `level` is the day on which a new level of this very
-    series was taken as usual of late, with its measure in `level_of` where that is another one; empty where there is
-    none.
+    another one; `is_part` that none is, but that the series moves along with one of a total around it; `is_within` that
+    neither is so, but an alert of a part of it is open; `is_unexplained` that it is outside of its usual range while no
+    alert holds it: the words then say why there is none. `figures` stand in place of a percentage where too little is
+    expected for one. `level` is the day on which a new level of this very series was taken as usual of late, with its
+    measure in `level_of` where that is another one; empty where there is none.
     """
 
     text: str
@@ -41,6 +41,7 @@ class Mark:
     has_alert: bool
     alert_of: str
     is_part: bool
+    is_within: bool
     is_unexplained: bool
     level: str
     level_of: str
@@ -185,6 +186,7 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
     told, level = standing.alert(key, week.share), standing.level(key)
     open_of = standing.measures(key)
     why = "" if told or week.is_usual else _why_not(history, key, measure, week, standing)
+    is_part = not open_of and not week.is_too_little and standing.moves_along(key, week.share)
     note = "".join(f"; {each}" for each in (told or why, standing.levels(key)) if each)
     return Mark(
         text=in_short(week),
@@ -194,7 +196,8 @@ def _mark(history: PanelHistory, key: Key, measure: int, title: str, currency: s
         words=f"{title}: {in_words(week)}{'' if week.is_nothing else figures}{note}",
         has_alert=bool(open_of),
         alert_of="" if MEASURES[measure] in open_of else _SHORT.get(next(iter(open_of), ""), ""),
-        is_part=not open_of and not week.is_too_little and standing.moves_along(key, week.share),
+        is_part=is_part,
+        is_within=not is_part and standing.has_within(key),
         is_unexplained=bool(why),
         level="" if level is None else short_day(date.fromisoformat(level.as_of)),
         level_of="" if level is None or level.measure == MEASURES[measure] else _SHORT[level.measure],

@@ -63,6 +63,11 @@ class Standing:
         """Return whether a series that deviates by `share` moves along with an open alert of a total around it."""
         return any(_is_alike(alert, share) for alert in self._around(key))
 
+    def has_within(self, key: Key) -> bool:
+        """Return whether an alert is open of a part of a series that has none itself."""
+        within = (holds(key, (alert.region, alert.sector)) for alert in self._open)
+        return any(within) and not self.measures(key)
+
     def is_told(self, key: Key, share: float) -> bool:
         """Return whether open alerts tell of such a deviation: of the series, around it, or within it as it moves."""
         within = (alert for alert in self._open if holds(key, (alert.region, alert.sector)))

@@ -74,3 +74,9 @@ def test_a_wide_table_scrolls_by_itself() -> None:
     """Words for screen readers are placed absolutely: in an unpositioned table they would make the page as wide."""
     assert "position: absolute" in rules(".sr-only")[0]
     assert {"overflow-x: auto", "position: relative"} <= {each.strip() for each in rules(".scroller")[0].split(";")}
+
+
+def test_a_sign_stands_beside_its_figure_and_the_table_of_the_year_has_a_style() -> None:
+    """A link fills its cell by a rule of its own, which signs undo; each of the tables has its rule."""
+    assert rules(".heat td a, .heat td .flag") == [" display: inline; "]
+    assert "border-collapse: collapse" in rules(".years")[0]

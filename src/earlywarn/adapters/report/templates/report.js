@@ -41,6 +41,12 @@
     const whole = Math.round(100 * share);
     return multiple(share) || `${whole > 0 ? "+" : whole < 0 ? "\u2212" : ""}${Math.abs(whole)}\u202f%`;
   };
+  // As alerts write quantities: sums and payments are whole, but of 0.4 payments expected "0" would say that none are.
+  const written = (value, measure, isCount) => {
+    if (value === null) return "\u2013";
+    const isSmall = measure === 0 && value < leastPayments && !isCount;
+    return grouped(value, measure === 2 ? 2 : isSmall ? 1 : 0);
+  };
   const isTooLittle = (payments) => payments !== null && payments < leastPayments;
 
   let loading = null;
@@ -112,7 +118,7 @@
       this.root.dataset.view = view;
       this.root.querySelector(".chart-title").textContent = series.name;
       this.root.querySelector(".chart-words").textContent = this.words(measure, view, lines, to);
-      this.current = { lines, from, to, measure };
+      this.current = { lines, from, to, measure, view };
       this.table();
       const Plotly = await plotly();
       const style = getComputedStyle(document.documentElement);
@@ -121,12 +127,12 @@
       const tops = [...lines[OBSERVED].slice(from, to + 1), ...lines[EXPECTED].slice(from, to + 1)].filter((value) => value !== null);
       const top = tops.length ? Math.max(...tops) * 1.15 : 1;
       const base = { x: this.dates, mode: "lines", connectgaps: false };
-      const format = ",.4~r";
+      const line = (at) => ({ ...base, y: lines[at], text: lines[at].map((value) => written(value, measure, view === "day" && at === OBSERVED)), hovertemplate: "%{text}" });
       const traces = [
-        { ...base, y: lines[UPPER], name: "up to", line: { width: 0 }, hovertemplate: `%{y:${format}}` },
-        { ...base, y: lines[LOWER], name: "usual from", line: { width: 0 }, fill: "tonexty", fillcolor: colour("band"), hovertemplate: `%{y:${format}}` },
-        { ...base, y: lines[EXPECTED], name: "expected", line: { color: colour("expected"), width: 1.6, dash: "dash" }, hovertemplate: `%{y:${format}}` },
-        { ...base, y: lines[OBSERVED], name: "observed", line: { color: colour("observed"), width: 2 }, hovertemplate: `<b>%{y:${format}}</b>` },
+        { ...line(UPPER), name: "up to", line: { width: 0 } },
+        { ...line(LOWER), name: "usual from", line: { width: 0 }, fill: "tonexty", fillcolor: colour("band") },
+        { ...line(EXPECTED), name: "expected", line: { color: colour("expected"), width: 1.6, dash: "dash" } },
+        { ...line(OBSERVED), name: "observed", line: { color: colour("observed"), width: 2 }, hovertemplate: "<b>%{text}</b>" },
       ];
       if (view === "day") traces.push(...this.outside(lines, colour));
       const shapes = this.panel.alerts.filter((alert) => alert.series === Number(this.select.value)).map((alert) => ({
@@ -139,8 +145,9 @@
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("ink"), family: "system-ui, sans-serif", size: 13 },
         hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("line"), font: { color: colour("ink") } }, shapes,
         xaxis: { ...axis, type: "date", range: [this.dates[from], this.dates[to]], automargin: true, hoverformat: "%a %-d %b %Y", tickformat: "%b\n%Y", nticks: 12 },
-        yaxis: { ...axis, range: [0, top], automargin: true, tickprefix: measure ? `${this.panel.currency} ` : "", tickformat: measure === 2 ? ",.0f" : "~s", fixedrange: true, nticks: 6 },
+        yaxis: { ...axis, range: [0, top], automargin: true, tickprefix: measure ? `${this.panel.currency} ` : "", exponentformat: "B", separatethousands: true, fixedrange: true, nticks: 6 },
       };
+      if (measure === 0 && top < 6) layout.yaxis.dtick = 1;
       if (to - from < 150) layout.xaxis.tickformat = "%-d %b\n%Y";
       await Plotly.react(this.chart, traces, layout, { displaylogo: false, responsive: true, displayModeBar: false, doubleClick: "reset", scrollZoom: false });
       this.drawn = true;
@@ -165,7 +172,7 @@
       if (observed === null || expected === null) return `${what} Nothing is expected yet: the model is still learning.`;
       if (!observed && !expected) return `${when} nothing came, and nothing is expected any more.`;
       if (isTooLittle(this.payments[at]) || !expected) {
-        return `${when} ${grouped(observed, 2)} against ${grouped(expected, 2)} expected, too little expected for a percentage.`;
+        return `${when} ${written(observed, measure, view === "day")} against ${written(expected, measure)} expected, too little expected for a percentage.`;
       }
       const share = observed / expected - 1;
       const usual = lines[LOWER][at] <= observed && observed <= lines[UPPER][at];
@@ -182,16 +189,16 @@
     table() {
       const details = this.root.querySelector(".chart-table");
       if (!details.open || !this.current) return;
-      const { lines, from, to, measure } = this.current;
-      const digits = measure === 2 ? 2 : 1;
+      const { lines, from, to, measure, view } = this.current;
       const cell = (name, text) => { const made = document.createElement(name); made.textContent = text; return made; };
       const row = (name, texts) => { const made = document.createElement("tr"); made.append(...texts.map((text) => cell(name, text))); return made; };
       details.querySelector("thead").replaceChildren(row("th", ["Day", "Observed", "Expected", "Against expected", "Usual from", "to"]));
       const rows = [];
       for (let at = to; at >= Math.max(from, to - 27); at -= 1) {
         const [observed, expected, lower, upper] = lines.map((line) => line[at]);
-        const write = (value) => (value === null ? "\u2013" : grouped(value, digits));
-        rows.push(row("td", [day(this.dates[at]), write(observed), write(expected), this.against(observed, expected, at), write(lower), write(upper)]));
+        const write = (value) => written(value, measure);
+        const seen = written(observed, measure, view === "day");
+        rows.push(row("td", [day(this.dates[at]), seen, write(expected), this.against(observed, expected, at), write(lower), write(upper)]));
       }
       details.querySelector("tbody").replaceChildren(...rows);
     }

@@ -92,6 +92,7 @@ class CardMaker:
         prefix: of the cards' anchors.
         book: the charts.
         names: what codes are called.
+        told_names: what they were called when the alerts' texts were written.
         lasting: those that ended as a new level which lasts, by id.
         returns: which of them lead back from one.
         following: where alerts stand on the last day heard.
@@ -104,6 +105,7 @@ class CardMaker:
         prefix: str,
         book: ChartBook,
         names: Names,
+        told_names: Names,
         *,
         lasting: Mapping[str, Level],
         returns: Returns,
@@ -115,7 +117,7 @@ class CardMaker:
         self._lasting, self._returns, self._following = lasting, returns, following
         self._prefix = prefix
         self._book = book
-        self._names = names
+        self._names, self._told_names = names, told_names
         self._made = 0
 
     def cards(self, records: Iterable[AlertRecord]) -> list[Card]:
@@ -151,7 +153,7 @@ class CardMaker:
 
     def _card(self, record: AlertRecord, children: list[AlertRecord]) -> Card:
         alert = record.latest
-        title = subject(alert, self._names)
+        title, told_title = (subject(alert, names) for names in (self._names, self._told_names))
         is_economic = alert.kind == "economic"
         is_lasting = alert.id in self._lasting
         start, end = self.span(alert)
@@ -183,7 +185,7 @@ class CardMaker:
             until="now" if record.is_open or alert.resolved_on is None else day(alert.resolved_on),
             dates=self._dates(alert, is_open=record.is_open),
             share=self._share(alert),
-            text=_sentence(alert, title),
+            text=_sentence(alert, told_title),
             now=" ".join(
                 filter(
                     None,
@@ -191,7 +193,8 @@ class CardMaker:
                 )
             ),
             revisions=tuple(
-                (day(each.as_of), _STATUS[each.status], _sentence(each, title)) for each in record.revisions[-2::-1]
+                (day(each.as_of), _STATUS[each.status], _sentence(each, told_title))
+                for each in record.revisions[-2::-1]
             ),
             sketch=drawn,
             sketch_from=short_day(self._date(first)),

@@ -40,11 +40,11 @@ _LARGE_PCT = 5
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The sentence about a panel: the last week, the alerts, and what one must know of the data."""
+    """The sentences about a panel: the last week, the alerts one by one, and what one must know of the data."""
 
     tone: str
     week: str
-    alerts: str
+    alerts: tuple[str, ...]
     caveat: str
 
 
@@ -63,6 +63,7 @@ def state(
     missing: Mapping[str, str],
     year: Change | None,
     names: Names,
+    told_name: str,
     currency: str,
     ready_days: int,
 ) -> State:
@@ -70,19 +71,20 @@ def state(
 
     `absent` are regions silent last week, `standing` says what alerts there are around a series, `levels` are the new
     levels that last, `returns` says which lead back, `missing` what was missing up to the end of the input, in words by
-    open alert, `year` the change of the last week on a year before.
+    open alert, `year` the change of the last week on a year before, `told_name` what texts of alerts call the panel.
     """
     last = history.last_day
     open_cards = [card for card in cards if card.is_open]
     notices = [record.latest for record in alerts if record.is_open and record.latest.kind != "economic"]
-    caveats = [*filter(None, [unread(summary, last)]), *_of_notices(notices, missing, names)]
+    told_of_data = [each.replace(told_name, name, 1) for each in _of_notices(notices, missing, names)]
+    caveats = [*filter(None, [unread(summary, last)]), *told_of_data]
     if seen.disorder and not seen.is_sparse:
         caveats.insert(0, f"{seen.disorder[0].upper()}{seen.disorder[1:]}.")
     caveat = " ".join(caveats)
     if last is None:
-        return State("calm", f"No complete day of {name} has been judged yet.", "No alert was raised.", caveat)
+        return State("calm", f"No complete day of {name} has been judged yet.", ("No alert was raised.",), caveat)
     if is_unjudged(history, seen):
-        return State("calm", f"{name}: {seen.what_is_sparse()}.", "No alert can be raised.", caveat)
+        return State("calm", f"{name}: {seen.what_is_sparse()}.", ("No alert can be raised.",), caveat)
     if not history.is_ready:
         learnt = f"The models are still learning what is usual in {name} ({counted(seen.closed, 'day')} seen)."
         if seen.closed >= ready_days and seen.is_hardly_learned:
@@ -90,8 +92,9 @@ def state(
                 f"What is usual in {name} is not known: on {seen.learned} of {counted(seen.closed, 'day')} enough was "
                 "heard and could be read to be judged."
             )
-            return State("watch", learnt, f"Alerts are raised after about {ready_days} such days.", caveat)
-        return State("calm", learnt, f"Alerts are raised from about day {ready_days} on; none can be before.", caveat)
+            return State("watch", learnt, (f"Alerts are raised after about {ready_days} such days.",), caveat)
+        from_day = f"Alerts are raised from about day {ready_days} on; none can be before."
+        return State("calm", learnt, (from_day,), caveat)
     week = history.week((None, None), 1)
     lasting = any(card.is_lasting for card in cards)
     expected = _expected(levels, returns, last, names, week)
@@ -103,8 +106,8 @@ def state(
     against_year = _against_the_year(year, is_told=is_told)
     hardest = hardest_hit(history, [record.latest for record in alerts if record.is_open], names)
     unheld = largest_without_alert(history, standing, names)
-    sentences = (against_year, _alerts(open_cards, cards), hardest, unheld)
-    return State(tone, told, " ".join(filter(None, sentences)), caveat)
+    sentences = (against_year, *_alerts(open_cards, cards), hardest, unheld)
+    return State(tone, told, tuple(filter(None, sentences)), caveat)
 
 
 def _week(name: str, week: WeekDeviation | None, last: date, expected: tuple[str, str], currency: str) -> str:
@@ -180,7 +183,8 @@ def _of_notices(notices: Sequence[Alert], missing: Mapping[str, str], names: Nam
     return told
 
 
-def _alerts(open_cards: Sequence[Card], cards: Sequence[Card]) -> str:
+def _alerts(open_cards: Sequence[Card], cards: Sequence[Card]) -> list[str]:
+    """Say what is open, what may go on, and what lasts: a few of each by name."""
     lasting = [card for card in cards if card.is_lasting]
     if not open_cards:
         told = "; ".join(["No alert is open", *_past(cards)]) + "."
@@ -200,11 +204,12 @@ def _alerts(open_cards: Sequence[Card], cards: Sequence[Card]) -> str:
             places = dict.fromkeys(card.lane.replace("All regions", "all regions") for card in others)
             named += f"; then {len(others)} more, in {listed(list(places), 'region')}"
         told = f"{spoken} {'alert is' if count == 1 else 'alerts are'} open{graded}{named}."
+    found = [told]
     stays = [f"{card.title} ({card.stays})" for card in cards if card.stays]
     if stays:
-        told += f" No longer told from chance, and not back: {'; '.join(stays[:_LEVELS_NAMED])}."
+        found.append(f"No longer told from chance, and not back: {'; '.join(stays[:_LEVELS_NAMED])}{_more(stays)}.")
     if not lasting:
-        return told
+        return found
     large = [card for card in lasting if card.share is None or card.share >= _LEAST_SHARE][:_LEVELS_NAMED]
     named = "; ".join(f"{card.title} ({card.change})" for card in large)
     unnamed = len(lasting) - len(large)
@@ -212,7 +217,12 @@ def _alerts(open_cards: Sequence[Card], cards: Sequence[Card]) -> str:
     if not large:
         named = f"less than {percent(_LEAST_SHARE)} of all spending"
     lasts = "1 shock lasts as a new level" if len(lasting) == 1 else f"{len(lasting)} shocks last as new levels"
-    return f"{told} {lasts}, now taken as usual: {named}{more}."
+    return [*found, f"{lasts}, now taken as usual: {named}{more}."]
+
+
+def _more(told: Sequence[str]) -> str:
+    """Return how many of some are not named."""
+    return f" and {len(told) - _LEVELS_NAMED} more" if len(told) > _LEVELS_NAMED else ""
 
 
 def _past(cards: Sequence[Card]) -> list[str]:

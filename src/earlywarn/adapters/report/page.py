@@ -15,6 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from earlywarn.adapters.report.absence import absences
+from earlywarn.adapters.report.brief_names import BriefNames
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
 from earlywarn.adapters.report.episodes import CARDS_SHOWN, Card, CardMaker
@@ -151,7 +152,8 @@ def _panel(
     history = PanelHistory(record, run.settings.detection.interval_probability, standing_alerts)
     newest = sorted(alerts, key=lambda each: each.latest.detected_on, reverse=True)
     covered = reach(run.names.panel(panel.id), history.regions, equipped.tree)
-    names = run.names.over(panel.id, history.regions)
+    told_names = run.names.over(panel.id, history.regions)
+    names = BriefNames(told_names)
     book = ChartBook(history, names, panel.id, [(each.latest.region, each.latest.sector) for each in newest])
     latest = [each.latest for each in alerts]
     returns = Returns(latest, record.following.back)
@@ -162,7 +164,15 @@ def _panel(
     absent = absences(record, alerts, history.last_day, run.settings.alerts.coverage_share, names)
     missing = still_missing(record, alerts, run.settings.alerts.coverage_share)
     maker = CardMaker(
-        panel.id, f"p{at}a", book, names, lasting=levels, returns=returns, following=record.following, missing=missing
+        panel.id,
+        f"p{at}a",
+        book,
+        names,
+        told_names,
+        lasting=levels,
+        returns=returns,
+        following=record.following,
+        missing=missing,
     )
     cards = maker.cards(alerts)
     shown = cards[:CARDS_SHOWN]
@@ -179,7 +189,7 @@ def _panel(
         first_day="" if last is None else short_day(first),
         last_day="" if last is None else short_day(last),
         state=state(
-            covered.whole,
+            names.panel(panel.id),
             history,
             record.seen,
             cards,
@@ -192,6 +202,7 @@ def _panel(
             missing=missing,
             year=year,
             names=names,
+            told_name=told_names.panel(panel.id),
             currency=panel.currency,
             ready_days=run.settings.detection.ready_days,
         ),

@@ -64,6 +64,7 @@ def state(
     year: Change | None,
     names: Names,
     told_name: str,
+    uncertain: str,
     currency: str,
     ready_days: int,
 ) -> State:
@@ -71,7 +72,8 @@ def state(
 
     `absent` are regions silent last week, `standing` says what alerts there are around a series, `levels` are the new
     levels that last, `returns` says which lead back, `missing` what was missing up to the end of the input, in words by
-    open alert, `year` the change of the last week on a year before, `told_name` what texts of alerts call the panel.
+    open alert, `year` the change of the last week on a year before, `told_name` what texts of alerts call the panel,
+    `uncertain` that the models know less of these days.
     """
     last = history.last_day
     open_cards = [card for card in cards if card.is_open]
@@ -106,7 +108,7 @@ def state(
     against_year = _against_the_year(year, is_told=is_told)
     hardest = hardest_hit(history, [record.latest for record in alerts if record.is_open], names)
     unheld = largest_without_alert(history, standing, names)
-    sentences = (against_year, *_alerts(open_cards, cards), hardest, unheld)
+    sentences = (against_year, *_alerts(open_cards, cards), hardest, unheld, uncertain)
     return State(tone, told, tuple(filter(None, sentences)), caveat)
 
 

@@ -26,6 +26,7 @@ from earlywarn.adapters.report.levels import Returns
 from earlywarn.adapters.report.overview import State, state
 from earlywarn.adapters.report.quality import Quality, intake, quality, reject_rows
 from earlywarn.adapters.report.remarks import remarks, texts
+from earlywarn.adapters.report.special_days import special_days
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
@@ -178,7 +179,7 @@ def _panel(
     shown = cards[:CARDS_SHOWN]
     standing = Standing(alerts, record.last_scores, run.settings, names, list(levels.values()), returns)
     first = date.fromordinal(max(history.first_ordinal, 1))
-    last = history.last_day
+    last, least_inflation = history.last_day, run.settings.detection.onset.special_inflation
     view = PanelView(
         at=at,
         reach=covered,
@@ -203,6 +204,7 @@ def _panel(
             year=year,
             names=names,
             told_name=told_names.panel(panel.id),
+            uncertain="" if last is None else special_days(equipped.features, history.cells, last, least_inflation),
             currency=panel.currency,
             ready_days=run.settings.detection.ready_days,
         ),

@@ -4,22 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from earlywarn.adapters.report.card_words import sentence, since_then
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord
 from earlywarn.adapters.report.drawing import Sketch
-from earlywarn.adapters.report.following import Following, Now
+from earlywarn.adapters.report.following import Following
 from earlywarn.adapters.report.history import MEASURES
 from earlywarn.adapters.report.levels import Level, Returns
-from earlywarn.adapters.report.wording import against, against_expected, percent, short_day, signed
+from earlywarn.adapters.report.wording import against, against_expected, percent, short_day
 from earlywarn.alerting.words import (
-    LEAST_PAYMENTS,
     MEASURE_WORDS,
-    TOO_LITTLE,
     Names,
     day,
     figure,
     is_too_little,
-    quantity,
     subject,
 )
 from earlywarn.domain.alert import SEVERITIES, Alert, Outcome
@@ -185,7 +183,7 @@ class CardMaker:
             until="now" if record.is_open or alert.resolved_on is None else day(alert.resolved_on),
             dates=self._dates(alert, is_open=record.is_open),
             share=self._share(alert),
-            text=_sentence(alert, told_title),
+            text=sentence(alert, told_title),
             now=" ".join(
                 filter(
                     None,
@@ -193,8 +191,7 @@ class CardMaker:
                 )
             ),
             revisions=tuple(
-                (day(each.as_of), _STATUS[each.status], _sentence(each, told_title))
-                for each in record.revisions[-2::-1]
+                (day(each.as_of), _STATUS[each.status], sentence(each, told_title)) for each in record.revisions[-2::-1]
             ),
             sketch=drawn,
             sketch_from=short_day(self._date(first)),
@@ -259,7 +256,7 @@ class CardMaker:
             return f"By {short_day(now.day)}: {stays}."
         if not is_open or now is None or now.day.isoformat() == alert.as_of:
             return ""
-        return _since_then(alert, now, self._names.currency(alert.panel))
+        return since_then(alert, now, self._names.currency(alert.panel))
 
     def _ended(self, alert: Alert) -> str:
         """Return how an alert that neither is open nor lasts has ended."""
@@ -289,25 +286,3 @@ class CardMaker:
 
     def _date(self, index: int) -> date:
         return date.fromordinal(max(self._book.history.first_ordinal, 1)) + timedelta(index)
-
-
-def _sentence(alert: Alert, title: str) -> str:
-    """Return the alert's text without the subject that its heading already gives."""
-    text = alert.text.removeprefix(f"{title}: ")
-    return text[:1].upper() + text[1:]
-
-
-def _since_then(alert: Alert, now: Now, currency: str) -> str:
-    """Tell an open alert as of the last day heard."""
-    today, when, what = now.reading, short_day(now.day), MEASURE_WORDS[alert.measure]
-    if today.observed is None or today.expected is None or today.change_pct is None:
-        return ""
-    observed, expected = (quantity(value, alert.measure, currency) for value in (today.observed, today.expected))
-    figures = f"on {when} itself {observed} against {expected} expected"
-    if alert.measure == "transactions" and today.expected < LEAST_PAYMENTS:
-        return f"Since then, to {when}: {what} with {TOO_LITTLE}; {figures}."
-    if now.back_on is not None:
-        back = f"{what} is back at what was expected from {short_day(now.back_on)} on"
-        return f"Since then, to {when}: {back}; {figures} ({signed(today.change_pct / 100)})."
-    all_days = f"{against_expected(now.since_pct / 100)} over all days since {day(alert.opened_on)}"
-    return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."

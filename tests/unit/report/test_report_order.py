@@ -121,3 +121,22 @@ def test_without_any_spending_the_score_ranks(tmp_path: Path) -> None:
     page = page_of(collector, tmp_path)
     assert titles(page) == ["food in Ticino", "food in Z\u00fcrich"]
     assert "Part of all spending" not in page.words
+
+
+def test_lines_do_not_end_within_a_date_or_between_a_currency_and_its_amount(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    text = "Down 20 % since 16 Jul 2019. On 19 Jul 2019: CHF 1\u202f000 against CHF 2\u202f000 expected."
+    collector.observe(alert("CH04", "food", FIRST + timedelta(196), text=text))
+    page = page_of(collector, tmp_path).text
+    assert text.replace("CHF ", "CHF\u00a0").replace(" Jul 2019", "\u00a0Jul\u00a02019") in page
+    assert "In the week to 19\u00a0July\u00a02019, card spending in Testland was" in page
+    assert "(card spending down by an unknown size since 16\u00a0Jul\u00a02019)" in page
+
+
+def test_severities_of_what_is_over_are_not_taken_for_those_of_today(tmp_path: Path) -> None:
+    collector = collect(SWISS, 200)
+    collector.observe(alert("CH04", "food", FIRST + timedelta(196), severity="medium"))
+    assert "Alerts 1 1 open; 1 medium" in page_of(collector, tmp_path).words
+    over: dict[str, object] = {"status": "resolved", "outcome": "recovered", "resolved_on": "2019-06-20"}
+    collector.observe(alert("CH07", "food", FIRST + timedelta(120), **over))
+    assert "Alerts 2 1 open; in all 1 severe, 1 medium" in page_of(collector, tmp_path).words

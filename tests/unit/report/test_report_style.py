@@ -80,3 +80,9 @@ def test_a_sign_stands_beside_its_figure_and_the_table_of_the_year_has_a_style()
     """A link fills its cell by a rule of its own, which signs undo; each of the tables has its rule."""
     assert rules(".heat td a, .heat td .flag") == [" display: inline; "]
     assert "border-collapse: collapse" in rules(".years")[0]
+
+
+def test_only_what_stands_is_filled_with_the_gravest_colour() -> None:
+    """Of many alerts that are over none draws the eye before those that are open or last."""
+    assert "background: var(--grave)" in rules(".severity.s3")[0]
+    assert "background: none" in rules(".card.is-over > .card-text .severity.s3")[0]

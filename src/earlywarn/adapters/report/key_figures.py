@@ -50,6 +50,7 @@ def key_figures(
     counts = history.week((None, None), 0)
     standing, lasting = sum(card.is_open for card in cards), sum(card.is_lasting for card in cards)
     stand = f"{standing} open{f', {lasting} lasting' if lasting else ''}"
+    of_all = "in all " if standing + lasting < len(cards) else ""
     silent = without(absent, len(history.regions))
     parts = f", {silent}" if silent else ""
     unjudged = is_unjudged(history, record.seen)
@@ -60,7 +61,7 @@ def key_figures(
     figures = [
         Figure("Transactions", compact(transactions), for_a_key_figure(counts, than) + parts + years[0]),
         Figure("Amount", money(amount, currency), for_a_key_figure(week, than) + parts + years[1]),
-        Figure("Alerts", f"{len(cards)}", f"{stand}; {', '.join(by_grade(cards))}" if cards else none),
+        Figure("Alerts", f"{len(cards)}", f"{stand}; {of_all}{', '.join(by_grade(cards))}" if cards else none),
     ]
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])

@@ -30,7 +30,7 @@ from earlywarn.adapters.report.special_days import special_days
 from earlywarn.adapters.report.standing import Standing
 from earlywarn.adapters.report.still_missing import still_missing
 from earlywarn.adapters.report.timeline import Lane, months, timeline
-from earlywarn.adapters.report.wording import grouped, long_day, percent, short_day
+from earlywarn.adapters.report.wording import grouped, long_day, percent, short_day, unbroken
 from earlywarn.adapters.report.year_on_year import KNOWN_FROM_DAYS, YearBefore, YearOnYear, year_on_year
 from earlywarn.alerting.words import LEAST_PAYMENTS, MOST_PCT, MOST_TIMES
 from earlywarn.application.panels import EquippedPanel
@@ -256,13 +256,15 @@ def _panel(
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("earlywarn.adapters.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["unbroken"] = unbroken
+    return made
 
 
 def _text(name: str) -> str:

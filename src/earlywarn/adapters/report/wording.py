@@ -1,5 +1,6 @@
 """How the report writes numbers, shares and dates: as people say them, in one place."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -8,6 +9,11 @@ from earlywarn.domain.money import MINOR_UNITS
 
 _NARROW = "\u202f"
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+_NO_BREAK = "\u00a0"
+_MONTHS = "|".join(name for at in range(1, 13) for name in (f"{date(2020, at, 1):%B}", f"{date(2020, at, 1):%b}"))
+_TOGETHER = re.compile(rf"\b[A-Z]{{3}} (?=\d)|\b\d{{1,2}} (?:{_MONTHS})(?: \d{{4}})?\b")
+"""A currency before its amount, and a date."""
 
 CLASS_EDGES = (0.02, 0.05, 0.10, 0.20)
 """Ends of the colour classes of a deviation, as shares; four classes on either side of the middle."""
@@ -121,6 +127,15 @@ def short_day(when: date) -> str:
     '29 Feb 2020'
     """
     return f"{when.day} {when:%b %Y}"
+
+
+def unbroken(text: str) -> str:
+    r"""Return a text whose lines end neither between a currency and its amount nor within a date.
+
+    >>> unbroken("CHF 1430 since 3 May 2020, all 7 days").split(" ")
+    ['CHF\xa01430', 'since', '3\xa0May\xa02020,', 'all', '7', 'days']
+    """
+    return _TOGETHER.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -11,12 +11,12 @@ import pytest
 from kafka import TopicPartition
 from kafka_broker import KafkaBroker
 from plain_topics import producer, sent
-from stream_run import StreamRun
+from stream_run import StreamRun, wait_until
 from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters
-from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.adapters.kafka.topic_scan import TopicScan, partition_count
 from earlywarn.adapters.kafka.wire import encode_dead_letter
 from earlywarn.application.aggregator import DeadLetter
 from earlywarn.cli.app import app
@@ -53,13 +53,13 @@ def append(run: StreamRun, records: int) -> None:
     run.produce([[payment(offset) for offset in range(records)]])
 
 
-def send_letter(run: StreamRun, offset: int, *, days_ago: int = 0) -> None:
+def send_letter(run: StreamRun, offset: int, *, days_ago: int = 0, kept_in: int = 0) -> None:
     """Send the dead letter of a record, as an aggregator does, each time that it folds it."""
     received_ms = int(time.time() * 1000) - days_ago * DAY_MS
     letter = DeadLetter(0, offset, payment(offset), received_ms, REJECT)
     key, value, headers = encode_dead_letter(letter, run.topics.transactions, 1 << 20)
     sender = producer(run.settings.kafka)
-    sender.produce(run.topics.dead_letters, value, key, partition=0, headers=headers)
+    sender.produce(run.topics.dead_letters, value, key, partition=kept_in, headers=headers)
     sent(sender)
 
 
@@ -93,6 +93,23 @@ def test_a_letter_that_outlives_its_mark_is_not_re_entered_again(run: StreamRun)
     take(run, run.topics.dead_letters)
     send_letter(run, 0)
     send_letter(run, 1)
+    found = dlq_replay(run)
+    assert (found["reentered"], found["reentered_before"], found["unmendable"]) == (1, 1, 0)
+    assert reentered(run) == ["0/0/0", "0/1/0"]
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_mark_may_have_stood_in_another_partition_than_the_letter(run: StreamRun, *, left: bool) -> None:
+    """Once the dead letters have grown; be anything left where it stood or not."""
+    append(run, 2)
+    send_letter(run, 0)
+    assert dlq_replay(run)["reentered"] == 1
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.create_partitions({run.topics.dead_letters: 2})
+    wait_until(lambda: partition_count(run.settings.kafka, run.topics.dead_letters) == 2, 30, "it has grown")
+    send_letter(run, 0, kept_in=1)
+    take(run, run.topics.dead_letters)
+    send_letter(run, 1, kept_in=0 if left else 1)
     found = dlq_replay(run)
     assert (found["reentered"], found["reentered_before"], found["unmendable"]) == (1, 1, 0)
     assert reentered(run) == ["0/0/0", "0/1/0"]

@@ -77,13 +77,13 @@ class Marks:
     Attributes:
         keys: of the letters that are marked.
         cut: whether anything was removed from the topic, by retention or by hand.
-        begins_ms: by partition of which something was removed, the log's time of the first record left.
+        gone_until_ms: nothing that was removed is younger, by the log's time; infinite if a partition has nothing left.
         lowest: by partition of `transactions`, the lowest offset of a letter, marked or not.
     """
 
     keys: set[str]
     cut: bool
-    begins_ms: Mapping[int, int]
+    gone_until_ms: float
     lowest: Mapping[int, int]
 
 
@@ -94,17 +94,17 @@ def read_marks(scan: TopicScan) -> Marks:
         LogError: as `read_letters`.
     """
     keys: set[str] = set()
-    begins_ms: dict[int, int] = {}
+    begins_ms = {partition: float("inf") for partition, extent in scan.extents.items() if extent.low}
     lowest: dict[int, int] = {}
     for record in scan:
-        if scan.extents[record.partition].low:
-            begins_ms.setdefault(record.partition, record.timestamp_ms)
+        if begins_ms.get(record.partition) == float("inf"):
+            begins_ms[record.partition] = record.timestamp_ms
         if _is_mark(record):
             keys.add((record.key or b"").decode())
         else:
             letter = _letter(record, scan.topic)
             lowest[letter.partition] = min(letter.offset, lowest.get(letter.partition, letter.offset))
-    return Marks(keys, any(extent.low for extent in scan.extents.values()), begins_ms, lowest)
+    return Marks(keys, bool(begins_ms), max(begins_ms.values(), default=float("-inf")), lowest)
 
 
 def _is_mark(record: ScannedRecord) -> bool:

@@ -3,6 +3,9 @@
 A block that is folded anew after a restart sends its dead letters again, so one of them may stand behind its mark and
 outlive it. What a letter became is newer than its record and stands in the same partition of `transactions`, with the
 letter's key in a header: retention takes it after the record. So where the record stands, that header decides.
+
+A mark is younger than its letter. It may have stood in any partition of the dead letters: once their topic has grown,
+what is sent again stands in another than what was sent before.
 """
 
 import time
@@ -51,7 +54,7 @@ class Reentered:
         if letter.key in self._marks.keys:
             return True
         outlived = letter.received_ms <= self._kept_from_ms + _CLOCKS_MS
-        if not self._marks.cut or not (outlived or self._is_at_the_front(letter)):
+        if not (outlived and self._marks.cut) and letter.received_ms > self._marks.gone_until_ms + _CLOCKS_MS:
             return False
         known = self._known.get(letter.partition)
         if known is None or letter.offset < known.start:
@@ -59,11 +62,6 @@ class Reentered:
         if letter.key in known.keys:
             return True
         return None if outlived and letter.offset < known.begins else False
-
-    def _is_at_the_front(self, letter: Letter) -> bool:
-        """Return whether what is gone from the letter's partition may be as young as its record: a mark is younger."""
-        begins_ms = self._marks.begins_ms.get(letter.kept_in)
-        return begins_ms is not None and letter.received_ms <= begins_ms + _CLOCKS_MS
 
     def _read(self, letter: Letter) -> _Known:
         """Read the partition of a letter's record, from there or from the oldest letter's on."""

@@ -175,3 +175,30 @@ def test_what_was_not_yet_folded_is_lost(make_run: MakeRun) -> None:
     wait_until(lambda: shares() == {"", nothing_else}, 60, "one has the lost partition, the other counts")
     wait_until(lambda: third.assignments == 1, 60, "each of them has a share")
     assert sum("lost: " in each.decode() for each in run.published().alerts.values()) == 1
+
+
+def test_a_quiet_partition_holds_up_no_other_and_takes_little_memory(make_run: MakeRun) -> None:
+    """Hundreds of thousands of partials stand behind those of its block; who comes next finds what it needs soon."""
+    run = make_run(settings("transactions_partitions = 2", SWITZERLAND))
+    first = run.start_ready("aggregator")
+    run.produce([log_of(60)] * 2)
+    published_to(run, 59)
+    first.terminate()
+    remove(run, {0: -1})
+    last = next(each for each in run.read(run.topics.partials) if each.key() == b"1")
+    sender = Producer(confluent_connection(run.settings.kafka) | {"compression.type": "lz4"})
+    for each in range(300_000):
+        sender.produce(run.topics.partials, last.value(), last.key(), partition=0)
+        if not each % 10_000:
+            sender.flush(30)
+    assert sender.flush(30) == 0
+    second = run.start_ready("aggregator")
+    run.produce([log_of(90)] * 2, start=60)
+    read(second, 60 + 30 + 30)
+    assert "going on behind what is published of it, from offset 60" in second.text
+    assert second.memory_mib() < 240
+    second.kill()
+    third = run.start_ready("aggregator")
+    wait_until(lambda: "going on behind what is published of it" in third.text, 30, "it goes on")
+    assert third.text.count("reading the last") == 1
+    assert lost(third) == 0

@@ -17,7 +17,7 @@ from earlywarn.aggregation.block import BlockFold
 from earlywarn.aggregation.merge import PartialsFold
 from earlywarn.aggregation.partial import Partial
 from earlywarn.aggregation.parts import cut
-from earlywarn.aggregation.published import PublishedBlocks, standing
+from earlywarn.aggregation.published import BlocksHeld, PublishedBlocks, standing
 from earlywarn.aggregation.route import Router
 from earlywarn.application.aggregator import BlockStart
 
@@ -56,6 +56,25 @@ def held(partials: Sequence[Partial], panel: str, rng: Random) -> list[Partial]:
     return [part for each in of_panel for part in cut(each, lambda piece: len(piece.rows) <= fits)]
 
 
+def read_on(partials: Sequence[Partial], begins: int) -> PublishedBlocks:
+    blocks = PublishedBlocks(PARAMETERS.block_size, begins)
+    for each in partials:
+        blocks.take(each)
+    return blocks
+
+
+def read_back(partials: Sequence[Partial], begins: int, rng: Random) -> PublishedBlocks:
+    """Read a log from its end back, in stretches; each is asked for what is known, as if it might be enough."""
+    held = BlocksHeld(PARAMETERS.block_size, begins)
+    cuts = sorted({0, *(rng.randint(0, len(partials)) for _ in range(rng.randint(0, 3)))}, reverse=True)
+    for start, stop in zip(cuts, [len(partials), *cuts], strict=False):
+        for each in partials[start:stop]:
+            held.take(each)
+        found = held.published()
+        held.further_back()
+    return found
+
+
 def resumed(start: BlockStart) -> BlockFold:
     fold = BlockFold(Router(two_panels()), PARAMETERS, position=start.offset, event_time_ms=start.event_time_ms)
     if start.sent is not None:
@@ -74,10 +93,10 @@ def test_the_rest_behind_what_is_published_makes_the_whole(log: Log, seed: int, 
     logs_held = [each[: max(0, len(each) - rng.choice([0, 0, 0, 1, 2]))] for each in logs_held]
     begins = max(0, min(map(applied_to, logs_held)) - rng.choice([-1, 0, 0, 0, 0, 1, 3]))
     first = [rng.choice([0, 0, 0, rng.randint(0, len(each))]) for each in logs_held]
-    blocks = [PublishedBlocks(PARAMETERS.block_size, begins) for _ in PANELS]
-    for each, partials, at in zip(blocks, logs_held, first, strict=True):
-        for partial in partials[at:]:
-            each.take(partial)
+    blocks = [
+        read_back(partials[at:], begins, rng) if rng.random() < 0.5 else read_on(partials[at:], begins)
+        for partials, at in zip(logs_held, first, strict=True)
+    ]
     found = standing(blocks, begins)
     if found is None or found.last + 1 < begins:
         assert first != [0, 0] or min(map(applied_to, logs_held)) < begins

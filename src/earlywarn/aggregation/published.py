@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from earlywarn.aggregation.partial import Partial
+from earlywarn.aggregation.partial import Partial, Row, SourceRow
 from earlywarn.aggregation.parts import Parts
 
 Point = tuple[int, int, bool]
 """Block, last offset, sealed: up to where a partial goes."""
+_Name = tuple[tuple[int, int, bool, int], int, int, int]
+_BLOCKS_HELD = 4
 
 
 class PublishedBlocks:
@@ -75,7 +77,7 @@ def standing(blocks: Sequence[PublishedBlocks], begins: int) -> Partial | None:
 
     It is the earliest behind which the log still stands from `begins` on, so that as much as possible is folded from
     the log itself; if there is none, the latest. None if there is none that all of them hold, which may only mean that
-    they were read from too far on. Of rows that repeat the last one holds. A record that said that the partition is
+    they were read from too far on. Of rows that repeat the last one is there. A record that said that the partition is
     lost stands for all that came before it.
     """
     for each in blocks:
@@ -88,11 +90,77 @@ def standing(blocks: Sequence[PublishedBlocks], begins: int) -> Partial | None:
     found = [partial for each in blocks for partial in each.up_to(point)]
     return msgspec.structs.replace(
         found[-1],
-        rows=tuple(row for each in found for row in each.rows),
-        sources=tuple(row for each in found for row in each.sources),
-        unread=tuple(row for each in found for row in each.unread),
+        rows=tuple({_cell(row): row for each in found for row in each.rows}.values()),
+        sources=tuple({_delivered(row): row for each in found for row in each.sources}.values()),
+        unread=tuple({_delivered(row): row for each in found for row in each.unread}.values()),
     )
+
+
+class BlocksHeld:
+    """Partials of one source partition in one partition of the partials, as a reading from the end back meets them.
+
+    Of all that may be there it holds so much that `standing` finds what it would in all: of the blocks that may reach
+    to where the log begins the first ones, else the last ones, each partial once.
+
+    Args:
+        block_size: offsets of a block.
+        begins: the source partition's log begins there now.
+    """
+
+    def __init__(self, block_size: int, begins: int) -> None:
+        self._block_size = block_size
+        self._begins = begins
+        self._lost: list[Partial] = []
+        self._blocks: dict[int, dict[_Name, Partial]] = {}
+        self._further: dict[int, dict[_Name, Partial]] = {}
+
+    def further_back(self) -> None:
+        """Say that what comes next stands before all that was taken."""
+        self._further, self._blocks = self._blocks, {}
+
+    def take(self, partial: Partial) -> None:
+        """Take the next partial behind the one before."""
+        if partial.lost is not None:
+            self._lost = [partial]
+            return
+        self._blocks.setdefault(partial.block, {})[_named(partial)] = partial
+        if len(self._blocks) > 2 * _BLOCKS_HELD:
+            self._let_go()
+
+    def published(self) -> PublishedBlocks:
+        """Return what is known by all that was taken."""
+        for block, later in self._further.items():
+            self._blocks[block] = self._blocks.get(block, {}) | later
+        self._further = {}
+        self._let_go()
+        found = PublishedBlocks(self._block_size, self._begins)
+        for each in [*self._lost, *(part for block in sorted(self._blocks) for part in self._blocks[block].values())]:
+            found.take(each)
+        return found
+
+    def _let_go(self) -> None:
+        reaches = (self._begins - 1) // self._block_size
+        first = sorted(block for block in self._blocks if block >= reaches)[:_BLOCKS_HELD]
+        last = sorted(block for block in self._blocks if block < reaches)[-_BLOCKS_HELD:]
+        self._blocks = {block: self._blocks[block] for block in (*last, *first)}
+
+
+def whole(sent: Partial, block_size: int) -> Partial:
+    """Return what `standing` found as a first partial of its block: complete, and news to nobody."""
+    return msgspec.structs.replace(sent, since=sent.block * block_size - 1)
+
+
+def _named(partial: Partial) -> _Name:
+    return partial.order, partial.since, partial.part, partial.parts
 
 
 def _point(partial: Partial) -> Point:
     return partial.block, partial.last, partial.sealed
+
+
+def _cell(row: Row) -> tuple[object, ...]:
+    return row.panel, row.region, row.sector, row.bucket, row.late
+
+
+def _delivered(row: SourceRow) -> tuple[object, ...]:
+    return row.panel, row.region, row.sector, row.source, row.bucket

@@ -141,11 +141,11 @@ class Consumer(driver.Consumer):
         return await self._thread.extents(partitions)
 
     async def read_from(self, tp: TP, offset: int) -> None:
-        """Read a partition on from an offset, if it is still assigned."""
-        await self._thread.seek_all({tp: offset})
+        """Read a partition on from an offset, also one that was left, if it is still assigned."""
+        await self._thread.read_from(tp, offset)
 
     def leave(self, tp: TP) -> None:
-        """Read nothing more of a partition for as long as it is assigned."""
+        """Read nothing more of a partition for as long as it is assigned, or until `read_from`."""
         self._thread.leave(tp)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature

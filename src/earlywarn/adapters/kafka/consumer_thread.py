@@ -121,6 +121,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if tp in self.assignment():
                 consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
 
+    async def read_from(self, tp: TP, offset: int) -> None:
+        """Read on from an offset, also what was left, if it is assigned."""
+        await self._ask(self._read_from(tp, offset))
+
+    async def _read_from(self, tp: TP, offset: int) -> None:
+        await self._seek_all({tp: offset})
+        if tp in self.assignment():
+            self._ensure_consumer().resume(driver.ensure_aiokafka_TP(tp))
+
     def leave(self, tp: TP) -> None:
         """Fetch nothing more of a partition, and let go what was fetched of it with the next poll."""
         self.thread_loop.call_soon_threadsafe(self._leave, tp)

@@ -16,7 +16,8 @@ from earlywarn.errors import ConfigError
 
 _RECORDS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.05  # a batch that does not fill waits so long
-_QUEUED_KIB = 16 << 10
+_AMPLE = {"queued_max_messages_kbytes": 16 << 10}
+_SPARING = {"queued_max_messages_kbytes": 2 << 10, "max_partition_fetch_bytes": 64 << 10}
 _FETCH_WAIT_MS = 20  # the end is told by an empty fetch
 _RETRY_SECONDS = 0.1
 _NO_FAILURE = {
@@ -64,11 +65,14 @@ class TopicScan:
         may_be_missing: bool = False,
         tail: int | None = None,
         starts: Mapping[int, int] | None = None,
+        ends: Mapping[int, int] | None = None,
+        sparing: bool = False,
     ) -> None:
         """Connect and ask what there is; a topic that may be missing is empty then.
 
         With `tail`, only the last so many offsets of each partition are read; with `starts`, only the partitions named
-        there, from these offsets on.
+        there, from these offsets on; `ends` are offsets before which partitions are taken to end.
+        A `sparing` one takes little memory, also where records are compressed to a hundredth.
 
         Raises:
             ConfigError: there is no such topic, or this user may not read it; NoAnswerError: no broker answers.
@@ -78,8 +82,9 @@ class TopicScan:
         self._kafka = kafka
         self._tail = tail
         self._starts = starts
+        self._ends = ends or {}
         self._consumer = new_reader(
-            kafka, f"{topic}.scan", fetch_wait_max_ms=_FETCH_WAIT_MS, queued_max_messages_kbytes=_QUEUED_KIB
+            kafka, f"{topic}.scan", fetch_wait_max_ms=_FETCH_WAIT_MS, **(_SPARING if sparing else _AMPLE)
         )
         try:
             self.extents = self._ask()
@@ -154,7 +159,8 @@ class TopicScan:
         deadline = time.monotonic() + self._timeout_seconds
         while True:
             try:
-                return Extent(*self._consumer.get_watermark_offsets(place, self._timeout_seconds))
+                low, high = self._consumer.get_watermark_offsets(place, self._timeout_seconds)
+                return Extent(low, min(high, self._ends.get(place.partition, high)))
             except KafkaException as error:
                 if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
                     raise

@@ -3,7 +3,7 @@
 An offset is committed only at a block's start, when everything sent of the blocks before it is acknowledged; the
 newest event time that held there travels in the commit's metadata. Whoever gets the partition next folds the open
 block anew and sends the same partials again. If the log does not hold the block's start any more, it goes on behind
-what stands of it in the partials.
+what stands of it in the partials (`Lookup`), and folds its other partitions meanwhile.
 """
 
 import asyncio
@@ -27,11 +27,12 @@ from earlywarn.adapters.kafka.published_blocks import ReadPublished
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import aggregator_metrics, metrics
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.flood import Flood
+from earlywarn.adapters.stream.lookup import Lookup
+from earlywarn.aggregation.published import whole
 from earlywarn.application.aggregator import Aggregator, BlockStart, DeadLetter, Emission, SourcePartition
 from earlywarn.errors import LogError
 
@@ -85,7 +86,6 @@ class AggregatorService:
         self.outbox = outbox
         self._logs = logs
         self.topics = topics
-        self._read_published = read_published
         self._panels_of = panels_of
         self._limit_bytes = unacknowledged_bytes
         self._letter_bytes = letter_bytes
@@ -94,6 +94,7 @@ class AggregatorService:
         self._app: faust.App | None = None
         self._stopping = False
         self._failure = Failure()
+        self._lookup = Lookup(read_published, self._go_on, self._failure)
         self._flood = Flood(time.monotonic())
 
     def attach(self, app: faust.App, topic: faust.TopicT) -> None:
@@ -113,28 +114,17 @@ class AggregatorService:
     # --- assignment
 
     async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
-        """Begin the open block of every partition anew (`Positions`)."""
+        """Begin the open block of every partition anew (`Positions`), or have looked up what is published of it."""
         starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
         partitions = await self._consumer.partition_count(self.topics.transactions)
         extents = await self._consumer.extents(committed) if committed else {}
-        begins = {tp.partition: extent.start for tp, extent in extents.items()}
-        gone = {each: begin for each, begin in begins.items() if begin > starts[each].offset}
-        found = await self._published(gone)
-        starts |= {each: start for each, start in found.items() if start.position >= starts[each].offset}
+        self._lookup.give_up()
         self.aggregator.assign(starts, partitions, time.monotonic())
         self._under_way = {partition: _UnderWay() for partition in starts}
         self._held = set()
         _log.info("assigned %d of %d partitions", len(starts), partitions)
-        for tp, extent in extents.items():
-            partition = self.aggregator.partitions[tp.partition]
-            if not partition.skip(extent.start):
-                self._lose(tp, partition, extent.start)
-            elif tp.partition in gone:
-                _log.info(
-                    "%s-%d: the log begins at %d, behind the start of the open block: going on behind what is "
-                    "published of it, from offset %d",
-                    *tp, extent.start, partition.needed,
-                )  # fmt: skip
+        begins = {tp.partition: extent.start for tp, extent in extents.items()}
+        self._look_up({at: begin for at, begin in begins.items() if not self.aggregator.partitions[at].skip(begin)})
         return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
 
     @property
@@ -159,6 +149,8 @@ class AggregatorService:
     async def _take(self, batch: RecordBatch) -> None:
         partition = self.aggregator.partitions.get(batch.partition)
         if partition is None or partition.lost or self._stopping or batch.next <= partition.position:
+            return
+        if batch.partition in self._lookup:
             return
         if batch.start > partition.position:
             await self._go_back(batch, partition)
@@ -206,7 +198,7 @@ class AggregatorService:
             _log.warning("where %s-%d begins cannot be asked now (%s)", *tp, error)
             await asyncio.sleep(_ASK_SECONDS)
         else:
-            if not self._owns(partition, tp) or not await self._reach(tp, partition, extents[tp].start):
+            if not self._owns(partition, tp) or not self._reach(partition, extents[tp].start):
                 return
         await self._consumer.read_from(tp, partition.position)  # where this comes again, if it was not answered
 
@@ -214,32 +206,38 @@ class AggregatorService:
         """Return whether a partition is still what it was before the loop went on: a rebalance voids all of them."""
         return self.aggregator.partitions.get(tp.partition) is partition
 
-    async def _reach(self, tp: TP, partition: SourcePartition, begins: int) -> bool:
-        """Return whether the log still has what the fold needs next; else see whether another has folded that.
-
-        Who was away for so long may have a successor. If none has, it is lost, and is folded no more.
-        """
+    def _reach(self, partition: SourcePartition, begins: int) -> bool:
+        """Return whether the log still has what the fold needs next; else have looked up whether another folded it."""
         if partition.lost or partition.skip(begins):
             return not partition.lost
-        found = await self._published({tp.partition: begins})
-        if not self._owns(partition, tp):
-            return False
-        if tp.partition not in found or found[tp.partition].position < begins:
-            self._lose(tp, partition, begins)
-            return False
-        self.aggregator.begin(tp.partition, found[tp.partition], partition.fold.partitions, time.monotonic())
-        await self._consumer.read_from(tp, self.aggregator.partitions[tp.partition].position)
+        self._look_up({partition.fold.partition: begins})
         return False
 
-    async def _published(self, begins: Mapping[int, int]) -> Mapping[int, BlockStart]:
-        """Return where to go on behind what is published, for partitions whose logs begin there now."""
-        while begins:
-            try:
-                return await asyncio.to_thread(self._read_published, begins)
-            except NoAnswerError as error:
-                _log.warning("what is published of open blocks cannot be read now (%s); it will be again", error)
-                await asyncio.sleep(_ASK_SECONDS)
-        return {}
+    def _look_up(self, begins: Mapping[int, int]) -> None:
+        """Have looked up what is published of partitions whose logs begin there now; they are not read meanwhile."""
+        for each in begins:
+            self._consumer.leave(TP(self.topics.transactions, each))
+        self._lookup.begin(begins)
+
+    async def _go_on(self, at: int, begins: int, found: BlockStart | None) -> None:
+        """Go on behind what is published of a partition; if that does not reach to the log's beginning, it is lost.
+
+        What is found is published anew, so that who comes to it next finds it soon.
+        """
+        tp, partition = TP(self.topics.transactions, at), self.aggregator.partitions[at]
+        if found is not None and found.position >= partition.needed:
+            self.aggregator.begin(at, found, partition.fold.partitions, time.monotonic())
+            partition = self.aggregator.partitions[at]
+        if not partition.skip(begins):
+            self._lose(tp, partition, begins)
+            return
+        if found is not None and found.sent is not None:
+            self._send(at, Emission(partials=[whole(found.sent, partition.fold.parameters.block_size)]))
+        _log.info(
+            "%s-%d: the log begins at %d, behind the start of the open block: going on behind what is published of "
+            "it, from offset %d", *tp, begins, partition.needed,
+        )  # fmt: skip
+        await self._consumer.read_from(tp, partition.position)
 
     def _lose(self, tp: TP, partition: SourcePartition, begins: int) -> None:
         _log.error(
@@ -291,6 +289,7 @@ class AggregatorService:
             for task in done:
                 task.result()
         finally:
+            self._lookup.give_up()
             for task in tasks:
                 task.cancel()
 
@@ -312,7 +311,7 @@ class AggregatorService:
         silent = {
             TP(self.topics.transactions, each): self.aggregator.partitions[each]
             for each in self.aggregator.silent(time.monotonic())
-            if each not in self._held
+            if each not in self._held and each not in self._lookup
         }
         if not silent:
             return
@@ -325,7 +324,7 @@ class AggregatorService:
             return
         for tp, partition in silent.items():
             free = not self._stopping and tp.partition not in self._held
-            if free and self._owns(partition, tp) and await self._reach(tp, partition, extents[tp].start):
+            if free and self._owns(partition, tp) and self._reach(partition, extents[tp].start):
                 confirmed = self.aggregator.confirm_idle(tp.partition, extents[tp].end, time.monotonic())
                 self._send(tp.partition, confirmed)
 
@@ -341,6 +340,7 @@ class AggregatorService:
     async def finish(self, deadline_seconds: float) -> None:
         """Fold nothing more; send what is new, wait for it, and commit what is whole, as far as the time goes."""
         self._stopping = True
+        self._lookup.give_up()
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_seconds
         for partition, each in self.aggregator.partitions.items():

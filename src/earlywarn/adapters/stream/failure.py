@@ -4,7 +4,7 @@ Faust would log an agent's, and start it anew behind the message it failed on; a
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 
@@ -26,8 +26,24 @@ class Failure:
                 self._event.set()
             raise
 
+    def task(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Return a task in which work goes on beside the loop that waits; its error is noted, and told once."""
+
+        async def noted() -> None:
+            with self.noted():
+                await work
+
+        task = asyncio.create_task(noted())
+        task.add_done_callback(_retrieved)
+        return task
+
     async def raised(self) -> None:
         """Wait for an error and raise it; else wait for ever."""
         await self._event.wait()
         if self._error is not None:
             raise self._error
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

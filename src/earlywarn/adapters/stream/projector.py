@@ -78,8 +78,7 @@ class Projector:
         """Project these partitions from now on, and no others."""
         self.stop()
         if partitions:
-            self._task = asyncio.create_task(self._project(list(partitions)))
-            self._task.add_done_callback(_retrieved)
+            self._task = self._failure.task(self._project(list(partitions)))
 
     def stop(self) -> None:
         """Project nothing more."""
@@ -95,18 +94,17 @@ class Projector:
         return self._answered and not self.trouble and not self._projection.outages.seconds
 
     async def _project(self, partitions: list[int]) -> None:
-        with self._failure.noted():
-            while True:
-                try:
-                    await self._projection.outages.wait_out(self._check)
-                    logs = self._new_logs()
-                    ids = await asyncio.to_thread(logs.check)
-                    await self._projection.claim({kind: ids[kind] for kind in TOPIC_KINDS})
-                    await project_run(self._projection, partitions, partial(self._read_on, logs))
-                except (EarlywarnError, KafkaError) as error:
-                    self.trouble = missing_right(error) or str(error)
-                    _log.error("Redis is not kept up to date: %s", self.trouble)
-                await asyncio.sleep(_RETRY_SECONDS)
+        while True:
+            try:
+                await self._projection.outages.wait_out(self._check)
+                logs = self._new_logs()
+                ids = await asyncio.to_thread(logs.check)
+                await self._projection.claim({kind: ids[kind] for kind in TOPIC_KINDS})
+                await project_run(self._projection, partitions, partial(self._read_on, logs))
+            except (EarlywarnError, KafkaError) as error:
+                self.trouble = missing_right(error) or str(error)
+                _log.error("Redis is not kept up to date: %s", self.trouble)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read_on(
         self, logs: RunLogs, kind: TopicKind, partition: int, position: int
@@ -126,9 +124,3 @@ class Projector:
                     _log.warning("Redis is kept up to date again")
                 self.trouble, self._answered = "", True  # Redis has said where it is
                 yield records
-
-
-def _retrieved(task: asyncio.Task[None]) -> None:
-    """Take a task's error, which the failure has noted, so that it is not told a second time."""
-    if not task.cancelled():
-        task.exception()

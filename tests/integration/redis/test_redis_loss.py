@@ -18,6 +18,7 @@ from earlywarn.adapters.redis.projection import RedisProjection, project_run
 from earlywarn.adapters.redis.records import Record
 from earlywarn.adapters.redis.server import LocalRedis
 from earlywarn.application.service_settings import RedisSettings
+from earlywarn.errors import LogError
 
 TOPICS: dict[tuple[TopicKind, int], list[Record]] = {
     ("aggregates", 0): row_records(11, buckets=60),
@@ -156,6 +157,48 @@ def test_a_wiped_redis_is_rebuilt_by_those_who_run(
             assert sorted(source.openings) == [("aggregates", 0)] * 2 + [("alerts", 0)] * 2
             assert await dump_of(client, run) == expected_dump(run, TOPICS)
             assert (source.before == expected_dump(run, TOPICS)) == quiet
+
+    asyncio.run(scenario())
+
+
+def test_a_wiped_redis_knows_again_which_logs_it_is_made_of(server: LocalRedis, new_run: Callable[[], str]) -> None:
+    """Nobody starts anew for that; who works on other logs of the same names, since before, is refused."""
+    run = new_run()
+    first: dict[TopicKind, str] = {"aggregates": "first-a", "alerts": "first-b"}
+    second: dict[TopicKind, str] = {"aggregates": "second-a", "alerts": "second-b"}
+
+    async def scenario() -> None:
+        async with connect(RedisSettings(url=server.url)) as client:
+            one, other = projection(client, run), projection(client, run)
+            await one.claim(first)
+            await other.claim(second)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await project_run(one, [0], WipedOnce(client, run, quiet=False))
+            before = await dump_of(client, run)
+            for (kind, partition), records in TOPICS.items():
+                with pytest.raises(LogError, match=r"made anew .*its id was first-.*, it is second-"):
+                    await other.apply(partition, kind, records, since=0)
+            with pytest.raises(LogError, match="made anew"):
+                await other.positions(0)
+            with pytest.raises(LogError, match="made anew"):
+                await projection(client, run).claim(second)
+            assert await dump_of(client, run) == before
+            assert await one.positions(0) == {kind: records[-1][0] + 1 for (kind, _), records in TOPICS.items()}
+
+    asyncio.run(scenario())
+
+
+def test_positions_of_which_no_log_is_known_are_refused(server: LocalRedis, new_run: Callable[[], str]) -> None:
+    """Earlier versions left such, once Redis was wiped in mid-run."""
+    run = new_run()
+
+    async def scenario() -> None:
+        async with connect(RedisSettings(url=server.url)) as client:
+            one = projection(client, run)
+            await project_run(one, [0], read)
+            await one.claim({"aggregates": "a", "alerts": "b"})
+            with pytest.raises(LogError, match="does not say of which log .* run: earlywarn rebuild-redis"):
+                await one.positions(0)
 
     asyncio.run(scenario())
 

@@ -31,7 +31,7 @@ from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 
-_REMOVING, _DISORDER = -2, -3
+_REMOVING, _DISORDER, _OTHER_LOG = -2, -3, -4
 """What the scripts answer besides 1 (applied), 0 (seen before) and -1 (lost), which the position itself tells."""
 
 RecordSource = Callable[[TopicKind, int, int], AsyncGenerator[Sequence[Record], None]]
@@ -82,43 +82,33 @@ class RedisProjection:
         self._topics = topics
         self._stream_length = stream_length
         self._limits = limits or CallLimits()
+        self._logs: dict[TopicKind, str] = {}
 
     async def claim(self, logs: Mapping[TopicKind, str]) -> None:
-        """Check that what Redis holds was made of these logs (`topic_identity`), or note that it will be.
+        """Check that what Redis holds was made of these logs (`topic_identity`), now and with all that follows.
 
         Raises:
             ConfigError: Redis refuses the user.
             LogError: it was made of other logs of the same names.
         """
-        if not logs:
-            return
-        fields: dict[Any, Any] = {self.layout.log_field(kind): log for kind, log in logs.items()}
+        self._logs = dict(logs)
+        fields = [self.layout.log_field(kind) for kind in logs]
 
         async def ask() -> list[Any]:
-            found: list[Any] = await self._client.hmget(self.layout.positions, list(fields))
-            return found
+            return await self._client.hmget(self.layout.positions, fields) if fields else []
 
-        async def note() -> None:
-            await self._client.hset(self.layout.positions, mapping=fields)
-
-        found = await self.outages.wait_out(ask)
-        for kind, log in zip(logs, found, strict=True):
-            if log is not None and log.decode() != logs[kind]:
-                raise LogError(
-                    f"{getattr(self._topics, kind)}: was deleted and made anew since Redis was written (its id was "
-                    f"{log.decode()}, it is {logs[kind]}); run: earlywarn rebuild-redis"
-                )
-        if None in found:
-            await self.outages.wait_out(note)
+        for kind, log in zip(logs, await self.outages.wait_out(ask), strict=True):
+            self._compare(getattr(self._topics, kind), log, logs[kind])
 
     async def positions(self, partition: int) -> dict[TopicKind, int]:
         """Return the next offset to read of each topic's partition q: 0 where Redis holds nothing yet.
 
         Raises:
             ConfigError: Redis refuses the user.
-            LogError: what is there was written in another layout.
+            LogError: what is there was written in another layout, or made of another log than is claimed.
         """
         fields = [self.layout.position_field(kind, partition) for kind in TOPIC_KINDS]
+        fields += [self.layout.log_field(kind) for kind in TOPIC_KINDS]
 
         async def ask() -> list[Any]:
             found: list[Any] = await self._client.hmget(
@@ -134,7 +124,24 @@ class RedisProjection:
                 f"{self.layout.positions}: written in layout {version.decode()}, this program has {VERSION}; "
                 f"stop the detectors of run {self._topics.run} and run `earlywarn rebuild-redis`"
             )
-        return {kind: int(position or 0) for kind, position in zip(TOPIC_KINDS, found, strict=True)}
+        positions = dict(zip(TOPIC_KINDS, found, strict=False))
+        for kind, log in zip(TOPIC_KINDS, found[len(positions) :], strict=True):
+            if kind in self._logs and positions[kind] is not None:
+                self._compare(getattr(self._topics, kind), log or b"", self._logs[kind])
+        return {kind: int(position or 0) for kind, position in positions.items()}
+
+    def _compare(self, topic: str, found: bytes | None, wanted: str) -> None:
+        """Refuse what was made of another log; None: nothing was made yet, empty: of which one is not known."""
+        if found == b"":
+            raise LogError(
+                f"{topic}: Redis does not say of which log of this name it was made (an earlier version wrote it); "
+                "run: earlywarn rebuild-redis"
+            )
+        if found is not None and found.decode() != wanted:
+            raise LogError(
+                f"{topic}: was deleted and made anew since Redis was written (its id was {found.decode()}, "
+                f"it is {wanted}); run: earlywarn rebuild-redis"
+            )
 
     async def apply(self, partition: int, kind: TopicKind, records: Sequence[Record], *, since: int) -> int:
         """Write records of a topic's partition q; return the position in Redis, from which to read on.
@@ -153,7 +160,8 @@ class RedisProjection:
 
         Raises:
             ConfigError: Redis refuses the user.
-            LogError: a record is none of this topic, or out of order; none after it has been written.
+            LogError: a record is none of this topic, or out of order; none after it has been written. Or what Redis
+                holds was made of another log than is claimed.
         """
         place = f"{getattr(self._topics, kind)}-{partition}"
         for (before, _), (offset, _) in pairwise(records):
@@ -173,7 +181,7 @@ class RedisProjection:
     def _row_steps(self, partition: int, place: str, records: Sequence[Record], since: int) -> Steps:
         limits = self._limits
         for batch, after in row_batches(self.layout, place, records, rows=limits.rows, value_bytes=limits.value_bytes):
-            yield [batch.call(partition, since, after)], after
+            yield [batch.call(partition, since, after, log=self._logs.get("aggregates", ""))], after
             since = after
 
     def _revision_steps(self, partition: int, place: str, records: Sequence[Record], since: int) -> Steps:
@@ -181,8 +189,11 @@ class RedisProjection:
             calls = []
             for record in records[first : first + self._limits.revisions]:
                 calls.append(
-                    revision_call(self.layout, place, partition, record, since=since, stream_length=self._stream_length)
-                )
+                    revision_call(
+                        self.layout, place, partition, record,
+                        log=self._logs.get("alerts", ""), since=since, stream_length=self._stream_length,
+                    )
+                )  # fmt: skip
                 since = record[0] + 1
             yield calls, since
 
@@ -197,8 +208,10 @@ class RedisProjection:
 
         answers = await self.outages.wait_out(run)
         for call, (status, value) in zip(calls, answers, strict=True):
+            if status == _OTHER_LOG:
+                self._compare(place.rpartition("-")[0], value, str(call.values[3]))
             if status == _DISORDER:
-                after, revision, sequence = call.values[4:7]
+                after, revision, sequence = call.values[6:9]
                 raise LogError(
                     f"{place}-{int(after) - 1}: revision {revision!r} is new, and its sequence {sequence!r} is not: "
                     f"{value} was before it; the log was written by detectors of different origin, replay the run"

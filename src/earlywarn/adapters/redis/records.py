@@ -72,10 +72,11 @@ class RowBatch:
         group[row.series_id] = (rank, value or b"")
         self.value_bytes += len(value or b"")
 
-    def call(self, partition: int, since: int, after: int) -> ScriptCall:
-        """Return the call of `rows.lua` that moves the position of q from `since` or later to `after`."""
+    def call(self, partition: int, since: int, after: int, *, log: str) -> ScriptCall:
+        """Return the call of `rows.lua` that moves the position of q in a log from `since` or later to `after`."""
         keys = [self._layout.positions]
-        values: list[Value] = [VERSION, self._layout.position_field("aggregates", partition), since, after]
+        field, log_field = self._layout.position_field("aggregates", partition), self._layout.log_field("aggregates")
+        values: list[Value] = [VERSION, field, log_field, log, since, after]
         for (panel, bucket), rows in self._groups.items():
             keys += (self._layout.latest(panel, bucket), self._layout.ranks(panel, bucket))
             values.append(len(rows))
@@ -105,9 +106,9 @@ def row_batches(
 
 
 def revision_call(
-    layout: RunLayout, place: str, partition: int, record: Record, *, since: int, stream_length: int
+    layout: RunLayout, place: str, partition: int, record: Record, *, log: str, since: int, stream_length: int
 ) -> ScriptCall:
-    """Return the call of `revision.lua` for a record of `alerts`.
+    """Return the call of `revision.lua` for a record of the log of `alerts`.
 
     Raises:
         LogError: the record is no alert.
@@ -142,6 +143,8 @@ def revision_call(
         (
             VERSION,
             layout.position_field("alerts", partition),
+            layout.log_field("alerts"),
+            log,
             layout.sequence_field(partition),
             since,
             offset + 1,

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +18,7 @@ from stream_run import StreamRun, wait_until
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.topic_identity import Identities
 from earlywarn.adapters.kafka.topics import delete_topics
-from earlywarn.adapters.replay import Pace, RunSource, Told
+from earlywarn.adapters.replay import Pace, RunSource, Told, run_copy
 from earlywarn.adapters.replay.log_ends import log_ends
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.errors import LogError
@@ -122,6 +123,39 @@ def test_a_recorded_run_that_was_made_anew_is_another_input(recorded: StreamRun)
     assert refused.returncode == 1
     assert "as it was before its transactions were deleted and made anew" in refused.stderr
     assert f"earlywarn topics delete --run {recorded.topics.run}-2" in refused.stderr
+
+
+def test_a_broker_that_is_away_while_a_run_is_copied_is_waited_for(
+    fresh_kafka: KafkaBroker,
+    redis_server: RedisServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """For longer than the silence of one that answers, at which a copy is given up."""
+    monkeypatch.setattr(run_copy, "_ANSWER_SECONDS", 0.1)
+    recorded, run = (
+        StreamRun(fresh_kafka.address, redis_server.url, tmp_path / name, SETTINGS, name=name)
+        for name in (f"recorded-{uuid4().hex[:12]}", f"copy-{uuid4().hex[:12]}")
+    )
+    pace = Pace(None, clock=time.monotonic, sleep=time.sleep)
+    back = Timer(10, fresh_kafka.start)
+
+    def tell(_: Told) -> None:
+        if back.ident is None:
+            fresh_kafka.kill()
+            back.start()
+
+    with recorded, run:
+        recorded.produce([[record(day, "CH04") + b" " * 4_000 for day in range(10_000)]] * 2)
+        source = RunSource(recorded.settings.kafka, recorded.topics)
+        log = ReplayLog(run.settings.kafka, run.topics)
+        log.open()
+        copied = source.send(log, source.beginning(2), pace, tell)
+        back.join()
+        assert (copied.sent, copied.offsets) == (20_000, {0: 10_000, 1: 10_000})
+        assert "waiting for a broker that answers" in caplog.text
+        assert len(list(run.read(run.topics.transactions))) == 20_000
 
 
 def test_a_recorded_run_that_is_made_anew_while_it_is_copied_ends_the_copy(

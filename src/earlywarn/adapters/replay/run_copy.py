@@ -1,6 +1,7 @@
 """Replaying a recorded run: its transactions, byte for byte and partition by partition, with their times of receipt."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -100,7 +101,7 @@ class RunSource:
                     position = self._commit(log, position, offsets, copied)
                     pace.wait_for(0, lambda _: None)
                 messages = consumer.consume(_RECORDS_AT_ONCE, _ANSWER_SECONDS)
-                silent = 0 if messages else silent + 1
+                silent = 0 if messages or self._is_waited_for(pace) else silent + 1
                 if silent > _SILENT_POLLS:
                     raise LogError(f"{self.topic}: cannot be read to its end; partitions left: {sorted(ends)}")
                 for message in messages:
@@ -112,13 +113,26 @@ class RunSource:
         finally:
             consumer.close()
 
+    def _is_waited_for(self, pace: Pace) -> bool:
+        """Wait until a broker answers; return whether none did at first: nothing can have been read meanwhile."""
+        waited = False
+
+        def meanwhile() -> None:
+            nonlocal waited
+            waited = True
+            pace.meanwhile()
+
+        patiently(lambda: self._identities.now([self.topic]), self.topic, meanwhile)
+        return waited
+
     def _assign(self, consumer: Consumer, position: ReplayPosition) -> dict[int, int]:
         """Read on behind a position; return the end of every partition that has more."""
         ends: dict[int, int] = {}
         places = []
+        seconds = self._kafka.request_timeout_seconds
         for partition in range(position.partitions):
             place = TopicPartition(self.topic, partition)
-            low, high = consumer.get_watermark_offsets(place, self._kafka.request_timeout_seconds)
+            low, high = patiently(partial(consumer.get_watermark_offsets, place, seconds), self.topic)
             start = position.offsets.get(partition, 0)
             if low > start:
                 raise LogError(

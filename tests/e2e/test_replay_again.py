@@ -125,6 +125,18 @@ def test_a_recorded_run_that_was_made_anew_is_another_input(recorded: StreamRun)
     assert f"earlywarn topics delete --run {recorded.topics.run}-2" in refused.stderr
 
 
+def test_a_copy_goes_on_with_the_partitions_that_it_was_begun_with(recorded: StreamRun) -> None:
+    """Whatever the recorded topic has grown by since is no part of it."""
+    recorded.produce([[record(day, "CH04") for day in range(30)]] * 2)
+    arguments = ("replay", "--from-run", recorded.topics.run, "--run", f"{recorded.topics.run}-2")
+    finished = earlywarn(recorded, *arguments)
+    assert (finished.returncode, "60 records read, 60 sent" in finished.stdout) == (0, True), finished.stderr
+    grown = earlywarn(recorded, "topics", "create", "--grow", EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS="3")
+    assert grown.returncode == 0, grown.stderr
+    again = earlywarn(recorded, *arguments)
+    assert (again.returncode, "60 of them stood there" in again.stdout) == (0, True), again.stderr
+
+
 def test_a_broker_that_is_away_while_a_run_is_copied_is_waited_for(
     fresh_kafka: KafkaBroker,
     redis_server: RedisServer,

@@ -162,7 +162,8 @@ def replay(
             settings = _batched(settings) if batched else settings
         else:
             source = RunSource(settings.kafka, RunTopics(from_run, settings.topics.prefix))
-            settings = _with_topics(settings, transactions_partitions=source.partition_count())
+            partitions = source.partition_count(RunTopics(settings.run, settings.topics.prefix))
+            settings = _with_topics(settings, transactions_partitions=partitions)
         stack.enter_context(paused_by_signals(pace))
         tell, tell_folded = stack.enter_context(shown(ready.inputs))
         began = time.monotonic()

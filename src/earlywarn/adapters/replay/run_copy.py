@@ -12,10 +12,11 @@ from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import Identities
+from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import Header
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.patience import patiently
-from earlywarn.adapters.replay.position import ReplayPosition, run_fingerprint
+from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_position, run_fingerprint
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
 from earlywarn.application.aggregator import RECEIVED_HEADER, time_of_receipt
@@ -36,23 +37,29 @@ class RunSource:
     A topic made anew under the same name is another log, whose offsets mean other records: nothing is committed before
     a broker, asked after it was read, names the id of the log that the position names.
 
-    A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys.
+    A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys. Partitions
+    that are added once a copy is begun are no part of it.
     """
 
     def __init__(self, kafka: KafkaSettings, recorded: RunTopics) -> None:
         self.topic = recorded.transactions
         self._recorded = recorded
         self._run = recorded.run
+        self._described = f"run {recorded.run}"
         self._kafka = kafka
         self._identities = Identities(kafka)
         self._finite = False
 
-    def partition_count(self) -> int:
-        """Return how many partitions the recorded topic has.
+    def partition_count(self, copy: RunTopics) -> int:
+        """Return how many partitions are copied: as many as the recorded topic had when the copy was begun.
 
         Raises:
             LogError: there is no such topic.
         """
+        value = newest_value(self._kafka, copy.meta, KEY)
+        begun = None if value is None else decode_position(value)
+        if begun is not None and begun.described == self._described:
+            return begun.partitions
         consumer = self._consumer()
         try:
             found = consumer.list_topics(self.topic, self._kafka.request_timeout_seconds).topics[self.topic]
@@ -77,7 +84,7 @@ class RunSource:
         log = self._log()
         return ReplayPosition(
             source=run_fingerprint(self.topic, partitions, log),
-            described=f"run {self._run}",
+            described=self._described,
             log=log,
             partitions=partitions,
         )

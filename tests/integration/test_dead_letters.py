@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters
 from earlywarn.adapters.kafka.topic_scan import TopicScan, partition_count
-from earlywarn.adapters.kafka.wire import encode_dead_letter
+from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.aggregation.partial import Partial
 from earlywarn.application.aggregator import DeadLetter
 from earlywarn.cli.app import app
 from earlywarn.domain.reject import Reject, RejectReason
@@ -128,6 +129,33 @@ def test_what_nobody_can_tell_any_more_is_left(run: StreamRun) -> None:
     [left] = found["unmendable_listed"]
     assert (left["key"], found["unmendable"], found["reentered"]) == ("0/0/0", 1, 1)
     assert "retention has taken its record" in left["detail"]
+
+
+def test_nothing_is_re_entered_where_nobody_counts_it(run: StreamRun) -> None:
+    """Letters of a partition that is lost are left and listed, and none is marked."""
+    append(run, 2)
+    take(run, run.topics.transactions)
+    send_letter(run, 0)
+    sender = producer(run.settings.kafka)
+    block = {
+        "partition": 0,
+        "partitions": 1,
+        "block": 0,
+        "since": -1,
+        "last": -1,
+        "sealed": False,
+        "event_time_ms": None,
+    }
+    for partial in (Partial(**block), Partial(**block, lost=2)):  # type: ignore[arg-type]  # of several types
+        [(key, value)] = encode_partial(partial)
+        sender.produce(run.topics.partials, value, key, partition=0)
+    sent(sender)
+    for _ in range(2):
+        found = dlq_replay(run)
+        [left] = found["unmendable_listed"]
+        assert (found["reentered"], found["reentered_before"], found["unmendable"]) == (0, 0, 1)
+        assert "is lost, and nothing that is sent there is counted any more" in left["detail"]
+    assert reentered(run) == []
 
 
 def test_no_transaction_is_open_while_the_next_letter_is_waited_for(run: StreamRun) -> None:

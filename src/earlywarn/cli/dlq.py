@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from earlywarn.adapters.kafka.dead_letters import Letter, Marks, Reentry, read_letters, read_marks
+from earlywarn.adapters.kafka.lost_partitions import LostPartitions
 from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.reentered import Reentered
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -138,6 +139,7 @@ def replay_letters(
     settings = run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
     wanted_keys = None if key is None else set(key)
+    lost = LostPartitions(settings)
 
     def chosen(marks: Marks) -> Iterator[Letter]:
         for letter in _open_letters(settings, topics, marks.keys):
@@ -147,12 +149,12 @@ def replay_letters(
 
     if dry_run:
         marks = read_marks(TopicScan(settings.kafka, topics.dead_letters))
-        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks))
+        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks), lost)
         done = sum(1 for _ in letters)
     else:
         reentry = Reentry(settings.kafka, topics)
         marks = reentry.open()
-        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks))
+        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks), lost)
         with stages() as tell:
             done = reentry.reenter(letters, lambda count: tell("Re-entering", count, 0))
     asked = set(wanted_keys or ()) | set(edits or ())

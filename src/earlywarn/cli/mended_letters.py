@@ -18,6 +18,10 @@ _UNKNOWN = (
     "retention has taken its record, and would have taken a mark that it was re-entered "
     "(topics.dead_letter_retention_hours); if it was not, send it anew"
 )
+_LOST = (
+    "its partition of transactions is lost, and nothing that is sent there is counted any more; send it into another "
+    "run (docs/delivery.md, A lost partition)"
+)
 
 
 class Unmendable(msgspec.Struct, frozen=True):
@@ -42,10 +46,12 @@ class MendedLetters:
         mends: fields to set in each, None to remove.
         edits: new bytes by key; without one a letter has its own.
         reentered: asked of each that would be accepted: whether it was re-entered before, None if nobody can say.
+        lost: asked of the partition of each that would be re-entered: whether nobody would count it there.
 
     Attributes:
         seen: keys of the letters that came by.
-        unmendable: the first that would be rejected again, or that nobody can say it of; `refused` is their number.
+        unmendable: the first that would be rejected again, or not be counted, or of which nobody can say; `refused` is
+            their number.
         passed_over: how many were re-entered before.
     """
 
@@ -56,12 +62,14 @@ class MendedLetters:
         mends: Mapping[str, Any],
         edits: Mapping[str, bytes | None] | None,
         reentered: Callable[[Letter], bool | None] = lambda _: False,
+        lost: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.seen: set[str] = set()
         self.unmendable: list[Unmendable] = []
         self.refused = 0
         self.passed_over = 0
         self._reentered = reentered
+        self._lost = lost
         self._run = run
         self._letters = letters
         self._mends = mends
@@ -82,6 +90,8 @@ class MendedLetters:
                 self._refuse(letter, letter.reason, letter.field, _UNKNOWN)
             elif before:
                 self.passed_over += 1
+            elif self._lost(letter.partition):
+                self._refuse(letter, letter.reason, letter.field, _LOST)
             elif value is not None:
                 yield letter, value
 

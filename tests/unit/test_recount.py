@@ -22,7 +22,7 @@ from earlywarn.application.aggregator import RECEIVED_HEADER
 from earlywarn.application.closings import Closings
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.compose_fold import compose_fold
-from earlywarn.application.control_marks import CONTROL_HEADER, END, time_mark
+from earlywarn.application.control_marks import CONTROL_HEADER, END, REENTERED_HEADER, time_mark
 from earlywarn.application.recount import Recount
 from earlywarn.application.settings import load
 from earlywarn.application.verification import Publication, PublishedRow, Verification, verify
@@ -98,16 +98,16 @@ class Pipeline:
         self._blocks = [run.block_fold(partition, PARTITIONS) for partition in range(PARTITIONS)]
         self._fold = compose_fold(run, PARTITIONS)
 
-    def arrive(self, partition: int, values: Sequence[bytes | None]) -> range:
+    def arrive(self, partition: int, values: Sequence[bytes | None], headers: Headers = RECEIVED) -> range:
         """Append records to the log alone; return their offsets."""
         begin = self._blocks[partition].position
         offsets = range(begin, begin + len(values))
         for offset, value in zip(offsets, values, strict=True):
-            self._log.append((partition, offset, value, RECEIVED))
+            self._log.append((partition, offset, value, headers))
         return offsets
 
-    def take(self, partition: int, values: Sequence[bytes | None]) -> None:
-        block, offsets = self._blocks[partition], self.arrive(partition, values)
+    def take(self, partition: int, values: Sequence[bytes | None], headers: Headers = RECEIVED) -> None:
+        block, offsets = self._blocks[partition], self.arrive(partition, values, headers)
         sealed, rejected = block.add(offsets, decode(values), RECEIVED_MS)
         self.letters.update(each.reject.reason.value for each in rejected)
         self._publish([*sealed, block.flush()])
@@ -297,11 +297,12 @@ def test_what_came_in_behind_the_end_waits_for_workers(run: Run) -> None:
     """Before they have folded it, it is behind and no difference, rejects among it; and then it is neither."""
     *_, pipeline = played(run, 1)
     late = random_log(Random(2))[:40]
-    pipeline.arrive(0, late)
+    reentered = [*RECEIVED, (REENTERED_HEADER, b"0/0/0")]
+    pipeline.arrive(0, late, reentered)
     waiting = pipeline.verified()
     assert (waiting.found, waiting.equal) == (0, False)
     *_, folded = played(run, 1)
-    folded.take(0, late)
+    folded.take(0, late, reentered)
     assert folded.letters != pipeline.letters
     assert folded.verified().equal
     missing = folded.verified(letters=folded.letters - Counter({"too_late": 100}))
@@ -362,6 +363,15 @@ def test_an_end_mark_ends_a_replay_alone(run: Run) -> None:
             recount.take(partition, 0, None, [(CONTROL_HEADER, END if partition == 0 else b"ended")], RECEIVED_MS)
         assert recount.rejected == Counter({"control_mark": PARTITIONS - 1}) + Counter(expected)
         assert recount.watermark_seconds(1) == (float("inf") if finite else None)
+
+
+def test_behind_an_end_mark_only_what_is_reentered_counts(run: Run) -> None:
+    value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
+    recount = Recount(run, unpacked, finite=True)
+    recount.take(0, 0, None, [(CONTROL_HEADER, END)], RECEIVED_MS)
+    recount.take(0, 1, value, RECEIVED, RECEIVED_MS)
+    recount.take(0, 2, value, [*RECEIVED, (REENTERED_HEADER, b"0/0/0")], RECEIVED_MS)
+    assert (recount.accepted, recount.rejected) == (1, {"after_end": 1})
 
 
 def publication_of(rows: Sequence[PublishedRow]) -> Publication:

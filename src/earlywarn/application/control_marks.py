@@ -8,7 +8,13 @@ from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 
 CONTROL_HEADER = "earlywarn-control"
+REENTERED_HEADER = "dlq_key"
+"""On a record that was rejected, mended and re-entered: the key of its dead letter."""
 END = b"end"
+AFTER_END = Reject(
+    reason=RejectReason.AFTER_END,
+    detail="the log ended before it; what goes on belongs into a run that does: earlywarn replay --from-run … --open",
+)
 _TIME = b"time "
 _DIGITS = 15
 

@@ -9,6 +9,7 @@ from earlywarn.aggregation.identity import identity
 from earlywarn.aggregation.intake import decode
 from earlywarn.aggregation.nesting import is_nested_too_deep
 from earlywarn.application.compose import Run
+from earlywarn.application.control_marks import AFTER_END
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.transaction import Transaction
 from earlywarn.errors import InputError
@@ -73,7 +74,7 @@ def standing_refusal(reason: str, before: bytes | None, after: bytes | None) -> 
     if reason == RejectReason.DUPLICATE and _identity(before) == _identity(after):
         detail = "a copy of what counts already; give it an id of its own if it is another transaction"
         return Reject(reason=RejectReason.DUPLICATE, field="id", detail=detail)
-    return None
+    return AFTER_END if reason == RejectReason.AFTER_END else None
 
 
 def _time(value: bytes | None) -> object:

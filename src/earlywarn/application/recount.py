@@ -15,7 +15,7 @@ from earlywarn.aggregation.route import Route
 from earlywarn.application.aggregator import RECEIVED_HEADER, time_of_receipt
 from earlywarn.application.closings import PanelClosings
 from earlywarn.application.compose import Run
-from earlywarn.application.control_marks import CONTROL_HEADER, marked_ms, refused_mark
+from earlywarn.application.control_marks import AFTER_END, CONTROL_HEADER, REENTERED_HEADER, marked_ms, refused_mark
 from earlywarn.domain.reject import Reject, RejectReason
 from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import AMOUNT_LIMIT_MINOR, Transaction
@@ -136,7 +136,10 @@ class Recount:
             self._numbers[partition] += 1
         received_ms = time_of_receipt(named.get(RECEIVED_HEADER), appended_ms, finite=self._finite)
         values: Sequence[bytes | None] | Reject = [value]
-        if named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM:
+        holds_many = named.get(CONTENT_TYPE_HEADER) == ARROW_STREAM
+        if partition in self._ended and (holds_many or REENTERED_HEADER not in named):
+            values = AFTER_END
+        elif holds_many:
             values = self._unpack(value)
         for outcome in [values] if isinstance(values, Reject) else map(decode_one, values):
             reason = self._count(partition, outcome, received_ms)

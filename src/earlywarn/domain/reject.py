@@ -21,6 +21,8 @@ class RejectReason(StrEnum):
     """JSON, but not an object."""
     CONTROL_MARK = "control_mark"
     """A control mark that this run does not obey: a replay's in a run that is none, or an unknown one."""
+    AFTER_END = "after_end"
+    """It came in after the end mark of a replay, whose log is closed; what `dlq replay` re-enters is let in."""
     NOT_ARROW = "not_arrow"
     """The bytes of a batched record are not one Arrow IPC stream of at most 100,000 transactions."""
     MISSING_FIELD = "missing_field"

@@ -81,7 +81,7 @@ FROM_FIELDS: list[tuple[RejectReason, dict[str, Any]]] = [
     (R.PANEL_UNKNOWN, {"country": "DE", "region": "DE1"}),
 ]
 
-ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CONTROL_MARK}
+ELSEWHERE = {R.ROW_UNREADABLE, R.DUPLICATE_CELL, R.NOT_ARROW, R.DUPLICATE, R.CONTROL_MARK, R.AFTER_END}
 """Given only by readers of files (tests/unit/files), of batched records (test_arrow_batch.py) and of a log's headers
 (tests/unit/stream/test_aggregator.py), and by request (tests/property/test_copies.py)."""
 

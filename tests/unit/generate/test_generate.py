@@ -152,6 +152,7 @@ def test_every_breakage_breaks_a_good_record_for_the_reason_it_names() -> None:
         RejectReason.NULL_VALUE, RejectReason.TOO_LATE, RejectReason.CURRENCY_NO_RATE, RejectReason.SECTOR_UNKNOWN,
         RejectReason.REGION_UNKNOWN, RejectReason.PANEL_UNKNOWN, RejectReason.ROW_UNREADABLE,
         RejectReason.DUPLICATE_CELL, RejectReason.NOT_ARROW, RejectReason.DUPLICATE, RejectReason.CONTROL_MARK,
+        RejectReason.AFTER_END,
     }  # fmt: skip
     assert named | of_panel_or_file == set(RejectReason)
 

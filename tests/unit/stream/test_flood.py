@@ -45,3 +45,23 @@ def test_after_a_minute_without_it_a_new_flood_is_told_at_once() -> None:
     assert not flood.told(65)
     garbage(flood, 60, 60)
     assert flood.told(70)
+
+
+def test_what_an_earlier_worker_may_have_told_is_no_news_of_the_last_seconds() -> None:
+    """After a start or a rebalance the open block is read again, with its rejects."""
+    flood = Flood(0.0)
+    flood.judge(30, again=True)
+    flood.judge(100)
+    for _ in range(20):
+        flood.reject("not_json", again=True)
+    assert flood.told(5).startswith(
+        "20 of 30 transactions that stood in open blocks when this worker took its partition"
+    )
+    garbage(flood, 12, 20)
+    assert flood.told(65).startswith("12 of 20 transactions of the last 60 s were rejected")
+
+
+def test_each_record_behind_the_end_of_a_replay_is_told() -> None:
+    flood = Flood(0.0)
+    garbage(flood, 1, 1_000, "after_end")
+    assert flood.told(5).startswith("1 transactions of the last 5 s came in after the end of this replay, whose log")

@@ -16,11 +16,10 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import ScannedRecord, TopicScan
 from earlywarn.adapters.kafka.transactions import Transactions
 from earlywarn.application.aggregator import RECEIVED_HEADER
+from earlywarn.application.control_marks import REENTERED_HEADER
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
-KEY_HEADER = "dlq_key"
-"""On a re-entered record: the key of its dead letter."""
 MARK_HEADER = "replayed_at"
 """On a record of the dead letters' topic that says that the letter of its key is re-entered; epoch milliseconds."""
 BATCH = 500
@@ -185,7 +184,11 @@ class Reentry:
         key = letter.key.encode()
         received = str(letter.received_ms).encode()
         self._transactions.send(
-            self._topics.transactions, letter.partition, value, None, [(RECEIVED_HEADER, received), (KEY_HEADER, key)]
+            self._topics.transactions,
+            letter.partition,
+            value,
+            None,
+            [(RECEIVED_HEADER, received), (REENTERED_HEADER, key)],
         )
         now = str(int(time.time() * 1000)).encode()
         self._transactions.send(self._topics.dead_letters, letter.kept_in, None, key, [(MARK_HEADER, now)])

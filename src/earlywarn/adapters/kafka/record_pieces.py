@@ -18,11 +18,11 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from earlywarn.adapters.kafka.unpacking import NO_CODEC, Payload
 from earlywarn.aggregation.columns import CONTENT_TYPE_HEADER, MESSAGE_BYTES_LIMIT
 from earlywarn.application.aggregator import RECEIVED_HEADER
-from earlywarn.application.control_marks import CONTROL_HEADER
+from earlywarn.application.control_marks import CONTROL_HEADER, REENTERED_HEADER
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-KNOWN_HEADERS = frozenset({CONTENT_TYPE_HEADER, CONTROL_HEADER, RECEIVED_HEADER})
+KNOWN_HEADERS = frozenset({CONTENT_TYPE_HEADER, CONTROL_HEADER, RECEIVED_HEADER, REENTERED_HEADER})
 WINDOW_BYTES = 1 << 20
 """Unpacked bytes that are parsed at once."""
 HEADERS_BYTES = 1 << 18

@@ -11,9 +11,10 @@ what is sent again stands in another than what was sent before.
 import time
 from typing import NamedTuple
 
-from earlywarn.adapters.kafka.dead_letters import KEY_HEADER, Letter, Marks
+from earlywarn.adapters.kafka.dead_letters import Letter, Marks
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.application.control_marks import REENTERED_HEADER
 from earlywarn.application.service_settings import FOR_EVER_HOURS
 from earlywarn.application.settings import Settings
 
@@ -72,6 +73,6 @@ class Reentered:
             (value or b"").decode(errors="replace")
             for record in scan
             for name, value in record.headers
-            if name == KEY_HEADER
+            if name == REENTERED_HEADER
         }
         return _Known(start, float("inf") if extent is None else extent.low, keys)

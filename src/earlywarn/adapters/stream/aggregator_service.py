@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 import faust
-import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
@@ -29,23 +28,17 @@ from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
 from earlywarn.adapters.stream import aggregator_metrics, metrics
+from earlywarn.adapters.stream.commit_metadata import block_start, commit_mark
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.flood import Flood
 from earlywarn.adapters.stream.lookup import Lookup
 from earlywarn.aggregation.published import whole
 from earlywarn.application.aggregator import Aggregator, BlockStart, DeadLetter, Emission, SourcePartition
-from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.05
 _ASK_SECONDS = 0.5
 _LETTERS_AT_ONCE = 1_000
-
-
-class _Metadata(msgspec.Struct, frozen=True):
-    """What stands in the metadata of an offset commit."""
-
-    M: int | None
 
 
 @dataclass(slots=True)
@@ -91,6 +84,7 @@ class AggregatorService:
         self._letter_bytes = letter_bytes
         self._under_way: dict[int, _UnderWay] = {}
         self._held: set[int] = set()
+        self._stood: dict[int, int] = {}
         self._app: faust.App | None = None
         self._stopping = False
         self._failure = Failure()
@@ -115,7 +109,7 @@ class AggregatorService:
 
     async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         """Begin the open block of every partition anew (`Positions`), or have looked up what is published of it."""
-        starts = {tp.partition: _block_start(tp, mark) for tp, mark in committed.items()}
+        starts = {tp.partition: block_start(tp, mark) for tp, mark in committed.items()}
         partitions = await self._consumer.partition_count(self.topics.transactions)
         extents = await self._consumer.extents(committed) if committed else {}
         self._lookup.give_up()
@@ -124,6 +118,8 @@ class AggregatorService:
         self._held = set()
         _log.info("assigned %d of %d partitions", len(starts), partitions)
         begins = {tp.partition: extent.start for tp, extent in extents.items()}
+        ends = {tp.partition: extent.end for tp, extent in extents.items()}
+        self._stood = {at: min(end, self.aggregator.partitions[at].block_end) for at, end in ends.items()}
         self._look_up({at: begin for at, begin in begins.items() if not self.aggregator.partitions[at].skip(begin)})
         return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
 
@@ -157,7 +153,9 @@ class AggregatorService:
             return
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
+        again = batch.next <= self._stood[batch.partition]
         emission = partition.take(batch, time.monotonic())
+        self._flood.judge(emission.judged, again=again)
         if emission.batched_letters and not await self._send_letters(batch, partition, emission.batched_letters):
             return
         self._send(batch.partition, emission)
@@ -250,12 +248,12 @@ class AggregatorService:
 
     def _send(self, partition: int, emission: Emission) -> None:
         under_way = self._under_way[partition]
-        self._flood.judge(emission.judged)
         for letter in emission.dead_letters:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
             aggregator_metrics.REJECTED.labels(letter.reject.reason.value).inc()
-            self._flood.reject(letter.reject.reason.value)
+            again = letter.offset < self._stood[partition]
+            self._flood.reject(letter.reject.reason.value, again=again)
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
                 own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
@@ -334,8 +332,7 @@ class AggregatorService:
             while under_way.closed and under_way.closed[0][0].arrived:
                 reached = under_way.closed.popleft()[1]
             if reached is not None:
-                metadata = msgspec.json.encode(_Metadata(reached.event_time_ms)).decode()
-                self._consumer.marks[TP(self.topics.transactions, partition)] = Mark(reached.offset, metadata)
+                self._consumer.marks[TP(self.topics.transactions, partition)] = commit_mark(reached)
 
     async def finish(self, deadline_seconds: float) -> None:
         """Fold nothing more; send what is new, wait for it, and commit what is whole, as far as the time goes."""
@@ -351,21 +348,3 @@ class AggregatorService:
         if self.assigned:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._consumer.commit(), end - loop.time())
-
-
-def _block_start(tp: TP, mark: Mark | None) -> BlockStart:
-    """Return where a partition's fold begins by what was committed.
-
-    Raises:
-        LogError: an offset committed without the newest event time before it.
-    """
-    if mark is None:
-        return BlockStart()
-    try:
-        return BlockStart(mark.offset, msgspec.json.decode(mark.metadata, type=_Metadata).M)
-    except msgspec.MsgspecError as error:
-        raise LogError(
-            f"{tp.topic}-{tp.partition}: offset {mark.offset} was committed without the newest event time before it "
-            f"({mark.metadata!r}); only aggregators may commit for this group. Delete the group's offsets to fold "
-            "the log from its start"
-        ) from error

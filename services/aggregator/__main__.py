@@ -10,6 +10,7 @@ stop_at_once_when_told()
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.kafka.filling import check_filled
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
 from earlywarn.adapters.kafka.published_blocks import read_published
@@ -35,6 +36,8 @@ async def main() -> None:
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready, only_fold=True)
+        if not manifest.replay:
+            await asyncio.to_thread(check_filled, kafka, topics)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "transactions", "partials")
         worker = AggregatorService(
             Aggregator(

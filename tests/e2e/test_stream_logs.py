@@ -143,7 +143,7 @@ def test_partials_that_are_made_anew_under_workers(run: StreamRun) -> None:
     for line in [refusal(each) for each in workers] + [refusal(run.start(each)) for each in ("aggregator", "detector")]:
         assert f"{run.topics.partials}: was deleted" in line
         name = run.run.settings.run
-        assert f"Go on in another run: earlywarn replay --from-run {name} --run {name}-2" in line
+        assert f"Go on in another run: earlywarn replay --from-run {name} --run {name}-2 --open" in line
     assert partials(run) == 0
 
 
@@ -154,4 +154,4 @@ def test_partials_that_have_more_partitions_than_the_run(run: StreamRun) -> None
     line = refusal(run.start("detector"))
     name = run.run.settings.run
     assert f"{run.topics.partials}: has 3 partitions; Q is 1 in the manifest and never changes in a run" in line
-    assert f"go on in another one: earlywarn replay --from-run {name} --run {name}-2" in line
+    assert f"go on in another one: earlywarn replay --from-run {name} --run {name}-2 --open" in line

@@ -102,7 +102,7 @@ def test_made_anew_under_an_aggregator_at_work(run: StreamRun, *, suspended: boo
     assert published.aggregates.items() <= counted.aggregates.items()
     for line in (refusal(run.start("aggregator")) for _ in range(2)):
         assert f"{run.topics.transactions}: was deleted and made anew (its id is " in line
-        assert f"Go on in another run: earlywarn replay FILES --run {run.settings.run}-2, or --from-run " in line
+        assert f"Go on in another run: earlywarn replay FILES --run {run.settings.run}-2 --open, or --from-run " in line
     assert partials(run) == before
     for command in (["verify"], ["dlq", "replay", "--mend", "region=CH04"]):
         refused = CliRunner().invoke(app, command, env=run.environment)

@@ -282,7 +282,7 @@ def test_transactions_that_were_deleted_alone_are_not_made_anew(
         assert anew.exit_code == 1
         [line] = str(anew.exception).splitlines()
         assert line.startswith(f"{names.transactions}: was deleted and made anew (its id is ")
-        assert f"Go on in another run: earlywarn replay FILES --run {settings.run}-2, or --from-run" in line
+        assert f"Go on in another run: earlywarn replay FILES --run {settings.run}-2 --open, or --from-run" in line
         assert names.alerts not in admin.list_topics()
 
     assert run_command(settings, tmp_path, "delete", "--run", settings.run, "--yes").exit_code == 0
@@ -299,7 +299,7 @@ def test_what_workers_wrote_is_not_made_anew_either(
     assert run_command(settings, tmp_path, "create").exit_code == 0
     admin.delete_topics([name])
     wait_until_gone(admin, {name})
-    way_on = f"Go on in another run: earlywarn replay --from-run {settings.run} --run {settings.run}-2"
+    way_on = f"Go on in another run: earlywarn replay --from-run {settings.run} --run {settings.run}-2 --open"
     for options in (("create",), ("create", "--check")):
         gone = run_command(settings, tmp_path, *options)
         [line] = str(gone.exception).splitlines()
@@ -327,7 +327,8 @@ def test_partials_that_somebody_has_grown_are_told_with_a_way_out(
         line = str(told.exception).splitlines()[0]
         assert line == (
             f"{names.partials}: partitions is 3, wanted 1; Q is 1 in the manifest and never changes in a run; go on in "
-            f"another one: earlywarn replay --from-run {settings.run} --run {settings.run}-2"
+            f"another one: earlywarn replay --from-run {settings.run} --run {settings.run}-2 --open "
+            "(docs/operations/topics.md, Go on in another run)"
         )
 
 

@@ -202,7 +202,7 @@ class PartialsFold:
             raise LogError(
                 f"partition {partial.partition}: the partial of block {partial.block} starts after offset "
                 f"{partial.since}, but only what came up to {applied} is applied; the partials log has a gap. "
-                "Go on in another run: docs/operations/topics.md, When the broker has lost partials"
+                "docs/operations/topics.md, Go on in another run"
             )
 
     @staticmethod

@@ -130,7 +130,7 @@ def lost_beginning(extent: LogExtent, needed: int) -> str:
         f"partition {extent.partition} of the partials begins at offset {extent.begin}, and {needed} is needed: what "
         "was before it is deleted, no snapshot reaches over it, and no number is published that it is missing from. "
         "partials must be kept for ever (earlywarn topics create --check). Put the snapshots back if there is a copy, "
-        "or count the transactions anew in another run: earlywarn replay --from-run"
+        "or count the transactions anew in another run: docs/operations/topics.md, Go on in another run"
     )
 
 

@@ -19,7 +19,7 @@ from earlywarn.adapters.disk_room import told_when_full
 from earlywarn.adapters.files import InputFile, open_inputs
 from earlywarn.adapters.inference import Assumption, Stated, guessed_mappings
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Standing, Window, play
+from earlywarn.adapters.replay import FileSource, Pace, Replay, RunSource, Standing, Window, fill, play
 from earlywarn.adapters.replay.environment import worker_environment
 from earlywarn.adapters.replay.packing import BATCHED_BLOCK
 from earlywarn.adapters.replay.published import latest_alerts
@@ -94,6 +94,10 @@ def replay(
     batched: Annotated[
         bool, typer.Option("--batched", help="Thousands of transactions in one message (Arrow), for long histories.")
     ] = False,
+    leaves_open: Annotated[
+        bool,
+        typer.Option("--open", help="Fill a run that goes on: no end marks, and no workers before this has ended."),
+    ] = False,
     exercise: Exercise = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for rejects and logs. Default: out/RUN.")
@@ -118,10 +122,12 @@ def replay(
         earlywarn replay cells.csv --speed 86400 --from 2020-02-01 --to 2020-04-30 --run spring
 
         earlywarn replay --from-run live --config panel.toml --run what-if
+
+        earlywarn replay --from-run live --config panel.toml --run live-2 --open
     """
     end_in_order_when_terminated()
     window = _window(first_day, last_day)
-    _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort)
+    _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort, leaves_open=leaves_open)
     ready = _prepared(
         inputs or [],
         config,
@@ -132,6 +138,7 @@ def replay(
         classification=classification,
         run_id=run_id,
         exercise=exercise,
+        leaves_open=leaves_open,
     )
     if no_workers and (ready.inferred or exercise is not None):
         raise typer.BadParameter(
@@ -161,29 +168,26 @@ def replay(
             )
             settings = _batched(settings) if batched else settings
         else:
-            source = RunSource(settings.kafka, RunTopics(from_run, settings.topics.prefix))
+            source = RunSource(settings.kafka, RunTopics(from_run, settings.topics.prefix), leaves_open=leaves_open)
             partitions = source.partition_count(RunTopics(settings.run, settings.topics.prefix))
             settings = _with_topics(settings, transactions_partitions=partitions)
         stack.enter_context(paused_by_signals(pace))
         tell, tell_folded = stack.enter_context(shown(ready.inputs))
         began = time.monotonic()
-        played = play(
-            Replay(
-                run=compose(settings),
-                source=source,
-                pace=pace,
-                aggregators=0 if no_workers else workers,
-                environment=worker_environment(os.environ, ready.config, settings, inferred=ready.inferred),
-                logs=folder / "logs",
-                standing=standing,
-            ),
-            tell,
-            tell_folded,
+        asked = Replay(
+            run=compose(settings),
+            source=source,
+            pace=pace,
+            aggregators=0 if no_workers else workers,
+            environment=worker_environment(os.environ, ready.config, settings, inferred=ready.inferred),
+            logs=folder / "logs",
+            standing=standing,
         )
+        played = fill(asked, tell) if leaves_open else play(asked, tell, tell_folded)
     for line in (each.in_words() for each in ready.assumed):
         remark(line)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    alerts = latest_alerts(settings, topics)
+    alerts = [] if leaves_open else latest_alerts(settings, topics)
     summary = summary_of(settings, source, played, alerts, folder, seconds=time.monotonic() - began)
     with results():
         if json:
@@ -204,7 +208,14 @@ class _Prepared(NamedTuple):
 
 
 def _check_usage(
-    inputs: list[str] | None, from_run: str | None, *, speed: str, seeks: bool, batched: bool, sort: bool
+    inputs: list[str] | None,
+    from_run: str | None,
+    *,
+    speed: str,
+    seeks: bool,
+    batched: bool,
+    sort: bool,
+    leaves_open: bool,
 ) -> None:
     if bool(inputs) == bool(from_run):
         raise typer.BadParameter("give files, or --from-run and no files", param_hint="INPUTS, --from-run")
@@ -212,6 +223,8 @@ def _check_usage(
         raise typer.BadParameter(
             "a recorded run is copied whole and at full speed, in its own order and form", param_hint="--from-run"
         )
+    if leaves_open and (speed != "max" or batched):
+        raise typer.BadParameter("a run that goes on is filled at full speed, record by record", param_hint="--open")
 
 
 def _prepared(
@@ -221,16 +234,17 @@ def _prepared(
     mapping: str | None,
     run_id: str | None,
     exercise: bool | None,
+    leaves_open: bool,
     **stated: Unpack[Stated],
 ) -> _Prepared:
     """Open the inputs and compose the run: by settings with panels, else by a panel inferred from the inputs."""
     if config is None and os.environ.get(CONFIG_NAME):
         config = Path(os.environ[CONFIG_NAME])
-    settings = _with_topics(run_settings(config, run_id), replay=True)
+    settings = _with_topics(run_settings(config, run_id), replay=not leaves_open)
     chosen = mapping_of(mapping)
     inputs: list[InputFile] = []
     assumed: tuple[Assumption, ...] = ()
-    has_panels = bool(settings.panels) or not patterns
+    has_panels = bool(settings.panels) or not patterns or leaves_open
     if has_panels:
         refuse_panel_options(**stated)
         inputs = open_inputs(patterns, chosen, defaults_of(settings, source_of(config))) if patterns else []

@@ -108,6 +108,9 @@ def print_summary(summary: dict[str, Any], settings: Settings, topics: RunTopics
     if settings.redis.url:
         state = "" if played.projected else " (not yet up to date: start a detector of the run, or rebuild it)"
         lines.append(f"Redis: {settings.redis.url}, keys earlywarn:{settings.run}:{state}")
+    if not settings.topics.replay:
+        goes_on = f"stands in {topics.transactions}, which goes on: start its workers, then point senders to it"
+        lines[1:] = [f"run {settings.run!r}: all of {summary['replayed']} {goes_on}"]
     console = result_console()
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

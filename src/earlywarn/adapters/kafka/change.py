@@ -17,7 +17,7 @@ from earlywarn.adapters.kafka.manifest import (
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.quiet_log import QUIET
-from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.run_topics import WAY_ON, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.adapters.kafka.wire import CHANGE_HEADERS, encode_change
@@ -53,7 +53,7 @@ def change_configuration(run: Run) -> Manifest:
         raise LogError(
             "\n".join(f"{topics.meta}: {line}" for line in lines)
             + f"\n{topics.meta}: only models and [coverage], [detection], [alerts] change within a run; for another "
-            f"count start another run: earlywarn replay --from-run {settings.run}"
+            f"count go on in another run: {way_on(settings.run)} ({WAY_ON})"
         )
     if own.fingerprint == manifest.fingerprint:
         return manifest

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
-from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.run_topics import WAY_ON, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
@@ -76,8 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def keeps_partials(run: str, partitions: int) -> str:
     """Return what is to be done where topics of a run have another number of partitions than Q."""
     return (
-        f"Q is {partitions} in the manifest and never changes in a run; go on in another one: "
-        f"earlywarn replay --from-run {run} --run {run}-2"
+        f"Q is {partitions} in the manifest and never changes in a run; go on in another one: {way_on(run)} ({WAY_ON})"
     )
 
 

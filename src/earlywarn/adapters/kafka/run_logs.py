@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from earlywarn.adapters.kafka.manifest import Manifest
 from earlywarn.adapters.kafka.outbox import Outbox
-from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
+from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import Identities, NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
@@ -96,12 +96,12 @@ class RunLogs:
 
     def _way_on(self, kind: LogKind, *, anew: bool) -> str:
         run = self._topics.run
-        again = f"Go on in another run: earlywarn replay --from-run {run} --run {run}-2"
+        again = f"Go on in another run: {way_on(run)}"
         if kind == "transactions":
             new = f", or --from-run {run} for what stands in the new one" if anew else ""
             return (
                 f"what stands in one made anew has offsets that run {run!r} has counted, so that none of it is "
-                f"counted. Go on in another run: earlywarn replay FILES --run {run}-2{new} "
+                f"counted. Go on in another run: earlywarn replay FILES --run {run}-2 --open{new} "
                 "(docs/operations/topics.md, Never delete transactions alone)"
             )
         if kind == "partials":

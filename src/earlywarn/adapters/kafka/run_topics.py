@@ -73,3 +73,15 @@ class RunTopics:
         return (
             self.transactions, self.dead_letters, self.partials, self.aggregates, self.alerts, self.actions, self.meta,
         )  # fmt: skip
+
+
+WAY_ON = "docs/operations/topics.md, Go on in another run"
+
+
+def way_on(run: str) -> str:
+    """Return the command that copies what a run has been sent into one that goes on in its place.
+
+    >>> way_on("live")
+    'earlywarn replay --from-run live --run live-2 --open'
+    """
+    return f"earlywarn replay --from-run {run} --run {run}-2 --open"

@@ -1,4 +1,7 @@
-"""A replay from its beginning to its end: topics, workers, records, end marks, and the wait until all is folded."""
+"""A replay from its beginning to its end: topics, workers, records, end marks, and the wait until all is folded.
+
+Or, of a run that goes on (`fill`): topics and records alone, before its workers are started.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -12,6 +15,7 @@ from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.adapters.kafka.transactions import TakenBackError
+from earlywarn.adapters.replay.begun import check_not_begun
 from earlywarn.adapters.replay.completion import Completion, wait_until_folded
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.adapters.replay.position import ReplayPosition
@@ -32,7 +36,7 @@ class Replay:
     """What is to be done.
 
     Attributes:
-        run: composed, with the settings of its workers: `topics.replay` is set.
+        run: composed, with the settings of its workers: `topics.replay` is set, unless the run goes on behind it.
         source: what is replayed.
         pace: how fast.
         aggregators: workers to start, with one detector; 0 if the run's workers run elsewhere.
@@ -95,14 +99,42 @@ def play(replay: Replay, tell: Tell, tell_folded: Callable[[int, int], None]) ->
         return Played(position, resumed, completion.rejected, projected)
 
 
+def fill(replay: Replay, tell: Tell) -> Played:
+    """Send all to a run that goes on behind it: no end marks, and no workers, which fold it once they are started.
+
+    While it is written they would take a partition for idle that is only not written yet. So they may not run before,
+    and wait until it is done (`check_filled`).
+
+    Raises:
+        ConfigError: the run is a replay, has begun already, is of another input, or something does not fit.
+        LogError: another replayer took over, or the log cannot be written or read.
+    """
+    settings = replay.run.settings
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    _prepare(replay.run)
+    log = ReplayLog(settings.kafka, topics, standing=replay.standing)
+    found, own = log.open(), replay.source.beginning(settings.topics.transactions_partitions)
+    position = _agreed(found, own, topics)
+    if found is None:
+        check_not_begun(settings.kafka, topics)
+        log.commit(position)
+    resumed = position.sent
+    position = send(replay, log, position, tell, lambda: None)
+    replay.standing.sending = False
+    return Played(position, resumed, {}, projected=False)
+
+
 def _prepare(run: Run) -> Manifest:
     """Make topics and manifest, or see that those that are there fit."""
     settings = run.settings
     known = read_manifest(settings)
-    if known is not None and not known.replay:
+    if known is not None and known.replay != settings.topics.replay:
         raise ConfigError(
-            f"run {settings.run!r} is no replay: its log goes on, and end marks would close it; "
-            "replay into another run (--run)"
+            f"run {settings.run!r} is a replay: its log is closed at its end, and cannot go on (--open); "
+            "copy into another run (--run)"
+            if known.replay
+            else f"run {settings.run!r} is no replay: its log goes on, and end marks would close it; replay into "
+            "another run (--run), or, to fill this one before its workers start, without end marks (--open)"
         )
     if known is not None:
         logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
@@ -150,7 +182,7 @@ def send(
             try:
                 if not position.ended:
                     position = replay.source.send(log, position, replay.pace, tell_all)
-                position = log.end(position)
+                position = log.end(position) if replay.run.settings.topics.replay else log.leave_open(position)
             except TakenBackError as error:
                 _log.warning("%s; it is sent again", error)
                 log.take_back()

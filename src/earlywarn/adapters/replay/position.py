@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from earlywarn.adapters.files import InputFile
+from earlywarn.adapters.kafka.filling import REPLAY_KEY
 from earlywarn.errors import InputError, LogError
 
-KEY = b"replay"
+KEY = REPLAY_KEY
 
 
 class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
     records: records read, whether sent or not.
     sent: transactions, or records of another run, that stand in the topic.
     offsets: of the other run's partitions, where to read on; empty for files.
-    ended: the end marks stand there too.
+    ended: the end marks stand there too, or all is sent to a log that is left open.
     """
 
     source: str

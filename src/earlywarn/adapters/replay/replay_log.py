@@ -116,6 +116,13 @@ class ReplayLog:
         self.commit(ended)
         return ended
 
+    def leave_open(self, position: ReplayPosition) -> ReplayPosition:
+        """Write the position that says that all is sent, to a log that goes on and gets no end marks."""
+        if not position.ended:
+            position = msgspec.structs.replace(position, ended=True)
+            self.commit(position)
+        return position
+
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         self._transactions.take_back()

@@ -37,11 +37,12 @@ class RunSource:
     A topic made anew under the same name is another log, whose offsets mean other records: nothing is committed before
     a broker, asked after it was read, names the id of the log that the position names.
 
-    A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys. Partitions
-    that are added once a copy is begun are no part of it.
+    A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys. Into a run
+    that goes on (`leaves_open`) those that it did obey are not copied: nothing ends there. Partitions that are added
+    once a copy is begun are no part of it.
     """
 
-    def __init__(self, kafka: KafkaSettings, recorded: RunTopics) -> None:
+    def __init__(self, kafka: KafkaSettings, recorded: RunTopics, *, leaves_open: bool = False) -> None:
         self.topic = recorded.transactions
         self._recorded = recorded
         self._run = recorded.run
@@ -49,6 +50,7 @@ class RunSource:
         self._kafka = kafka
         self._identities = Identities(kafka)
         self._finite = False
+        self._leaves_open = leaves_open
 
     def partition_count(self, copy: RunTopics) -> int:
         """Return how many partitions are copied: as many as the recorded topic had when the copy was begun.
@@ -166,11 +168,13 @@ class RunSource:
         if partition not in ends or message.offset() >= ends[partition]:
             ends.pop(partition, None)
             return 0
-        log.send(partition, message.value(), key=message.key(), headers=self._headers(message))
+        is_left_out = self._leaves_open and self._finite and _is_mark(headers_of(message, self._kafka))
+        if not is_left_out:
+            log.send(partition, message.value(), key=message.key(), headers=self._headers(message))
         offsets[partition] = message.offset() + 1
         if message.offset() + 1 >= ends[partition]:
             del ends[partition]
-        return 1
+        return 0 if is_left_out else 1
 
     def _commit(self, log: ReplayLog, position: ReplayPosition, offsets: dict[int, int], copied: int) -> ReplayPosition:
         if (found := self._log()) != position.log:
@@ -204,6 +208,11 @@ def _with_receipt(headers: Sequence[Header], appended_ms: int, *, finite: bool) 
     stated = dict(headers).get(RECEIVED_HEADER)
     received = str(time_of_receipt(stated, appended_ms, finite=finite)).encode()
     return headers if stated == received else [*headers, (RECEIVED_HEADER, received)]  # the last one counts
+
+
+def _is_mark(headers: Sequence[Header]) -> bool:
+    """Return whether a record of a replay is a mark that it obeys."""
+    return any(name == CONTROL_HEADER and refused_mark(mark, finite=True) is None for name, mark in headers)
 
 
 def _not_obeyed(header: Header) -> Header:

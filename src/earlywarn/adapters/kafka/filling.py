@@ -1,0 +1,41 @@
+"""Whether a run that goes on has all of the history with which it is filled before its workers start."""
+
+import msgspec
+
+from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_scan import newest_value
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import LogError
+
+REPLAY_KEY = b"replay"
+"""Key of the position of a replay in the topic `.meta`."""
+
+
+class _Filling(msgspec.Struct, frozen=True):
+    """What is needed here of a position of replay."""
+
+    described: str
+    sent: int = 0
+    ended: bool = False
+
+
+def check_filled(kafka: KafkaSettings, topics: RunTopics) -> None:
+    """See that all of the history is there with which a run that goes on was to be filled, if any was.
+
+    Raises:
+        LogError: it is not, or what says so cannot be read.
+        ConfigError: no broker answers, or it refuses.
+    """
+    found = newest_value(kafka, topics.meta, REPLAY_KEY)
+    if found is None:
+        return
+    try:
+        position = msgspec.json.decode(found, type=_Filling)
+    except msgspec.DecodeError as error:
+        raise LogError(f"the run's position of replay cannot be read by this version: {error}") from error
+    if not position.ended:
+        raise LogError(
+            f"run {topics.run!r} is being filled from {position.described} (earlywarn replay --open), with "
+            f"{position.sent:,} records so far: days would close without the rest; start its aggregators when that has "
+            "ended. If it was stopped, the same command goes on with it"
+        )

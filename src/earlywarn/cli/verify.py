@@ -12,6 +12,8 @@ from earlywarn.cli.run_settings import Config, RunId, running
 from earlywarn.cli.stages import stages
 from earlywarn.cli.terminal import remark, results
 
+_NOTHING_COMPARED = 3
+
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
@@ -19,7 +21,8 @@ def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> N
     """Recount a run's transactions by a plain loop, and compare with its aggregates, to the unit.
 
     Reads `transactions`, `aggregates` and the dead letters; writes nothing. Exit code 1 if anything differs, or is
-    complete in the log and not published yet; the first 20 differences are listed.
+    complete in the log and not published yet; the first 20 differences are listed. Exit code 3 if nothing could be
+    compared: no bucket has closed yet, or retention has left none whole.
 
     Examples:
 
@@ -32,12 +35,14 @@ def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> N
         outcome = verify_run(run, tell)
     with results():
         if json:
-            shown = msgspec.to_builtins(outcome) | {"equal": outcome.equal}
+            shown = msgspec.to_builtins(outcome) | {"equal": outcome.equal and not outcome.says_nothing}
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         else:
             _show(outcome)
     if not outcome.equal:
         raise typer.Exit(1)
+    if outcome.says_nothing:
+        raise typer.Exit(_NOTHING_COMPARED)
 
 
 def _show(outcome: Verification) -> None:
@@ -54,6 +59,7 @@ def _show(outcome: Verification) -> None:
             (outcome.still_open, "not closed yet"),
             (outcome.revised_later, "with late records that the next close of a day publishes"),
             (outcome.capped, "with sums that are capped"),
+            (0 if outcome.compared else outcome.cut_off, "begun before what is left of the log"),
         )
         if count
     ]
@@ -71,6 +77,8 @@ def _show(outcome: Verification) -> None:
             f"run {outcome.run!r}: {outcome.found:,} differences{listed}, in {outcome.compared:,} buckets of series "
             f"({read}{apart}); see docs/operations/verify.md"
         )
+    elif outcome.says_nothing:
+        typer.echo(f"run {outcome.run!r}: nothing could be compared, so nothing is verified: {read}{apart}")
     elif not outcome.behind:
         typer.echo(
             f"run {outcome.run!r}: what is published equals the count: {outcome.compared:,} buckets of series, "

@@ -31,7 +31,7 @@ def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> 
 
     Raises:
         ConfigError: no broker answers, or a topic is missing.
-        LogError: `aggregates` holds what is no row, or retention has left no bucket whole.
+        LogError: `aggregates` holds what is no row.
     """
     kafka, topics = run.settings.kafka, RunTopics(run.settings.run, run.settings.topics.prefix)
     publication = _read_publication(TopicScan(kafka, topics.aggregates), tell)
@@ -45,12 +45,12 @@ def verify_run(run: Run, tell: Progress = lambda _what, _done, _total: None) -> 
     whole_from = _whole_from(run, scan, first_ms)
     outcome = verify(run, recount, publication, letters, partitions=len(scan.extents), whole_from=whole_from)
     remarks = [remark] if remark else []
-    if whole_from != float("-inf"):
-        if not outcome.compared:
-            raise LogError(
-                f"{topics.transactions}: retention has removed its beginning, and no published bucket is whole in what "
-                "is left: nothing can be verified; keep topics.transactions_retention_hours for some days at least"
-            )
+    if whole_from != float("-inf") and not outcome.compared:
+        remarks.append(
+            f"{topics.transactions}: retention has removed its beginning, and no published bucket is whole in what "
+            "is left; keep topics.transactions_retention_hours for some days at least"
+        )
+    elif whole_from != float("-inf"):
         remarks.append(
             f"retention has removed the beginning of {topics.transactions}: {outcome.cut_off:,} buckets of series that "
             "began before what is left are not compared, nor dead letters for being too_late or a duplicate"

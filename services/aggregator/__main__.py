@@ -17,6 +17,7 @@ from earlywarn.adapters.kafka.published_blocks import read_published
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
+from earlywarn.adapters.stream.command_line import settings_file
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
@@ -26,9 +27,12 @@ from earlywarn.application.compose import compose_from
 _COUNTING = "counting: every partition that it has is lost (docs/delivery.md, A lost partition)"
 
 
+CONFIG = settings_file("aggregator", "The aggregator: folds the run's transactions into partials.")
+
+
 async def main() -> None:
     """Compose the service and live its life."""
-    _, ready = compose_from(None, os.environ)
+    _, ready = compose_from(CONFIG, os.environ)
     settings = ready.settings
     service, kafka = settings.service, settings.kafka
     configure_logs(service.log_level)

@@ -21,6 +21,8 @@ from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
 from earlywarn.adapters.redis.server import choose_redis
 from earlywarn.adapters.snapshots.choice import snapshot_store
+from earlywarn.adapters.stream import detector_metrics
+from earlywarn.adapters.stream.command_line import settings_file
 from earlywarn.adapters.stream.detector_partition import DetectorParts
 from earlywarn.adapters.stream.detector_service import DetectorService
 from earlywarn.adapters.stream.failure import Failure
@@ -28,18 +30,24 @@ from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
 from earlywarn.adapters.stream.projector import Projector, records_of
+from earlywarn.adapters.stream.store_trial import StoreTrial
 from earlywarn.application.compose import compose_from
 from earlywarn.application.compose_fold import compose_fold
+
+CONFIG = settings_file("detector", "The detector: folds partials into aggregates and alerts.")
 
 
 async def main() -> None:
     """Compose the service and live its life."""
-    _, ready = compose_from(None, os.environ)
+    _, ready = compose_from(CONFIG, os.environ)
     settings = ready.settings
     service, kafka = settings.service, settings.kafka
     configure_logs(service.log_level)
     topics = RunTopics(settings.run, settings.topics.prefix)
     group = f"{topics.prefix}{topics.run}.detector"
+
+    for published in (topics.aggregates, topics.alerts):
+        detector_metrics.PUBLISHED.labels(published)  # there at 0
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
@@ -76,12 +84,17 @@ async def main() -> None:
             on_assigned=projector.own,
             failure=failure,
         )
+        trial = StoreTrial(
+            lambda: snapshot_store(settings.snapshots, topics.run, redis.settings, logs.check()["partials"])
+        )
+        trial.start()
         app = faust_app(group, kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.partials))
         conditions = {
             "assigned": lambda: worker.assigned,
             "caught up": lambda: worker.caught_up,
             "writing Redis": lambda: projector.works,
+            "able to keep snapshots": lambda: not trial.failed,
         }
         return Assembled(app, worker, conditions)
 

@@ -38,6 +38,13 @@ class SnapshotStore(Protocol):
             SnapshotError: it cannot be written.
         """
 
+    def probe(self) -> None:
+        """Write something and remove it.
+
+        Raises:
+            SnapshotError: nothing could be kept.
+        """
+
     def strangers(self) -> Sequence[str]:
         """Return the places at which snapshots of the run are kept that are of other logs.
 

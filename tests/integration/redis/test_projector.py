@@ -61,15 +61,16 @@ async def projecting(
         await client.aclose()
 
 
+@pytest.mark.parametrize("partitions", [[0], []], ids=["a worker", "a spare one"])
 def test_it_works_when_redis_has_answered_and_not_before(
-    server: LocalRedis, settings: RedisSettings, new_run: Callable[[], str]
+    server: LocalRedis, settings: RedisSettings, new_run: Callable[[], str], partitions: list[int]
 ) -> None:
     async def live() -> None:
         async with projecting(settings, new_run(), nothing_new) as (projector, _):
-            assert projector.works  # it has nothing to give
+            assert projector.works  # it is given nothing yet
             server.process.send_signal(signal.SIGSTOP)
             try:
-                projector.own([0])
+                projector.own(partitions)
                 for _ in range(10):
                     await asyncio.sleep(0.05)
                     assert not projector.works

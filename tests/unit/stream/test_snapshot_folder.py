@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from stream_run import wait_until
 
 from earlywarn.adapters.snapshots.folder import FolderSnapshots
+from earlywarn.adapters.stream import detector_metrics
+from earlywarn.adapters.stream.store_trial import StoreTrial
 from earlywarn.errors import SnapshotError
 
 
@@ -71,3 +74,28 @@ def test_a_folder_that_takes_nothing_any_more_is_one_clear_error(
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(SnapshotError, match="cannot be written: Read-only file system; make room or mend its rights"):
         FolderSnapshots(tmp_path, "log", kept=2).save(0, 7, b"state")
+
+
+def test_whether_anything_can_be_kept_is_tried_and_leaves_nothing(tmp_path: Path) -> None:
+    FolderSnapshots(tmp_path / "live", "log", kept=2).probe()
+    assert list((tmp_path / "live" / "log").iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SnapshotError, match="cannot be written: Not a directory; make room or mend its rights"):
+        FolderSnapshots(tmp_path / "file", "log", kept=2).probe()
+
+
+def test_a_detector_tries_at_its_start_until_snapshots_can_be_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so once, counts it as failed, and is able again when its folder is."""
+    place = tmp_path / "live"
+    place.write_bytes(b"")
+    before = detector_metrics.SNAPSHOTS.labels("failed")._value.get()
+    trial = StoreTrial(lambda: FolderSnapshots(place, "log", kept=2), again_seconds=0.01)
+    trial.start()
+    wait_until(lambda: trial.failed, 10, "the trial has failed")
+    place.unlink()
+    wait_until(lambda: not trial.failed, 10, "it has succeeded")
+    assert detector_metrics.SNAPSHOTS.labels("failed")._value.get() == before + 1
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert "no snapshot can be kept: " in caplog.messages[0]

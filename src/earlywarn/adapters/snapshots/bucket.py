@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -95,6 +96,17 @@ class BucketSnapshots:
                     raise
             for old in too_old(self.offsets(partition), self._kept, offset):
                 self._client.delete_object(Bucket=self._bucket, Key=self._key(partition, old))
+
+    def probe(self) -> None:
+        """Write a small object and remove it.
+
+        Raises:
+            SnapshotError: it cannot be written.
+        """
+        key = f"{self._run}{self._log}/.probe-{uuid4().hex}"
+        with self._explained(key, "written"):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=b"probe", IfNoneMatch="*")
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def strangers(self) -> Sequence[str]:
         """Return the prefixes of the run with snapshots of other logs.

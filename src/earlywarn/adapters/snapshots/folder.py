@@ -70,6 +70,22 @@ class FolderSnapshots:
                 with suppress(OSError):  # of a folder that takes nothing any more; why is being said
                     draft.unlink(missing_ok=True)
 
+    def probe(self) -> None:
+        """Write a small file and remove it.
+
+        Raises:
+            SnapshotError: it cannot be written.
+        """
+        draft = self._folder / f".draft-{uuid4().hex}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write(draft, b"probe")
+            draft.unlink()
+        except OSError as error:
+            raise SnapshotError(
+                f"{draft}: cannot be written: {error.strerror}; make room or mend its rights"
+            ) from error
+
     def strangers(self) -> Sequence[str]:
         """Return the folders of the run with snapshots of other logs."""
         paths = (path.relative_to(self._run).as_posix() for path in self._run.glob("**/*"))

@@ -68,6 +68,18 @@ class RedisSnapshots:
                 step.hdel(key, *map(str, old))
             step.execute()
 
+    def probe(self) -> None:
+        """Write a small hash and remove it.
+
+        Raises:
+            SnapshotError: it cannot be written.
+        """
+        key = f"{self._layout.snapshots}{self._log}:probe"
+        with self._explained(0), self._client.pipeline(transaction=True) as step:
+            step.hsetnx(key, "0", b"probe")
+            step.hdel(key, "0")
+            step.execute()
+
     def strangers(self) -> Sequence[str]:
         """Return the keys of snapshots of the run that are of other logs.
 

@@ -7,6 +7,8 @@ from earlywarn.application.fold import RunFold
 PARTIALS_FOLDED = Counter("earlywarn_partials_folded", "Records of the partials topic that this worker has folded.")
 PUBLISHED = Counter("earlywarn_published_messages", "Messages published in transactions.", ["topic"])
 SNAPSHOTS = Counter("earlywarn_snapshots", "Snapshots tried, by outcome: kept, failed, or refused.", ["outcome"])
+for _outcome in ("kept", "failed", "refused"):
+    SNAPSHOTS.labels(_outcome)  # what is there at 0 is seen to increase by its first event
 SNAPSHOT_BYTES = Gauge("earlywarn_snapshot_bytes", "Size of the newest snapshot.", ["partition"])
 WATERMARK = Gauge(
     "earlywarn_watermark_seconds", "Event time (epoch) before which buckets are closed; absent before all have spoken.",
@@ -29,10 +31,11 @@ def show_fold(partition: int, fold: RunFold) -> None:
     if watermark is not None:
         WATERMARK.labels(partition).set(watermark)
     UNCOUNTED.labels(partition).set(fold.uncounted_transactions)
+    capped = {each.panel: each.sums for each in fold.capped()}
+    leaps = {each.panel: each for each in fold.leaps()}
     for panel, cells in fold.cells().items():
         CELLS.labels(panel).set(cells)
-    for capped in fold.capped():
-        CAPPED.labels(capped.panel).set(capped.sums)
-    for leap in fold.leaps():
-        LEAPS.labels(leap.panel).set(leap.silences)
-        LONGEST_LEAP.labels(leap.panel).set(leap.to_seconds - leap.from_seconds)
+        CAPPED.labels(panel).set(capped.get(panel, 0))
+        leap = leaps.get(panel)
+        LEAPS.labels(panel).set(leap.silences if leap else 0)
+        LONGEST_LEAP.labels(panel).set(leap.to_seconds - leap.from_seconds if leap else 0)

@@ -77,8 +77,7 @@ class Projector:
     def own(self, partitions: Sequence[int]) -> None:
         """Project these partitions from now on, and no others."""
         self.stop()
-        if partitions:
-            self._task = self._failure.task(self._project(list(partitions)))
+        self._task = self._failure.task(self._project(list(partitions)) if partitions else self._look())
 
     def stop(self) -> None:
         """Project nothing more."""
@@ -88,10 +87,23 @@ class Projector:
 
     @property
     def works(self) -> bool:
-        """Return whether Redis takes what it is given: it has answered, and does. With nothing to give it does."""
+        """Return whether Redis takes what it is given: it has answered, and does."""
         if self._task is None:
             return True
         return self._answered and not self.trouble and not self._projection.outages.seconds
+
+    async def _look(self) -> None:
+        """See that Redis would do, with nothing to write yet: whoever takes partitions over finds out too late."""
+        while True:
+            try:
+                await self._projection.outages.wait_out(self._check)
+            except EarlywarnError as error:
+                self.trouble = str(error)
+                _log.error("Redis could not be kept up to date: %s", self.trouble)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self.trouble, self._answered = "", True
+                return
 
     async def _project(self, partitions: list[int]) -> None:
         while True:

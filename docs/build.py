@@ -26,6 +26,7 @@ COMMANDS = (
     ["generate"],
     ["config", "check"],
     ["topics", "create"],
+    ["topics", "change"],
     ["topics", "delete"],
     ["verify"],
     ["dlq", "list"],

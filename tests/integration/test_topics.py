@@ -309,6 +309,18 @@ def test_what_workers_wrote_is_not_made_anew_either(
     anew = run_command(settings, tmp_path, "create")
     [line] = str(anew.exception).splitlines()
     assert (line.startswith(f"{name}: was deleted and made anew (its id is "), way_on in line) == (True, True)
+    accepted = run_command(settings, tmp_path, "create", "--accept-published")
+    again = run_command(settings, tmp_path, "create", "--check")
+    if kind == "partials":
+        assert f"{name}: was deleted and made anew" in str(accepted.exception)
+        return
+    assert f"earlywarn topics create --run {settings.run} --accept-published" in line
+    assert (accepted.exit_code, again.exit_code) == (1, 1), accepted.output  # it was made without our configuration
+    admin.delete_topics([name])
+    wait_until_gone(admin, {name})
+    accepted = run_command(settings, tmp_path, "create", "--accept-published")
+    assert (accepted.exit_code, f"{name}: created" in accepted.output) == (0, True), accepted.output
+    assert run_command(settings, tmp_path, "create", "--check").exit_code == 0
 
 
 def test_partials_that_somebody_has_grown_are_told_with_a_way_out(

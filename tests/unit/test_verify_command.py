@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from earlywarn.application.verification import Verification
-from earlywarn.cli import verify
+from earlywarn.cli import run_settings, verify
 from earlywarn.cli.app import app
 
 EQUAL = Verification(
@@ -36,3 +36,11 @@ def test_nothing_compared_is_not_equal(
     told = CliRunner().invoke(app, ["verify"])
     assert (told.exit_code, words in told.stdout) == (code, True), told.stdout
     assert json.loads(CliRunner().invoke(app, ["verify", "--json"]).stdout)["equal"] == (code == 0)
+
+
+def test_without_settings_the_way_to_them_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A panel that a replay inferred stands nowhere: who verifies its run is not sent to a file that there is not."""
+    monkeypatch.setattr(run_settings, "read_manifest", lambda _: None)
+    monkeypatch.delenv("EARLYWARN_CONFIG", raising=False)
+    told = str(CliRunner().invoke(app, ["verify", "--run", "inferred"]).exception)
+    assert told == "environment: panels: a run needs at least one; give --config FILE, or set EARLYWARN_CONFIG"

@@ -57,7 +57,8 @@ def compose(settings: Settings, source: str = "") -> Run:
     problems: list[str] = []
     panels: list[EquippedPanel] = []
     if not settings.panels:
-        problems.append("panels: a run needs at least one; add a [[panels]] table")
+        way = "give --config FILE, or set EARLYWARN_CONFIG" if source == "environment" else "add a [[panels]] table"
+        problems.append(f"panels: a run needs at least one; {way}")
     for each in settings.panels:
         try:
             panels.append(equip(each))

@@ -67,7 +67,7 @@ def list_letters(
 
         earlywarn dlq list --reason region_unknown --field region
 
-        earlywarn dlq list --reason time_invalid --show-values --json > letters.jsonl
+        (umask 077; earlywarn dlq list --reason time_invalid --show-values --json > letters.jsonl)
     """
     settings = run_settings(config, run_id)
     topics = RunTopics(settings.run, settings.topics.prefix)
@@ -122,11 +122,11 @@ def replay_letters(
 
     Examples:
 
-        earlywarn dlq replay --reason region_unknown --mend region=CH04 --dry-run
+        earlywarn dlq replay --config panel.toml --reason region_unknown --mend region=CH04 --dry-run
 
-        earlywarn dlq replay --key 3/1042/0 --mend ts=2020-03-01T12:00:00+01:00
+        earlywarn dlq replay --config panel.toml --key 3/1042/0 --mend ts=2020-03-01T12:00:00+01:00
 
-        earlywarn dlq replay --edit letters.jsonl
+        earlywarn dlq replay --config panel.toml --edit letters.jsonl
     """
     if not (mend or edit):
         raise typer.BadParameter("a record is rejected again as it is; mend it", param_hint="--mend, --edit")

@@ -11,11 +11,11 @@ from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_logs import logs_of_run
-from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.run_topics import PUBLISHED, RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
-from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, with_config
+from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, source_of, with_config
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
@@ -41,6 +41,13 @@ def create(
     replay: Annotated[
         bool, typer.Option("--replay", help="The run is a replay: its transactions are kept until it is deleted.")
     ] = False,
+    accept_published: Annotated[
+        bool,
+        typer.Option(
+            "--accept-published",
+            help="Go on with aggregates and alerts that were deleted or made anew: what stood there is gone for good.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create the topics of a run and its manifest; check those that exist. Nothing that exists is changed.
@@ -53,10 +60,11 @@ def create(
 
         EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS=16 earlywarn topics create --grow
     """
-    if check and grow:
-        raise typer.BadParameter("--check changes nothing, --grow does; give one of them")
+    if check and (grow or accept_published):
+        raise typer.BadParameter("--check changes nothing, --grow and --accept-published do; give one of them")
     settings = run_settings(config, run)
-    composed = compose(settings) if settings.panels else None
+    composed = compose(settings, source_of(config)) if settings.panels or accept_published else None
+    accepted = PUBLISHED if accept_published else ()
     with as_called(config), kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
         settings = _with_replay(settings, replay=replay or (known is not None and known.replay))
@@ -73,14 +81,15 @@ def create(
         }
         try:
             if known is not None:
-                logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known)
+                kinds = [kind for kind in RunTopics.log_kinds if kind not in accepted]
+                logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known, *kinds)
             done = ensure_topics(admin, settings, known, create=not check, grow=grow)
             shown |= {"created": done.created, "grown": done.grown}
             if composed is not None:
                 agreed = dataclasses.replace(
                     composed, settings=_with_replay(composed.settings, replay=settings.topics.replay)
                 )
-                shown["manifest"] = check_manifest(agreed) if check else write_manifest(agreed)
+                shown["manifest"] = check_manifest(agreed) if check else write_manifest(agreed, accepted=accepted)
         except EarlywarnError as error:
             if not json:
                 raise
@@ -99,13 +108,14 @@ def change(
 ) -> None:
     """Give a run other models, or other settings of [coverage], [detection] or [alerts], from here on.
 
-    Its workers stop; start them again with the new settings. Open alerts go on under them or are superseded.
+    Its detectors stop; start them with the new settings. Aggregators go on. Open alerts go on under the new settings or
+    are superseded.
 
     Example:
 
         earlywarn topics change --config new.toml
     """
-    composed = compose(run_settings(config, run))
+    composed = compose(run_settings(config, run), source_of(config))
     with as_called(config):
         before = read_manifest(composed.settings)
         manifest = change_configuration(composed)
@@ -117,7 +127,7 @@ def change(
         return
     typer.echo(
         f"run {manifest.run!r}: configuration {manifest.fingerprint} from here on (change {manifest.change}); "
-        "start its workers with these settings"
+        "start its detectors with these settings"
     )
 
 
@@ -174,5 +184,8 @@ def _show(shown: dict[str, Any], settings: Settings) -> None:
     for remark in shown["remarks"]:
         typer.echo(f"note: {remark}")
     if shown["manifest"] is None:
-        typer.echo("note: no manifest, since the settings name no panels; workers start once it is written")
+        typer.echo(
+            "note: no manifest, since the settings name no panels, and no worker starts without one; run this again "
+            "with those of its workers (--config FILE, or EARLYWARN_CONFIG)"
+        )
     typer.echo(f"run {settings.run!r}: topics fit")

@@ -28,7 +28,7 @@ def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> N
 
         earlywarn verify --config panel.toml
 
-        earlywarn verify --run replay-2020 --json
+        earlywarn verify --config panel.toml --run replay-2020 --json
     """
     run = running(config, run_id)
     with stages() as tell:

@@ -47,7 +47,9 @@ def change_configuration(run: Run) -> Manifest:
     topics = RunTopics(settings.run, settings.topics.prefix)
     manifest, own = read_manifest(settings), manifest_of(run)
     if manifest is None:
-        raise LogError(f"{topics.meta}: run {settings.run!r} has no manifest; run: earlywarn topics create")
+        raise LogError(
+            f"{topics.meta}: run {settings.run!r} has no manifest; run: earlywarn topics create --run {settings.run}"
+        )
     lines = differences(manifest, msgspec.structs.replace(own, fingerprint=manifest.fingerprint))
     if lines:
         raise LogError(

@@ -5,7 +5,7 @@ worker whose own settings give other constants refuses to start: its partials wo
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 import earlywarn
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
-from earlywarn.adapters.kafka.run_topics import WAY_ON, RunTopics, way_on
+from earlywarn.adapters.kafka.run_topics import WAY_ON, LogKind, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.transactions import FENCED
@@ -201,12 +201,12 @@ def await_manifest(settings: Settings, written: Manifest) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def write_manifest(run: Run) -> Manifest:
+def write_manifest(run: Run, *, accepted: Collection[LogKind] = ()) -> Manifest:
     """Write the manifest of a run if there is none; return the one that stands there, which agrees.
 
-    One of an earlier version, which does not name all logs, gets the ids of those that are there. Of several writers
-    one wins: the topic is written in transactions under one id, so that a writer who has read before another wrote
-    cannot write any more.
+    One of an earlier version, which does not name all logs, gets the ids of those that are there; and so does any one
+    for logs that are `accepted` as they are, whatever stood in those before. Of several writers one wins: the topic is
+    written in transactions under one id, so that a writer who has read before another wrote cannot write any more.
 
     Raises:
         LogError: the run has a manifest that differs, one line for each difference.
@@ -230,12 +230,14 @@ def write_manifest(run: Run) -> Manifest:
         try:
             producer.init_transactions(timeout_seconds)
             manifest = read_manifest(settings)
-            if manifest is not None and _agreed(manifest, own, topic).logs.keys() >= set(topics.log_kinds):
+            known = {} if manifest is None else _agreed(manifest, own, topic).logs
+            known = {kind: log for kind, log in known.items() if kind not in accepted}
+            if manifest is not None and known.keys() >= set(topics.log_kinds):
                 return manifest
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
             found = topic_identities(settings.kafka, [topics.of(kind) for kind in topics.log_kinds])
-            logs = {kind: found[topics.of(kind)] for kind in topics.log_kinds} | (manifest or own).logs
+            logs = {kind: found[topics.of(kind)] for kind in topics.log_kinds} | known
             written = msgspec.structs.replace(manifest or own, logs=logs)
             producer.begin_transaction()
             producer.produce(topic, msgspec.json.encode(written), KEY, partition=0)
@@ -264,7 +266,11 @@ def check_manifest(run: Run, *, only_fold: bool = False) -> Manifest:
     topic = RunTopics(run.settings.run, run.settings.topics.prefix).meta
     manifest = read_manifest(run.settings)
     if manifest is None:
-        raise LogError(f"{topic}: run {run.settings.run!r} has no manifest; run: earlywarn topics create")
+        name = run.settings.run
+        raise LogError(
+            f"{topic}: run {name!r} has no manifest; run: earlywarn topics create --run {name}, with the settings of "
+            "its workers (--config FILE, or EARLYWARN_CONFIG)"
+        )
     return _agreed(manifest, manifest_of(run), topic, only_fold=only_fold)
 
 

@@ -111,8 +111,8 @@ class RunLogs:
             )
         return (
             f"what run {run!r} had published there is gone, and is not published a second time. {again}. Redis keeps "
-            "what it has; to see there what stands in the topics: earlywarn rebuild-redis "
-            "(docs/operations/topics.md, When published topics are deleted)"
+            f"what it has; to go on without: earlywarn topics create --run {run} --accept-published, then earlywarn "
+            f"rebuild-redis --run {run} (docs/operations/topics.md, When published topics are deleted)"
         )
 
 

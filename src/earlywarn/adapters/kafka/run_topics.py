@@ -9,6 +9,9 @@ from earlywarn.errors import ConfigError
 LogKind = Literal["transactions", "partials", "aggregates", "alerts"]
 """The topics whose offsets are kept elsewhere, so that one made anew under its name is another log."""
 
+PUBLISHED: tuple[LogKind, ...] = ("aggregates", "alerts")
+"""Those of them that nobody folds: a run can go on without what stood there."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunTopics:

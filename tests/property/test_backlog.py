@@ -44,6 +44,23 @@ def test_a_backlog_from_beyond_reach_is_counted_apart_and_overwrites_nothing() -
         assert published.get(key, (0, 0)) == ((pair[0] - 1, pair[1] - 1) if key in uncounted else pair)
 
 
+@pytest.mark.parametrize("woken", [False, True])
+def test_a_backlog_into_idle_partitions_closes_whole_days_only_behind_a_record_in_each(woken: bool) -> None:  # noqa: FBT001
+    """An idle partition is not waited for: the first that speaks decides, unless its oldest record wakes each first."""
+    one = FoldParameters(block_size=1, lateness_seconds=3600, revision_horizon_days=2)
+    panels = [small_panel()]
+    logs = [[Payment(START_MS + at * HOUR_MS, "R", "x", 1) for at in range(72)] for _ in range(2)]
+    partials = undisturbed(panels, one, logs)
+    first, second = ([each for each in partials if each.partition == partition] for partition in (0, 1))
+    fold = SecondFold(panels, one, 2, Random(0))
+    fold.apply([first[0], said_idle(first[0]), second[0], said_idle(second[0])])
+    fold.apply([*first[1:2], *second[1:2]] if woken else [])
+    fold.apply([*first[1 + woken :], *second[1 + woken :]])
+    truth = count_plainly(logs, one).final()
+    assert hourly(fold, latest=True) == truth
+    assert (hourly(fold, latest=False) == truth) == woken
+
+
 def backlog(gap_days: int) -> list[list[Payment]]:
     """Return two logs: one of a payment an hour, one that stops after two days and has a day of backlog."""
     return [

@@ -19,7 +19,7 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004  # likewise
 )
 
-from earlywarn.adapters.redis.outage import Backoff, Outages, RemovalUnderWayError, Timing, is_outage
+from earlywarn.adapters.redis.outage import Backoff, Outages, RemovalUnderWayError, Timing, explained, is_outage
 from earlywarn.errors import ConfigError
 
 
@@ -165,3 +165,11 @@ def test_a_cancellation_the_client_swallowed_still_counts() -> None:
                 await task
 
     asyncio.run(scenario())
+
+
+def test_a_database_that_the_server_does_not_have_is_told_as_that() -> None:
+    """Not as what somebody else wrote there."""
+    told = str(explained(ResponseError("DB index is out of range"), "redis://localhost:6379/99"))
+    assert told == (
+        "Redis at redis://localhost:6379/99 has no database of that number (CONFIG GET databases); mend redis.url"
+    )

@@ -176,6 +176,8 @@ def explained(error: RedisError, server: str) -> ConfigError:
         return ConfigError(f"Redis at {server} forbids it: {error}; docs/redis.md lists the rights a user needs")
     if is_outage(error):
         return ConfigError(f"Redis at {server} cannot be reached: {error}; start it, or mend redis.url")
+    if "DB index is out of range" in str(error):
+        return ConfigError(f"Redis at {server} has no database of that number (CONFIG GET databases); mend redis.url")
     return ConfigError(
         f"Redis at {server} cannot do it: {error}; if somebody else wrote to the run's keys, run "
         "`earlywarn rebuild-redis`"

@@ -7,6 +7,8 @@ those that do not. Faust's own web server says 200 while the broker is gone, so 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from errno import EADDRNOTAVAIL
+from socket import gaierror
 from types import TracebackType
 from typing import Self
 
@@ -79,6 +81,11 @@ class Probes:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
+            if isinstance(error, gaierror) or error.errno == EADDRNOTAVAIL:
+                raise ConfigError(
+                    f"service.host = {self.host!r}: is no address of this machine: {error.strerror}; give one that is "
+                    "(EARLYWARN_SERVICE__HOST), 0.0.0.0 for all of them"
+                ) from error
             raise ConfigError(
                 f"service.port = {self.port}: {self.host}:{self.port} cannot be taken: {error.strerror}; give "
                 "another one (EARLYWARN_SERVICE__PORT), 0 for any that is free"

@@ -6,6 +6,7 @@ whether it runs can be asked by anyone at any time, and neither a reused number 
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ POLL_SECONDS = 0.02
 _LOCK_SECONDS = 1.0  # longer than anyone takes to ask whether the program runs
 _END_SECONDS = 10.0  # of a killed program; what is still writing to a slow disk needs some
 _TAIL_BYTES = 3_000
+_NO_SPACE = b"No space left on device"
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 """Those started by this process, which alone can take note of their end."""
@@ -146,10 +148,13 @@ class DetachedProcess:
         self._signal(signal.SIGCONT)
 
     def last_words(self, *more: Path) -> str:
-        """Return the ends of what it printed, and of further logs."""
-        logs = (self.output, *more)
-        ends = {log: log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip() for log in logs if log.exists()}
+        """Return the ends of what it printed and of further logs, without Java's stacks; first if its disk is full."""
+        contents = {log: log.read_bytes() for log in (self.output, *more) if log.exists()}
+        ends = {log: _plain(content).strip() for log, content in contents.items()}
         shown = [f"the end of {log}:\n{text}" for log, text in ends.items() if text]
+        full = any(_NO_SPACE in content for content in contents.values())
+        if full or shutil.disk_usage(self.folder).free < _TAIL_BYTES:
+            shown.insert(0, f"No space left on device: make room on the disk of {self.folder}")
         return "\n".join(shown) or f"it printed nothing ({self.output})"
 
     def _signal(self, number: signal.Signals) -> None:
@@ -159,6 +164,12 @@ class DetachedProcess:
                 os.kill(pid, number)
             except ProcessLookupError:
                 return  # it has just ended
+
+
+def _plain(content: bytes) -> str:
+    """Return the end of a log, without the lines of Java's stacks."""
+    lines = content.decode(errors="replace").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("\tat "))[-_TAIL_BYTES:]
 
 
 def _locked(file: IO[bytes], kind: int) -> bool:

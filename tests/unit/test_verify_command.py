@@ -44,3 +44,6 @@ def test_without_settings_the_way_to_them_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("EARLYWARN_CONFIG", raising=False)
     told = str(CliRunner().invoke(app, ["verify", "--run", "inferred"]).exception)
     assert told == "environment: panels: a run needs at least one; give --config FILE, or set EARLYWARN_CONFIG"
+    monkeypatch.setenv("EARLYWARN_PANELS", "[]")
+    told = str(CliRunner().invoke(app, ["verify", "--run", "inferred"]).exception)
+    assert told == "environment (EARLYWARN_PANELS): panels: a run needs at least one; name one there, or unset it"

@@ -9,13 +9,14 @@ import msgspec
 
 from earlywarn.aggregation.block import BlockFold
 from earlywarn.aggregation.route import Router
-from earlywarn.application.environment import CONFIG_NAME
+from earlywarn.application.environment import source_of_panels
 from earlywarn.application.panels import EquippedPanel, PanelNames, equip, fingerprint, fold_fingerprint
 from earlywarn.application.settings import Settings, read
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.errors import ConfigError
 
 _PANEL_ID = re.compile(r"[a-zA-Z0-9._-]{1,100}")
+_VARIABLE = "environment (EARLYWARN_PANELS)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def compose(settings: Settings, source: str = "") -> Run:
     problems: list[str] = []
     panels: list[EquippedPanel] = []
     if not settings.panels:
-        way = "give --config FILE, or set EARLYWARN_CONFIG" if source == "environment" else "add a [[panels]] table"
-        problems.append(f"panels: a run needs at least one; {way}")
+        ways = {"environment": "give --config FILE, or set EARLYWARN_CONFIG", _VARIABLE: "name one there, or unset it"}
+        problems.append(f"panels: a run needs at least one; {ways.get(source, 'add a [[panels]] table')}")
     for each in settings.panels:
         try:
             panels.append(equip(each))
@@ -88,7 +89,7 @@ def compose_from(path: Path | None, environ: Mapping[str, str]) -> tuple[Setting
     settings, problems = read(path, environ)
     if settings is not None:
         try:
-            run = compose(settings, str(path or environ.get(CONFIG_NAME) or "environment"))
+            run = compose(settings, source_of_panels(path, environ))
         except ConfigError as error:
             problems += str(error).split("\n")
     if problems or settings is None:

@@ -62,6 +62,17 @@ class Secret:
         return hash(self._text)
 
 
+def source_of_panels(path: Path | None, environ: Mapping[str, str]) -> str:
+    """Return where panels come from, in words: the variable that sets them, else the file, else the environment.
+
+    >>> source_of_panels(Path("panel.toml"), {"EARLYWARN_PANELS": "[]"})
+    'environment (EARLYWARN_PANELS)'
+    """
+    if _name("panels") in environ:
+        return f"environment ({_name('panels')})"
+    return str(path or environ.get(CONFIG_NAME) or "environment")
+
+
 def variables(kind: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
     """Return every variable that sets something in a tree, with the place it sets and the type of it."""
     fields = {_name(place): (place, hint) for place, hint in _leaves(kind)}

@@ -16,7 +16,7 @@ from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.application.compose import Run, compose
-from earlywarn.application.environment import CONFIG_NAME
+from earlywarn.application.environment import CONFIG_NAME, source_of_panels
 from earlywarn.application.settings import RUN_ID, Settings, load
 from earlywarn.errors import EarlywarnError
 
@@ -94,7 +94,7 @@ def running(config: Path | None, run: str | None) -> Run:
     if manifest is not None:
         fold = msgspec.structs.replace(settings.fold, block_size=manifest.block_size)
         settings = msgspec.structs.replace(settings, fold=fold)
-    composed = compose(settings, source_of(config))
+    composed = compose(settings, source_of_panels(config, os.environ))
     with as_called(config):
         manifest = check_manifest(composed)
         logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), manifest)

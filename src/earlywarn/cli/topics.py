@@ -1,6 +1,7 @@
 """`earlywarn topics create` and `earlywarn topics delete`."""
 
 import dataclasses
+import os
 import sys
 from typing import Annotated, Any
 
@@ -14,8 +15,9 @@ from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import PUBLISHED, RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.compose import compose
+from earlywarn.application.environment import source_of_panels
 from earlywarn.application.settings import Settings
-from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, source_of, with_config
+from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, with_config
 from earlywarn.errors import EarlywarnError
 
 topics_app = typer.Typer(help="Make, check and delete the Kafka topics of a run.", no_args_is_help=True)
@@ -63,7 +65,7 @@ def create(
     if check and (grow or accept_published):
         raise typer.BadParameter("--check changes nothing, --grow and --accept-published do; give one of them")
     settings = run_settings(config, run)
-    composed = compose(settings, source_of(config)) if settings.panels or accept_published else None
+    composed = compose(settings, source_of_panels(config, os.environ)) if settings.panels or accept_published else None
     accepted = PUBLISHED if accept_published else ()
     with as_called(config), kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
@@ -115,7 +117,7 @@ def change(
 
         earlywarn topics change --config new.toml
     """
-    composed = compose(run_settings(config, run), source_of(config))
+    composed = compose(run_settings(config, run), source_of_panels(config, os.environ))
     with as_called(config):
         before = read_manifest(composed.settings)
         manifest = change_configuration(composed)

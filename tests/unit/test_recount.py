@@ -365,15 +365,6 @@ def test_an_end_mark_ends_a_replay_alone(run: Run) -> None:
         assert recount.watermark_seconds(1) == (float("inf") if finite else None)
 
 
-def test_behind_an_end_mark_only_what_is_reentered_counts(run: Run) -> None:
-    value = next(each for each in random_log(Random(4)) if isinstance(decode_one(each), Transaction))
-    recount = Recount(run, unpacked, finite=True)
-    recount.take(0, 0, None, [(CONTROL_HEADER, END)], RECEIVED_MS)
-    recount.take(0, 1, value, RECEIVED, RECEIVED_MS)
-    recount.take(0, 2, value, [*RECEIVED, (REENTERED_HEADER, b"0/0/0")], RECEIVED_MS)
-    assert (recount.accepted, recount.rejected) == (1, {"after_end": 1})
-
-
 def publication_of(rows: Sequence[PublishedRow]) -> Publication:
     publication = Publication()
     for row in rows:

@@ -91,11 +91,6 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether all that had to be published is, and equals the count; of nothing that is true as well."""
         return not self.found and not self.behind
 
-    @property
-    def says_nothing(self) -> bool:
-        """Return whether nothing differs since nothing could be compared."""
-        return self.equal and not self.compared
-
 
 class _Latest(NamedTuple):
     """The newest vintage of a row."""

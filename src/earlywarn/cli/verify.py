@@ -35,13 +35,13 @@ def verify(config: Config = None, run_id: RunId = None, json: Json = False) -> N
         outcome = verify_run(run, tell)
     with results():
         if json:
-            shown = msgspec.to_builtins(outcome) | {"equal": outcome.equal and not outcome.says_nothing}
+            shown = msgspec.to_builtins(outcome) | {"equal": outcome.equal and bool(outcome.compared)}
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         else:
             _show(outcome)
     if not outcome.equal:
         raise typer.Exit(1)
-    if outcome.says_nothing:
+    if not outcome.compared:
         raise typer.Exit(_NOTHING_COMPARED)
 
 
@@ -77,7 +77,7 @@ def _show(outcome: Verification) -> None:
             f"run {outcome.run!r}: {outcome.found:,} differences{listed}, in {outcome.compared:,} buckets of series "
             f"({read}{apart}); see docs/operations/verify.md"
         )
-    elif outcome.says_nothing:
+    elif not outcome.behind and not outcome.compared:
         typer.echo(f"run {outcome.run!r}: nothing could be compared, so nothing is verified: {read}{apart}")
     elif not outcome.behind:
         typer.echo(

@@ -13,7 +13,7 @@ from earlywarn.aggregation.columns import ARROW_STREAM, CONTENT_TYPE_HEADER
 from earlywarn.aggregation.intake import decode_one
 from earlywarn.application.aggregator import RECEIVED_HEADER, Aggregator, BlockStart, Emission
 from earlywarn.application.compose import compose
-from earlywarn.application.control_marks import CONTROL_HEADER, END, REENTERED_HEADER, time_mark
+from earlywarn.application.control_marks import CONTROL_HEADER, END, time_mark
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.transaction import Transaction
 
@@ -122,28 +122,6 @@ def test_a_mark_that_is_not_obeyed_is_a_dead_letter(mark: bytes | None, finite: 
     [partial] = worker.partitions[0].flush().partials
     assert (partial.last, partial.end, partial.rejected) == (2, False, {"control_mark": 1})
     assert partial.rows[0].transactions == 2
-
-
-def test_behind_the_end_of_a_replay_only_what_is_reentered_counts() -> None:
-    """The log is closed: a sender that goes on there revises no day; also after a restart, in columns or alone."""
-    values = [payment(0), None, payment(1), payment(2)]
-    headers: list[Pairs] = [[], [(CONTROL_HEADER, END)], [(REENTERED_HEADER, b"0/0/0")], []]
-    worker = aggregator(finite=True)
-    first = worker.partitions[0].take(Batch(0, values, headers), 0.0)
-    start = worker.partitions[0].block_start
-    assert (start.offset, start.end) == (4, 1)
-    for taken in (worker, aggregator(start, finite=True)):
-        later = taken.partitions[0].take(Batch(4, [payment(3), payment(4)]), 0.0)
-        columns: list[Pairs] = [[(CONTENT_TYPE_HEADER, ARROW_STREAM)]]
-        later.dead_letters += taken.partitions[0].take(Batch(6, [b"columns"], columns), 0.0).dead_letters
-        assert [(each.offset, each.reject.reason) for each in later.dead_letters] == [
-            (4, "after_end"), (5, "after_end"), (6, "after_end"),
-        ]  # fmt: skip
-        [news] = taken.partitions[0].flush().partials
-        assert (news.rows, news.rejected) == ((), {"after_end": 3})
-    assert [(each.offset, each.reject.reason) for each in first.dead_letters] == [(3, "after_end")]
-    sealed = first.partials[-1]
-    assert (sum(row.transactions for row in sealed.rows), sealed.rejected) == (2, {"after_end": 1}), first.partials
 
 
 def test_the_first_receipt_decides_what_is_in_the_future() -> None:

@@ -188,12 +188,14 @@ def _of_regions(feed: str, regions: list[str]) -> str:
 
 
 def feed_name(name: str) -> str:
-    """Return what a feed is called; what comes without a source's name is known by its partition.
+    """Return what a feed is called; what comes without a source's name is known by its partition, if it is another.
 
-    >>> feed_name("partition 0"), feed_name("acquirer A")
-    ('input without a source name, partition 0', 'acquirer A')
+    >>> feed_name("partition 0"), feed_name("partition 3"), feed_name("acquirer A")
+    ('input that names no source', 'input that names no source (partition 3)', 'acquirer A')
     """
-    return f"input without a source name, {name}" if name.startswith("partition ") else name
+    if not name.startswith("partition "):
+        return name
+    return "input that names no source" + ("" if name == "partition 0" else f" ({name})")
 
 
 def _is_sector(series_id: str) -> bool:

@@ -80,7 +80,8 @@ def _ending(alert: Alert, names: Names) -> str:
     if is_too_little(alert):
         far = f"{side} what was expected, {TOO_LITTLE}"
     told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
-    size = f"By {day(told_on.isoformat())} it was {far}; it was last there on {day(alert.resolved_on)}."
+    until = "it was last there on" if alert.outcome == "recovered" else "the last alarm was on"
+    size = f"By {day(told_on.isoformat())} it was {far}; {until} {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
     last, days = figure(alert, "last_days_effect") or 0.0, figure(alert, "last_days") or 0.0
     since = f"The last {'day was' if days == 1 else f'{days_of(days)} were'} {lately(alert, last)}"

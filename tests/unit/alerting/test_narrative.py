@@ -99,7 +99,7 @@ def test_an_outage_is_told_with_its_days() -> None:
     part = told(notice, missing_volume=40.0, days_missing=20.0, days_of_nothing=1.0, **silent)
     assert (
         "nothing at all on 1 of these days and 40 % less than expected on the last of them "
-        "(silent: input without a source name, partition 0)" in part
+        "(silent: input that names no source)" in part
     )
 
 
@@ -172,7 +172,7 @@ def test_beyond_tenfold_a_rise_is_a_multiple_everywhere() -> None:
     last = {"largest_effect": 4000.0, "last_days": 7.0, "last_days_effect": 2500.0}
     ended: dict[str, object] = {"status": "resolved", "outcome": "accepted", "resolved_on": "2023-09-20"}
     text = told({**rise, **ended}, effect=2400.0, **last)
-    assert "it was 25 times what was expected (41 times when it was largest); it was last there on" in text
+    assert "it was 25 times what was expected (41 times when it was largest); the last alarm" in text
     assert "The last 7 days were 26 times what was expected, which is now taken as usual" in text
 
 

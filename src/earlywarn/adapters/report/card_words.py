@@ -24,5 +24,5 @@ def since_then(alert: Alert, now: Now, currency: str) -> str:
     if now.back_on is not None:
         back = f"{what} is back at what was expected from {short_day(now.back_on)} on"
         return f"Since then, to {when}: {back}; {figures} ({signed(today.change_pct / 100)})."
-    all_days = f"{against_expected(now.since_pct / 100)} over all days since {day(alert.opened_on)}"
+    all_days = f"{against_expected(now.since_pct / 100)} over all days since {day(now.level_on.isoformat())}"
     return f"Since then, to {when}: {what} {all_days}; {figures} ({signed(today.change_pct / 100)})."

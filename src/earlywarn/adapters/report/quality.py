@@ -20,7 +20,7 @@ _UNREAD = "records that could not be read"
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What is known of one panel's data. `breaks` lists the newest days with too little coverage."""
+    """What is known of one panel's data. `breaks` lists the newest days on which something was missing."""
 
     sentence: str
     strip: Sketch | None
@@ -119,6 +119,7 @@ def intake(summary: Mapping[str, object]) -> list[tuple[str, str]]:
     rows = (
         ("Records read", "records"),
         ("Accepted", "accepted_records"),
+        ("Rejected records that are in no coverage, since they do not say where they count", "rejected_unplaced"),
         ("Transactions counted", "transactions"),
         ("Transactions that came late", "late_transactions"),
         ("Amounts rounded to whole minor units", "amounts_rounded"),

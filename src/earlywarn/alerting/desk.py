@@ -3,9 +3,8 @@
 Stages, in this order: coverage (may mute the day), scores, totals that take over, episodes, families, text.
 """
 
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from functools import partial
 from itertools import compress
 
@@ -14,9 +13,9 @@ import numpy as np
 
 from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.alarms import alarms, standing_score
-from earlywarn.alerting.book import EpisodeBook, Shock, canonical
+from earlywarn.alerting.book import EpisodeBook, canonical
 from earlywarn.alerting.cell_baselines import CellBaselines
-from earlywarn.alerting.decisions import Back, Decisions, Models
+from earlywarn.alerting.decisions import Decisions, Models
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion
 from earlywarn.alerting.grouping import Floats, adopt
@@ -28,13 +27,13 @@ from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.parting import left_behind, part_ways, parting
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.phases import is_back, is_return, turn
+from earlywarn.alerting.references import References
 from earlywarn.alerting.revision import revision
 from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
-from earlywarn.alerting.ways_back import in_place_of, is_other_side, is_surely_beyond, tell_payments, turned, way_back
+from earlywarn.alerting.ways_back import tell_payments
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
-from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Alert, Direction
 from earlywarn.domain.state import State
 
@@ -62,6 +61,7 @@ class AlertDesk:
         self._book = EpisodeBook()
         self._baselines = CellBaselines()
         self._decisions = Decisions(self._book, self._baselines)
+        self._references = References(self._book, self._baselines, self._decisions)
 
     def mutes(self, closed: ClosedDay) -> bool:
         """Return whether so little of the day was heard that no model may judge or learn it."""
@@ -160,8 +160,8 @@ class AlertDesk:
         }
         found = alarms(weighing, other, standing, members)
         fresh = [each for each in (weighing.after(each, self._last(each.node, weighing)) for each in found) if each]
-        new = [each for each in (self._against_usual(each, weighing) for each in fresh) if each]
-        new += self._turned(weighing, {*standing, *(each.node for each in new)}, place)
+        new = [each for each in (self._references.against_usual(each, weighing) for each in fresh) if each]
+        new += self._references.turned({*standing, *(each.node for each in new)}, place, weighing)
         looks = {at: look_at(episode, at, weighing, other, self._baselines) for at, episode in standing.items()}
         mine = dict(standing)
         for candidate in sorted(new, key=lambda each: (-int(members[each.node].sum()), each.node)):  # totals first
@@ -171,7 +171,8 @@ class AlertDesk:
             if is_top and self._is_time_for_parts(mine[at], scores.day):
                 self._open_parts(at, weighing, other, mine, looks)
         for candidate in [*parting(mine, weighing), *left_behind(mine, weighing, self._baselines)]:
-            self._open(candidate, weighing, other, mine, looks)
+            if candidate.node not in mine:
+                self._open(candidate, weighing, other, mine, looks)
         part_ways(mine, weighing)
         adopt(mine.values())
         alerts = []
@@ -224,74 +225,11 @@ class AlertDesk:
         room = self.parameters.parts_limit - sum(mine[at].contains(each) for each in mine.values())
         for part in moving_parts(mine[at], at, effect, weighing, self._baselines, known=mine, limit=room):
             candidate = weighing.after(part, self._last(part.node, weighing))
-            if candidate is not None and self._against_usual(candidate, weighing) is not None:
+            if candidate is not None and self._references.against_usual(candidate, weighing) is not None:
                 self._open(candidate, weighing, other, mine, looks)
 
     def _last(self, at: int, weighing: Weighing) -> date | None:
         return self._book.last(weighing.scores.nodes[at], weighing.direction)
-
-    def _against_usual(self, candidate: Candidate, weighing: Weighing) -> Candidate | None:
-        """Return an alarm against what was usual before the shock in whose place it is, if it is in any's.
-
-        None if it is but the end of a shock, or says again what an alert around it does. The models unlearn a shock of
-        the other direction that is over.
-        """
-        scores, direction = weighing.scores, weighing.direction
-        node, first = scores.nodes[candidate.node], scores.day - timedelta(days=candidate.age_days)
-        around = [each for each in self._book.open.values() if each.holds(node.region, node.sector)]
-        others = [each for each in around if each.direction != direction]
-        if any(is_other_side(candidate, each.measure, scores) for each in others):
-            return None
-        if candidate.usual_until is not None:
-            return candidate
-        over = next((each for each in self._book.shocks(direction) if each.was_there(*node.key, first)), None)
-        if over is not None and over.is_over:
-            return self._going_on(candidate, over, weighing)
-        shocks = self._book.shocks(OPPOSITE[direction])
-        shock = next((each for each in shocks if each.was_there(*node.key, first)), None)
-        back = way_back(candidate, shocks, scores, self._baselines)
-        if shock is None and not back:
-            return candidate
-        found = None
-        if shock is not None and (not back or is_surely_beyond(candidate, shock, weighing, self._baselines)):
-            back = [Back(self._baselines.inside(node.region, node.sector), shock.opened_on)]
-            found = in_place_of(candidate, shock, weighing, self._baselines)
-        self._take_back(back, node, direction, first)
-        return found
-
-    def _going_on(self, candidate: Candidate, over: Shock, weighing: Weighing) -> Candidate | None:
-        """Return an alarm as what is left of a shock of its direction that is over around it; None if it is nothing."""
-        node = weighing.scores.nodes[candidate.node]
-        if (over.region, over.sector) == node.key:
-            return None if over.ended_on is None else candidate
-        if not is_surely_beyond(candidate, over, weighing, self._baselines):
-            return None
-        age = (weighing.scores.day - over.opened_on).days
-        if age >= len(weighing.scores.effects.days):
-            return in_place_of(candidate, over, weighing, self._baselines)
-        return weighing.at(candidate.node, candidate.score, age, [candidate.measure])
-
-    def _take_back(self, back: list[Back], node: Node, direction: Direction, first: date) -> None:
-        """Take shocks as over, and the days from a first one on as another level of the node's open episode."""
-        self._decisions.take_back(back, OPPOSITE[direction])
-        episode = self._book.open.get((node.region, node.sector, OPPOSITE[direction]))
-        if episode is not None and not episode.days_back:
-            days = sum(day >= first for day in episode.phase.last_heard)
-            if 0 < days < episode.phase.sums.days:
-                episode.turn(days)
-
-    def _turned(
-        self, weighing: Weighing, known: AbstractSet[int], place: Mapping[tuple[str | None, str | None], int]
-    ) -> Iterator[Candidate]:
-        """Yield what open episodes of the other direction have turned into."""
-        for key, episode in self._book.open.items():
-            at = place.get(key[:2])
-            if key[2] == weighing.direction or at is None or at in known or not weighing.scores.heard[at]:
-                continue
-            found = turned(episode, at, weighing)
-            last = self._last(at, weighing)
-            if found is not None and (last is None or last < episode.phase.since):
-                yield found
 
     def _judge(self, episode: Episode, look: Look, *, is_new: bool) -> Alert | None:
         """Note the day's score, and return the revision that it makes necessary, if it does."""

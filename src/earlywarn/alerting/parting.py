@@ -37,7 +37,7 @@ def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Can
         weighing: the day's.
     """
     scores = weighing.scores
-    wholes = [(at, episode) for at, episode in episodes.items() if episode.level != "cell"]
+    wholes = [(at, episode) for at, episode in sorted(episodes.items()) if episode.level != "cell"]
     for at, node in enumerate(scores.nodes if wholes else ()):
         if at in episodes or node.level not in _LEVELS or not (scores.ready[at] and scores.heard[at]):
             continue
@@ -59,25 +59,33 @@ def left_behind(episodes: Mapping[int, Episode], weighing: Weighing, baselines: 
         weighing: the day's.
         baselines: of the day.
     """
-    scores, effects = weighing.scores, weighing.scores.effects
-    for at, whole in episodes.items():
-        since_back = (scores.day - whole.phase.since).days
-        if not whole.days_back or since_back >= len(effects.days):
+    scores, window = weighing.scores, len(weighing.scores.effects.days)
+    wholes = [(at, each) for at, each in sorted(episodes.items()) if each.days_back]
+    for node in np.flatnonzero(scores.ready & scores.heard).tolist() if wholes else ():
+        if node in episodes or scores.nodes[node].level not in _LEVELS:
             continue
-        for node in np.flatnonzero(scores.ready & scores.heard).tolist():
+        for at, whole in wholes:
             inside = strictly_inside(baselines.members, node, at)
-            if node in episodes or scores.nodes[node].level not in _LEVELS or not inside:
-                continue
-            step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
-            lately = since(effects, node, since_back, step)
-            spread = partial(dispersion, effects, node, whole.measure)
-            if is_surely(lately, whole.measure, whole.direction, spread) and is_nearer(
-                lately.estimate(whole.measure, 1.0).effect, whole.phase.before
+            if (
+                inside
+                and (scores.day - whole.phase.since).days < window
+                and _is_there(node, whole, weighing, baselines)
             ):
-                age = min((scores.day - whole.opened_on).days, len(effects.days) - 1)
+                age = min((scores.day - whole.opened_on).days, window - 1)
                 candidate = weighing.at(node, whole.score, age, [whole.measure])
                 if candidate is not None:
                     yield candidate
+                    break
+
+
+def _is_there(node: int, whole: Episode, weighing: Weighing, baselines: CellBaselines) -> bool:
+    """Return whether most of the shock of a total that is back is surely there in a node inside it, since it is."""
+    effects, since_back = weighing.scores.effects, (weighing.scores.day - whole.phase.since).days
+    step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
+    lately = since(effects, node, since_back, step)
+    spread = partial(dispersion, effects, node, whole.measure)
+    is_most = is_nearer(lately.estimate(whole.measure, 1.0).effect, whole.phase.before)
+    return is_most and is_surely(lately, whole.measure, whole.direction, spread)
 
 
 def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
@@ -89,7 +97,7 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
     """
     for at, episode in episodes.items():
         if episode.level in _LEVELS and not episode.is_own:
-            for other, whole in episodes.items():
+            for other, whole in sorted(episodes.items()):
                 if whole.contains(episode) and _has_parted(at, other, whole, weighing):
                     episode.is_own, episode.parent, episode.has_news = True, None, True
                     if episode.id in whole.children:

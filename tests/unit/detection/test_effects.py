@@ -147,3 +147,23 @@ def test_parameters_out_of_range_are_refused() -> None:
         EffectParameters(dispersion_min=0.0)
     with pytest.raises(ConfigError):
         DetectorParameters(accept_days=22)
+
+
+def test_a_shock_that_is_told_does_not_widen_what_is_uncertain_of_what_follows() -> None:
+    """Nor do the windows that reach back into it; without a word it does, many times over."""
+    wide = {}
+    for is_told in (True, False):
+        bank = EffectBank(EffectParameters(), NodeTree([("A", "x")]), window_days=4)
+        chance, flags = np.random.default_rng(3), (np.ones(1, dtype=bool), np.zeros(1, dtype=bool))
+        for day in range(140):
+            in_shock = 100 <= day < 120
+            seen = np.array([[100.0 * np.exp(0.1 * chance.normal())]]) * (0.5 if in_shock else 1.0)
+            baseline = np.full((2, 1, 4), 100.0)
+            bank.learn(np.concatenate([seen, seen]), baseline, np.full((3, 1), 0.01), *flags)
+            if day == 99:
+                before = bank.dispersion.copy()
+            if in_shock and is_told:
+                bank.shake(flags[0])
+        wide[is_told] = (bank.dispersion / before)[0]
+    assert (wide[True] < 1.5).all()
+    assert (wide[False][0, 1:] > 2.0).all()

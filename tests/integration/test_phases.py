@@ -1,0 +1,130 @@
+"""An open alert follows its shock: real sample, steps of several levels one after another."""
+
+from datetime import date, timedelta
+from math import log
+
+import pytest
+from alert_rules import broken_rules
+from shocked_panel import ShockedPanel, composed
+from swiss_sample import sample
+
+from earlywarn.alerting.words import figure
+from earlywarn.domain.alert import Alert
+from earlywarn.domain.cell import Cell
+
+FOOD = "Food and beverage services"
+Levels = tuple[tuple[int, float], ...]
+
+
+def played(first: date, levels: Levels, region: str | None = None, sector: str | None = None) -> ShockedPanel:
+    """Return the sample with a place at some levels one after another, each for some days."""
+    factors = [factor for days, factor in levels for _ in range(days)]
+
+    def change(cell: Cell) -> float:
+        age = (cell.day - first).days
+        inside = region in (None, cell.region) and sector in (None, cell.sector)
+        return factors[age] if inside and 0 <= age < len(factors) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    return panel
+
+
+def histories(panel: ShockedPanel, first: date, series_id: str) -> list[list[Alert]]:
+    """Return the revisions of each alert of a series that opens within ten weeks of a day."""
+    found: dict[str, list[Alert]] = {}
+    for alert in panel.alerts:
+        if alert.kind == "economic" and alert.series_id == series_id:
+            found.setdefault(alert.id, []).append(alert)
+    last = (first + timedelta(70)).isoformat()
+    return [each for each in found.values() if first.isoformat() <= each[0].as_of < last]
+
+
+def is_near(alert: Alert, factor: float) -> bool:
+    """Return whether an alert tells a level within a log change of 0.15."""
+    return abs(log(1 + (figure(alert, "effect") or 0.0) / 100) - log(factor)) <= 0.15
+
+
+@pytest.mark.parametrize(
+    ("first", "levels", "place"),
+    [
+        (date(2019, 8, 12), ((9, 0.75), (21, 0.35)), (None, None)),
+        (date(2019, 9, 23), ((8, 0.8), (14, 0.4)), ("CH01", None)),
+        (date(2019, 8, 12), ((14, 0.4), (14, 0.7)), (None, FOOD)),
+        (date(2019, 9, 23), ((14, 0.4), (14, 0.7)), ("CH04", None)),
+    ],
+)
+def test_a_shock_that_deepens_or_eases_is_told_by_the_level_that_it_is_at(
+    first: date, levels: Levels, place: tuple[str | None, str | None]
+) -> None:
+    """As an update of the one alert, within ten days of the step, with the first day of that level in its text."""
+    step = first + timedelta(levels[0][0])
+    series_id = f"CH/{place[0] or '*'}/{'food-beverage-services' if place[1] else '*'}"
+    falls = [each for each in histories(played(first, levels, *place), first, series_id) if each[0].direction == "down"]
+    later = [each for each in falls[0] if step.isoformat() <= each.as_of < (step + timedelta(10)).isoformat()]
+    [told, *_] = [each for each in later if each.status == "updated" and is_near(each, levels[1][1])]
+    days = figure(told, "days_at_level")
+    assert days is not None
+    assert abs((date.fromisoformat(told.as_of) - timedelta(days) - step).days) <= 2
+    assert "and was of another size until then." in told.text
+
+
+@pytest.mark.parametrize("place", [None, "CH01", "CH04"])
+def test_a_shock_that_comes_again_within_days_is_told_as_large_as_it_is(place: str | None) -> None:
+    """Ten days, four usual ones, three weeks more: one alert, or two."""
+    first = date(2019, 9, 23)
+    again = first + timedelta(14)
+    panel = played(first, ((10, 0.6), (4, 1.0), (21, 0.6)), place)
+    falls = [each for each in histories(panel, first, f"CH/{place or '*'}/*") if each[0].direction == "down"]
+    until = (again + timedelta(10)).isoformat()
+    told = [each for history in falls for each in history if again.isoformat() <= each.as_of < until]
+    assert any(each.status != "resolved" and is_near(each, 0.6) for each in told)
+
+
+@pytest.mark.parametrize("place", [None, "CH01", "CH04"])
+def test_what_a_shock_turns_into_is_told_at_once_and_by_its_own_size(place: str | None) -> None:
+    """A rise by a half right after five days of a fall, and the fall has its end on its last day."""
+    first = date(2019, 9, 23)
+    turn = first + timedelta(5)
+    found = histories(played(first, ((5, 0.6), (21, 1.5)), place), first, f"CH/{place or '*'}/*")
+    [fall] = [each for each in found if each[0].direction == "down" and each[0].as_of < turn.isoformat()]
+    assert fall[-1].outcome == "recovered"
+    assert abs((date.fromisoformat(fall[-1].resolved_on or "") - turn).days) <= 2
+    [rise, *_] = [each for each in found if each[0].direction == "up"]
+    assert rise[0].as_of < (turn + timedelta(7)).isoformat()
+    assert any(is_near(each, 1.5) for each in rise[:3])
+    assert figure(rise[0], "days_since_usual") is not None
+    assert "What is expected is what was usual before the fall that began on" in rise[0].text
+
+
+def test_weeks_up_and_down_are_told_one_after_the_other() -> None:
+    """No fall and rise of one series go on side by side beyond the week in which an end is decided."""
+    first = date(2019, 9, 23)
+    found = histories(played(first, ((7, 0.5), (7, 1.3), (7, 0.5), (7, 1.3))), first, "CH/*/*")
+    levels = [(first + timedelta(7 * at), factor) for at, factor in enumerate((0.5, 1.3, 0.5, 1.3))]
+    for began, factor in levels:
+        until = (began + timedelta(7)).isoformat()
+        week = [each for history in found for each in history if began.isoformat() <= each.as_of < until]
+        assert any(each.status != "resolved" and is_near(each, factor) for each in week), began
+
+
+@pytest.mark.parametrize("region", ["CH01", "CH04", "CH07"])
+def test_a_region_that_is_left_behind_when_a_national_shock_is_over_is_told(region: str) -> None:
+    """By its own size since the first day of all, and as an alert that is nobody's part when the national one ends."""
+    first, end = date(2019, 9, 2), date(2019, 9, 14)
+
+    def change(cell: Cell) -> float:
+        last = end + timedelta(24) if cell.region == region else end
+        return 0.5 if first <= cell.day < last else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    [nation] = [each for each in histories(panel, first, "CH/*/*") if each[0].direction == "down"]
+    assert nation[-1].outcome == "recovered"
+    left = [each for each in histories(panel, first, f"CH/{region}/*") if each[0].direction == "down"]
+    [own] = [each for each in left if each[0].as_of >= end.isoformat()]
+    assert own[0].as_of < (end + timedelta(7)).isoformat()
+    assert is_near(own[0], 0.5)
+    assert own[-1].parent is None

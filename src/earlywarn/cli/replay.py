@@ -140,10 +140,10 @@ def replay(
         exercise=exercise,
         leaves_open=leaves_open,
     )
-    if no_workers and (ready.inferred or exercise is not None):
+    if (no_workers or leaves_open) and (ready.inferred or exercise is not None):
         raise typer.BadParameter(
             "workers that run elsewhere have settings of their own; give them as --config too",
-            param_hint="--no-workers",
+            param_hint="--open" if leaves_open else "--no-workers",
         )
     pace = Pace(None if speed == "max" else float(speed), clock=time.monotonic, sleep=time.sleep)
     folder = out or Path("out") / ready.run.settings.run

@@ -110,7 +110,7 @@ def print_summary(summary: dict[str, Any], settings: Settings, topics: RunTopics
         lines.append(f"Redis: {settings.redis.url}, keys earlywarn:{settings.run}:{state}")
     if not settings.topics.replay:
         goes_on = f"stands in {topics.transactions}, which goes on: start its workers, then point senders to it"
-        lines[1:] = [f"run {settings.run!r}: all of {summary['replayed']} {goes_on}"]
+        lines[2:] = [f"run {settings.run!r}: all that could be read of {summary['replayed']} {goes_on}"]
     console = result_console()
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -65,3 +65,14 @@ def test_each_record_behind_the_end_of_a_replay_is_told() -> None:
     flood = Flood(0.0)
     garbage(flood, 1, 1_000, "after_end")
     assert flood.told(5).startswith("1 transactions of the last 5 s came in after the end of this replay, whose log")
+
+
+def test_what_comes_behind_an_end_is_told_beside_a_flood() -> None:
+    flood = Flood(0.0)
+    flood.judge(100)
+    for _ in range(50):
+        flood.reject("not_json")
+        flood.reject("after_end", again=True)
+    told = flood.told(10.0)
+    assert "50 of them as not_json" in told
+    assert "50 transactions that stood in open blocks" in told

@@ -17,6 +17,9 @@ BLOCKS_SEALED = Counter("earlywarn_blocks_sealed", "Blocks of offsets that this 
 UNACKNOWLEDGED = Gauge(
     "earlywarn_unacknowledged_bytes", "Bytes sent that the brokers have not acknowledged; folding waits at a limit."
 )
+LOOKED_UP = Gauge(
+    "earlywarn_partitions_looked_up", "Partitions that wait until what is published of their open block is known"
+)
 LOST = Gauge(
     "earlywarn_lost_partitions",
     "Partitions of this worker that retention has taken from it (docs/delivery.md, A lost partition).",

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 import faust
@@ -84,6 +84,7 @@ class AggregatorService:
         self._letter_bytes = letter_bytes
         self._under_way: dict[int, _UnderWay] = {}
         self._held: set[int] = set()
+        self._ends: dict[int, int] = {}
         self._stood: dict[int, int] = {}
         self._app: faust.App | None = None
         self._stopping = False
@@ -96,6 +97,7 @@ class AggregatorService:
         self._app = app
         metrics.ASSIGNED.set_function(lambda: len(self.aggregator.partitions) if self.assigned else 0)
         aggregator_metrics.UNACKNOWLEDGED.set_function(lambda: self.outbox.unacknowledged_bytes)
+        aggregator_metrics.LOOKED_UP.set_function(lambda: len(self._lookup))
         aggregator_metrics.LOST.set_function(lambda: sum(each.lost for each in self.aggregator.partitions.values()))
 
         @app.agent(topic)
@@ -118,8 +120,8 @@ class AggregatorService:
         self._held = set()
         _log.info("assigned %d of %d partitions", len(starts), partitions)
         begins = {tp.partition: extent.start for tp, extent in extents.items()}
-        ends = {tp.partition: extent.end for tp, extent in extents.items()}
-        self._stood = {at: min(end, self.aggregator.partitions[at].block_end) for at, end in ends.items()}
+        self._ends = {tp.partition: extent.end for tp, extent in extents.items()}
+        self._stood = {at: min(end, self.aggregator.partitions[at].block_end) for at, end in self._ends.items()}
         self._look_up({at: begin for at, begin in begins.items() if not self.aggregator.partitions[at].skip(begin)})
         return {tp: self.aggregator.partitions[tp.partition].position for tp in committed}
 
@@ -153,9 +155,12 @@ class AggregatorService:
             return
         if batch.start < partition.position:
             batch = sliced(batch, partition.position)
-        again = batch.next <= self._stood[batch.partition]
+        span = max(batch.next - batch.start, 1)
+        stood = min(max(self._stood[batch.partition] - batch.start, 0), span)
         emission = partition.take(batch, time.monotonic())
-        self._flood.judge(emission.judged, again=again)
+        again = emission.judged * stood // span
+        self._flood.judge(again, again=True)
+        self._flood.judge(emission.judged - again)
         if emission.batched_letters and not await self._send_letters(batch, partition, emission.batched_letters):
             return
         self._send(batch.partition, emission)
@@ -195,6 +200,8 @@ class AggregatorService:
                 raise
             _log.warning("where %s-%d begins cannot be asked now (%s)", *tp, error)
             await asyncio.sleep(_ASK_SECONDS)
+            if not self._owns(partition, tp):
+                return
         else:
             if not self._owns(partition, tp) or not self._reach(partition, extents[tp].start):
                 return
@@ -224,8 +231,10 @@ class AggregatorService:
         """
         tp, partition = TP(self.topics.transactions, at), self.aggregator.partitions[at]
         if found is not None and found.position >= partition.needed:
+            found = replace(found, end=partition.end)
             self.aggregator.begin(at, found, partition.fold.partitions, time.monotonic())
             partition = self.aggregator.partitions[at]
+            self._stood[at] = min(self._ends[at], partition.block_end)
         if not partition.skip(begins):
             self._lose(tp, partition, begins)
             return

@@ -42,7 +42,8 @@ class Flood:
         if now_seconds < self._look_at:
             return ""
         seconds = f"of the last {now_seconds - self._since:.0f} s"
-        told = self._in_words(seconds, again=False) or self._in_words(_MAY_BE_TOLD, again=True)
+        parts = (self._in_words(seconds, again=False), self._in_words(_MAY_BE_TOLD, again=True))
+        told = "; ".join(filter(None, parts))
         self._since, self._look_at = now_seconds, now_seconds + (_QUIET_SECONDS if told else _LOOK_SECONDS)
         self._judged = {True: 0, False: 0}
         self._rejected = {True: Counter(), False: Counter()}

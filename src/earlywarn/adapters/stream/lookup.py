@@ -42,6 +42,10 @@ class Lookup:
         """Return whether a partition is being looked up."""
         return partition in self._wanted
 
+    def __len__(self) -> int:
+        """Return how many partitions are being looked up."""
+        return len(self._wanted)
+
     def begin(self, begins: Mapping[int, int]) -> None:
         """Look up partitions whose logs begin there now."""
         self._wanted.update(begins)

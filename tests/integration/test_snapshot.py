@@ -1,7 +1,7 @@
 """A snapshot holds all there is: small, and restored to the same future outputs, byte for byte."""
 
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,32 +76,50 @@ def hourly() -> tuple[Run, list[Partial]]:
     return run, [*partials, last]
 
 
-def shocked() -> tuple[Run, list[Partial]]:
-    """Return the Swiss run with shocks that follow each other, each taken back with its end, and a partial a week."""
+def played(factor: Callable[[Transaction], float], *, rows: int) -> tuple[Run, list[Partial]]:
+    """Return the Swiss run with every record times a factor, and a partial for every so many rows."""
     run = compose(load(PANEL, {}))
     inputs = open_inputs([str(SAMPLE)], shipped_mapping("swiss-cards"))
     block = run.block_fold(0, 1)
-    starts = [
-        datetime(2019, month, day, tzinfo=UTC).timestamp() for month, day in ((9, 9), (9, 23), (10, 14), (10, 28))
-    ]
     partials: list[Partial] = []
     for batch in feeds_of(inputs, run.panels[0].panel.calendar)[0].batches():
         for at, outcome in enumerate(batch.outcomes):
             assert isinstance(outcome, Transaction)
-            factor = (1.0, 0.7, 1.3, 0.6, 1.0)[bisect(starts, outcome.ts / 1000)]
-            count, amount_minor = round(factor * outcome.count), round(factor * outcome.amount_minor)
+            times = factor(outcome)
+            count, amount_minor = round(times * outcome.count), round(times * outcome.amount_minor)
             changed = msgspec.structs.replace(outcome, count=count, amount_minor=amount_minor)
             sealed, _ = block.add([block.position], [changed], RECEIVED_MS)
-            news = block.flush() if at % 350 == 0 else None
+            news = block.flush() if at % rows == 0 else None
             partials += sealed if news is None else [*sealed, news]
     last = block.flush()
     return run, partials if last is None else [*partials, last]
 
 
-@pytest.mark.parametrize(("history", "times"), [(swiss, 3), (hourly, 3), (shocked, 24)])
+def starts(*days: tuple[int, int]) -> list[float]:
+    return [datetime(2019, month, day, tzinfo=UTC).timestamp() for month, day in days]
+
+
+def shocked() -> tuple[Run, list[Partial]]:
+    """Return a history of shocks that follow each other, each taken back with its end, and a partial a week."""
+    days = starts((9, 9), (9, 23), (10, 14), (10, 28))
+    return played(lambda each: (1.0, 0.7, 1.3, 0.6, 1.0)[bisect(days, each.ts / 1000)], rows=350)
+
+
+def nested() -> tuple[Run, list[Partial]]:
+    """Return a history of a shock of one region within one of all, which is over before it, and a partial a day."""
+    nation, region = starts((8, 26), (9, 9)), starts((9, 2), (9, 23))
+
+    def factor(each: Transaction) -> float:
+        own = (1.0, 0.25, 1.0)[bisect(region, each.ts / 1000)] if each.region == "CH05" else 1.0
+        return own if own < 1 else (1.0, 0.65, 1.0)[bisect(nation, each.ts / 1000)]
+
+    return played(factor, rows=50)
+
+
+@pytest.mark.parametrize(("history", "times"), [(swiss, 3), (hourly, 3), (shocked, 24), (nested, 90)])
 def test_a_restored_fold_gives_the_same_future(history: object, times: int) -> None:
     """Wherever the log is cut, a fold restored there publishes what the undisturbed one does, and stands the same."""
-    run, partials = history()  # type: ignore[operator]  # one of the two above
+    run, partials = history()  # type: ignore[operator]  # one of those above
     cuts = sorted(np.random.default_rng(3).choice(len(partials), times, replace=False).tolist())
     undisturbed, restored = compose_fold(run, 1), compose_fold(run, 1)
     for at, partial in enumerate(partials):

@@ -101,6 +101,9 @@ class AlertDesk:
         for key, episode in self._book.open.items():
             if key[:2] in place:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
+        for episode in self._book.open.values():  # once all phases are known: the order of episodes decides nothing
+            if episode.days_back and not episode.is_taken_back:
+                self._decisions.take_back_shock_of(episode)
         alerts: list[Alert] = []
         for direction in _DIRECTIONS:
             other = weighed[OPPOSITE[direction]]
@@ -135,7 +138,7 @@ class AlertDesk:
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
     def _look_at_level(self, episode: Episode, at: int, scores: DayScores) -> None:
-        """Ask whether an episode has come to another level, or is over; when it is, the models unlearn it."""
+        """Ask whether an episode has come to another level, or is over."""
         spread = partial(dispersion, scores.effects, at, episode.measure)
         over = episode.phase.before if episode.days_back else 0.0
         days = turn(episode.phase, episode.measure, spread, over=over)
@@ -146,8 +149,6 @@ class AlertDesk:
             episode.is_return = is_return(episode.phase, step, episode.measure)
         is_over = is_back(episode.phase, episode.measure, episode.direction, spread)
         episode.come_back(episode.phase.sums.days if is_over else 0)
-        if is_over and not episode.is_taken_back:
-            self._decisions.take_back_shock_of(episode)
 
     def _direction(
         self, weighing: Weighing, other: Floats, place: Mapping[tuple[str | None, str | None], int]

@@ -134,7 +134,8 @@ class Episode(msgspec.Struct):
         """Take in on how many of the last days the level was back: they were quiet, and are no longer if it is not."""
         if days and not self.days_back:
             self.quiet_days = max(self.quiet_days, days - 1)  # today is still to be observed
-            self.last_alarm_on = max(self.phase.since - timedelta(days=1), self.opened_on)
+            # It was there on the day of which it was last told.
+            self.last_alarm_on = max(self.phase.since - timedelta(days=1), self.opened_on, self.last_revised_on)
         elif self.days_back and not days:
             self.quiet_days = 0
         self.days_back = days

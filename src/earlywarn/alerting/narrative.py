@@ -165,7 +165,9 @@ def _succession(alert: Alert) -> str:
         told.append(f"The {own} began on {day(alert.opened_on)}, and was of another size until then.")
     if usual is not None and days is None:
         before = date.fromisoformat(alert.as_of) - timedelta(days=round(usual))
-        told.append(f"What is expected is what was usual before the {word} that began on {day(before.isoformat())}.")
+        told.append(
+            f"What is expected is what was usual before {day(before.isoformat())}, when an earlier shock began."
+        )
     if days is None:
         return " ".join(told)
     began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))

@@ -11,8 +11,10 @@ from datetime import date, timedelta
 from earlywarn.alerting.book import EpisodeBook, Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back, Decisions
-from earlywarn.alerting.ways_back import in_place_of, is_other_side, is_surely_beyond, turned, way_back
+from earlywarn.alerting.estimate import is_nearer
+from earlywarn.alerting.ways_back import in_place_of, is_explained, is_other_side, is_surely_beyond, turned, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.detection.day_scores import MEASURES
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
 
@@ -48,6 +50,8 @@ class References:
             return self._going_on(candidate, over, weighing)
         shocks = self._book.shocks(OPPOSITE[direction])
         shock = next((each for each in shocks if each.was_there(*node.key, first)), None)
+        if shock is not None and not is_explained(candidate, shock, weighing, self._baselines):
+            shock = None
         back = way_back(candidate, shocks, scores, self._baselines)
         if shock is None and not back:
             return candidate
@@ -68,6 +72,10 @@ class References:
         age = (weighing.scores.day - over.opened_on).days
         if age >= len(weighing.scores.effects.days):
             return in_place_of(candidate, over, weighing, self._baselines)
+        effect = weighing.scores.effects.effect[MEASURES.index(candidate.measure), candidate.node]
+        own = in_place_of(candidate, over, weighing, self._baselines)
+        if own is None or not is_nearer(float(effect[candidate.age_days]), float(effect[age])):
+            return own  # it is no longer what it was while the shock was there
         return weighing.at(candidate.node, candidate.score, age, [candidate.measure])
 
     def _take_back(self, back: list[Back], node: Node, direction: Direction, first: date) -> None:

@@ -16,7 +16,7 @@ from earlywarn.alerting.book import Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import NEARER, dispersion, since
+from earlywarn.alerting.estimate import NEARER, dispersion, is_nearer, since
 from earlywarn.alerting.grouping import Floats
 from earlywarn.alerting.phases import LEAST_DAYS, is_surely
 from earlywarn.alerting.weighing import Candidate, Weighing
@@ -68,6 +68,17 @@ def is_surely_beyond(candidate: Candidate, shock: Shock, weighing: Weighing, bas
     return is_surely(sums, candidate.measure, weighing.direction, spread)
 
 
+def is_explained(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> bool:
+    """Return whether what was usual before a shock is what an alarm may be measured against.
+
+    What the models have learned of a shock is less than all of it, so against what they expect now an alarm lies at
+    least about as far off. If it does not, they have learned something else since, as a season.
+    """
+    step = _step(candidate, shock, weighing, baselines)
+    own, usual = (since(weighing.scores.effects, candidate.node, candidate.age_days, by) for by in (None, step))
+    return is_nearer(*(each.estimate(candidate.measure, 1.0).effect for each in (own, usual)))
+
+
 def _step(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> Floats:
     first_day = weighing.scores.day.toordinal() - candidate.age_days
     return baselines.apart(shock.opened_on.toordinal(), first_day, candidate.node)
@@ -81,6 +92,9 @@ def turned(episode: Episode, node: int, weighing: Weighing) -> Candidate | None:
     is_beyond = sums.days >= LEAST_DAYS and is_surely(sums, episode.measure, weighing.direction, spread)
     if not is_beyond or not episode.phase.before or age >= len(weighing.scores.effects.days):
         return None
+    own = float(weighing.scores.effects.effect[MEASURES.index(episode.measure), node, age])
+    if not is_nearer(own, episode.phase.effect(episode.measure)):
+        return None  # as `is_explained`
     distance = sums.estimate(episode.measure, spread(age + 1)).distance(weighing.direction)
     score = min(float(weighing.evidence[node]), float(weighing.certainty(distance)))
     return Candidate(node, score, age, episode.measure, episode.baseline_day) if score > 1 else None

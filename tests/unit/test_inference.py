@@ -159,6 +159,7 @@ def test_a_replay_without_settings_is_an_exercise_unless_it_is_said_to_be_none(
     ready = prepared_replay(
         [str(tmp_path / "cells.csv")], None, mapping=None, country="CH", currency=None, time_zone=None, run_id=None,
         exercise=stated,
+        leaves_open=False,
     )  # fmt: skip
     assert ready.run.settings.exercise is exercise
     assert ("exercise" in settings_assumed(ready.assumed)) is (stated is None)
@@ -293,7 +294,7 @@ def test_a_classification_that_is_given_is_taken_and_not_assumed(tmp_path: Path,
     assert "classification" not in settings_assumed(ready.assumed)
     replayed = prepared_replay(
         [str(path)], None, mapping=None, country=None, currency=None, time_zone=None, classification=classification,
-        run_id="replay", exercise=None,
+        run_id="replay", exercise=None, leaves_open=False,
     )  # fmt: skip
     assert replayed.run.panels[0].panel.classification.class_of(None, "food", None) == taken.class_of(
         None, "food", None

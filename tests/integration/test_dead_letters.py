@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from kafka import TopicPartition
 from kafka_broker import KafkaBroker
@@ -18,6 +19,8 @@ from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.dead_letters import Letter, Reentry, read_letters
 from earlywarn.adapters.kafka.topic_scan import TopicScan, partition_count
 from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.adapters.replay import Pace, RunSource
+from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.aggregation.partial import Partial
 from earlywarn.application.aggregator import DeadLetter
 from earlywarn.cli.app import app
@@ -54,9 +57,11 @@ def append(run: StreamRun, records: int) -> None:
     run.produce([[payment(offset) for offset in range(records)]])
 
 
-def send_letter(run: StreamRun, offset: int, *, days_ago: int = 0, kept_in: int = 0) -> None:
+def send_letter(
+    run: StreamRun, offset: int, *, days_ago: int = 0, kept_in: int = 0, received_ms: int | None = None
+) -> None:
     """Send the dead letter of a record, as an aggregator does, each time that it folds it."""
-    received_ms = int(time.time() * 1000) - days_ago * DAY_MS
+    received_ms = received_ms or int(time.time() * 1000) - days_ago * DAY_MS
     letter = DeadLetter(0, offset, payment(offset), received_ms, REJECT)
     key, value, headers = encode_dead_letter(letter, run.topics.transactions, 1 << 20)
     sender = producer(run.settings.kafka)
@@ -74,8 +79,8 @@ def take(run: StreamRun, topic: str) -> int:
     return end
 
 
-def dlq_replay(run: StreamRun) -> dict[str, Any]:
-    arguments = ["dlq", "replay", "--mend", "region=CH04", "--json"]
+def dlq_replay(run: StreamRun, *more: str) -> dict[str, Any]:
+    arguments = ["dlq", "replay", "--mend", "region=CH04", "--json", *more]
     found: dict[str, Any] = json.loads(CliRunner().invoke(app, arguments, env=run.environment).stdout)
     return found
 
@@ -174,3 +179,37 @@ def test_no_transaction_is_open_while_the_next_letter_is_waited_for(run: StreamR
 
     assert reentry.reenter(judged()) == 2
     assert reentered(run) == ["0/0/0", "0/1/0"]
+
+
+@pytest.mark.parametrize("leaves_open", [True, False])
+def test_what_was_re_entered_before_a_copy_is_not_again_in_it(
+    run: StreamRun, kafka: KafkaBroker, tmp_path: Path, *, leaves_open: bool
+) -> None:
+    """The bad record is a letter of the copy, without a mark; a key of the old run's letters names none of the copy."""
+    run.produce([[payment(0)]])
+    run.produce([[payment(1)]])
+    received = {record.offset: record.timestamp_ms for record in TopicScan(run.settings.kafka, run.topics.transactions)}
+    send_letter(run, 1, received_ms=received[1])
+    assert dlq_replay(run)["reentered"] == 1
+    copy = StreamRun(kafka.address, "redis://127.0.0.1:1", tmp_path / "copy", SETTINGS, name=f"{run.topics.run}-2")
+    copy.settings = msgspec.structs.replace(
+        copy.settings, topics=msgspec.structs.replace(copy.settings.topics, replay=not leaves_open)
+    )
+    with copy:
+        log = ReplayLog(copy.settings.kafka, copy.topics)
+        source = RunSource(copy.settings.kafka, run.topics, leaves_open=leaves_open)
+        assert log.open() is None
+        log.leave_open(
+            source.send(log, source.beginning(1), Pace(None, clock=time.monotonic, sleep=time.sleep), lambda _: None)
+        )
+        for offset, at in received.items():
+            send_letter(copy, offset, received_ms=at)
+        found = dlq_replay(copy)
+        assert (found["reentered"], found["reentered_before"], found["unmendable"]) == (1, 0, 0)
+        assert (found["before_copy"], found["before_copy_listed"]) == (1, ["0/1/0"])
+        told = CliRunner().invoke(app, ["dlq", "replay", "--mend", "region=CH04"], env=copy.environment)
+        assert (told.exit_code, "1 dead letters are left: this run is a copy" in told.stderr) == (0, True), told.output
+        assert dlq_replay(copy, "--key", "0/1/0")["reentered"] == 1
+        after = [key for key in reentered(copy) if key in {"0/0/0", "0/1/0"}]
+        assert after[-2:] == ["0/0/0", "0/1/0"]
+        assert len(after) == (2 if leaves_open else 3)

@@ -10,6 +10,8 @@ from earlywarn.domain.transaction import EARLIEST_MS, LATEST_MS
 CONTROL_HEADER = "earlywarn-control"
 REENTERED_HEADER = "dlq_key"
 """On a record that was rejected, mended and re-entered: the key of its dead letter."""
+COPIED_REENTERED_HEADER = "copied_dlq_key"
+"""On such a record in a copy of its run: the same key, which names a letter of that run, and none of the copy."""
 END = b"end"
 AFTER_END = Reject(
     reason=RejectReason.AFTER_END,

@@ -18,6 +18,7 @@ from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.reentered import Reentered
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_scan import TopicScan
+from earlywarn.application.compose import Run
 from earlywarn.application.mending import parse_mend
 from earlywarn.application.settings import Settings
 from earlywarn.cli.mended_letters import MendedLetters, Unmendable, read_edits
@@ -139,7 +140,6 @@ def replay_letters(
     settings = run.settings
     topics = RunTopics(settings.run, settings.topics.prefix)
     wanted_keys = None if key is None else set(key)
-    lost = LostPartitions(settings)
 
     def chosen(marks: Marks) -> Iterator[Letter]:
         for letter in _open_letters(settings, topics, marks.keys):
@@ -149,12 +149,12 @@ def replay_letters(
 
     if dry_run:
         marks = read_marks(TopicScan(settings.kafka, topics.dead_letters))
-        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks), lost)
+        letters = _judged(run, chosen(marks), mends, edits, marks, wanted_keys)
         done = sum(1 for _ in letters)
     else:
         reentry = Reentry(settings.kafka, topics)
         marks = reentry.open()
-        letters = MendedLetters(run, chosen(marks), mends, edits, Reentered(settings, marks), lost)
+        letters = _judged(run, chosen(marks), mends, edits, marks, wanted_keys)
         with stages() as tell:
             done = reentry.reenter(letters, lambda count: tell("Re-entering", count, 0))
     asked = set(wanted_keys or ()) | set(edits or ())
@@ -170,16 +170,48 @@ def replay_letters(
                 "reentered_before": passed_over,
                 "unmendable": letters.refused,
                 "unmendable_listed": letters.unmendable[:_UNMENDABLE_LISTED],
+                "before_copy": letters.held,
+                "before_copy_listed": letters.before_copy[:_UNMENDABLE_LISTED],
                 "no_such_letter": missing,
             }
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         else:
             _print_outcome(settings.run, done, passed_over, letters.refused, letters.unmendable, dry_run=dry_run)
+            _tell_before_copy(letters)
             for each in missing:
                 remark(f"{each}: there is no dead letter of this key")
             _tell_who_counts(settings, reentered)
     if letters.refused or missing:
         raise typer.Exit(1)
+
+
+def _judged(
+    run: Run,
+    letters: Iterator[Letter],
+    mends: dict[str, Any],
+    edits: dict[str, bytes | None] | None,
+    marks: Marks,
+    by_key: Collection[str] | None,
+) -> MendedLetters:
+    """Return letters as they are to be re-entered; those chosen by key also where a copy may hold what they became."""
+    before = Reentered(run.settings, marks)
+
+    def copied(letter: Letter) -> bool:
+        return letter.key not in (by_key or ()) and before.before_copy(letter)
+
+    return MendedLetters(run, letters, mends, edits, before, LostPartitions(run.settings), copied)
+
+
+def _tell_before_copy(letters: MendedLetters) -> None:
+    """Say which letters are left since the run's copy may hold what they became, and the way out."""
+    if letters.held:
+        keys = ", ".join(letters.before_copy[:_UNMENDABLE_LISTED])
+        more = f" and {letters.held - _UNMENDABLE_LISTED:,} more" if letters.held > _UNMENDABLE_LISTED else ""
+        remark(
+            f"{letters.held:,} dead letters are left: this run is a copy, what was re-entered in the run before was "
+            f"copied with it, and they may be among that, so they could count twice: {keys}{more}. Look at what counts "
+            "(docs/operations/dead-letters.md), and choose by --key those that are not"
+        )
 
 
 def _tell_who_counts(settings: Settings, reentered: int) -> None:

@@ -47,12 +47,15 @@ class MendedLetters:
         edits: new bytes by key; without one a letter has its own.
         reentered: asked of each that would be accepted: whether it was re-entered before, None if nobody can say.
         lost: asked of the partition of each that would be re-entered: whether nobody would count it there.
+        copied: asked of each likewise: whether what it became may stand in the run already, copied with it.
 
     Attributes:
         seen: keys of the letters that came by.
         unmendable: the first that would be rejected again, or not be counted, or of which nobody can say; `refused` is
             their number.
         passed_over: how many were re-entered before.
+        before_copy: keys of the first of those that may have been, in the run of which theirs is a copy; `held` is
+            their number.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class MendedLetters:
         edits: Mapping[str, bytes | None] | None,
         reentered: Callable[[Letter], bool | None] = lambda _: False,
         lost: Callable[[int], bool] = lambda _: False,
+        copied: Callable[[Letter], bool] = lambda _: False,
     ) -> None:
         self.seen: set[str] = set()
         self.unmendable: list[Unmendable] = []
@@ -70,6 +74,9 @@ class MendedLetters:
         self.passed_over = 0
         self._reentered = reentered
         self._lost = lost
+        self._copied = copied
+        self.before_copy: list[str] = []
+        self.held = 0
         self._run = run
         self._letters = letters
         self._mends = mends
@@ -92,6 +99,10 @@ class MendedLetters:
                 self.passed_over += 1
             elif self._lost(letter.partition):
                 self._refuse(letter, letter.reason, letter.field, _LOST)
+            elif self._copied(letter):
+                self.held += 1
+                if len(self.before_copy) < _REFUSED_KEPT:
+                    self.before_copy.append(letter.key)
             elif value is not None:
                 yield letter, value
 

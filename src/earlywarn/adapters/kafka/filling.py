@@ -3,7 +3,7 @@
 import msgspec
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_scan import newest_value
+from earlywarn.adapters.kafka.topic_scan import newest_record, newest_value
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
@@ -15,6 +15,7 @@ class _Filling(msgspec.Struct, frozen=True):
     """What is needed here of a position of replay."""
 
     described: str
+    log: str = ""
     sent: int = 0
     ended: bool = False
 
@@ -29,13 +30,29 @@ def check_filled(kafka: KafkaSettings, topics: RunTopics) -> None:
     found = newest_value(kafka, topics.meta, REPLAY_KEY)
     if found is None:
         return
-    try:
-        position = msgspec.json.decode(found, type=_Filling)
-    except msgspec.DecodeError as error:
-        raise LogError(f"the run's position of replay cannot be read by this version: {error}") from error
+    position = _decoded(found)
     if not position.ended:
         raise LogError(
             f"run {topics.run!r} is being filled from {position.described} (earlywarn replay --open), with "
             f"{position.sent:,} records so far: days would close without the rest; start its aggregators when that has "
             "ended. If it was stopped, the same command goes on with it"
         )
+
+
+def copied_until_ms(kafka: KafkaSettings, topics: RunTopics) -> float:
+    """Return when all was there that was copied from another run (epoch milliseconds); -infinity if nothing was.
+
+    Raises:
+        LogError, ConfigError: as `check_filled`.
+    """
+    found = newest_record(kafka, topics.meta, REPLAY_KEY)
+    if found is None or found.value is None or not _decoded(found.value).log:
+        return float("-inf")
+    return found.timestamp_ms
+
+
+def _decoded(value: bytes) -> _Filling:
+    try:
+        return msgspec.json.decode(value, type=_Filling)
+    except msgspec.DecodeError as error:
+        raise LogError(f"the run's position of replay cannot be read by this version: {error}") from error

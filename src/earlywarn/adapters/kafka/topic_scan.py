@@ -194,7 +194,13 @@ def newest_value(kafka: KafkaSettings, topic: str, key: bytes) -> bytes | None:
     Raises:
         ConfigError: no broker answers (NoAnswerError), or it refuses.
     """
+    found = newest_record(kafka, topic, key)
+    return None if found is None else found.value
+
+
+def newest_record(kafka: KafkaSettings, topic: str, key: bytes) -> ScannedRecord | None:
+    """Return the newest record of a key; else as `newest_value`."""
     found = None
     for record in TopicScan(kafka, topic, may_be_missing=True):
-        found = record.value if record.key == key else found
+        found = record if record.key == key else found
     return found

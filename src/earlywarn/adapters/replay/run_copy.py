@@ -20,7 +20,12 @@ from earlywarn.adapters.replay.position import KEY, ReplayPosition, decode_posit
 from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.adapters.replay.source import Tell, Told
 from earlywarn.application.aggregator import RECEIVED_HEADER, time_of_receipt
-from earlywarn.application.control_marks import CONTROL_HEADER, refused_mark
+from earlywarn.application.control_marks import (
+    CONTROL_HEADER,
+    COPIED_REENTERED_HEADER,
+    REENTERED_HEADER,
+    refused_mark,
+)
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
@@ -38,8 +43,9 @@ class RunSource:
     a broker, asked after it was read, names the id of the log that the position names.
 
     A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys. Into a run
-    that goes on (`leaves_open`) those that it did obey are not copied: nothing ends there. Partitions that are added
-    once a copy is begun are no part of it.
+    that goes on (`leaves_open`) those that it did obey are not copied: nothing ends there. The key of the letter that
+    a re-entered record was is copied under another name, since letters of the copy have keys of their own. Partitions
+    that are added once a copy is begun are no part of it.
     """
 
     def __init__(self, kafka: KafkaSettings, recorded: RunTopics, *, leaves_open: bool = False) -> None:
@@ -200,6 +206,7 @@ class RunSource:
 
     def _headers(self, message: Any) -> Sequence[Header]:  # noqa: ANN401  # its fields may be None in an error alone
         headers = _with_receipt(headers_of(message, self._kafka), message.timestamp()[1], finite=self._finite)
+        headers = _with_copied_key(headers, may_end=not self._leaves_open)
         return headers if self._finite else [_not_obeyed(each) for each in headers]
 
 
@@ -208,6 +215,17 @@ def _with_receipt(headers: Sequence[Header], appended_ms: int, *, finite: bool) 
     stated = dict(headers).get(RECEIVED_HEADER)
     received = str(time_of_receipt(stated, appended_ms, finite=finite)).encode()
     return headers if stated == received else [*headers, (RECEIVED_HEADER, received)]  # the last one counts
+
+
+def _with_copied_key(headers: Sequence[Header], *, may_end: bool) -> Sequence[Header]:
+    """Return the headers of a record, with a letter's key as one of another run's letter.
+
+    Where a copy may end it keeps its own name beside: by that it counts behind the end.
+    """
+    keys = [(COPIED_REENTERED_HEADER, key) for name, key in headers if name == REENTERED_HEADER]
+    if not keys:
+        return headers
+    return [*(each for each in headers if may_end or each[0] != REENTERED_HEADER), *keys]
 
 
 def _is_mark(headers: Sequence[Header]) -> bool:

@@ -10,7 +10,7 @@ stop_at_once_when_told()
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.filling import check_filled
+from earlywarn.adapters.kafka.filling import FilledWhenMember, check_filled
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
 from earlywarn.adapters.kafka.published_blocks import read_published
@@ -59,6 +59,8 @@ async def main() -> None:
             unacknowledged_bytes=service.unacknowledged_bytes,
             letter_bytes=settings.topics.dead_letter_bytes,
         )
+        if not manifest.replay:
+            logs.besides = FilledWhenMember(lambda: check_filled(kafka, topics), lambda: worker.assigned)
         app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.transactions))
         return Assembled(app, worker, {"assigned": lambda: worker.assigned, _COUNTING: lambda: worker.counting})

@@ -1,8 +1,10 @@
 """A run that goes on in another one: history is copied without an end, workers are started, senders pointed there."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ from redis_server import RedisServer
 from stream_run import Log, Published, StreamRun, wait_until
 from swiss_logs import PANEL, swiss_logs
 
+from earlywarn.adapters.kafka.filling import check_filled
 from earlywarn.adapters.kafka.manifest import read_manifest
-from earlywarn.adapters.replay import RunSource
+from earlywarn.adapters.replay import Pace, Replay, RunSource, begun, fill
 from earlywarn.adapters.replay.replay_log import ReplayLog
+from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.errors import ConfigError
 
 PARTITIONS = 4
 SETTINGS = f"""
@@ -52,6 +57,18 @@ def earlywarn(run: StreamRun, *arguments: str) -> "subprocess.CompletedProcess[s
         check=False,
         timeout=60,
         cwd=run.folder,
+    )
+
+
+def filling(run: StreamRun, live: StreamRun) -> Replay:
+    """Return what `replay --from-run LIVE --run RUN --open` does."""
+    return Replay(
+        run=run.run,
+        source=RunSource(run.settings.kafka, live.topics, leaves_open=True),
+        pace=Pace(None, clock=time.monotonic, sleep=time.sleep),
+        aggregators=0,
+        environment={},
+        logs=run.folder,
     )
 
 
@@ -133,6 +150,44 @@ def test_a_run_that_has_begun_is_not_filled(make_run: Callable[..., StreamRun]) 
         refused = earlywarn(run, *command)
         assert refused.returncode == 1
         assert f"{run.topics.transactions}: records stand there already" in refused.stderr, refused.stderr
+
+
+def test_a_filling_that_goes_on_looks_for_workers_and_they_for_it(make_run: Callable[..., StreamRun]) -> None:
+    """As of one that was killed behind its position, before it had seen a worker that had read none at its start."""
+    with make_run() as live, make_run() as run:
+        live.produce([[b"one"], [b"two"], [], []])
+        worker = run.start_ready("aggregator")
+        worker.send(signal.SIGSTOP)  # so that it does not ask again meanwhile
+        asked = filling(run, live)
+        log = ReplayLog(run.settings.kafka, run.topics)
+        assert log.open() is None
+        log.commit(asked.source.beginning(PARTITIONS))
+        with pytest.raises(ConfigError, match="1 of its aggregators run"):
+            fill(asked, lambda _: None)
+        worker.send(signal.SIGCONT)
+        wait_until(lambda: worker.process.poll() is not None, 30, "the worker has asked as a member, and ended")
+        assert "is being filled from run " in worker.text
+        assert fill(asked, lambda _: None).position.sent == 2
+
+
+def test_a_worker_that_starts_while_a_filling_begins(
+    make_run: Callable[..., StreamRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for once more when the position stands, and the run is left as it was."""
+    with make_run() as live, make_run() as run:
+        look = begun._members
+
+        def look_and_start(kafka: KafkaSettings, group: str) -> int:
+            found = look(kafka, group)
+            if not run.workers:
+                run.start_ready("aggregator")
+            return found
+
+        monkeypatch.setattr(begun, "_members", look_and_start)
+        with pytest.raises(ConfigError, match="1 of its aggregators run"):
+            fill(filling(run, live), lambda _: None)
+        check_filled(run.settings.kafka, run.topics)
+        assert not list(run.read(run.topics.transactions))
 
 
 def test_the_way_out_of_a_run_that_was_closed(make_run: Callable[..., StreamRun]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from earlywarn.adapters.kafka import run_logs
+from earlywarn.adapters.kafka.filling import FilledWhenMember
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
@@ -154,3 +155,31 @@ def test_what_was_deleted_is_named_with_the_way_on(kind: LogKind) -> None:
         assert str(caught.value).startswith(f"{TOPICS.of(kind)}: was deleted")
         assert "Go on in another run: earlywarn replay " in str(caught.value)
         assert "--run live-2" in str(caught.value)
+
+
+def test_nothing_goes_out_of_a_worker_that_a_filling_has_not_seen() -> None:
+    """What it read before it was a member does not count; once it has asked as one, it asks no more."""
+    being_filled, member, asked = False, False, 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if being_filled:
+            raise LogError("is being filled")
+
+    async def live() -> None:
+        nonlocal being_filled, member
+        outbox, logs = Outbox(NOWHERE, gated=True), source(Answers("first"))
+        filled = logs.besides = FilledWhenMember(check, lambda: member)
+        assert await logs.still()
+        member = being_filled = True
+        give(outbox, Parcel(), b"early")
+        with pytest.raises(LogError, match="is being filled"):
+            await let_go(outbox, logs)
+        assert held(outbox) == [b"early"]
+        being_filled = False
+        for _ in range(3):
+            filled()
+
+    asyncio.run(live())
+    assert asked == 3

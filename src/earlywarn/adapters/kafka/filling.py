@@ -1,5 +1,7 @@
 """Whether a run that goes on has all of the history with which it is filled before its workers start."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -37,6 +39,35 @@ def check_filled(kafka: KafkaSettings, topics: RunTopics) -> None:
             f"{position.sent:,} records so far: days would close without the rest; start its aggregators when that has "
             "ended. If it was stopped, the same command goes on with it"
         )
+
+
+class FilledWhenMember:
+    """Checks, of a worker that found nothing at its start, that no filling has begun until it was seen to run.
+
+    Whoever fills looks for members of its group after saying that it does: so it is asked until an answer is later
+    than the worker's membership, and never again.
+
+    Args:
+        check: as `check_filled`.
+        is_member: whether the worker is one.
+    """
+
+    def __init__(self, check: Callable[[], None], is_member: Callable[[], bool]) -> None:
+        self._check = check
+        self._is_member = is_member
+        self._known = False
+
+    def __call__(self) -> None:
+        """Ask, if that is needed.
+
+        Raises:
+            LogError, ConfigError: as `check_filled`.
+        """
+        if self._known:
+            return
+        was_member = self._is_member()
+        self._check()
+        self._known = was_member
 
 
 def copied_until_ms(kafka: KafkaSettings, topics: RunTopics) -> float:

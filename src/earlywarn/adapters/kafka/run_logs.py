@@ -7,7 +7,7 @@ run's log. What an aggregator sends waits for such an answer (`let_go`), and so 
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from earlywarn.adapters.kafka.manifest import Manifest
 from earlywarn.adapters.kafka.outbox import Outbox
@@ -32,6 +32,9 @@ class RunLogs:
         topics: the run's topics.
         wanted: the ids that the manifest names; where it names none (an earlier version wrote it): what is found first.
         kinds: which of its logs.
+
+    Attributes:
+        besides: asked whenever they are waited for (`still`): raises LogError where the run may not be written.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class RunLogs:
         self._wanted = dict(wanted)
         self._names = {topics.of(kind): kind for kind in kinds}
         self._answered = True
+        self.besides: Callable[[], None] | None = None
 
     def check(self) -> Mapping[LogKind, str]:
         """See that they are the run's, and return their ids.
@@ -65,11 +69,13 @@ class RunLogs:
         """Return whether they are the run's for sure; False if no broker says so now.
 
         Raises:
-            LogError: one is another, or gone.
+            LogError: one is another, or gone; or what `besides` says.
             ConfigError: a broker refuses the answer.
         """
         try:
             found = await self._identities.soon(list(self._names), _ANSWER_SECONDS)
+            if self.besides is not None:
+                await asyncio.to_thread(self.besides)
         except NoAnswerError as error:
             if self._answered:
                 _log.warning("%s; it will be asked again, and nothing is written meanwhile", error)

@@ -7,14 +7,17 @@ from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError
 
 
-def check_not_begun(kafka: KafkaSettings, topics: RunTopics) -> None:
+def check_not_begun(kafka: KafkaSettings, topics: RunTopics, *, resumed: bool = False) -> None:
     """See that nothing stands in a run's log, that none of its workers has said anything, and that none runs.
+
+    Where a filling is resumed, records of its own may stand there.
 
     Raises:
         ConfigError: something does, or this user may not ask.
     """
     delete = f"stop its workers and delete it (earlywarn topics delete --run {topics.run}), or give another run (--run)"
-    for topic, what in ((topics.transactions, "records stand there"), (topics.partials, "its workers have begun")):
+    said = [(topics.transactions, "records stand there"), (topics.partials, "its workers have begun")]
+    for topic, what in said[1:] if resumed else said:
         scan = TopicScan(kafka, topic)
         begun = any(extent.high for extent in scan.extents.values())
         scan.close()

@@ -103,7 +103,8 @@ def fill(replay: Replay, tell: Tell) -> Played:
     """Send all to a run that goes on behind it: no end marks, and no workers, which fold it once they are started.
 
     While it is written they would take a partition for idle that is only not written yet. So they may not run before,
-    and wait until it is done (`check_filled`).
+    and do not start until it is done (`check_filled`). Each side says first what it does and looks at the other then:
+    the position stands before it is asked last who runs, and a worker asks again once it is a member of its group.
 
     Raises:
         ConfigError: the run is a replay, has begun already, is of another input, or something does not fit.
@@ -118,6 +119,13 @@ def fill(replay: Replay, tell: Tell) -> Played:
     if found is None:
         check_not_begun(settings.kafka, topics)
         log.commit(position)
+        try:
+            check_not_begun(settings.kafka, topics)
+        except ConfigError:
+            log.withdraw()
+            raise
+    elif not position.ended:
+        check_not_begun(settings.kafka, topics, resumed=True)
     resumed = position.sent
     position = send(replay, log, position, tell, lambda: None)
     replay.standing.sending = False

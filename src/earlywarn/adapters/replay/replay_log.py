@@ -123,6 +123,11 @@ class ReplayLog:
             self.commit(position)
         return position
 
+    def withdraw(self) -> None:
+        """Take back the position itself, behind which nothing was sent: the run is as if nobody had begun."""
+        self._transactions.send(self.topics.meta, 0, None, KEY)
+        self._transactions.commit()
+
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out."""
         self._transactions.take_back()

@@ -1,6 +1,7 @@
 """A replay started again: behind its end, for partitions added since, and of a recorded run that was made anew."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -135,6 +136,35 @@ def test_a_copy_goes_on_with_the_partitions_that_it_was_begun_with(recorded: Str
     assert grown.returncode == 0, grown.stderr
     again = earlywarn(recorded, *arguments)
     assert (again.returncode, "60 of them stood there" in again.stdout) == (0, True), again.stderr
+
+
+@pytest.mark.parametrize("leaves_open", [True, False])
+def test_what_stands_in_partitions_that_were_added_meanwhile_is_told(
+    recorded: StreamRun, caplog: pytest.LogCaptureFixture, tmp_path: Path, *, leaves_open: bool
+) -> None:
+    """A run that goes on would lack it for good, and is not filled; empty ones are no matter."""
+    brokers, name = recorded.settings.kafka.brokers, f"copy-{uuid4().hex[:12]}"
+    run = StreamRun(brokers, "redis://127.0.0.1:1", tmp_path / name, SETTINGS, name=name)
+    with run:
+        recorded.produce([[b"one"], [b"two"]])
+        source = RunSource(recorded.settings.kafka, recorded.topics, leaves_open=leaves_open)
+        log, pace = ReplayLog(run.settings.kafka, run.topics), Pace(None, clock=time.monotonic, sleep=time.sleep)
+        log.open()
+        begun = source.beginning(2)
+        log.commit(begun)
+        grown = earlywarn(recorded, "topics", "create", "--grow", EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS="3")
+        assert grown.returncode == 0, grown.stderr
+        copied = source.send(log, begun, pace, lambda _: None)
+        assert (copied.sent, "were added" in caplog.text) == (2, False)
+        recorded.produce([[], [], [b"three"]])
+        told = "partitions [2] were added since this copy was begun, and hold records that are no part of it; delete "
+        told += f"the copy (earlywarn topics delete --run {run.topics.run}) and begin it anew"
+        if leaves_open:
+            with pytest.raises(LogError, match=re.escape(told)):
+                source.send(log, copied, pace, lambda _: None)
+        else:
+            assert source.send(log, copied, pace, lambda _: None).sent == 2
+            assert told in caplog.text
 
 
 def test_a_broker_that_is_away_while_a_run_is_copied_is_waited_for(

@@ -1,5 +1,6 @@
 """Replaying a recorded run: its transactions, byte for byte and partition by partition, with their times of receipt."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ from earlywarn.application.control_marks import (
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
 
+_log = logging.getLogger(__name__)
 _RECORDS_AT_ONCE = 5_000
 _COMMIT_RECORDS = 50_000
 _ANSWER_SECONDS = 1.0
@@ -45,7 +47,8 @@ class RunSource:
     A mark that the recorded run did not obey, since it is no replay, is copied as one that no run obeys. Into a run
     that goes on (`leaves_open`) those that it did obey are not copied: nothing ends there. The key of the letter that
     a re-entered record was is copied under another name, since letters of the copy have keys of their own. Partitions
-    that are added once a copy is begun are no part of it.
+    that are added once a copy is begun are no part of it: once records stand there, a replay says so, and a run that
+    goes on is not filled, since what is missing would come nowhere any more.
     """
 
     def __init__(self, kafka: KafkaSettings, recorded: RunTopics, *, leaves_open: bool = False) -> None:
@@ -70,7 +73,7 @@ class RunSource:
             return begun.partitions
         consumer = self._consumer()
         try:
-            found = consumer.list_topics(self.topic, self._kafka.request_timeout_seconds).topics[self.topic]
+            found = self._described_by(consumer)
         finally:
             consumer.close()
         if found.error is not None or not found.partitions:
@@ -101,12 +104,15 @@ class RunSource:
         """Copy all behind a position, up to what is the end now.
 
         Raises:
-            LogError: the recorded topic cannot be read, has lost its beginning, or is another log than the position's.
+            LogError: the recorded topic cannot be read, has lost its beginning, or is another log than the position's;
+                or a run that goes on would lack partitions that were added since.
         """
         manifest = manifest_in(self._kafka, self._recorded)
         self._finite = manifest is not None and manifest.replay
         consumer = self._consumer()
         try:
+            if self._leaves_open:  # else it is told once, at the end
+                self._check_grown(consumer, log, position)
             ends = self._assign(consumer, position)
             copied = uncommitted = position.sent
             silent = 0
@@ -124,6 +130,7 @@ class RunSource:
                 tell(Told(copied, None))
                 if copied - uncommitted >= _COMMIT_RECORDS:
                     position, uncommitted = self._commit(log, position, offsets, copied), copied
+            self._check_grown(consumer, log, position)
             return self._commit(log, position, offsets, copied)
         finally:
             consumer.close()
@@ -139,6 +146,29 @@ class RunSource:
 
         patiently(lambda: self._identities.now([self.topic]), self.topic, meanwhile)
         return waited
+
+    def _check_grown(self, consumer: Consumer, log: ReplayLog, position: ReplayPosition) -> None:
+        """See whether records stand in partitions that were added since the copy was begun."""
+        found = patiently(partial(self._described_by, consumer), self.topic)
+        seconds = self._kafka.request_timeout_seconds
+        filled = []
+        for partition in range(position.partitions, len(found.partitions)):
+            place = TopicPartition(self.topic, partition)
+            low, high = patiently(partial(consumer.get_watermark_offsets, place, seconds), self.topic)
+            if high > low:
+                filled.append(partition)
+        if not filled:
+            return
+        told = (
+            f"{self.topic}: partitions {filled} were added since this copy was begun, and hold records that are no "
+            f"part of it; delete the copy (earlywarn topics delete --run {log.topics.run}) and begin it anew"
+        )
+        if self._leaves_open:
+            raise LogError(told)
+        _log.warning("%s, to have them too", told)
+
+    def _described_by(self, consumer: Consumer) -> Any:  # noqa: ANN401  # the client has no type for it
+        return consumer.list_topics(self.topic, self._kafka.request_timeout_seconds).topics[self.topic]
 
     def _assign(self, consumer: Consumer, position: ReplayPosition) -> dict[int, int]:
         """Read on behind a position; return the end of every partition that has more."""

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 from bucket_server import BUCKET, BucketServer
 from command_line import PANEL
 from ports import reserve_port
@@ -16,6 +18,7 @@ from earlywarn.adapters.redis.connection import connect
 from earlywarn.adapters.redis.layout import RunLayout
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.rebuild import remove_run
+from earlywarn.adapters.snapshots.bucket import BucketSnapshots
 from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.application.compose import compose
 from earlywarn.application.compose_fold import compose_fold
@@ -178,3 +181,23 @@ def test_rebuilding_redis_leaves_snapshots(redis_server: RedisServer) -> None:
         client.set(f"{RunLayout(run).prefix}alerts", "projected")
     assert asyncio.run(remove(redis_server.url, run)) == 2  # and the positions
     assert store.load(0, 3) == b"kept"
+
+
+def test_a_bucket_in_which_nothing_may_be_removed_gets_one_object_of_trials(
+    bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is tried; and no snapshot is taken for it."""
+    for name, value in bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+    run = f"run-{uuid4().hex[:8]}"
+    store = BucketSnapshots(f"s3://{BUCKET}", run, LOG, kept=2)
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObject")
+    with monkeypatch.context() as without_right:
+        without_right.setattr(store._client, "delete_object", Mock(side_effect=denied))
+        for _ in range(3):
+            with pytest.raises(SnapshotError, match=r"cannot be written and removed: .*AccessDenied"):
+                store.probe()
+    assert store._keys(f"{run}/") == [f"{run}/{LOG}/.probe"]
+    assert store.offsets(0) == []
+    store.probe()
+    assert store._keys(f"{run}/") == []

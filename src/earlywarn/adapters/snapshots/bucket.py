@@ -1,7 +1,7 @@
 """Snapshots in S3, or what speaks its protocol: one object each, which is there whole or not at all.
 
 Credentials and endpoint are those of the standard environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL), of ~/.aws, or of the machine's role. An object is
+AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL), of ~/.aws, or of the machine's role. A snapshot is
 written under the condition that none has its key (`If-None-Match: *`), so that none is ever replaced.
 """
 
@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -98,14 +97,14 @@ class BucketSnapshots:
                 self._client.delete_object(Bucket=self._bucket, Key=self._key(partition, old))
 
     def probe(self) -> None:
-        """Write a small object and remove it.
+        """Write a small object and remove it; always the same, so that one is left at most where none may be removed.
 
         Raises:
-            SnapshotError: it cannot be written.
+            SnapshotError: it cannot be written or removed.
         """
-        key = f"{self._run}{self._log}/.probe-{uuid4().hex}"
-        with self._explained(key, "written"):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=b"probe", IfNoneMatch="*")
+        key = f"{self._run}{self._log}/.probe"
+        with self._explained(key, "written and removed"):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=b"probe")
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def strangers(self) -> Sequence[str]:

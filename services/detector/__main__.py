@@ -49,6 +49,8 @@ async def main() -> None:
     for published in (topics.aggregates, topics.alerts):
         detector_metrics.PUBLISHED.labels(published)  # there at 0
 
+    trial = StoreTrial()
+
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "partials")
@@ -84,10 +86,7 @@ async def main() -> None:
             on_assigned=projector.own,
             failure=failure,
         )
-        trial = StoreTrial(
-            lambda: snapshot_store(settings.snapshots, topics.run, redis.settings, logs.check()["partials"])
-        )
-        trial.start()
+        trial.start(lambda: snapshot_store(settings.snapshots, topics.run, redis.settings, logs.check()["partials"]))
         app = faust_app(group, kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.partials))
         conditions = {

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,11 +92,22 @@ def test_a_detector_tries_at_its_start_until_snapshots_can_be_kept(
     place = tmp_path / "live"
     place.write_bytes(b"")
     before = detector_metrics.SNAPSHOTS.labels("failed")._value.get()
-    trial = StoreTrial(lambda: FolderSnapshots(place, "log", kept=2), again_seconds=0.01)
-    trial.start()
+    trial = StoreTrial(again_seconds=0.01)
+    trial.start(lambda: FolderSnapshots(place, "log", kept=2))
     wait_until(lambda: trial.failed, 10, "the trial has failed")
     place.unlink()
     wait_until(lambda: not trial.failed, 10, "it has succeeded")
     assert detector_metrics.SNAPSHOTS.labels("failed")._value.get() == before + 1
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
     assert "no snapshot can be kept: " in caplog.messages[0]
+
+
+def test_a_detector_that_begins_anew_tries_no_more_what_it_tried_before(tmp_path: Path) -> None:
+    """Else each time would leave a thread behind that fails for ever, and says of the new store that it does."""
+    (tmp_path / "file").write_bytes(b"")
+    trial = StoreTrial(again_seconds=0.01)
+    trial.start(lambda: FolderSnapshots(tmp_path / "file", "log", kept=2))
+    wait_until(lambda: trial.failed, 10, "the trial has failed")
+    trial.start(lambda: FolderSnapshots(tmp_path / "folder", "log", kept=2))
+    wait_until(lambda: not any(each.name == "snapshot-trial" for each in threading.enumerate()), 10, "none is left")
+    assert not trial.failed

@@ -181,7 +181,7 @@ def test_a_broker_that_is_away_while_a_run_is_copied_is_waited_for(
         for name in (f"recorded-{uuid4().hex[:12]}", f"copy-{uuid4().hex[:12]}")
     )
     pace = Pace(None, clock=time.monotonic, sleep=time.sleep)
-    back = Timer(10, fresh_kafka.start)
+    back = Timer(20, fresh_kafka.start)  # longer than a question waits for its answer
 
     def tell(_: Told) -> None:
         if back.ident is None:
@@ -189,7 +189,8 @@ def test_a_broker_that_is_away_while_a_run_is_copied_is_waited_for(
             back.start()
 
     with recorded, run:
-        recorded.produce([[record(day, "CH04") + b" " * 4_000 for day in range(10_000)]] * 2)
+        # More than a consumer fetches ahead, so that it is the reading that waits.
+        recorded.produce([[record(day, "CH04") + b" " * 9_000 for day in range(10_000)]] * 2)
         source = RunSource(recorded.settings.kafka, recorded.topics)
         log = ReplayLog(run.settings.kafka, run.topics)
         log.open()

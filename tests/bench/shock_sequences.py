@@ -20,11 +20,10 @@ from math import log1p
 from typing import NamedTuple
 
 from alert_rules import figure
-from shocked_panel import ShockedPanel, composed
+from shocked_panel import ShockedPanel, composed, one_after_another
 from swiss_sample import sample
 
 from earlywarn.domain.alert import Alert
-from earlywarn.domain.cell import Cell
 
 FOOD = ("Food and beverage services", "food-beverage-services")
 PLACES = ((None, None), ("CH01", None), ("CH04", None), (None, FOOD))
@@ -65,11 +64,8 @@ def levels(first: date, sequence: tuple[tuple[int, float], ...]) -> Iterator[Lev
 def played(place: tuple[str | None, tuple[str, str] | None], steps: list[Level]) -> list[list[Alert]]:
     """Return the histories of the economic alerts of a place."""
     region, sector = place
-
-    def change(cell: Cell) -> float:
-        inside = region in (None, cell.region) and (sector is None or cell.sector == sector[0])
-        return next((each.factor for each in steps if each.first <= cell.day < each.end), 1.0) if inside else 1.0
-
+    spans = [((end - first).days, factor) for first, end, factor in steps]
+    change = one_after_another(steps[0].first, spans, region, sector and sector[0])
     panel = ShockedPanel(sample(), change)
     panel.play(composed())
     found: dict[str, list[Alert]] = {}

@@ -19,7 +19,7 @@ from command_line import PANEL, SAMPLE
 from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import Log, Published, StreamRun, expected, wait_until
+from stream_run import Log, StreamRun, expected, wait_until, without_ids
 from swiss_logs import PANEL as SWISS_PANEL
 from swiss_logs import swiss_logs
 
@@ -120,18 +120,6 @@ def produce_in_transactions(run: StreamRun, logs: list[Log], records: int) -> No
             for value in log[start : start + records]:
                 producer.produce(run.topics.transactions, value, partition=partition)
         producer.commit_transaction(30)
-
-
-def without_ids(published: Published) -> list[dict[str, Any]]:
-    """Return the alerts in their order, each with a number of its own in place of its id."""
-    alerts = sorted(map(msgspec.json.decode, published.alerts.values()), key=lambda alert: alert["sequence"])
-    numbers = {each: at for at, each in enumerate(dict.fromkeys(alert["id"] for alert in alerts))}
-    return [
-        alert
-        | {"run": "", "id": numbers[alert["id"]], "supersedes": numbers.get(alert["supersedes"])}
-        | {"parent": numbers.get(alert["parent"]), "children": sorted(map(numbers.__getitem__, alert["children"]))}
-        for alert in alerts
-    ]
 
 
 def logs_of(run: StreamRun) -> list[list[Any]]:

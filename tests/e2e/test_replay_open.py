@@ -7,14 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import Log, Published, StreamRun, wait_until
+from stream_run import Log, Published, StreamRun, wait_until, without_ids
 from swiss_logs import PANEL, swiss_logs
 
 from earlywarn.adapters.kafka.filling import check_filled
@@ -72,18 +71,6 @@ def filling(run: StreamRun, live: StreamRun) -> Replay:
     )
 
 
-def alerts_of(published: Published) -> list[dict[str, Any]]:
-    """Return alerts in their order, whatever run they are of."""
-    alerts = sorted(map(msgspec.json.decode, published.alerts.values()), key=lambda alert: alert["sequence"])
-    numbers = {each: at for at, each in enumerate(dict.fromkeys(alert["id"] for alert in alerts))}
-    return [
-        alert
-        | {"run": "", "id": numbers[alert["id"]], "supersedes": numbers.get(alert["supersedes"])}
-        | {"parent": numbers.get(alert["parent"]), "children": sorted(map(numbers.__getitem__, alert["children"]))}
-        for alert in alerts
-    ]
-
-
 def without_ticino(log: Log) -> Log:
     """Return a log whose last third lacks a region: alerts come of it."""
     last = 2 * len(log) // 3
@@ -129,7 +116,7 @@ def test_a_run_goes_on_in_another_as_if_nothing_had_happened(make_run: Callable[
             found, expected = run.published(), live.published()
             assert found.aggregates == expected.aggregates
             assert {msgspec.json.decode(value)["vintage"] for value in found.aggregates.values()} == {0}
-            assert alerts_of(found) == alerts_of(expected)
+            assert without_ids(found) == without_ids(expected)
             assert found.alerts
             assert all(worker.process.poll() is None for worker in workers)
             again = earlywarn(run, *command)

@@ -5,7 +5,7 @@ from math import log
 
 import pytest
 from alert_rules import broken_rules
-from shocked_panel import ShockedPanel, composed
+from shocked_panel import ShockedPanel, composed, one_after_another
 from swiss_sample import sample
 
 from earlywarn.alerting.words import figure
@@ -18,14 +18,7 @@ Levels = tuple[tuple[int, float], ...]
 
 def played(first: date, levels: Levels, region: str | None = None, sector: str | None = None) -> ShockedPanel:
     """Return the sample with a place at some levels one after another, each for some days."""
-    factors = [factor for days, factor in levels for _ in range(days)]
-
-    def change(cell: Cell) -> float:
-        age = (cell.day - first).days
-        inside = region in (None, cell.region) and sector in (None, cell.sector)
-        return factors[age] if inside and 0 <= age < len(factors) else 1.0
-
-    panel = ShockedPanel(sample(), change)
+    panel = ShockedPanel(sample(), one_after_another(first, levels, region, sector))
     panel.play(composed())
     assert not broken_rules(panel.alerts)
     return panel

@@ -1,6 +1,6 @@
 """A generated panel with a shock in it, run through folds, models and desk; what the calm panel would have expected."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
 from panel_run import PanelRun
@@ -16,6 +16,20 @@ REGIONS = tuple((f"CH0{at}", 1.0) for at in range(1, 6))
 
 Change = Callable[[Cell], float | tuple[float, float]]
 """By what a cell's figures are multiplied: both, or transactions and amount."""
+
+
+def one_after_another(
+    first: date, levels: Iterable[tuple[int, float]], region: str | None = None, sector: str | None = None
+) -> Change:
+    """Return the shock of a place (None: all) that is at some levels for some days each, from a first day on."""
+    factors = [factor for days, factor in levels for _ in range(days)]
+
+    def change(cell: Cell) -> float:
+        age = (cell.day - first).days
+        inside = region in (None, cell.region) and sector in (None, cell.sector)
+        return factors[age] if inside and 0 <= age < len(factors) else 1.0
+
+    return change
 
 
 class ShockedPanel(PanelRun):

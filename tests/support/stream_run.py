@@ -158,6 +158,18 @@ class Published:
         return [key for key, times in self.times.items() if times > 1]
 
 
+def without_ids(published: Published) -> list[dict[str, Any]]:
+    """Return the alerts in their order, each with a number of its own in place of its id."""
+    alerts = sorted(map(msgspec.json.decode, published.alerts.values()), key=lambda alert: alert["sequence"])
+    numbers = {each: at for at, each in enumerate(dict.fromkeys(alert["id"] for alert in alerts))}
+    return [
+        alert
+        | {"run": "", "id": numbers[alert["id"]], "supersedes": numbers.get(alert["supersedes"])}
+        | {"parent": numbers.get(alert["parent"]), "children": sorted(map(numbers.__getitem__, alert["children"]))}
+        for alert in alerts
+    ]
+
+
 class StreamRun:
     """One run: topics, workers, input, output. Use it as a context manager; its workers end with it."""
 

@@ -79,9 +79,7 @@ class CellBaselines:
         """Return float64[2, K]: how far what was expected before a first day lies above what is now (log units)."""
         scores, _ = self._day(first_day)
         before, now = self.today(first_day), self.today(scores.day.toordinal())
-        known = (before > 0) & (now > 0)
-        step: Floats = np.log(np.where(known, before, 1.0) / np.where(known, now, 1.0))
-        return step
+        return _log_ratio(before, now)
 
     def apart(self, baseline_day: int, first_day: int, node: int) -> Floats:
         """Return float64[2]: how far what was expected of a node before one first day lies above that before another.
@@ -89,9 +87,7 @@ class CellBaselines:
         In log units; 0 where one of the two expected nothing.
         """
         one, other = (self.today(day)[:, self.members[node]].sum(axis=1) for day in (baseline_day, first_day))
-        known = (one > 0) & (other > 0)
-        step: Floats = np.log(np.where(known, one, 1.0) / np.where(known, other, 1.0))
-        return step
+        return _log_ratio(one, other)
 
     def since(self, first_day: int, baseline_day: int | None = None) -> tuple[Floats, Floats]:
         """Return float64[2, K] twice: what was seen since a first day, and what was expected before it (or another)."""
@@ -160,3 +156,10 @@ class CellBaselines:
         self._cells = [(region, sector) for region, sector in saved["cells"]]
         self._older = {int(first): sums for first, sums in saved["older"].items()}
         self._oldest, self._fading = saved["oldest"], saved["fading"]
+
+
+def _log_ratio(one: Floats, other: Floats) -> Floats:
+    """Return the log of one by the other; 0 where one of the two is nothing."""
+    known = (one > 0) & (other > 0)
+    ratio: Floats = np.log(np.where(known, one, 1.0) / np.where(known, other, 1.0))
+    return ratio

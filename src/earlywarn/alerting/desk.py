@@ -140,9 +140,7 @@ class AlertDesk:
     def _look_at_level(self, episode: Episode, at: int, scores: DayScores) -> None:
         """Ask whether an episode has come to another level, or is over."""
         spread = partial(dispersion, scores.effects, at, episode.measure)
-        over = episode.phase.before if episode.days_back else 0.0
-        days = turn(episode.phase, episode.measure, spread, over=over)
-        if days:
+        if days := turn(episode.phase, episode.measure, spread, was_back=episode.days_back > 0):
             episode.turn(days)
         if episode.leads_back_from is not None:
             step = self._baselines.apart(episode.leads_back_from.toordinal(), episode.baseline_day, at)

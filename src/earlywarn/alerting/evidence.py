@@ -221,9 +221,7 @@ class Reading:
         if self.node.level == "cell":
             return []
         episode = self._episode
-        is_first = episode.phase.since == episode.opened_on == episode.usual_until
-        level_on = episode.baseline_day if is_first else episode.phase.since.toordinal()
-        seen, usual = self._baselines.since(level_on, episode.baseline_day)
+        seen, usual = self._baselines.since(episode.phase.since.toordinal(), episode.baseline_day)
         members = self._baselines.members[self._place]
         shares = shares_of_change(seen, usual, members, self.measure, self._episode.direction)
         found = []

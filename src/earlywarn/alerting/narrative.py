@@ -1,6 +1,6 @@
 """An alert in words. Every figure is read from the alert itself, so text and figures cannot disagree."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from earlywarn.alerting.coverage_narrative import narrate_coverage
 from earlywarn.alerting.unread_narrative import narrate_unread
@@ -11,6 +11,7 @@ from earlywarn.alerting.words import (
     Names,
     between,
     day,
+    day_of,
     days_of,
     deviation,
     figure,
@@ -52,21 +53,15 @@ def narrate(alert: Alert, names: Names) -> str:
 
 def claim(alert: Alert) -> str:
     """Return what changed, by how much and since when, without the subject."""
-    what, since, effect = MEASURE_WORDS[alert.measure], f"since {day(_level_on(alert))}", figure(alert, "effect")
+    what, effect = MEASURE_WORDS[alert.measure], figure(alert, "effect")
+    level_on = day_of(alert, "days_at_level")
+    since = f"since {day(alert.opened_on if level_on is None else level_on.isoformat())}"
     if is_too_little(alert):
         return f"{what} {alert.direction} {since}, with {TOO_LITTLE}"
     if effect is not None and times(effect):
         return f"{what} at {deviation(effect, 'what was expected')} {since}"
     size = "by an unknown size" if effect is None else size_pct(effect)
     return f"{what} {alert.direction} {size} {since}"
-
-
-def _level_on(alert: Alert) -> str:
-    """Return the first day of the level that an alert's effect is of."""
-    days = figure(alert, "days_at_level")
-    if days is None:
-        return alert.opened_on
-    return (date.fromisoformat(alert.as_of) - timedelta(days=round(days))).isoformat()
 
 
 def _ending(alert: Alert, names: Names) -> str:
@@ -79,7 +74,7 @@ def _ending(alert: Alert, names: Names) -> str:
     far += f" ({most} when it was largest)" if most != told else ""
     if is_too_little(alert):
         far = f"{side} what was expected, {TOO_LITTLE}"
-    told_on = date.fromisoformat(alert.as_of) - timedelta(days=round(figure(alert, "days_since_effect") or 0.0))
+    told_on = day_of(alert, "days_since_effect") or date.fromisoformat(alert.as_of)
     until = "it was last there on" if alert.outcome == "recovered" else "the last alarm was on"
     size = f"By {day(told_on.isoformat())} it was {far}; {until} {day(alert.resolved_on)}."
     opening = f"{subject(alert, names)}: the {word} of {what} that began on {opened}"
@@ -158,22 +153,18 @@ def _succession(alert: Alert) -> str:
 
     It need not lead back to where that came from: a rise may end anywhere.
     """
-    days, usual = figure(alert, "days_since_level_began"), figure(alert, "days_since_usual")
+    began, usual = day_of(alert, "days_since_level_began"), day_of(alert, "days_since_usual")
     word, own = ("rise", "fall") if alert.direction == "down" else ("fall", "rise")
     told = []
     if figure(alert, "days_at_level") is not None and alert.status != "resolved":
         told.append(f"The {own} began on {day(alert.opened_on)}, and was of another size until then.")
-    if usual is not None and days is None:
-        before = date.fromisoformat(alert.as_of) - timedelta(days=round(usual))
-        told.append(
-            f"What is expected is what was usual before {day(before.isoformat())}, when an earlier shock began."
-        )
-    if days is None:
-        return " ".join(told)
-    began = date.fromisoformat(alert.as_of) - timedelta(days=round(days))
-    verb = "was" if alert.status == "resolved" else "is"
-    level = f"the level of the {word} that began on {day(began.isoformat())}"
-    return " ".join([*told, f"What {verb} expected {verb} {level}, which had become usual."])
+    if began is not None:
+        verb = "was" if alert.status == "resolved" else "is"
+        level = f"the level of the {word} that began on {day(began.isoformat())}"
+        told.append(f"What {verb} expected {verb} {level}, which had become usual.")
+    elif usual is not None:
+        told.append(f"What is expected is what was usual before {day(usual.isoformat())}, when an earlier shock began.")
+    return " ".join(told)
 
 
 def _unusual(alert: Alert) -> str:

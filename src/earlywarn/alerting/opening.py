@@ -51,15 +51,14 @@ def opened(
     family = [each for each in others if each.contains(episode) or episode.contains(each)]
     family = sorted((each for each in family if each.direction == direction), key=lambda each: (-each.score, each.id))
     not_before = 0 if last is None else last.toordinal() + 1
-    aligned, step = candidate, None
+    aligned = candidate
     if candidate.usual_until is None:
         first_days = [each.first_day for each in family if each.first_day >= not_before]
         aligned = weighing.aligned(weighing.over_holidays(candidate, not_before=not_before), first_days)
     first_day = scores.day.toordinal() - aligned.age_days
-    if candidate.usual_until is not None:
-        step = baselines.apart(candidate.usual_until, first_day, at)
-    episode.opened_on = date.fromordinal(first_day)
-    episode.usual_until = date.fromordinal(candidate.usual_until or first_day)
+    baseline_day = candidate.usual_until or first_day
+    step = baselines.apart(baseline_day, first_day, at)
+    episode.opened_on, episode.usual_until = date.fromordinal(first_day), date.fromordinal(baseline_day)
     today = baselines.sums(episode.baseline_day, at)
     episode.phase = Phase(episode.opened_on, since(scores.effects, at, aligned.age_days, step), [today], [scores.day])
     weighing.ratio[at] = aligned.score

@@ -87,17 +87,17 @@ def no_phase() -> Phase:
     return Phase(date.min, NOTHING, [], [])
 
 
-def turn(phase: Phase, measure: Measure, dispersion: Dispersion, *, over: float = 0.0) -> int:
+def turn(phase: Phase, measure: Measure, dispersion: Dispersion, *, was_back: bool = False) -> int:
     """Return how many of the last days are at a level of their own; 0 if none are.
 
     Args:
         phase: the current one.
         measure: which one tells the episode.
         dispersion: see `Dispersion`.
-        over: log effect of the shock that is over at this level, which comes again if most of it is there; 0: it is
-            not over.
+        was_back: whether the shock was over at this level: it comes again if most of it is there.
     """
     sums, last_days = phase.sums, phase.last_days
+    over = phase.before if was_back else 0.0
     best, apart = 0, 0.0
     for days in range(LEAST_DAYS, min(len(last_days), sums.days - _LEAST_DAYS_BEFORE) + 1):
         late, before = _apart(sums, last_days[-days:], measure, dispersion)

@@ -1,7 +1,7 @@
 """Words and figures that every text about an alert is made of."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol, Self
 from urllib.parse import unquote
 
@@ -170,6 +170,12 @@ def deviation(change_pct: float, what: str) -> str:
 def is_too_little(alert: Alert) -> bool:
     """Return whether too few payments are expected of an alert's day for a percentage."""
     return alert.measure == "transactions" and alert.expected is not None and alert.expected < LEAST_PAYMENTS
+
+
+def day_of(alert: Alert, name: str) -> date | None:
+    """Return the day that lies as many days before an alert's own as its figure of that name says."""
+    days = figure(alert, name)
+    return None if days is None else date.fromisoformat(alert.as_of) - timedelta(days=round(days))
 
 
 def figure(alert: Alert, name: str) -> float | None:

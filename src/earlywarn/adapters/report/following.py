@@ -17,7 +17,7 @@ from earlywarn.adapters.report.levels import change_pct
 from earlywarn.alerting.estimate import Sums, dispersion, is_nearer, since, total
 from earlywarn.alerting.evidence import DayReading
 from earlywarn.alerting.phases import Phase, is_back, turn
-from earlywarn.alerting.words import figure
+from earlywarn.alerting.words import day_of
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 
@@ -164,7 +164,8 @@ class Following:
         place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
         at = place.get((alert.region, alert.sector))
         opened_on = date.fromisoformat(alert.opened_on)
-        first_day, age = usual_until(alert).toordinal(), (scores.day - opened_on).days
+        first_day = (day_of(alert, "days_since_usual") or opened_on).toordinal()
+        age = (scores.day - opened_on).days
         if at is None or not scores.heard[at] or not 0 <= age < len(scores.effects.days):
             return
         today = self._baselines.sums(first_day, at)
@@ -187,14 +188,6 @@ class Following:
                 course.is_over |= is_earlier and course.back is not None and course.back < lately
 
 
-def usual_until(alert: Alert) -> date:
-    """Return the day before which what an alert's figures are against was usual."""
-    days = figure(alert, "days_since_usual")
-    if days is None:
-        return date.fromisoformat(alert.opened_on)
-    return date.fromisoformat(alert.as_of) - timedelta(days=round(days))
-
-
 def _is_past(course: _Course, day: date) -> bool:
     """Return whether an alert has faded so long ago that it is followed no more."""
     return course.latest.outcome == "faded" and (day - date.fromisoformat(course.latest.as_of)).days > _FADED_DAYS
@@ -203,9 +196,8 @@ def _is_past(course: _Course, day: date) -> bool:
 def _read(course: _Course, scores: DayScores, at: int) -> None:
     measure, phase = course.latest.measure, course.phase
     spread = partial(dispersion, scores.effects, at, measure)
-    is_over = course.now is not None and course.now.back_on is not None
-    days = turn(phase, measure, spread, over=phase.before if is_over else 0.0)
-    if days:
+    was_back = course.now is not None and course.now.back_on is not None
+    if days := turn(phase, measure, spread, was_back=was_back):
         phase.turn(days, measure)
     course.now = Now(
         scores.day,

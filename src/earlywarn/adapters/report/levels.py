@@ -14,7 +14,7 @@ import msgspec
 
 from earlywarn.adapters.report.wording import against, short_day
 from earlywarn.alerting.narrative import claim, lately
-from earlywarn.alerting.words import MEASURE_WORDS, Names, day, figure, quantity, size_pct, subject
+from earlywarn.alerting.words import MEASURE_WORDS, Names, day, day_of, figure, quantity, size_pct, subject
 from earlywarn.domain.alert import STATUSES_OPEN, Alert, Direction
 
 _BEYOND = 0.5
@@ -102,8 +102,8 @@ class Returns:
 
         What was usual then the alert knows best: it may say itself that it is measured against the level.
         """
-        days, opened, back = figure(alert, "days_since_level_began"), _date(alert.opened_on), self._back(level)
-        if days is not None and _date(alert.as_of) - timedelta(days=round(days)) == _date(level.opened_on):
+        opened, back = _date(alert.opened_on), self._back(level)
+        if day_of(alert, "days_since_level_began") == _date(level.opened_on):
             return False
         return back is not None and back < opened - timedelta(days=_FIRST_DAY_ERRS_DAYS)
 

@@ -121,3 +121,47 @@ def test_a_region_that_is_left_behind_when_a_national_shock_is_over_is_told(regi
     assert own[0].as_of < (end + timedelta(7)).isoformat()
     assert is_near(own[0], 0.5)
     assert own[-1].parent is None
+
+
+@pytest.mark.parametrize(
+    ("factor", "place", "own", "days"),
+    [
+        (0.65, ("CH04", None), 0.25, (7, 28)),
+        (1.4, ("CH02", None), 2.2, (6, 26)),
+        (0.7, ("CH01", None), 0.3, (5, 26)),
+    ],
+)
+def test_what_goes_on_in_one_part_is_no_matter_of_the_panel(
+    factor: float, place: tuple[str | None, str | None], own: float, days: tuple[int, int]
+) -> None:
+    """A part moves on days after all, and goes on for two weeks after the others are back.
+
+    The panel's alert ends with the others, names what goes on, and its level is never that of one part. The part's
+    alert is told by its own size, and its end as well: as an end, or as the way back from a level that was accepted.
+    """
+    first = date(2019, 9, 30)
+    end, began, over = (first + timedelta(at) for at in (14, *days))
+
+    def change(cell: Cell) -> float:
+        is_part = place[0] in (None, cell.region) and place[1] in (None, cell.sector)
+        if is_part and began <= cell.day < over:
+            return own
+        return factor if first <= cell.day < end else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    [nation] = [each for each in histories(panel, first, "CH/*/*") if each[0].as_of < end.isoformat()]
+    assert nation[-1].outcome == "recovered"
+    assert abs((date.fromisoformat(nation[-1].resolved_on or "") - end).days) <= 2
+    part = f"CH/{place[0] or '*'}/{'food-beverage-services' if place[1] else '*'}"
+    assert part in {each.series_id for each in nation[-1].evidence if each.name == "goes_on"}
+    assert " is over, but goes on in " in nation[-1].text
+    found = histories(panel, first, part)
+    assert any(is_near(each, own) for history in found for each in history if each.as_of < over.isoformat())
+    told = [history[-1] for history in found if history[-1].outcome == "recovered"]
+    ends = [abs((date.fromisoformat(each.resolved_on or "") - over).days) <= 2 for each in told]
+    sign = "up" if own < 1 else "down"
+    lately = (over.isoformat(), (over + timedelta(4)).isoformat())
+    ways_back = [each[0] for each in found if each[0].direction == sign and lately[0] <= each[0].as_of < lately[1]]
+    assert any(ends) or ways_back

@@ -4,14 +4,17 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.severity import severity
 from earlywarn.alerting.words import times
-from earlywarn.domain.alert import SEVERITIES, Alert
+from earlywarn.domain.alert import GOES_ON, SEVERITIES, Alert
+from earlywarn.domain.series import ALL, contains
 
 PARAMETERS = AlertParameters()
 _THIN = "\u202f"
+_ROUNDING = 0.01
 
 
 def figure(alert: Alert, name: str) -> float | None:
@@ -106,8 +109,9 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
     if alert.outcome == "accepted" and (alert.change_pct or 0.0) * sign <= 0:
         yield f"is accepted on a day of {alert.change_pct} %"
     published, last = (figure(alert, name) or 0.0 for name in ("effect", "last_days_effect"))
-    is_back = math.log1p(max(last, -99.9) / 100) / math.log1p(max(published, -99.9) / 100) < 0.5
-    if alert.outcome in {"recovered", "faded"} and is_back != (alert.outcome == "recovered"):
+    left = math.log1p(max(last, -99.9) / 100) / math.log1p(max(published, -99.9) / 100)
+    is_sure = abs(left - 0.5) > _ROUNDING  # figures are told to a tenth of a per cent
+    if is_sure and alert.outcome in {"recovered", "faded"} and (left < 0.5) != (alert.outcome == "recovered"):
         yield f"has {alert.outcome} at {last} % after {published} %"
     day = math.log1p(max(alert.change_pct or 0.0, -99.9) / 100) / math.log1p(max(published, -99.9) / 100)
     if alert.outcome == "recovered" and day > 0.51:
@@ -120,6 +124,21 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
     words = {"recovered": " is over.", "faded": " can no longer be told from chance.", "accepted": " the new level."}
     if [outcome for outcome, said in words.items() if said in alert.text] != [alert.outcome]:
         yield f"ends as {alert.outcome} and says: {alert.text}"
+
+
+def _key(series_id: str) -> tuple[str | None, str | None]:
+    _, region, sector = (unquote(part) for part in series_id.split("/"))
+    return (None if region == ALL else region, None if sector == ALL else sector)
+
+
+def _end_elsewhere(alert: Alert) -> Iterable[str]:
+    if alert.level == "cell" or alert.outcome != "recovered" or " is over, but goes on in " not in alert.text:
+        yield f"ends as {alert.outcome} and says: {alert.text}"
+    for part in (each for each in alert.evidence if each.name == GOES_ON):
+        if part.value * (-1 if alert.direction == "down" else 1) <= 0:
+            yield f"goes on in {part.series_id} at {part.value} %"
+        if part.series_id is None or not contains((alert.region, alert.sector), _key(part.series_id)):
+            yield f"goes on in {part.series_id}, which is no part of {alert.series_id}"
 
 
 def _history(history: Sequence[Alert]) -> Iterable[str]:

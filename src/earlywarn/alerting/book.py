@@ -108,6 +108,12 @@ class EpisodeBook:
             found, key=lambda each: (each.opened_on, canonical((each.region, each.sector)), each.ended_on is None)
         )
 
+    def levels_since(self, day: date, direction: Direction) -> Iterator[tuple[str | None, str | None]]:
+        """Yield the series of which a level of a direction has been accepted since a day."""
+        for level, (_, accepted) in self._levels.items():
+            if level[2] == direction and accepted >= day:
+                yield level[:2]
+
     def going_on(self, direction: Direction) -> Iterator[Going]:
         """Yield what may go on while a shock around it is over: open episodes, and levels accepted lately."""
         for key, (since, _) in sorted(self._levels.items(), key=lambda each: canonical(each[0])):

@@ -13,6 +13,7 @@ import numpy as np
 
 from earlywarn.alerting.estimate import Sums
 from earlywarn.alerting.grouping import Flags, Floats, membership
+from earlywarn.alerting.season import Season
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.state import State
@@ -35,6 +36,7 @@ class CellBaselines:
         self._older: dict[int, Floats] = {}  # float64[3, 2, K]: factors, and sums seen and expected since a first day
         self._oldest = np.zeros((3, 2, 0))  # the same of the oldest first day that the models keep
         self._fading = np.zeros((2, 0))
+        self._season = Season()
         self._scores: DayScores | None = None
 
     def step(self, scores: DayScores, first_days: Iterable[int]) -> None:
@@ -46,11 +48,13 @@ class CellBaselines:
         effects, size, day = scores.effects, len(self._cells), scores.day.toordinal()
         seen = np.nan_to_num(np.stack([scores.transactions.observed[:size], scores.amount.observed[:size]]))
         usual = np.nan_to_num(effects.today[:, :size, -1])
-        older = {}
+        first_days, older = set(first_days), {}
+        self._season.step(scores, first_days)
         for first in sorted({first for first in first_days if day - first >= len(effects.days)}):
             factors, observed, expected = self._older.get(first, self._oldest)
             factors = factors * self._fading
-            older[first] = np.stack([factors, observed + seen, expected + usual * factors])
+            now = usual * factors * np.exp(self._season.since(first))
+            older[first] = np.stack([factors, observed + seen, expected + now])
         self._older, self._scores = older, scores
         self._oldest = np.stack([np.ones((2, size)), effects.observed[:, :size, -1], effects.expected[:, :size, -1]])
         self._fading = effects.fading[:, :size].copy()
@@ -63,7 +67,7 @@ class CellBaselines:
     def today(self, first_day: int) -> Floats:
         """Return float64[2, K]: what was expected of the day before a first day, of cells that were heard."""
         scores, age = self._day(first_day)
-        expected: Floats = scores.effects.today[:, : len(self._cells), age]
+        expected: Floats = scores.effects.today[:, : len(self._cells), age] * np.exp(self._season.since(first_day))
         return expected * self._older[first_day][0] if first_day in self._older else expected
 
     def changes(self, first_day: int, region: str | None, sector: str | None) -> tuple[float, float]:
@@ -149,6 +153,7 @@ class CellBaselines:
             "older": {str(first): sums for first, sums in sorted(self._older.items())},
             "oldest": self._oldest,
             "fading": self._fading,
+            "season": self._season.state(),
         }
 
     def restore(self, saved: State) -> None:
@@ -156,6 +161,7 @@ class CellBaselines:
         self._cells = [(region, sector) for region, sector in saved["cells"]]
         self._older = {int(first): sums for first, sums in saved["older"].items()}
         self._oldest, self._fading = saved["oldest"], saved["fading"]
+        self._season.restore(saved["season"])
 
 
 def _log_ratio(one: Floats, other: Floats) -> Floats:

@@ -112,8 +112,7 @@ class Decisions:
         members = self._baselines.members
         shaken = np.zeros(len(members), dtype=bool)
         for episode in self._book.open.values():
-            if not (episode.is_learned or episode.days_back):
-                shaken |= ~(members & ~self._baselines.inside(episode.region, episode.sector)).any(axis=1)
+            shaken |= ~(members & ~self._baselines.inside(episode.region, episode.sector)).any(axis=1)
         models.shake(shaken)
         self._levels.clear()
         self._back.clear()

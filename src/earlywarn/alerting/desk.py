@@ -24,10 +24,11 @@ from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
 from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
-from earlywarn.alerting.parting import left_behind, part_ways, parting
+from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
 from earlywarn.alerting.phases import is_back, is_return, turn
 from earlywarn.alerting.references import References
+from earlywarn.alerting.remains import is_over_elsewhere, left_behind
 from earlywarn.alerting.revision import revision
 from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
 from earlywarn.alerting.ways_back import tell_payments
@@ -146,6 +147,9 @@ class AlertDesk:
             step = self._baselines.apart(episode.leads_back_from.toordinal(), episode.baseline_day, at)
             episode.is_return = is_return(episode.phase, step, episode.measure)
         is_over = is_back(episode.phase, episode.measure, episode.direction, spread)
+        share = self.parameters.parent_share
+        episode.goes_on_in_parts = not is_over and is_over_elsewhere(episode, at, scores, self._baselines, share=share)
+        is_over |= episode.goes_on_in_parts
         episode.come_back(episode.phase.sums.days if is_over else 0)
 
     def _direction(
@@ -169,9 +173,10 @@ class AlertDesk:
             is_top = not any(other_one.contains(mine[at]) for other_one in mine.values())
             if is_top and self._is_time_for_parts(mine[at], scores.day):
                 self._open_parts(at, weighing, other, mine, looks)
-        for candidate in [*parting(mine, weighing), *left_behind(mine, weighing, self._baselines)]:
-            if candidate.node not in mine:
-                self._open(candidate, weighing, other, mine, looks)
+        for part in [*parting(mine, weighing), *left_behind(mine, weighing, self._baselines)]:
+            own = weighing.after(part, self._last(part.node, weighing))
+            if own is not None and part.node not in mine:
+                self._open(own, weighing, other, mine, looks)
         part_ways(mine, weighing)
         adopt(mine.values())
         alerts = []
@@ -264,7 +269,7 @@ class AlertDesk:
             return None
         self._book.end(episode, day)
         self._decisions.settle(look.reading.node, episode.direction)
-        found = out_of_sight(episode, look, unheard)
+        found = out_of_sight(episode, look, unheard, panel=self.panel)
         alert = revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
         return msgspec.structs.replace(alert, observed=None, expected=None, lower=None, upper=None, change_pct=None)
 

@@ -45,7 +45,8 @@ class Episode(msgspec.Struct):
     that, `is_learned` whether the models have taken its level as
     usual since, `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock than that
     of the total around it (`parting`), `days_back` on how many of the last days its level was back at what had been
-    expected, `heard_on` the last day on which anything was heard of the node.
+    expected, `goes_on_in_parts` whether that is so outside of some of its parts alone (`remains`), `heard_on` the last
+    day on which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -80,6 +81,7 @@ class Episode(msgspec.Struct):
     is_taken_back: bool = False
     is_own: bool = False
     days_back: int = 0
+    goes_on_in_parts: bool = False
     heard_on: date | None = None
     missing_days: int = 0
     empty_days: int = 0

@@ -10,11 +10,12 @@ from earlywarn.alerting.contributors import shares_of_change
 from earlywarn.alerting.episode import Episode, Told
 from earlywarn.alerting.estimate import NEARER, Estimate, Sums, dispersion, interval_reach, total
 from earlywarn.alerting.grouping import Flags, Floats
+from earlywarn.alerting.remains import going_on
 from earlywarn.detection.day_scores import MEASURES, DayScores
-from earlywarn.domain.alert import Direction, Evidence, Outcome
+from earlywarn.domain.alert import GOES_ON, Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
 
-_TOP_CONTRIBUTORS = 3
+_TOP_CONTRIBUTORS, _TOP_PARTS = 3, 3
 
 
 class DayReading:
@@ -142,8 +143,11 @@ class Reading:
         Accepted: over the last days the effect was still there, and today is nearer to it than to nothing, so what is
         usual has changed. Recovered: it was not, and today is within its usual range and nearer to nothing than to what
         was published last, or beyond nothing on the other side. Faded: today is within its usual range, and the last
-        days are nearer to the effect that was published last than to nothing.
+        days are nearer to the effect that was published last than to nothing. What goes on in some parts of a total is
+        recovered as the total's.
         """
+        if self._episode.goes_on_in_parts:
+            return "recovered"
         last = self.last_days
         published = math.log1p(max(self._episode.told.effect_pct / 100, -0.999))
         if last.distance(self._episode.direction) > interval_reach(self._interval):
@@ -154,7 +158,7 @@ class Reading:
             return "faded"
         return None if self.today.effect / published >= NEARER else "recovered"
 
-    def ending(self, outcome: Outcome) -> tuple[Evidence, ...]:
+    def ending(self, outcome: Outcome, panel: str) -> tuple[Evidence, ...]:
         """Return the figures of an episode that is over: as published last, its largest, and its last days."""
         found = effect_evidence(self._episode.told)
         since = (self.day - self._episode.last_revised_on).days
@@ -173,7 +177,18 @@ class Reading:
             unit = "transactions" if self.measure == "transactions" else "minor units"
             value = round(usual * (1 + last.change_pct / 100), 2)
             found.append(Evidence(name="new_baseline", value=value, unit=unit))
-        return (*found, *self._led_back(), *self._unheard())
+        return (*found, *self._going_on(panel), *self._led_back(), *self._unheard())
+
+    def _going_on(self, panel: str) -> list[Evidence]:
+        """Name the parts in which a total's shock goes on that is over elsewhere, with the effect there since."""
+        if not self._episode.goes_on_in_parts:
+            return []
+        found = []
+        for at, effect in going_on(self._episode, self._place, self._scores, self._baselines).items():
+            node = self._scores.nodes[at]
+            series_id = Series(panel, node.region, node.sector).series_id
+            found.append(Evidence(name=GOES_ON, value=effect.effect_pct, unit="pct", series_id=series_id))
+        return found[:_TOP_PARTS]
 
     def _levels(self) -> list[Evidence]:
         """Say since when an episode is at its level, if it is not its first, and in whose place it is, if in any's."""

@@ -23,7 +23,7 @@ from earlywarn.alerting.words import (
     subject,
     times,
 )
-from earlywarn.domain.alert import UNREAD, Alert
+from earlywarn.domain.alert import GOES_ON, UNREAD, Alert
 
 _NEARLY_SURE = 0.99
 _HALF_PCT = 50.0
@@ -97,6 +97,12 @@ def _ending(alert: Alert, names: Names) -> str:
             f"{opening} can no longer be told from chance. {size} {since}, {chances}: the level may have stayed and "
             "may have come back."
         )
+    parts = [item for item in alert.evidence if item.name == GOES_ON and item.series_id is not None]
+    if parts:
+        there = ", and in ".join(
+            f"{place(item.series_id or '', names)} ({lately(alert, item.value)})" for item in parts
+        )
+        return f"{opening} is over, but goes on in {there}. {size} {since}, with what goes on there."
     chance = f", {chances}, which is within chance" if low <= 0 <= high else ""
     return f"{opening} is over. {size} {since}{chance}."
 

@@ -5,20 +5,14 @@ region that collapses a week into a national fall has a shock of its own, and is
 first day of its own on that is clearly later than the total's, it has surely gone on to move further than the total
 has. (The evidence is not asked: it begins anew when the total's level is taken as usual, about when the other shock may
 begin.) Cells are not asked: in a large shock they deepen by the dozen.
-
-And which are left behind when a total is back at what was expected: where most of its shock is surely still there.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
 
-from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import dispersion, interval_reach, is_nearer, since
-from earlywarn.alerting.grouping import strictly_inside
-from earlywarn.alerting.phases import is_surely
+from earlywarn.alerting.estimate import interval_reach
 from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, Effects
 from earlywarn.detection.effect_bank import log_effect
@@ -49,43 +43,6 @@ def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Can
                 if candidate is not None:
                     yield candidate
                     break
-
-
-def left_behind(episodes: Mapping[int, Episode], weighing: Weighing, baselines: CellBaselines) -> Iterator[Candidate]:
-    """Yield the regions and sectors without an episode in which the shock of a total goes on that is back.
-
-    Args:
-        episodes: the open ones of the direction, by node.
-        weighing: the day's.
-        baselines: of the day.
-    """
-    scores, window = weighing.scores, len(weighing.scores.effects.days)
-    wholes = [(at, each) for at, each in sorted(episodes.items()) if each.days_back]
-    for node in np.flatnonzero(scores.ready & scores.heard).tolist() if wholes else ():
-        if node in episodes or scores.nodes[node].level not in _LEVELS:
-            continue
-        for at, whole in wholes:
-            inside = strictly_inside(baselines.members, node, at)
-            if (
-                inside
-                and (scores.day - whole.phase.since).days < window
-                and _is_there(node, whole, weighing, baselines)
-            ):
-                age = min((scores.day - whole.opened_on).days, window - 1)
-                candidate = weighing.at(node, whole.score, age, [whole.measure])
-                if candidate is not None:
-                    yield candidate
-                    break
-
-
-def _is_there(node: int, whole: Episode, weighing: Weighing, baselines: CellBaselines) -> bool:
-    """Return whether most of the shock of a total that is back is surely there in a node inside it, since it is."""
-    effects, since_back = weighing.scores.effects, (weighing.scores.day - whole.phase.since).days
-    step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
-    lately = since(effects, node, since_back, step)
-    spread = partial(dispersion, effects, node, whole.measure)
-    is_most = is_nearer(lately.estimate(whole.measure, 1.0).effect, whole.phase.before)
-    return is_most and is_surely(lately, whole.measure, whole.direction, spread)
 
 
 def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:

@@ -12,11 +12,13 @@ from earlywarn.alerting.book import EpisodeBook, Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back, Decisions
 from earlywarn.alerting.estimate import is_nearer
+from earlywarn.alerting.grouping import Flags
 from earlywarn.alerting.ways_back import in_place_of, is_explained, is_other_side, is_surely_beyond, turned, way_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
+from earlywarn.domain.series import holds
 
 
 class References:
@@ -48,8 +50,10 @@ class References:
         over = next((each for each in self._book.shocks(direction) if each.was_there(*node.key, first)), None)
         if over is not None and over.is_over:
             return self._going_on(candidate, over, weighing)
-        shocks = self._book.shocks(OPPOSITE[direction])
-        shock = next((each for each in shocks if each.was_there(*node.key, first)), None)
+        shocks = {each: self._own(each, OPPOSITE[direction]) for each in self._book.shocks(OPPOSITE[direction])}
+        inside = self._baselines.inside(node.region, node.sector)
+        there = (each for each in shocks if each.was_there(*node.key, first) and not (inside & ~shocks[each]).any())
+        shock = next(there, None)
         if shock is not None and not is_explained(candidate, shock, weighing, self._baselines):
             shock = None
         back = way_back(candidate, shocks, scores, self._baselines)
@@ -57,10 +61,21 @@ class References:
             return candidate
         found = None
         if shock is not None and (not back or is_surely_beyond(candidate, shock, weighing, self._baselines)):
-            back = [Back(self._baselines.inside(node.region, node.sector), shock.opened_on)]
+            back = [Back(inside, shock.opened_on)]
             found = in_place_of(candidate, shock, weighing, self._baselines)
         self._take_back(back, node, direction, first)
         return found
+
+    def _own(self, shock: Shock, direction: Direction) -> Flags:
+        """Return bool[K]: the cells of a shock but those at a level accepted since: the way back from there is news.
+
+        While a shock around such a level is open, its own end tells that.
+        """
+        own = self._baselines.inside(shock.region, shock.sector)
+        for level in self._book.levels_since(shock.opened_on, direction):
+            if shock.ended_on is not None or holds(level, (shock.region, shock.sector)):
+                own = own & ~self._baselines.inside(*level)
+        return own
 
     def _going_on(self, candidate: Candidate, over: Shock, weighing: Weighing) -> Candidate | None:
         """Return an alarm as what is left of a shock of its direction that is over around it; None if it is nothing."""

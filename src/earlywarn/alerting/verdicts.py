@@ -62,7 +62,7 @@ def verdict(
         if outcome is None or (outcome != "recovered" and book.parent(episode) is not None):
             return None
         # The end repeats the size that was published last: what people know it by.
-        return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome), outcome)
+        return Verdict("resolved", episode.gravest, episode.told, score, reading.ending(outcome, panel), outcome)
     # News wait for a day on which the effect is there: an alert never tells of one that is not, or too unsurely.
     if grade is None or episode.days_back or not (is_new or reading.estimate.distance(episode.direction) > 0):
         return None
@@ -78,8 +78,8 @@ def verdict(
     return Verdict("open" if is_new else "updated", grade, told, score, figures)
 
 
-def out_of_sight(episode: Episode, look: Look, unheard_days: int) -> Verdict:
+def out_of_sight(episode: Episode, look: Look, unheard_days: int, *, panel: str) -> Verdict:
     """Return the end of an episode of a node of which nothing has come for so many days: nobody can say more."""
     days = Evidence(name="days_unheard", value=float(unheard_days), unit="days")
-    figures = (*look.reading.ending("faded"), days)
+    figures = (*look.reading.ending("faded", panel), days)
     return Verdict("resolved", episode.gravest, episode.told, 0.0, figures, "faded")

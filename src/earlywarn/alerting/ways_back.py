@@ -6,7 +6,7 @@ back, and nothing is told. What goes on beyond that is told on the days that fol
 rise by 30 % right after a fall by 20 % is one by 30 %, and not by 63 %.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -17,7 +17,7 @@ from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import NEARER, dispersion, is_nearer, since
-from earlywarn.alerting.grouping import Floats
+from earlywarn.alerting.grouping import Flags, Floats
 from earlywarn.alerting.phases import LEAST_DAYS, is_surely
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, DayScores
@@ -28,12 +28,14 @@ _SOME = 0.25
 """Share of an alarm's log effect from which the way back is a good part of it."""
 
 
-def way_back(candidate: Candidate, shocks: Sequence[Shock], scores: DayScores, baselines: CellBaselines) -> list[Back]:
+def way_back(
+    candidate: Candidate, shocks: Mapping[Shock, Flags], scores: DayScores, baselines: CellBaselines
+) -> list[Back]:
     """Return from which shocks an alarm is in good part the way back, each cell once; none if it is no way back.
 
     Args:
         candidate: the alarm.
-        shocks: of the other direction, the oldest first.
+        shocks: of the other direction, the oldest first, each with its cells, bool[K].
         scores: the day's.
         baselines: of the day, which must know the first days of `shocks`.
     """
@@ -41,8 +43,7 @@ def way_back(candidate: Candidate, shocks: Sequence[Shock], scores: DayScores, b
     now = baselines.today(scores.day.toordinal() - candidate.age_days)
     before, left = now.copy(), inside.copy()
     found = []
-    for shock in shocks:
-        own = baselines.inside(shock.region, shock.sector)
+    for shock, own in shocks.items():
         if (left & own).any():
             found.append(Back(left & own, shock.opened_on))
             before[:, left & own] = baselines.today(shock.opened_on.toordinal())[:, left & own]

@@ -61,6 +61,7 @@ class Effects(msgspec.Struct, frozen=True):
         usual_sd: float64[3, G], log standard deviation of an undisturbed day; NaN on a day that is not usable.
         fading: float64[2, G], what the oldest baseline, which is forgotten with this day, expects of a usual day by
             what the next one does.
+        calm_days: int64[G], days since the node was last in a shock that was told; W + 1 at most.
     """
 
     observed: Floats
@@ -75,6 +76,7 @@ class Effects(msgspec.Struct, frozen=True):
     today: Floats
     usual_sd: Floats
     fading: Floats
+    calm_days: Integers
 
 
 class Deviation(msgspec.Struct, frozen=True):

@@ -46,7 +46,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     dormant_days: int = 28
     ticket_dispersion: float = 2.0
     accept_days: int = 7
-    accept_level_sd: float = 0.25
+    accept_level_sd: float = 0.1
     interval_probability: float = 0.95
 
     def __post_init__(self) -> None:

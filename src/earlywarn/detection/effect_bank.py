@@ -217,6 +217,7 @@ class EffectBank:
             today=self._today,
             usual_sd=self._usual_sd,
             fading=self.fading,
+            calm_days=self.calm_days.copy(),
         )
 
     def embed(self, tree: NodeTree) -> None:

@@ -172,7 +172,8 @@ class PanelDetector(PanelModels):
         if awake.any():
             self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
         self._effects.begin(self._regression, values, active=self._active, awake=awake)
-        return self._regression.learn(values, seen.design, seen.inflation, seen.weekday)
+        in_shock = np.tile(self._effects.in_shock, 2)
+        return self._regression.learn(values, seen.design, seen.inflation, seen.weekday, level_alone=in_shock)
 
     def _named(self, drifting: Flags) -> tuple[tuple[SeriesKey, Measure], ...]:
         places, cells = np.flatnonzero(drifting).tolist(), len(self._tree.series)

@@ -146,6 +146,12 @@ class PanelEffects:
         """Let nodes [G] be in a shock that is told: see `EffectBank.shake`."""
         self._bank.shake(nodes)
 
+    @property
+    def in_shock(self) -> Flags:
+        """Return bool[K]: cells of which the last day was one of a shock that is told."""
+        in_shock: Flags = self._bank.calm_days[: len(self._tree.series)] == 0
+        return in_shock
+
     def remaining(self, bank: RegressionBank, designs: Sequence[Floats]) -> Floats:
         """Return float64[2K]: by how much the last days lie above what `bank` would expect of them now (log units).
 

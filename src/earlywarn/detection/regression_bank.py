@@ -155,20 +155,31 @@ class RegressionBank:
         self.coefficients[fresh, self.level] = values[fresh]
         return fresh
 
-    def learn(self, values: Floats, design: Floats, inflation: Floats, weekday: int) -> Innovation:
-        """Predict the log `values` [M] (not finite = not seen), learn them, and return the innovations."""
+    def learn(
+        self, values: Floats, design: Floats, inflation: Floats, weekday: int, *, level_alone: Flags | None = None
+    ) -> Innovation:
+        """Predict the log `values` [M] (not finite = not seen), learn them, and return the innovations.
+
+        Of series that are `level_alone` [M] nothing but the level is learned: a shock is a step of that, and its days
+        say nothing of weekdays and holidays (a consider filter: Schmidt 1966, Advances in Control Systems 3). None: of
+        none.
+        """
         seen = np.isfinite(values)
         self.begin(values)
         mean = np.einsum("ij,ij->i", design, self.coefficients)
         prediction = self._predict(design, inflation, weekday, mean)
         error = np.where(seen, np.where(seen, values, 0.0) - mean, 0.0)
         z = error / prediction.sd
-        footprint = self._learn_effects(prediction, error, z, seen, design)
+        if level_alone is None:
+            level_alone = np.zeros(len(values), dtype=bool)
+        footprint = self._learn_effects(prediction, error, z, seen, design, level_alone)
         self._learn_scale(prediction, error, seen, weekday)
         self.learned += seen
         return Innovation(prediction, error, z, seen, footprint)
 
-    def _learn_effects(self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats) -> Floats:
+    def _learn_effects(
+        self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats, level_alone: Flags
+    ) -> Floats:
         parameters = self.parameters
         limit = np.where(self.learned > parameters.start_days, parameters.huber, parameters.huber_start)
         weight = np.where(seen, limit / np.maximum(np.abs(z), limit), 0.0) / prediction.sd**2
@@ -178,12 +189,15 @@ class RegressionBank:
         footprint *= seen[:, None]
         footprint[np.arange(parameters.window_days)[None, :] > self.learned[:, None]] = 0.0
         self.age(1)
-        gain = prediction.covariance_x * weight[:, None]
+        others = np.arange(len(self.names)) != self.level
+        gain = np.where(level_alone[:, None] & others, 0.0, prediction.covariance_x * weight[:, None])
         self.sensitivity += footprint[:, :, None].astype(np.float32) * gain[:, None, :].astype(np.float32)
         self.coefficients += gain * error[:, None]
         # Both factors alike, so that the matrix stays symmetric to the last bit (its triangle is the state).
         half = prediction.covariance_x * np.sqrt(weight)[:, None]
-        self.covariance -= half[:, :, None] * half[:, None, :]
+        known = half[:, :, None] * half[:, None, :]
+        known[level_alone] *= ~(others[:, None] & others)
+        self.covariance -= known
         self.widened *= (1.0 - gain[:, self.level]) ** 2
         return footprint
 

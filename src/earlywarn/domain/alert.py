@@ -14,6 +14,8 @@ OPPOSITE: dict[Direction, Direction] = {"down": "up", "up": "down"}
 Severity = Literal["medium", "high", "severe"]
 Outcome = Literal["recovered", "faded", "accepted"]
 
+GOES_ON = "goes_on"
+"""Name of the evidence how far off a part is in which the shock of a total goes on that is over elsewhere."""
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 LOST = "lost: "
 """Begins the name of the evidence that a source partition is lost."""

@@ -175,3 +175,22 @@ def test_features_and_states_that_do_not_fit_are_refused() -> None:
         RegressionBank(("const",), RegressionParameters()).restore(bank_of().state())
     with pytest.raises(ConfigError, match="give above 0"):
         RegressionParameters(huber=0.0)
+
+
+def test_in_a_shock_nothing_but_the_level_is_learned() -> None:
+    """A step of -50 % on its first day moves weekday effects as well, unless it is said that it is a step."""
+    both = bank_of(2)
+    learn(both, VALUES[:100, [0, 0]])
+    before = both.coefficients.copy()
+    for day in range(100, 107):
+        design, fallen = np.tile(features(day), (2, 1)), VALUES[day, [0, 0]] - 0.7
+        both.learn(fallen, design, np.ones(2), day % 7, level_alone=np.array([False, True]))
+        both.drift_days(1)
+    moved = np.abs(both.coefficients - before)
+    others = np.arange(len(NAMES)) != both.level
+    assert moved[0, others].max() > 0.003
+    assert not moved[1, others].any()
+    assert moved[1, both.level] == pytest.approx(moved[0, both.level], rel=0.2)
+    for covariance in both.covariance:
+        assert np.array_equal(covariance, covariance.T)
+        assert np.linalg.eigvalsh(covariance).min() > 0

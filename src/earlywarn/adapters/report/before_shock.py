@@ -23,13 +23,13 @@ _WEEK_DAYS = 7
 
 
 class _Day(NamedTuple):
-    """A day: its cells, what its models predicted of them [2, K], by each baseline [2, K, W], and by older ones."""
+    """A day: its cells, what its models predicted of them [2, K], by each baseline [2, K, W], and by followed ones."""
 
     ordinal: int
     cells: tuple[CellKey, ...]
     predicted: Floats
     baselines: Floats
-    older: dict[int, Floats]
+    followed: dict[int, Floats]
 
 
 class Expected(NamedTuple):
@@ -48,10 +48,10 @@ class BeforeShock:
     def keep(self, scores: DayScores, baselines: ExpectedBefore, first_days: Iterable[int]) -> None:
         """Take in a judged day; `first_days` are those that are followed."""
         cells = tuple((node.region, node.sector) for node in scores.nodes if node.level == "cell")
-        size, window = len(cells), len(scores.effects.days)
-        older = {first: baselines.today(first) for first in first_days if scores.day.toordinal() - first >= window}
+        size = len(cells)
+        followed = {first: baselines.today(first) for first in first_days}
         predicted = np.stack([scores.transactions.expected[:size], scores.amount.expected[:size]])
-        self._days.append(_Day(scores.day.toordinal(), cells, predicted, scores.effects.today[:, :size], older))
+        self._days.append(_Day(scores.day.toordinal(), cells, predicted, scores.effects.today[:, :size], followed))
 
     def expected(self, alerts: Iterable[Alert]) -> dict[int, Expected]:
         """Return, by day (ordinal), what was expected before economic alerts, where one holds a cell."""
@@ -65,9 +65,9 @@ def _replaced(day: _Day, shocks: Iterable[tuple[int, Alert]]) -> Floats:
     values = day.predicted.copy()
     for first, alert in shocks:  # of several that hold a cell the earliest comes last, and stays
         age = day.ordinal - first
-        if age < 0 or (age >= day.baselines.shape[2] and first not in day.older):
+        if age < 0 or (age >= day.baselines.shape[2] and first not in day.followed):
             continue
-        baseline = day.older[first] if first in day.older else day.baselines[:, :, age]
+        baseline = day.followed[first] if first in day.followed else day.baselines[:, :, age]
         held = np.array([holds((alert.region, alert.sector), cell) for cell in day.cells], dtype=bool)
         values[:, held] = np.where(np.isfinite(values[:, held]), baseline[:, held], values[:, held])
     return values

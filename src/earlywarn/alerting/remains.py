@@ -1,0 +1,116 @@
+"""Whether a shock of a total is over but for some of its parts: then it is theirs, and no longer the total's.
+
+A total is a sum, so what goes on in one of its regions keeps it below what was expected when all others are back. It is
+over when what lies outside of the parts in which most of it is surely still there is back, and these are the smaller
+part of the total. What goes on is told of the parts (`parting.left_behind`).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from earlywarn.alerting.cell_baselines import CellBaselines
+from earlywarn.alerting.episode import Episode
+from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, is_nearer, since
+from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
+from earlywarn.alerting.phases import is_surely
+from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.detection.day_scores import DayScores
+from earlywarn.domain.series import Level
+
+_AMOUNT, _CHANCE = 1, 0.99
+_PARTS: dict[Level, frozenset[Level]] = {
+    "panel": frozenset({"region", "sector"}),
+    "region": frozenset({"cell"}),
+    "sector": frozenset({"cell"}),
+}
+
+
+def is_part(level: Level, whole: Level) -> bool:
+    """Return whether what goes on of a total's shock is told of series of a level."""
+    return level in _PARTS.get(whole, ())
+
+
+def going_on(whole: Episode, at: int, scores: DayScores, baselines: CellBaselines) -> dict[int, Estimate]:
+    """Return the parts of a total (nodes) in which most of its shock is surely there since its phase began.
+
+    Each with its effect since then, the largest first; a sector that is there by a region alone is none, or vice versa.
+    """
+    members, since_then = baselines.members, (scores.day - whole.phase.since).days
+    found: dict[int, Estimate] = {}
+    for node in np.flatnonzero(scores.ready & scores.heard).tolist():
+        is_inside = is_part(scores.nodes[node].level, whole.level) and strictly_inside(members, node, at)
+        if not is_inside or since_then >= len(scores.effects.days):
+            continue
+        step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
+        lately = since(scores.effects, node, since_then, step)
+        spread = partial(dispersion, scores.effects, node, whole.measure)
+        effect = lately.estimate(whole.measure, spread(lately.days))
+        is_most = is_nearer(effect.effect, whole.phase.before)
+        if is_most and is_surely(lately, whole.measure, whole.direction, spread):
+            found[node] = effect
+    seen, usual = baselines.since(whole.phase.since.toordinal(), whole.baseline_day)
+    left, own = members[at].copy(), {}
+    for node, effect in sorted(found.items(), key=lambda each: (-abs(each[1].effect), each[0])):
+        cells = members[node] & left
+        sums = _sums(whole.phase.sums.days, seen, usual, cells, whole.phase.sums)
+        if is_nearer(sums.estimate(whole.measure, 1.0).effect, whole.phase.before):
+            own[node], left = effect, left & ~cells
+    return own
+
+
+def is_over_elsewhere(whole: Episode, at: int, scores: DayScores, baselines: CellBaselines, *, share: float) -> bool:
+    """Return whether all of a total is back but parts that hold less than a share of what is usually spent in it.
+
+    Args:
+        whole: today is added to it.
+        at: its node.
+        scores: the day's.
+        baselines: of the day.
+        share: 0..1.
+    """
+    phase, members = whole.phase, baselines.members
+    parts = list(going_on(whole, at, scores, baselines)) if phase.before else []
+    if not parts:
+        return False
+    inside = members[parts].any(axis=0)
+    weights = scores.effects.expected[_AMOUNT, : members.shape[1], -1]
+    rest = members[at] & ~inside
+    if weights[inside].sum() >= share * weights[members[at]].sum() or not rest.any():
+        return False
+    cells, spread = members.shape[1], partial(dispersion, scores.effects, at, whole.measure)
+    observed = np.nan_to_num(np.stack([scores.transactions.observed[:cells], scores.amount.observed[:cells]]))
+    today = _sums(1, observed, baselines.today(whole.baseline_day), rest, phase.last_days[-1])
+    seen, usual = baselines.since(phase.since.toordinal(), whole.baseline_day)
+    since_then = _sums(phase.sums.days, seen, usual, rest, phase.sums)
+    effect, now = (sums.estimate(whole.measure, 1.0).effect for sums in (since_then, today))
+    is_there = is_nearer(effect, phase.effect(whole.measure)) or is_nearer(now, phase.before)
+    distance = since_then.estimate(whole.measure, spread(phase.sums.days)).distance(whole.direction)
+    return not is_there and distance <= interval_reach(_CHANCE)
+
+
+def left_behind(episodes: Mapping[int, Episode], weighing: Weighing, baselines: CellBaselines) -> Iterator[Candidate]:
+    """Yield the parts without an episode in which the shock of a total goes on that is back.
+
+    Args:
+        episodes: the open ones of the direction, by node.
+        weighing: the day's.
+        baselines: of the day.
+    """
+    scores, window = weighing.scores, len(weighing.scores.effects.days)
+    for at, whole in sorted(episodes.items()):
+        parts = going_on(whole, at, scores, baselines) if whole.days_back else {}
+        for node in sorted(parts.keys() - episodes.keys()):
+            age = min((scores.day - whole.opened_on).days, window - 1)
+            candidate = weighing.at(node, whole.score, age, [whole.measure])
+            if candidate is not None:
+                yield candidate
+
+
+def _sums(days: int, seen: Floats, usual: Floats, cells: Flags, whole: Sums) -> Sums:
+    """Return the sums of some cells; those of the whole total stand for how they vary."""
+    transactions, amount, expected_transactions, expected_amount = (
+        float(each[place, cells].sum()) for each in (seen, usual) for place in (0, 1)
+    )
+    return Sums(days, transactions, amount, expected_transactions, expected_amount, whole.spread)

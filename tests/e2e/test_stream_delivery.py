@@ -12,10 +12,13 @@ from random import Random
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
 from scenario import PARTITIONS, SETTINGS, Scenario
 from stream_run import StreamRun, Worker, wait_until
+
+from earlywarn.adapters.kafka.connection import confluent_connection
 
 
 @pytest.fixture
@@ -89,6 +92,25 @@ def test_stopped_workers_come_back_as_zombies(scenario: Scenario) -> None:
                 worker.send(signal.SIGCONT)
 
     scenario.check(scenario.play(stop))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_aggregators_are_stopped_with_everything_in_the_log(scenario: Scenario, workers: int) -> None:
+    """For longer than the session timeout, so that their group is empty; and nothing is sent after they go on."""
+    aggregators = [scenario.run.start_ready("aggregator") for _ in range(workers)]
+    scenario.run.start("detector")
+    for each in aggregators:
+        each.send(signal.SIGSTOP)
+    scenario.run.produce(scenario.input.logs)
+    scenario.run.end(PARTITIONS)
+    admin = AdminClient(confluent_connection(scenario.run.settings.kafka))
+    group = f"{scenario.run.topics.prefix}{scenario.run.topics.run}.aggregator"
+    wait_until(
+        lambda: not admin.describe_consumer_groups([group])[group].result(10).members, 30, "the group misses them"
+    )
+    for each in aggregators:
+        each.send(signal.SIGCONT)
+    scenario.check(scenario.run.wait_for(scenario.expected, 30))
 
 
 def stopped(scenario: Scenario, worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -79,6 +80,20 @@ def test_the_broker_is_restarted(scenario: Scenario, fresh_kafka: KafkaBroker) -
 
     scenario.check(scenario.play(restart, seconds=180))  # a client that hangs is left behind after 15 s
     assert all(worker.process.poll() is None for worker in workers)
+
+
+def test_the_broker_stands_still_with_everything_in_the_log(scenario: Scenario, fresh_kafka: KafkaBroker) -> None:
+    """For longer than the session timeout, and nothing is sent after it goes on."""
+    aggregator = scenario.run.start_ready("aggregator", EARLYWARN_KAFKA__REQUEST_TIMEOUT_SECONDS="7")
+    scenario.run.start_ready("detector")
+    aggregator.send(signal.SIGSTOP)
+    scenario.run.produce(scenario.input.logs)
+    scenario.run.end(PARTITIONS)
+    fresh_kafka.suspend()
+    aggregator.send(signal.SIGCONT)
+    wait_until(lambda: "session expired" in aggregator.text, 20, "the aggregator has missed it for long enough")
+    fresh_kafka.resume()
+    scenario.check(scenario.run.wait_for(scenario.expected, 30))
 
 
 def test_redis_is_killed_restarted_and_wiped(scenario: Scenario, fresh_redis: RedisServer) -> None:

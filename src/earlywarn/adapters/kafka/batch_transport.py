@@ -98,13 +98,14 @@ class Consumer(driver.Consumer):
             starting.result()
 
     async def _start_assigned(self) -> None:
+        starting = asyncio.current_task()
         positions = cast("Transport", self.transport).positions
         if positions is None:
             raise LogError("the batch transport has no `positions`: set them on app.transport before the start")
         while True:
             try:
                 starts = await positions.start(await self._thread.committed(self.assignment()))
-                await self._thread.seek_all(starts)
+                await self._thread.seek_all(starts, starting)
             except KafkaError as error:
                 if not is_passing(error):
                     raise
@@ -169,16 +170,15 @@ class Consumer(driver.Consumer):
         """Leave slow partitions to our own metrics: an open block commits nothing, and that is no livelock."""
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
-        starting = self._starting
         if not self._placed:
             await asyncio.sleep(_POLL_PAUSE_SECONDS)
             return {}
         if self._given_bytes() >= POLL_BYTES:
             await asyncio.sleep(_FULL_PAUSE_SECONDS)
             return {}
-        found = await super()._getmany(active_partitions, timeout)
-        if starting is not self._starting:
-            return {}  # it was fetched from where nobody wants to read any more
+        placing, found = cast("Any", await super()._getmany(active_partitions, timeout))
+        if placing is not self._starting:
+            return {}  # it was read before a seek of all, done or to come, and is read again behind it
         return {tp: [batches] for tp, batches in found.items()}
 
     def _given_bytes(self) -> int:

@@ -147,7 +147,8 @@ class ColumnFetcher(Fetcher):  # type: ignore[misc]  # likewise
         left = POLL_BYTES
         while left > 0:
             try:
-                step = await super().fetched_records(partitions, timeout if left == POLL_BYTES else 0, 1)
+                waits = not found and left == POLL_BYTES  # and never behind a record: a seek might come between
+                step = await super().fetched_records(partitions, timeout if waits else 0, 1)
             except KafkaError:
                 if not found:
                     raise

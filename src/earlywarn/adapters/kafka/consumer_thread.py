@@ -35,6 +35,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """See the module."""
 
     logger = driver.logger
+    _placing: object = None
 
     async def _ask(self, question: Coroutine[Any, Any, _T]) -> _T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(question, self.thread_loop))
@@ -111,11 +112,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return not coordinator._rejoin_needed_fut.done()
 
-    async def seek_all(self, offsets: Mapping[TP, int]) -> None:
-        """Read on from these offsets, where they are assigned."""
-        await self._ask(self._seek_all(dict(offsets)))
+    async def seek_all(self, offsets: Mapping[TP, int], placing: object) -> None:
+        """Read on from these offsets, where they are assigned; whatever is polled from then on bears `placing`."""
+        await self._ask(self._seek_all(dict(offsets), placing))
 
-    async def _seek_all(self, offsets: dict[TP, int]) -> None:
+    async def _seek_all(self, offsets: dict[TP, int], placing: object) -> None:
+        await self._seek_each(offsets)
+        self._placing = placing
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what a poll gives, and under which seek of all it was read.
+
+        A poll that waits outlives a rebalance. What it finds moves the position when it ends, so that it is of the
+        seek before its end, whenever it began: taken for one of before, it would be dropped and never read again.
+        """
+        found = await super()._fetch_records(*args, **kwargs)  # it waits for nothing behind its first record
+        return self._placing, found
+
+    async def _seek_each(self, offsets: dict[TP, int]) -> None:
         consumer = self._ensure_consumer()
         for tp, offset in offsets.items():
             if tp in self.assignment():
@@ -126,7 +140,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await self._ask(self._read_from(tp, offset))
 
     async def _read_from(self, tp: TP, offset: int) -> None:
-        await self._seek_all({tp: offset})
+        await self._seek_each({tp: offset})
         if tp in self.assignment():
             self._ensure_consumer().resume(driver.ensure_aiokafka_TP(tp))
 

@@ -81,7 +81,7 @@ async def main() -> None:
         )
         worker = DetectorService(
             parts,
-            identity=lambda: logs.check()["partials"],
+            logs=logs,
             new_store=lambda log: snapshot_store(settings.snapshots, topics.run, redis.settings, log),
             on_assigned=projector.own,
             failure=failure,

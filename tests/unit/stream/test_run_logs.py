@@ -4,40 +4,17 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from told_logs import NOBODY, Answer, Answers
 
 from earlywarn.adapters.kafka import run_logs
 from earlywarn.adapters.kafka.filling import FilledWhenMember
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
-from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.errors import LogError
 
 TOPICS = RunTopics("live")
 NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
-NOBODY = NoAnswerError("nobody")
-Answer = str | None | NoAnswerError
-
-
-class Answers:
-    """Says what it is told to, when it is told to."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.asked = 0
-        self.answering = asyncio.Event()
-        self.answering.set()
-
-    def now(self, topics: list[str]) -> dict[str, str | None]:
-        if isinstance(self.answer, NoAnswerError):
-            raise self.answer
-        return dict.fromkeys(topics, self.answer)
-
-    async def soon(self, topics: list[str], timeout_seconds: float) -> dict[str, str | None]:
-        assert timeout_seconds > 0
-        self.asked += 1
-        await self.answering.wait()
-        return self.now(topics)
 
 
 @pytest.fixture(autouse=True)

@@ -56,17 +56,18 @@ class RunLogs:
         """
         return self._compare(self._identities.now(list(self._names)))
 
-    async def confirmed(self) -> None:
-        """Wait until they are the run's for sure.
+    async def confirmed(self) -> Mapping[LogKind, str]:
+        """Wait until they are the run's for sure, however long no broker says so, and return their ids.
 
         Raises:
             LogError, ConfigError: as `still`.
         """
-        while not await self.still():  # noqa: ASYNC110  # brokers have no event
+        while not (found := await self.still()):  # noqa: ASYNC110  # brokers have no event
             await asyncio.sleep(_ASK_SECONDS)
+        return found
 
-    async def still(self) -> bool:
-        """Return whether they are the run's for sure; False if no broker says so now.
+    async def still(self) -> Mapping[LogKind, str]:
+        """Return their ids if they are the run's for sure; nothing if no broker says so now.
 
         Raises:
             LogError: one is another, or gone; or what `besides` says.
@@ -80,10 +81,9 @@ class RunLogs:
             if self._answered:
                 _log.warning("%s; it will be asked again, and nothing is written meanwhile", error)
             self._answered = False
-            return False
+            return {}
         self._answered = True
-        self._compare(found)
-        return True
+        return self._compare(found)
 
     def _compare(self, found: Mapping[str, str | None]) -> Mapping[LogKind, str]:
         ids: dict[LogKind, str] = {}

@@ -5,7 +5,7 @@ again: the transaction that publishes also moves the progress. The fold runs in 
 (`detector_partition`), so that probes answer while a large panel is judged.
 
 State is of one log, so which one it is is asked at every assignment, whenever the log looks shorter than it was, and
-every few seconds.
+every few seconds. A broker that does not say is asked until it does, and nothing of the log is folded meanwhile.
 """
 
 import asyncio
@@ -13,17 +13,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from earlywarn.adapters.kafka.batch_transport import Consumer
+from earlywarn.adapters.kafka.batch_transport import Consumer, is_passing
 from earlywarn.adapters.kafka.consumer_thread import Mark
 from earlywarn.adapters.kafka.manifest import check_partials
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
-from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS
-from earlywarn.adapters.kafka.topic_identity import NoAnswerError
+from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS, RunLogs
 from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.stream import detector_metrics, metrics
 from earlywarn.adapters.stream.detector_partition import DetectorPartition, DetectorParts
@@ -33,6 +32,7 @@ from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
+_ASK_SECONDS = 0.5
 _LOST_SECONDS = 60.0
 
 
@@ -41,7 +41,7 @@ class DetectorService:
 
     Args:
         parts: what its partitions are made of.
-        identity: asks which log the partials are (`RunLogs`), and raises `LogError` if they are not the run's.
+        logs: those of the run that it reads, the partials.
         new_store: makes the store of a log's snapshots.
         on_assigned: is told of the partitions whenever they are dealt anew.
         failure: of what works beside it; its own if there is nothing.
@@ -51,13 +51,13 @@ class DetectorService:
         self,
         parts: DetectorParts,
         *,
-        identity: Callable[[], str],
+        logs: RunLogs,
         new_store: Callable[[str], SnapshotStore],
         on_assigned: Callable[[list[int]], None] = lambda _: None,
         failure: Failure | None = None,
     ) -> None:
         self._parts = parts
-        self._identity = identity
+        self._logs = logs
         self._new_store = new_store
         self._on_assigned = on_assigned
         self._log = ""
@@ -101,8 +101,8 @@ class DetectorService:
 
     async def start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         """Restore what is owned now (`Positions`); what the group has committed plays no part."""
-        with self._failure.noted():
-            return await self._start(committed)
+        with self._failure.noted(unless=lambda error: isinstance(error, KafkaError) and is_passing(error)):
+            return await self._start(committed)  # which is asked again then
 
     async def _start(self, committed: Mapping[TP, Mark | None]) -> Mapping[TP, int]:
         begins = await self._consumer.earliest_offsets(*committed) if committed else {}
@@ -115,6 +115,7 @@ class DetectorService:
             each.give_up()
             await loop.run_in_executor(self._thread, each.close)  # behind what it is still folding
         if committed:
+            self._log = (await self._logs.confirmed())["partials"]
             store = await loop.run_in_executor(self._thread, self._open_store)
         for tp in sorted(committed):
             extent = LogExtent(self._log, tp.partition, begins.get(tp, 0), ends.get(tp, 0))
@@ -125,8 +126,7 @@ class DetectorService:
         return {tp: self._partitions[tp.partition].position for tp in committed}
 
     def _open_store(self) -> SnapshotStore:
-        """Ask which log it is, and return the store of its snapshots; say if there are some of other logs."""
-        self._log = self._identity()
+        """Return the store of the log's snapshots; say if there are some of other logs."""
         store = self._new_store(self._log)
         for place in store.strangers():
             detector_metrics.SNAPSHOTS.labels("refused").inc()
@@ -145,11 +145,11 @@ class DetectorService:
             return
         position = partition.position
         if batch.start > position:
-            await self._go_back(batch, position)
+            await self._go_back(batch, partition)
             return
         if batch.start < position:
-            await asyncio.to_thread(self._identity)  # a log that is made anew begins at 0 as well
-            if batch.next <= position:
+            await self._logs.confirmed()  # a log that is made anew begins at 0 as well
+            if batch.next <= position or not self._owns(partition):
                 return
             batch = sliced(batch, position)
         try:
@@ -157,13 +157,25 @@ class DetectorService:
         except FencedError as error:
             self._lose(partition, error)
 
-    async def _go_back(self, batch: RecordBatch, position: int) -> None:
+    async def _go_back(self, batch: RecordBatch, partition: DetectorPartition) -> None:
         """Read from where the fold stands, unless the log has lost it."""
-        tp = TP(batch.topic, batch.partition)
-        begin = (await self._consumer.earliest_offsets(tp))[tp]
-        if begin > position:
-            raise LogError(lost_beginning(LogExtent(self._log, batch.partition, begin, begin), position))
-        await self._consumer.seek(tp, position)
+        tp, position = TP(batch.topic, batch.partition), partition.position
+        try:
+            begin = (await self._consumer.earliest_offsets(tp))[tp]
+        except KafkaError as error:
+            if not is_passing(error):
+                raise
+            _log.warning("where %s-%d begins cannot be asked now (%s)", *tp, error)
+            await asyncio.sleep(_ASK_SECONDS)
+        else:
+            if begin > position and self._owns(partition):
+                raise LogError(lost_beginning(LogExtent(self._log, batch.partition, begin, begin), position))
+        if self._owns(partition):
+            await self._consumer.read_from(tp, position)  # where this comes again, if it was not answered
+
+    def _owns(self, partition: DetectorPartition) -> bool:
+        """Return whether a partition is still what it was before the loop went on: an assignment voids all of them."""
+        return self._partitions.get(partition.q) is partition and not self._stopping
 
     async def _watch_log(self) -> None:
         """Ask now and then whether the log is the run's; what comes in a new one may look like repeats, or not come.
@@ -173,8 +185,7 @@ class DetectorService:
         """
         while True:
             await asyncio.sleep(SILENCE_SECONDS)
-            with suppress(NoAnswerError):
-                await asyncio.to_thread(self._identity)
+            await self._logs.confirmed()
 
     def _lose(self, partition: DetectorPartition, error: FencedError) -> None:
         """Fold a partition no more that another detector has; the group will say which are ours."""

@@ -4,7 +4,7 @@ Faust would log an agent's, and start it anew behind the message it failed on; a
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 
 
@@ -16,12 +16,12 @@ class Failure:
         self._event = asyncio.Event()
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note what the block raises, and let it through."""
+    def noted(self, unless: Callable[[Exception], bool] = lambda _: False) -> Iterator[None]:
+        """Note what the block raises, `unless` it is of no consequence, and let it through."""
         try:
             yield
         except Exception as error:
-            if self._error is None:
+            if self._error is None and not unless(error):
                 self._error = error
                 self._event.set()
             raise

@@ -121,6 +121,26 @@ def test_a_client_that_hangs_is_left_behind(pair: Pair, caplog: pytest.LogCaptur
     successor.close()
 
 
+def test_what_is_published_is_asked_until_a_broker_says_it(
+    fresh_kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that stands still does not answer in time, one that is gone refuses the connection; both may come back."""
+    monkeypatch.setattr("earlywarn.adapters.kafka.publisher._ANSWER_SECONDS", 0.5)
+    kafka = KafkaSettings(brokers=fresh_kafka.address)
+    publisher = Publisher(confluent_connection(kafka), "group", make_topic(kafka), 0, "log")
+    publisher.open()
+    publisher.publish([], Progress(3))
+    for leave, come_back in ((fresh_kafka.suspend, fresh_kafka.resume), (fresh_kafka.kill, fresh_kafka.start)):
+        leave()
+        caplog.clear()
+        with caplog.at_level(logging.WARNING), ThreadPoolExecutor(1) as thread:
+            asking = thread.submit(publisher.published)
+            wait_until(lambda: asking.done() or caplog.text.count("does not take") > 2, 30, "it is asked again")  # noqa: B023  # in this turn
+            come_back()
+            assert asking.result(60) == Progress(3)
+    publisher.close()
+
+
 def test_a_transaction_that_was_open_for_too_long_is_no_successor_alone(
     kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

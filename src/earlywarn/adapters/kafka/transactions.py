@@ -34,8 +34,15 @@ _MOVING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._TIMED_OUT,  # noqa: SLF001  # its name
+    KafkaError._TRANSPORT,  # noqa: SLF001  # its name
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001  # its name
+    KafkaError._WAIT_COORD,  # noqa: SLF001  # its name
 }
-"""What is told of a group whose broker has just come or gone; the client does not call all of it worth a repeat."""
+"""What is told of a group whose broker has just come or gone; the client does not call all of it worth a repeat, and
+of what a consumer asks nothing."""
 
 Header = tuple[str, bytes | None]
 
@@ -175,7 +182,8 @@ class Transactions:
                 return step()
             except KafkaException as error:
                 reason: KafkaError = self._first_cause(error.args[0])
-                passes = reason.retriable() or reason.code() in _MOVING
+                broken = reason.fatal() or reason.txn_requires_abort()  # by the same codes as what passes
+                passes = reason.retriable() or (reason.code() in _MOVING and not broken)
                 if not passes or self._closed.is_set():
                     raise self._refusal(reason) from error
                 _log.warning("%s: the broker does not take a transaction's step yet: %s", self._place, reason)

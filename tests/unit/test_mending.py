@@ -5,11 +5,13 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.dead_letters import Letter
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.mending import mended, parse_mend, refusal
 from earlywarn.application.settings import load
+from earlywarn.cli.app import app
 from earlywarn.cli.mended_letters import MendedLetters, read_edits
 from earlywarn.errors import InputError
 
@@ -51,6 +53,25 @@ def test_a_mend_is_field_and_value(text: str, field: tuple[str, object]) -> None
 def test_a_mend_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="the form is FIELD=VALUE"):
         parse_mend(text)
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "1.5", "-", "--1", "ten", "1" * 5_000])
+@pytest.mark.parametrize("name", ["amount_minor", "count", "v"])
+def test_a_mend_of_a_number_is_a_whole_number(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"{name} is a whole number"):
+        parse_mend(f"{name}={value}")
+
+
+def test_a_mend_that_cannot_be_is_bad_usage() -> None:
+    told = CliRunner().invoke(app, ["dlq", "replay", "--mend", "amount_minor=²"])
+    assert told.exit_code == 2
+    assert "amount_minor is a whole number" in told.stderr
+
+
+@pytest.mark.parametrize("value", ["²", "1" * 5_000])
+def test_a_mend_of_a_time_may_be_text(value: str) -> None:
+    """It is rejected as any other time that cannot be read."""
+    assert parse_mend(f"ts={value}") == ("ts", value)
 
 
 def test_mends_set_and_remove_fields() -> None:

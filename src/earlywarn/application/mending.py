@@ -1,5 +1,6 @@
 """Mending rejected records, and asking whether they would be accepted now."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from earlywarn.errors import InputError
 
 _NULL = msgspec.Raw(b"null")
 _NUMBERS = frozenset({"ts", "amount_minor", "count", "v"})
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def parse_mend(text: str) -> tuple[str, Any]:
@@ -25,7 +27,7 @@ def parse_mend(text: str) -> tuple[str, Any]:
     (('mcc', '5411'), ('amount_minor', -5), ('ts', '2020-03-01T12:00:00+01:00'))
 
     Raises:
-        InputError: another form, or no field of a transaction.
+        InputError: another form, no field of a transaction, or no number where there must be one; a time may be text.
     """
     name, equals, value = text.partition("=")
     if not equals or name not in Transaction.__struct_fields__:
@@ -33,8 +35,10 @@ def parse_mend(text: str) -> tuple[str, Any]:
         raise InputError(f"{text!r}: the form is FIELD=VALUE, with a field of a transaction: {fields}")
     if not value:
         return name, None
-    if name in _NUMBERS and value.removeprefix("-").isdigit():
+    if name in _NUMBERS and _NUMBER.fullmatch(value):
         return name, int(value)
+    if name in _NUMBERS - {"ts"}:
+        raise InputError(f"{text!r}: {name} is a whole number of at most 18 digits")
     return name, value
 
 

@@ -41,6 +41,14 @@ def test_the_newest_are_kept_and_others_partitions_left_alone(tmp_path: Path) ->
     assert store.load(0, 30) == b"0/30"
 
 
+@pytest.mark.parametrize("name", ["0-².snapshot", "0-x.snapshot", "0-.snapshot", "0-7.snapshot.old"])
+def test_files_of_other_names_are_no_snapshots(tmp_path: Path, name: str) -> None:
+    store = FolderSnapshots(tmp_path, "log", kept=2)
+    store.save(0, 7, b"state")
+    (tmp_path / "log" / name).touch()
+    assert store.offsets(0) == [7]
+
+
 def test_what_cannot_be_named_leaves_no_draft(tmp_path: Path) -> None:
     store = FolderSnapshots(tmp_path, "log", kept=2)
     (tmp_path / "log" / f"0-{7:020d}.snapshot").mkdir(parents=True)

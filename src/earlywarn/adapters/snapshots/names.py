@@ -26,9 +26,9 @@ def offset_of(name: str, partition: int) -> int | None:
     """
     number, dash, rest = name.partition("-")
     offset = rest.removesuffix(_SUFFIX)
-    if number != str(partition) or not dash or offset == rest or not offset.isdigit():
+    if number != str(partition) or not dash or offset == rest:
         return None
-    return int(offset)
+    return int(offset) if offset.isascii() and offset.isdigit() else None
 
 
 def other_folders(paths: Iterable[str], log: str) -> list[str]:

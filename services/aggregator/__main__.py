@@ -10,7 +10,7 @@ stop_at_once_when_told()
 
 from earlywarn.adapters import arrow_batch
 from earlywarn.adapters.kafka.connection import confluent_connection
-from earlywarn.adapters.kafka.filling import FilledWhenMember, check_filled
+from earlywarn.adapters.kafka.filling import FilledUntilSent, check_filled
 from earlywarn.adapters.kafka.manifest import check_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
 from earlywarn.adapters.kafka.published_blocks import read_published
@@ -43,6 +43,7 @@ async def main() -> None:
         if not manifest.replay:
             await asyncio.to_thread(check_filled, kafka, topics)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "transactions", "partials")
+        outbox = Outbox(confluent_connection(kafka), gated=True)
         worker = AggregatorService(
             Aggregator(
                 ready,
@@ -51,7 +52,7 @@ async def main() -> None:
                 idle_seconds=service.idle_seconds,
                 finite=manifest.replay,
             ),
-            Outbox(confluent_connection(kafka), gated=True),
+            outbox,
             logs,
             topics,
             partial(read_published, kafka, topics.partials, settings.fold.block_size),
@@ -60,7 +61,7 @@ async def main() -> None:
             letter_bytes=settings.topics.dead_letter_bytes,
         )
         if not manifest.replay:
-            logs.besides = FilledWhenMember(lambda: check_filled(kafka, topics), lambda: worker.assigned)
+            logs.besides = FilledUntilSent(lambda: check_filled(kafka, topics), lambda: outbox.has_sent)
         app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.transactions))
         return Assembled(app, worker, {"assigned": lambda: worker.assigned, _COUNTING: lambda: worker.counting})

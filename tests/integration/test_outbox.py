@@ -22,17 +22,17 @@ def test_all_arrives_once_and_in_order_through_a_small_queue(kafka: KafkaBroker)
     topic = make_topic(settings)
     connection = confluent_connection(settings)
 
-    async def send() -> tuple[bool, bool, int]:
+    async def send() -> tuple[list[bool], list[bool], int]:
         outbox, parcel = Outbox({**connection, "queue.buffering.max.messages": 100}), Parcel()
         for at in range(MESSAGES):
             value = None if at % 5 == 4 else b"%d" % at
             outbox.send(topic, value, key=b"%d" % at, partition=0, headers=[("n", b"%d" % at)], parcel=parcel)
         parcel.close()
-        before = parcel.arrived
+        before = [parcel.arrived, outbox.has_sent]
         assert await outbox.settle(deadline_seconds=30)
-        return before, parcel.arrived, outbox.unacknowledged_bytes
+        return before, [parcel.arrived, outbox.has_sent], outbox.unacknowledged_bytes
 
-    assert asyncio.run(send()) == (False, True, 0)
+    assert asyncio.run(send()) == ([False, False], [True, True], 0)
     reader = Consumer({**connection, "group.id": "reader", "enable.auto.commit": False})
     try:
         reader.assign([TopicPartition(topic, 0, 0)])
@@ -54,7 +54,10 @@ def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> N
     async def send() -> None:
         outbox = Outbox({**confluent_connection(settings), "topic.metadata.propagation.max.ms": 100})
         outbox.send(topic, Random(1).randbytes(10_000), key=b"k", partition=0, parcel=Parcel())  # compresses to no less
-        await outbox.settle(deadline_seconds=30)
+        try:
+            await outbox.settle(deadline_seconds=30)
+        finally:
+            assert not outbox.has_sent
 
     with pytest.raises(LogError, match="could not be delivered"):
         asyncio.run(send())

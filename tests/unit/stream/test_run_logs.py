@@ -7,7 +7,7 @@ import pytest
 from told_logs import NOBODY, Answer, Answers
 
 from earlywarn.adapters.kafka import run_logs
-from earlywarn.adapters.kafka.filling import FilledWhenMember
+from earlywarn.adapters.kafka.filling import FilledUntilSent
 from earlywarn.adapters.kafka.outbox import Outbox, Parcel
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
@@ -135,8 +135,8 @@ def test_what_was_deleted_is_named_with_the_way_on(kind: LogKind) -> None:
 
 
 def test_nothing_goes_out_of_a_worker_that_a_filling_has_not_seen() -> None:
-    """What it read before it was a member does not count; once it has asked as one, it asks no more."""
-    being_filled, member, asked = False, False, 0
+    """A member that was stopped for long is none to it; once something of the worker stands there, it asks no more."""
+    being_filled, has_sent, asked = False, False, 0
 
     def check() -> None:
         nonlocal asked
@@ -145,16 +145,17 @@ def test_nothing_goes_out_of_a_worker_that_a_filling_has_not_seen() -> None:
             raise LogError("is being filled")
 
     async def live() -> None:
-        nonlocal being_filled, member
+        nonlocal being_filled, has_sent
         outbox, logs = Outbox(NOWHERE, gated=True), source(Answers("first"))
-        filled = logs.besides = FilledWhenMember(check, lambda: member)
-        assert await logs.still()
-        member = being_filled = True
+        filled = logs.besides = FilledUntilSent(check, lambda: has_sent)
+        for _ in range(2):
+            assert await logs.still()
+        being_filled = True
         give(outbox, Parcel(), b"early")
         with pytest.raises(LogError, match="is being filled"):
             await let_go(outbox, logs)
         assert held(outbox) == [b"early"]
-        being_filled = False
+        has_sent = True
         for _ in range(3):
             filled()
 

@@ -41,21 +41,21 @@ def check_filled(kafka: KafkaSettings, topics: RunTopics) -> None:
         )
 
 
-class FilledWhenMember:
-    """Checks, of a worker that found nothing at its start, that no filling has begun until it was seen to run.
+class FilledUntilSent:
+    """Checks, of a worker that found nothing at its start, that no filling has begun until it was heard of.
 
-    Whoever fills looks for members of its group after saying that it does: so it is asked until an answer is later
-    than the worker's membership, and never again.
+    Whoever fills looks, after saying that it does, for members of the worker's group and for what stands in the
+    partials. A member may be missed that is stopped for longer than its session; what it has sent stays. So it is asked
+    before whatever the worker sends, until something of that is acknowledged, and never again.
 
     Args:
         check: as `check_filled`.
-        is_member: whether the worker is one.
+        has_sent: whether anything that the worker sent is acknowledged.
     """
 
-    def __init__(self, check: Callable[[], None], is_member: Callable[[], bool]) -> None:
+    def __init__(self, check: Callable[[], None], has_sent: Callable[[], bool]) -> None:
         self._check = check
-        self._is_member = is_member
-        self._known = False
+        self._has_sent = has_sent
 
     def __call__(self) -> None:
         """Ask, if that is needed.
@@ -63,11 +63,8 @@ class FilledWhenMember:
         Raises:
             LogError, ConfigError: as `check_filled`.
         """
-        if self._known:
-            return
-        was_member = self._is_member()
-        self._check()
-        self._known = was_member
+        if not self._has_sent():
+            self._check()
 
 
 def copied_until_ms(kafka: KafkaSettings, topics: RunTopics) -> float:

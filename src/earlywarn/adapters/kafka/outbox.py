@@ -81,6 +81,9 @@ class Outbox:
     Args:
         connection: to the brokers.
         gated: send what is released alone.
+
+    Attributes:
+        has_sent: something is acknowledged.
     """
 
     def __init__(self, connection: Mapping[str, object], *, gated: bool = False) -> None:
@@ -90,6 +93,7 @@ class Outbox:
         self._given = self._released = 0
         self._news = asyncio.Event()
         self.unacknowledged_bytes = 0
+        self.has_sent = False
         self.failure: LogError | None = None
 
     def send(
@@ -114,6 +118,7 @@ class Outbox:
         def delivered(error: KafkaError | None, message: Message) -> None:
             self.unacknowledged_bytes -= size
             if error is None:
+                self.has_sent = True
                 parcel.acknowledge()
             elif self.failure is None:  # what comes after it is only in the way of the first reason
                 self.failure = _undelivered(str(message.topic()), error)

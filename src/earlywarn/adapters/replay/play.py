@@ -104,7 +104,8 @@ def fill(replay: Replay, tell: Tell) -> Played:
 
     While it is written they would take a partition for idle that is only not written yet. So they may not run before,
     and do not start until it is done (`check_filled`). Each side says first what it does and looks at the other then:
-    the position stands before it is asked last who runs, and a worker asks again once it is a member of its group.
+    the position stands before it is asked last who runs, and a worker asks again before it sends anything, until
+    something of it stands there.
 
     Raises:
         ConfigError: the run is a replay, has begun already, is of another input, or something does not fit.

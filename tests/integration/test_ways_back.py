@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import msgspec
 import pytest
-from shocked_panel import SHOCK, ShockedPanel, cells, composed
+from alert_rules import broken_rules
+from shocked_panel import SHOCK, ShockedPanel, cells, composed, one_after_another
 from swiss_sample import sample
 
 from earlywarn.alerting.words import figure
@@ -92,6 +93,23 @@ def test_the_way_back_from_a_level_of_days_is_told(first: date, region: str | No
     [back] = [alert for alert in panel.tops(ended, 7) if alert.series_id == place]
     assert back.direction == "up"
     assert figure(back, "days_since_level_began") is not None
+
+
+@pytest.mark.parametrize(("first", "place"), [(date(2019, 7, 29), (None, None)), (date(2019, 9, 9), ("CH04", None))])
+def test_each_step_of_a_reopening_is_told(first: date, place: tuple[str | None, str | None]) -> None:
+    """Three weeks of closure become the usual level, then three weeks at half, then all is as before."""
+    half, ended = first + timedelta(21), first + timedelta(42)
+    levels = one_after_another(first, ((21, 0.1), (21, 0.5)), *place)
+    panel = ShockedPanel(sample(), levels)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    series_id = f"CH/{place[0] or '*'}/{place[1] or '*'}"
+    opened = [each for each in panel.alerts if each.status == "open" and each.series_id == series_id]
+    for step in (half, ended):
+        lately = (step.isoformat(), (step + timedelta(5)).isoformat())
+        [rise] = [each for each in opened if lately[0] <= each.as_of < lately[1]]
+        assert rise.direction == "up"
+        assert figure(rise, "days_since_level_began") is not None
 
 
 @pytest.mark.parametrize(

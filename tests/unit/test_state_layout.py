@@ -19,7 +19,7 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (2, "ed39541f7e07"),
+    "aggregation": (3, "b04b7cc25c95"),
     "alerting": (5, "da4b02440a9d"),
     "application": (1, "fb7ed83173bc"),
     "detection": (3, "d55282dd111e"),

@@ -214,7 +214,7 @@ class PanelLedger:
             gap, shares = self.region_watch.close_base(
                 slot, self._cells.keys(), values[:, 0], born, delivery.cells, of_feeds(unread), sectorless
             )
-            coverage = Coverage(round(fold.heard(end), 6), delivery.volume, delivery.silent, gap=gap)
+            coverage = Coverage(fold.heard(self.panel, start, end), delivery.volume, delivery.silent, gap=gap)
             yield from self._published.close_hour(start, values, coverage, shares)
 
     def _note_leap(self, start: int) -> None:
@@ -242,7 +242,7 @@ class PanelLedger:
             [cell.region for cell in keys],
             unread=unread_by_feed,
             of_no_cell=totals_of(self._of_no_cell.close_day()),
-            partitions_heard=fold.heard(end),
+            partitions_heard=fold.heard(self.panel, begin, end),
             ended=fold.ended_before(begin),
         )
         unread = of_feeds(unread_by_feed)

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from earlywarn.aggregation.partial import Partial, SourceRow
+from earlywarn.aggregation.partition_volumes import PartitionVolumes, Standing, heard_share
 from earlywarn.aggregation.parts import Parts
 from earlywarn.aggregation.rows import Loss
+from earlywarn.domain.panel import Panel
 from earlywarn.domain.state import State
 from earlywarn.errors import LogError
 
@@ -63,7 +65,9 @@ class Applied(NamedTuple):
 class _Partition:
     """What is applied of one source partition."""
 
-    __slots__ = ("end", "event_time_ms", "idle", "lost", "order", "parts", "rejected", "rows", "sources", "unread")
+    __slots__ = (
+        "end", "event_time_ms", "idle", "lost", "order", "parts", "rejected", "rows", "sources", "unread", "volumes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.order: tuple[int, int, bool, int] | None = None
@@ -76,6 +80,13 @@ class _Partition:
         self.sources: _BySource = {}
         self.unread: _BySource = {}
         self.rejected: dict[str, int] = {}
+        self.volumes = PartitionVolumes()
+
+    def silent_from(self, until_seconds: int) -> int | None:
+        """Return up to where it has spoken, if not up to `until_seconds`, and it is idle or lost; else None."""
+        if self.end or not (self.idle or self.lost) or self.event_time_ms is None:
+            return None
+        return self.event_time_ms // 1000 if self.event_time_ms < until_seconds * 1000 else None
 
 
 class PartialsFold:
@@ -112,6 +123,8 @@ class PartialsFold:
             self._rejected(partial, state),
             self._news(partial.unread, state.unread),
         )
+        rows = ((each.panel, each.bucket, each.transactions) for each in outcome.differences)
+        state.volumes.add(rows, self._watermark_ms // 1000)
         state.order = partial.order
         state.parts.forget(partial.order)
         state.idle = partial.idle
@@ -141,13 +154,10 @@ class PartialsFold:
         """Return, by source partition that has spoken, the last offset that is applied; -1 before its first record."""
         return {at: state.order[1] for at, state in enumerate(self._partitions) if state.order is not None}
 
-    def heard(self, until_seconds: int) -> float:
-        """Return the share of partitions that have spoken for the time until `until_seconds`."""
-        heard = sum(
-            state.end or (not state.idle and (state.event_time_ms or 0) >= until_seconds * 1000)
-            for state in self._partitions
-        )
-        return heard / len(self._partitions)
+    def heard(self, panel: Panel, start: int, until: int) -> float:
+        """Return the share, by what they usually bring, of partitions that have spoken for a bucket that closes."""
+        states = [Standing(each.volumes, each.silent_from(until), each.lost) for each in self._partitions]
+        return heard_share(states, panel, start, until)
 
     @property
     def newest_event_seconds(self) -> int | None:
@@ -254,6 +264,7 @@ class PartialsFold:
                     "sources": [[*key, value] for key, value in state.sources.items()],
                     "unread": [[*key, value] for key, value in state.unread.items()],
                     "rejected": dict(state.rejected),
+                    "volumes": state.volumes.state(),
                 }
                 for state in self._partitions
             ],
@@ -273,4 +284,5 @@ class PartialsFold:
             state.sources = {tuple(row[:5]): row[5] for row in each["sources"]}
             state.unread = {tuple(row[:5]): row[5] for row in each["unread"]}
             state.rejected = dict(each["rejected"])
+            state.volumes = PartitionVolumes.restored(each["volumes"])
             self._partitions.append(state)

@@ -1,0 +1,84 @@
+"""Partitions into which nothing comes since keys leave them out, and a run that goes on."""
+
+import gzip
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from short_runs import MakeRun
+from stream_run import Log, Published, StreamRun, expected, wait_until, without_ids
+from swiss_logs import PANEL, SAMPLE
+
+from earlywarn.adapters.kafka.wire import decode_partial
+from earlywarn.aggregation.partial import Partial
+
+DAY_MS = 86_400_000
+
+
+def settings(partitions: int, idle_seconds: float) -> str:
+    return f"""
+[topics]
+transactions_partitions = {partitions}
+[service]
+flush_seconds = 0.2
+idle_seconds = {idle_seconds}
+{PANEL}
+"""
+
+
+def day_of(value: bytes | None) -> int:
+    return int(msgspec.json.decode(value or b"")["ts"]) // DAY_MS
+
+
+def folded(run: StreamRun, logs: Sequence[Log]) -> Published:
+    """Return what one process publishes of the days that a run without an end closes: all but the last."""
+    last = max(day_of(value) for log in logs for value in log)
+    return expected(run.run, [[value for value in log if day_of(value) < last] for log in logs])[0]
+
+
+def economic(published: Published) -> list[tuple[object, ...]]:
+    """Return the revisions of economic alerts as a reader tells them apart, but for ids."""
+    return [
+        (each["series_id"], each["status"], each["revision"], each["opened_on"], each["text"])
+        for each in without_ids(published)
+        if each["kind"] == "economic"
+    ]
+
+
+def told(run: StreamRun) -> list[Partial]:
+    return [decode_partial(each.value(), "a partial") for each in run.read(run.topics.partials)]
+
+
+def test_partitions_that_keys_leave_out_hold_nothing_back(make_run: MakeRun, tmp_path: Path) -> None:
+    """One region's few keys leave two of eight partitions empty; its alerts are those of a run in one process."""
+    run = make_run(settings(8, 1))
+    ticino = tmp_path / "ticino.csv"
+    with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+        ticino.write_text("".join(line for line in lines if ",Ticino," in line or line.startswith("Date,")))
+    filled = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-m", "earlywarn", "replay", ticino, "--mapping", "swiss-cards", "--open"],
+        env={**os.environ, **run.environment}, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert filled.returncode == 0, filled.stderr
+    logs: list[Log] = [[] for _ in range(8)]
+    for message in run.read(run.topics.transactions):
+        logs[message.partition()].append(message.value())
+    assert sum(not log for log in logs) == 2
+    one = next(at for at, log in enumerate(logs) if log)
+    record = msgspec.json.decode(logs[one][-1] or b"")
+    closing: list[Log] = [[] for _ in logs]
+    closing[one] = [msgspec.json.encode(record | {"ts": record["ts"] + 3 * DAY_MS // 2})]
+    alone = folded(run, [[*log, *more] for log, more in zip(logs, closing, strict=True)])
+    assert len({each[0] for each in economic(alone)}) > 5
+    run.start("aggregator")
+    run.start("detector")
+    wait_until(lambda: {each.partition for each in told(run) if each.idle} == set(range(8)), 30, "all are idle")
+    run.produce(closing)  # past all others, which have spoken of the last day, and are not waited for
+    wait_until(lambda: len(run.published().essence) >= len(alone.essence), 30, "all days")
+    found = run.published()
+    assert economic(found) == economic(alone)
+    assert without_ids(found) == without_ids(alone)
+    assert found.aggregates == alone.aggregates

@@ -1,4 +1,4 @@
-"""Partitions into which nothing comes since keys leave them out, and a run that goes on."""
+"""Partitions into which nothing comes, since keys leave them out or the topic has grown, and a run that goes on."""
 
 import gzip
 import os
@@ -10,12 +10,15 @@ from pathlib import Path
 import msgspec
 from short_runs import MakeRun
 from stream_run import Log, Published, StreamRun, expected, wait_until, without_ids
-from swiss_logs import PANEL, SAMPLE
+from swiss_logs import PANEL, SAMPLE, swiss_logs
 
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.adapters.kafka.wire import decode_partial
 from earlywarn.aggregation.partial import Partial
 
 DAY_MS = 86_400_000
+IDLE_SECONDS = 4.0
 
 
 def settings(partitions: int, idle_seconds: float) -> str:
@@ -82,3 +85,31 @@ def test_partitions_that_keys_leave_out_hold_nothing_back(make_run: MakeRun, tmp
     assert economic(found) == economic(alone)
     assert without_ids(found) == without_ids(alone)
     assert found.aggregates == alone.aggregates
+
+
+def test_a_run_alerts_on_past_new_partitions_that_stay_empty(make_run: MakeRun) -> None:
+    """The topic grows in a running system; what comes goes on in the old partitions."""
+    run = make_run(settings(2, IDLE_SECONDS))
+    logs = [[value for value in log if b'"region": "CH07"' in (value or b"")] for log in swiss_logs(run.run, 2).logs]
+    alone = folded(run, logs)
+    half = 200 + min(day_of(log[0]) for log in logs)
+    first = [[value for value in log if day_of(value) < half] for log in logs]
+    rest = [log[len(before) :] for before, log in zip(first, logs, strict=True)]
+    run.produce(first)
+    worker = run.start("aggregator")
+    run.start("detector")
+    wait_until(lambda: bool(run.published().essence), 60, "days are closed")
+    topics = msgspec.structs.replace(run.settings.topics, transactions_partitions=4)
+    with kafka_admin(run.settings.kafka) as admin:
+        ensure_topics(admin, msgspec.structs.replace(run.settings, topics=topics), grow=True)
+    wait_until(lambda: "assigned 4 of 4" in worker.text, 60, "the aggregator has the new partitions")
+    wait_until(lambda: {each.partition for each in told(run) if each.idle} == {0, 1, 2, 3}, 30, "all are idle")
+    run.produce(rest, stop=1)  # wakes the two that go on, so that none is passed over
+    woken = [len(log) for log in first]
+    wait_until(lambda: [max(p.last for p in told(run) if p.partition == at) for at in (0, 1)] == woken, 30, "both wake")
+    run.produce(rest, start=1)
+    wait_until(lambda: len(run.published().essence) >= len(alone.essence), 30, "all days")
+    found = run.published()
+    assert found.aggregates == alone.aggregates
+    assert without_ids(found) == without_ids(alone)
+    assert economic(found)

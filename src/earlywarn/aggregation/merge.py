@@ -192,6 +192,9 @@ class PartialsFold:
     def _grow(self, partial: Partial) -> None:
         if partial.partition >= partial.partitions:
             raise LogError(f"partial of partition {partial.partition} claims there are only {partial.partitions}")
+        if len(self._partitions) < partial.partitions:
+            for state in self._partitions:  # keys are dealt anew: what was usual is not any more
+                state.volumes = state.volumes if state.lost else PartitionVolumes()
         while len(self._partitions) < partial.partitions:
             self._partitions.append(_Partition())
 

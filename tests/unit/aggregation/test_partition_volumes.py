@@ -188,6 +188,18 @@ def test_what_a_partition_brings_to_other_panels_is_not_missing() -> None:
     assert log.heard(10) == 1.0
 
 
+def test_where_the_topic_has_grown_what_was_usual_is_learned_anew() -> None:
+    """Keys are dealt anew over more partitions; new ones that stay empty are not missing, nor old ones that are now."""
+    log = Log(2)
+    for partition in range(2):
+        log.days(partition, range(10), 10)
+    log.partitions = 4
+    log.silent(2, 3)
+    log.days(0, range(10, 14), 10)
+    log.silent(1)
+    assert [log.heard(day) for day in (10, 11, 13)] == [1.0, 1.0, 1.0]
+
+
 def test_without_silence_everything_is_heard_whatever_partitions_brought() -> None:
     log = Log(3)
     log.silent(2)

@@ -1,6 +1,7 @@
 """Workers and a broker that is gone for long, or hangs: they wait, come back by themselves, and leave when told to."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,10 +9,12 @@ from uuid import uuid4
 import pytest
 from kafka_broker import KafkaBroker
 from redis_server import RedisServer
-from stream_run import StreamRun, wait_until
-from swiss_logs import PANEL
+from short_runs import folded_open
+from stream_run import StreamRun, wait_until, without_ids
+from swiss_logs import PANEL, swiss_logs
 
 PARTITIONS = 2
+IDLE_SECONDS = 6.0
 REQUEST_SECONDS = 7
 SETTINGS = f"""
 [topics]
@@ -63,6 +66,39 @@ def test_a_broker_that_is_gone_for_longer_than_any_question_waits(run: StreamRun
     run.produce(payments(200, 400))
     wait_until(lambda: len(run.published().aggregates) > published, 60, "they go on")
     assert [worker.process.poll() for worker in workers] == [None, None]
+
+
+def test_a_broker_that_is_gone_for_longer_than_the_idle_time_leaves_nobody_idle(
+    fresh_kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Senders that waited for it deliver soon after its return, one partition after another: no day closes early."""
+    settings = SETTINGS.replace("idle_seconds = 1.0", f"idle_seconds = {IDLE_SECONDS}")
+    with StreamRun(fresh_kafka.address, redis_server.url, tmp_path, settings, name=f"run-{uuid4().hex[:12]}") as run:
+        logs = swiss_logs(run.run, PARTITIONS, days=60).logs
+        logs = [
+            [value for at, value in enumerate(log) if at < 2 * len(log) // 3 or b"CH07" not in (value or b"")]
+            for log in logs
+        ]
+        alone = folded_open(run, logs)
+        assert alone.alerts
+        half = len(logs[0]) // 2
+        run.produce(logs, stop=half)
+        worker = run.start_ready("aggregator")
+        sent = sum(len(log[:half]) for log in logs)
+        wait_until(lambda: worker.metrics()["earlywarn_records_total"] == sent, 30, "all is read")
+        fresh_kafka.kill()
+        gone = time.monotonic()
+        wait_until(lambda: time.monotonic() > gone + IDLE_SECONDS, 30, "it is gone for longer than the idle time")
+        fresh_kafka.start()
+        back = time.monotonic()
+        wait_until(lambda: time.monotonic() > back + 1, 30, "a second later senders have noticed that it is back")
+        run.produce(logs, start=half)
+        run.start("detector")
+        wait_until(lambda: len(run.published().essence) >= len(alone.essence), 60, "all days")
+        found = run.published()
+        assert without_ids(found) == without_ids(alone)
+        assert found.aggregates == alone.aggregates
+        assert worker.process.poll() is None
 
 
 def test_workers_leave_in_time_though_the_broker_hangs(run: StreamRun, fresh_kafka: KafkaBroker) -> None:

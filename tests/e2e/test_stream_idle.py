@@ -4,12 +4,11 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from short_runs import MakeRun
-from stream_run import Log, Published, StreamRun, expected, wait_until, without_ids
+from short_runs import DAY_MS, MakeRun, day_of_payment, folded_open
+from stream_run import Log, Published, StreamRun, wait_until, without_ids
 from swiss_logs import PANEL, SAMPLE, swiss_logs
 
 from earlywarn.adapters.kafka.connection import kafka_admin
@@ -17,7 +16,6 @@ from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.adapters.kafka.wire import decode_partial
 from earlywarn.aggregation.partial import Partial
 
-DAY_MS = 86_400_000
 IDLE_SECONDS = 4.0
 
 
@@ -30,16 +28,6 @@ flush_seconds = 0.2
 idle_seconds = {idle_seconds}
 {PANEL}
 """
-
-
-def day_of(value: bytes | None) -> int:
-    return int(msgspec.json.decode(value or b"")["ts"]) // DAY_MS
-
-
-def folded(run: StreamRun, logs: Sequence[Log]) -> Published:
-    """Return what one process publishes of the days that a run without an end closes: all but the last."""
-    last = max(day_of(value) for log in logs for value in log)
-    return expected(run.run, [[value for value in log if day_of(value) < last] for log in logs])[0]
 
 
 def economic(published: Published) -> list[tuple[object, ...]]:
@@ -74,7 +62,7 @@ def test_partitions_that_keys_leave_out_hold_nothing_back(make_run: MakeRun, tmp
     record = msgspec.json.decode(logs[one][-1] or b"")
     closing: list[Log] = [[] for _ in logs]
     closing[one] = [msgspec.json.encode(record | {"ts": record["ts"] + 3 * DAY_MS // 2})]
-    alone = folded(run, [[*log, *more] for log, more in zip(logs, closing, strict=True)])
+    alone = folded_open(run, [[*log, *more] for log, more in zip(logs, closing, strict=True)])
     assert len({each[0] for each in economic(alone)}) > 5
     run.start("aggregator")
     run.start("detector")
@@ -91,9 +79,9 @@ def test_a_run_alerts_on_past_new_partitions_that_stay_empty(make_run: MakeRun) 
     """The topic grows in a running system; what comes goes on in the old partitions."""
     run = make_run(settings(2, IDLE_SECONDS))
     logs = [[value for value in log if b'"region": "CH07"' in (value or b"")] for log in swiss_logs(run.run, 2).logs]
-    alone = folded(run, logs)
-    half = 200 + min(day_of(log[0]) for log in logs)
-    first = [[value for value in log if day_of(value) < half] for log in logs]
+    alone = folded_open(run, logs)
+    half = 200 + min(day_of_payment(log[0]) for log in logs)
+    first = [[value for value in log if day_of_payment(value) < half] for log in logs]
     rest = [log[len(before) :] for before, log in zip(first, logs, strict=True)]
     run.produce(first)
     worker = run.start("aggregator")

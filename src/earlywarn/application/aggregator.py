@@ -31,10 +31,16 @@ __all__ = [
 ]
 
 
+_LOOK_SECONDS = 1.0
+"""Between two looks at the partitions at most, the broker's answer included, if nothing is the matter."""
+
+
 class Aggregator:
     """The assigned partitions of one worker; those of a replay are `finite`, and idle by no clock.
 
     How long a replay is paused, or its replayer away, says nothing about its partitions: their marks do.
+    Nor does time in which no broker answered, or nobody looked, say that nothing comes: senders wait for it as well.
+    So the broker is asked from the half of the idle time on.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Aggregator:
         self._decode_columns = decode_columns
         self._flush_seconds = flush_seconds
         self._idle_seconds = idle_seconds
+        self._looked_seconds: float | None = None
         self.partitions: dict[int, SourcePartition] = {}
 
     def assign(self, starts: Mapping[int, BlockStart], partitions: int, now_seconds: float) -> None:
@@ -78,15 +85,42 @@ class Aggregator:
             and now_seconds - each.news_seconds >= self._flush_seconds
         ]
 
+    def quiet(self, now_seconds: float) -> list[int]:
+        """Look, and return the partitions to ask after: they may be idle before long, if they are not already."""
+        self.answered(now_seconds)
+        return self._silent(now_seconds, self._idle_seconds / 2)
+
     def silent(self, now_seconds: float) -> list[int]:
         """Return the partitions that may be idle: nothing came for the idle time, and it was not said yet."""
+        return self._silent(now_seconds, self._idle_seconds)
+
+    def _silent(self, now_seconds: float, seconds: float) -> list[int]:
         if self._finite:
             return []
         return [
             partition
             for partition, each in self.partitions.items()
-            if not (each.idle or each.lost) and now_seconds - each.heard_seconds >= self._idle_seconds
+            if not (each.idle or each.lost) and now_seconds - each.heard_seconds >= seconds
         ]
+
+    def answered(self, now_seconds: float) -> None:
+        """Note that somebody looks, or that the broker has answered: what was missed since the last time is no silence.
+
+        If it was much of the idle time, that begins anew; else it is longer by so much.
+        """
+        looked, self._looked_seconds = self._looked_seconds, now_seconds
+        missed = 0.0 if looked is None else now_seconds - looked - _LOOK_SECONDS
+        if missed >= self._idle_seconds / 4:
+            self.unanswered(now_seconds)
+        elif missed > 0:
+            for each in self.partitions.values():
+                each.heard_seconds = min(each.heard_seconds + missed, now_seconds)
+
+    def unanswered(self, now_seconds: float) -> None:
+        """Note that the broker has not answered: the idle time of every partition begins anew."""
+        self._looked_seconds = now_seconds
+        for each in self.partitions.values():
+            each.heard_seconds = now_seconds
 
     def confirm_idle(self, partition: int, end_offset: int, now_seconds: float) -> Emission:
         """Say that a partition is idle, if it still is silent and stands at `end_offset`, asked for just now."""

@@ -187,6 +187,46 @@ def test_idleness_is_said_once_and_only_at_the_end_of_the_log() -> None:
     assert worker.silent(130.0) == [0]
 
 
+def test_a_partition_is_asked_after_from_the_half_of_the_idle_time_on() -> None:
+    """So that a broker that is away before it is over is known to be."""
+    worker = aggregator()
+    assert [worker.quiet(at) for at in looks(0, 14.5)] == [[]] * 30
+    assert (worker.quiet(15.0), worker.silent(15.0)) == ([0], [])
+
+
+def test_time_in_which_the_broker_does_not_answer_is_no_silence() -> None:
+    """Senders wait as long as that: the idle time begins anew when it has answered again."""
+    worker = aggregator()
+    for at in looks(0, 29.5):
+        worker.quiet(at)
+    for at in looks(30, 100):
+        worker.quiet(at)
+        worker.unanswered(at)
+    for at in looks(100.5, 129.5):
+        worker.quiet(at)
+        assert worker.silent(at) == []
+    assert worker.quiet(130.0) == worker.silent(130.0) == [0]
+
+
+@pytest.mark.parametrize(("waited", "silent_at"), [(0.9, 30.0), (5.0, 34.0), (8.4, 37.4), (8.5, 58.5), (300.0, 350.0)])
+def test_time_that_an_answer_takes_or_nobody_looks_is_no_silence(waited: float, silent_at: float) -> None:
+    """As of a paused process. If it is long the idle time begins anew, else it is longer by what was missed."""
+    answered, paused = aggregator(), aggregator()
+    for at in looks(0, 20):
+        answered.quiet(at)
+        paused.quiet(at)
+    answered.answered(20.0 + waited)
+    paused.quiet(20.0 + waited)
+    for worker in (answered, paused):
+        assert worker.silent(silent_at - 0.1) == []
+        assert worker.silent(silent_at + 0.1) == [0]
+
+
+def looks(first: float, last: float) -> list[float]:
+    """Return every half second from first to last."""
+    return [first + at / 2 for at in range(round((last - first) * 2) + 1)]
+
+
 @pytest.mark.parametrize(("end", "said"), [(2, [(1, False)]), (3, [(2, False)]), (4, [(3, True), (3, False)])])
 def test_idleness_covers_what_stands_in_the_log_and_is_no_record(end: int, said: list[tuple[int, bool]]) -> None:
     """Marks of transactions go with the records before them: whoever comes later must not miss them."""

@@ -261,8 +261,7 @@ class AggregatorService:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
             aggregator_metrics.REJECTED.labels(letter.reject.reason.value).inc()
-            again = letter.offset < self._stood[partition]
-            self._flood.reject(letter.reject.reason.value, again=again)
+            self._flood.reject(letter.reject.reason.value, again=letter.offset < self._stood[partition])
         for partial in emission.partials:
             for q, panels in enumerate(self._panels_of):
                 own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
@@ -311,29 +310,31 @@ class AggregatorService:
             await asyncio.sleep(_ASK_SECONDS)
 
     async def look_for_idle(self) -> None:
-        """Ask where the logs of silent partitions end, and say of those that are read to their end that they are idle.
+        """Ask where the logs of quiet partitions end, and say of those that are read to their end that they are idle.
 
-        A broker that does not answer is asked again; meanwhile nothing is said. Nothing of it holds up a tick.
+        A broker that does not answer is asked again; meanwhile nobody is silent. Nothing of it holds up a tick.
         """
-        silent = {
+        quiet = {
             TP(self.topics.transactions, each): self.aggregator.partitions[each]
-            for each in self.aggregator.silent(time.monotonic())
+            for each in self.aggregator.quiet(time.monotonic())
             if each not in self._held and each not in self._lookup
         }
-        if not silent:
+        if not quiet:
             return
         try:
-            extents = await self._consumer.extents(silent)
+            extents = await self._consumer.extents(quiet)
         except KafkaError as error:
             if not is_passing(error):
                 raise
+            self.aggregator.unanswered(time.monotonic())
             _log.warning("where silent partitions end cannot be asked now (%s); it will be again", error)
             return
-        for tp, partition in silent.items():
+        now = time.monotonic()
+        self.aggregator.answered(now)
+        for tp, partition in quiet.items():
             free = not self._stopping and tp.partition not in self._held
             if free and self._owns(partition, tp) and self._reach(partition, extents[tp].start):
-                confirmed = self.aggregator.confirm_idle(tp.partition, extents[tp].end, time.monotonic())
-                self._send(tp.partition, confirmed)
+                self._send(tp.partition, self.aggregator.confirm_idle(tp.partition, extents[tp].end, now))
 
     def _mark(self) -> None:
         for partition, under_way in self._under_way.items():
@@ -347,8 +348,7 @@ class AggregatorService:
         """Fold nothing more; send what is new, wait for it, and commit what is whole, as far as the time goes."""
         self._stopping = True
         self._lookup.give_up()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline_seconds
+        end = time.monotonic() + deadline_seconds
         for partition, each in self.aggregator.partitions.items():
             if partition not in self._held:
                 self._send(partition, each.flush())
@@ -356,4 +356,4 @@ class AggregatorService:
         self._mark()
         if self.assigned:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._consumer.commit(), end - loop.time())
+                await asyncio.wait_for(self._consumer.commit(), end - time.monotonic())

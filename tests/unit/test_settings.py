@@ -362,13 +362,21 @@ def test_config_check_says_all_at_once_with_the_files_name(tmp_path: Path) -> No
         assert sum(line.startswith(f"{path}: {start}") for line in lines) == 1, start
 
 
-@pytest.mark.parametrize("url", ["s3://", "gs://bucket/x", "redis://elsewhere:6379", "s3://user:word@bucket/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://", "gs://bucket/x", "redis://elsewhere:6379", "s3://user:word@bucket/x", "://bucket", "s3:/bucket",
+        "S3://bucket", "s3:bucket", "redis:", "redis:/", "file:/a/folder", "file:///a/folder",
+    ],
+)  # fmt: skip
 def test_places_of_snapshots_that_are_none(url: str) -> None:
     with pytest.raises(ConfigError, match=r"s3://bucket/path, or redis://|holds a user or password"):
         SnapshotSettings(url=url)
 
 
-@pytest.mark.parametrize("url", ["folder", "/a/folder", "s3://bucket", "s3://bucket/some/path/", "redis://"])
+@pytest.mark.parametrize(
+    "url", ["folder", "/a/folder", "./of:12", "/a:b", "a/b:c", "s3://bucket", "s3://bucket/some/path/", "redis://"]
+)
 def test_places_of_snapshots(url: str) -> None:
     assert SnapshotSettings(url=url).url == url
 

@@ -257,15 +257,15 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
             self,
             {"every_bytes": Range(1, _MOST_BYTES), "least_seconds": Range(0, UNBOUNDED), "kept": Range(1, 1_000)},
         )
-        scheme, separator, rest = self.url.partition("://")
+        scheme, _, rest = self.url.partition("://")
+        is_ours = (scheme, bool(rest.strip("/"))) in {("s3", True), ("redis", False)}
         if not self.url:
             problems.append("url: is empty; give a folder, s3://bucket/path, or redis:// alone for the Redis above")
         elif "@" in rest.partition("/")[0]:
             problems.append("url: holds a user or password; those of [redis], or of the S3 client, are used")
-        elif separator and (scheme not in {"s3", "redis"} or (scheme == "s3") != bool(rest.strip("/"))):
-            problems.append(
-                f"url = {self.url!r}: give a folder, s3://bucket/path, or redis:// alone for the Redis above"
-            )
+        elif re.match(r"[\w+.-]*:", self.url) and not is_ours:
+            ways = "a folder (with a colon in it ./NAME), s3://bucket/path, or redis:// alone for the Redis above"
+            problems.append(f"url = {self.url!r}: give {ways}")
         if problems:
             raise ConfigError("\n".join(problems))
 

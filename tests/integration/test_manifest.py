@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kafka.admin import KafkaAdminClient
 from kafka_broker import KafkaBroker
 from kafka_clients import changed, produce
+from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
@@ -30,6 +31,7 @@ from earlywarn.adapters.replay.replay_log import ReplayLog
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.service_settings import KafkaSettings, TopicSettings
 from earlywarn.application.settings import PanelSettings, Settings
+from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError, LogError
 
 PANELS = (PanelSettings(id="CH", countries=("CH",)), PanelSettings(id="AT", countries=("AT",)))
@@ -65,6 +67,17 @@ def test_the_manifest_is_written_once_and_read_by_all(admin: KafkaAdminClient, s
     assert written.fingerprint == run.fingerprint
     topics = RunTopics(settings.run)
     assert written.logs == {kind: topic_identity(settings.kafka, topics.of(kind)) for kind in topics.log_kinds}
+
+
+@pytest.mark.parametrize("command", ["verify", "dlq list", "dlq replay --mend region=CH04", "rebuild-redis"])
+def test_who_looks_at_a_run_that_is_not_there_is_not_told_to_make_it(kafka: KafkaBroker, command: str) -> None:
+    """A wrong id would make a stray run."""
+    environment = {"EARLYWARN_KAFKA": kafka.address, "EARLYWARN_RUN": "live"}
+    result = CliRunner().invoke(app, [*command.split(), "--run", "lvie"], env=environment)
+    assert isinstance(result.exception, LogError)
+    assert str(result.exception) == (
+        "earlywarn.lvie.meta: run 'lvie' has no manifest; give the run's own id and topics.prefix"
+    )
 
 
 def test_a_manifest_of_an_earlier_version_gets_the_logs_that_are_there(

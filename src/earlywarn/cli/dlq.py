@@ -23,7 +23,7 @@ from earlywarn.application.mending import parse_mend
 from earlywarn.application.settings import Settings
 from earlywarn.cli.mended_letters import MendedLetters, Unmendable, read_edits
 from earlywarn.cli.ranges import COUNTING, ranged
-from earlywarn.cli.run_settings import Config, RunId, run_settings, running
+from earlywarn.cli.run_settings import Config, RunId, manifest_there, run_settings, running
 from earlywarn.cli.stages import stages
 from earlywarn.cli.terminal import print_table, remark, result_console, results
 from earlywarn.domain.reject import RejectReason
@@ -71,6 +71,7 @@ def list_letters(
         (umask 077; earlywarn dlq list --reason time_invalid --show-values --json > letters.jsonl)
     """
     settings = run_settings(config, run_id)
+    manifest_there(settings)
     topics = RunTopics(settings.run, settings.topics.prefix)
     marks = read_marks(TopicScan(settings.kafka, topics.dead_letters)).keys
     letters = _open_letters(settings, topics, marks)

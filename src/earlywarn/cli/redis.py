@@ -10,7 +10,6 @@ import msgspec
 import typer
 from aiokafka.errors import KafkaError
 
-from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.layout import TopicKind
@@ -20,9 +19,9 @@ from earlywarn.adapters.redis.rebuild import Rebuilt, rebuild
 from earlywarn.adapters.redis.records import Record
 from earlywarn.adapters.stream.projector import logs_of, records_of
 from earlywarn.application.settings import Settings
-from earlywarn.cli.run_settings import Config, RunId, run_settings
+from earlywarn.cli.run_settings import Config, RunId, manifest_there, run_settings
 from earlywarn.cli.stages import stages
-from earlywarn.errors import ConfigError, LogError
+from earlywarn.errors import ConfigError
 
 _PATIENCE_SECONDS = 30.0
 
@@ -42,9 +41,7 @@ def rebuild_redis(config: Config = None, run_id: RunId = None, json: Json = Fals
     """
     settings = run_settings(config, run_id)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    manifest = read_manifest(settings)
-    if manifest is None:
-        raise LogError(f"{topics.meta}: run {settings.run!r} has no manifest; give the run's own id and topics.prefix")
+    manifest = manifest_there(settings)
     with stages() as tell:
         done = asyncio.run(_rebuild(settings, topics, range(manifest.partials_partitions), tell))
     if json:

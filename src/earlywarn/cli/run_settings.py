@@ -12,13 +12,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest
+from earlywarn.adapters.kafka.manifest import Manifest, check_manifest, read_manifest
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME, source_of_panels
 from earlywarn.application.settings import RUN_ID, Settings, load
-from earlywarn.errors import EarlywarnError
+from earlywarn.errors import EarlywarnError, LogError
 
 _TOPICS_COMMAND = re.compile(r"earlywarn topics (create|change|delete)\b")
 
@@ -81,6 +81,20 @@ def source_of(config: Path | None, environ: Mapping[str, str] = os.environ) -> s
     return str(config or environ.get(CONFIG_NAME) or "environment")
 
 
+def manifest_there(settings: Settings) -> Manifest:
+    """Return the manifest of a run that must be there: nobody who looks at one wants to make it.
+
+    Raises:
+        ConfigError: no broker answers.
+        LogError: there is none of that id and prefix.
+    """
+    manifest = read_manifest(settings)
+    if manifest is None:
+        meta = RunTopics(settings.run, settings.topics.prefix).meta
+        raise LogError(f"{meta}: run {settings.run!r} has no manifest; give the run's own id and topics.prefix")
+    return manifest
+
+
 def running(config: Path | None, run: str | None) -> Run:
     """Return a run as its workers have it, with the block size of its manifest (a batched replay has its own).
 
@@ -90,10 +104,8 @@ def running(config: Path | None, run: str | None) -> Run:
             logs were deleted.
     """
     settings = run_settings(config, run)
-    manifest = read_manifest(settings)
-    if manifest is not None:
-        fold = msgspec.structs.replace(settings.fold, block_size=manifest.block_size)
-        settings = msgspec.structs.replace(settings, fold=fold)
+    fold = msgspec.structs.replace(settings.fold, block_size=manifest_there(settings).block_size)
+    settings = msgspec.structs.replace(settings, fold=fold)
     composed = compose(settings, source_of_panels(config, os.environ))
     with as_called(config):
         manifest = check_manifest(composed)

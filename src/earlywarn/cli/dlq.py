@@ -21,7 +21,7 @@ from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.application.compose import Run
 from earlywarn.application.mending import parse_mend
 from earlywarn.application.settings import Settings
-from earlywarn.cli.mended_letters import MendedLetters, Unmendable, read_edits
+from earlywarn.cli.mended_letters import UNTOLD, MendedLetters, Unmendable, read_edits
 from earlywarn.cli.ranges import COUNTING, ranged
 from earlywarn.cli.run_settings import Config, RunId, manifest_there, run_settings, running
 from earlywarn.cli.stages import stages
@@ -181,7 +181,7 @@ def replay_letters(
             _tell_before_copy(letters)
             for each in missing:
                 remark(f"{each}: there is no dead letter of this key")
-            _tell_who_counts(settings, reentered)
+        _tell_who_counts(settings, reentered, planned=done - reentered)
     if letters.refused or missing:
         raise typer.Exit(1)
 
@@ -215,8 +215,10 @@ def _tell_before_copy(letters: MendedLetters) -> None:
         )
 
 
-def _tell_who_counts(settings: Settings, reentered: int) -> None:
-    """Say where what was re-entered may find no workers."""
+def _tell_who_counts(settings: Settings, reentered: int, *, planned: int) -> None:
+    """Say where what was re-entered may find no workers, and of what is planned what is not known."""
+    if planned:
+        remark(UNTOLD)
     manifest = read_manifest(settings) if reentered else None
     if manifest is not None and manifest.replay:
         remark(

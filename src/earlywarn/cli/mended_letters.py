@@ -18,6 +18,11 @@ _UNKNOWN = (
     "retention has taken its record, and would have taken a mark that it was re-entered "
     "(topics.dead_letter_retention_hours); if it was not, send it anew"
 )
+UNTOLD = (
+    "only its worker tells whether a record comes too late: if it is more than fold.revision_horizon_days behind the "
+    "newest of its partition, it is a dead letter again (too_late)"
+)
+"""What a dry run cannot know."""
 _LOST = (
     "its partition of transactions is lost, and nothing that is sent there is counted any more; send it into another "
     "run (docs/delivery.md, A lost partition)"

@@ -163,6 +163,8 @@ def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(
         assert told["earlywarn_replay_lag_seconds"] >= 0
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM, log_of(run)
+        assert "earlywarn: SIGUSR1: paused; SIGUSR2 lets it go on\n" in log_of(run)
+        assert "earlywarn: SIGTERM: ends (exit code 143); the same command goes on behind the last" in log_of(run)
 
 
 @pytest.mark.parametrize("stage", ["sending", "folding"])

@@ -1,7 +1,7 @@
 """The command line: `earlywarn demo | run | backtest | score | generate | config check | topics create ...`.
 
 Exit codes: 0 success, 1 bad input (one line per problem on standard error), 2 bad usage, 3 nothing could be compared
-(verify), 130 interrupted (Ctrl-C).
+(verify), 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
 A reader of the pipe that leaves early, as `head` does, is no failure: 0, without a word.
 """
 

@@ -26,7 +26,7 @@ from earlywarn.adapters.replay.published import latest_alerts
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.environment import CONFIG_NAME
 from earlywarn.application.settings import Settings
-from earlywarn.cli.pauses import SIGNALS, Asked
+from earlywarn.cli.pauses import ENDED, SIGNALS, Asked, pauses
 from earlywarn.cli.preparing import (
     Config,
     Country,
@@ -125,7 +125,7 @@ def replay(
 
         earlywarn replay --from-run live --config panel.toml --run live-2 --open
     """
-    end_in_order_when_terminated()
+    end_in_order_when_terminated(ENDED)
     window = _window(first_day, last_day)
     _check_usage(inputs, from_run, speed=speed, seeks=any(window), batched=batched, sort=sort, leaves_open=leaves_open)
     ready = _prepared(
@@ -288,7 +288,7 @@ def paused_by_signals(pace: Pace) -> Iterator[None]:
     """Pause on SIGUSR1 and go on on SIGUSR2, within; a pause that was asked for before begins at once."""
 
     def obey(number: int, _: FrameType | None) -> None:
-        pace.paused = SIGNALS[signal.Signals(number)]
+        pace.paused = pauses(number)
 
     before = {number: signal.signal(number, obey) for number in SIGNALS}
     pace.paused = Asked.paused

@@ -12,6 +12,8 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from earlywarn.cli.pauses import tell
+
 _PIPE_COLUMNS = 10_000
 _SIGNAL_EXIT = 128
 
@@ -59,10 +61,12 @@ def end_without_reader() -> NoReturn:
     sys.exit(0)
 
 
-def end_in_order_when_terminated() -> None:
-    """Let SIGTERM unwind the program as an interrupt does, so that drafts are removed."""
+def end_in_order_when_terminated(told: str = "") -> None:
+    """Let SIGTERM unwind the program as an interrupt does, so that drafts are removed; say a line of it, if any."""
 
     def stop(number: int, _: FrameType | None) -> None:
+        if told:
+            tell(told)
         raise SystemExit(_SIGNAL_EXIT + number)
 
     signal.signal(signal.SIGTERM, stop)

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from earlywarn.adapters.replay.pace import Pace
 from earlywarn.cli.replay import paused_by_signals
 
@@ -81,7 +83,7 @@ def test_what_waits_is_told_for_how_long_before_it_does() -> None:
     assert [round(each, 6) for each in told] == [0.5, 0.3, 0.1]
 
 
-def test_signals_pause_and_resume() -> None:
+def test_signals_pause_and_resume_and_say_so(capfd: pytest.CaptureFixture[str]) -> None:
     pace, _ = paced(1)
     before = signal.getsignal(signal.SIGUSR1)
     with paused_by_signals(pace):
@@ -89,4 +91,8 @@ def test_signals_pause_and_resume() -> None:
         assert pace.paused
         os.kill(os.getpid(), signal.SIGUSR2)
         assert not pace.paused
+    assert capfd.readouterr().err.splitlines() == [
+        "earlywarn: SIGUSR1: paused; SIGUSR2 lets it go on",
+        "earlywarn: SIGUSR2: goes on",
+    ]
     assert signal.getsignal(signal.SIGUSR1) is before

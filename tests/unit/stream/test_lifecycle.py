@@ -1,14 +1,17 @@
 """What a service says while it cannot begin: which broker, why not, and which port is taken."""
 
 import asyncio
+import inspect
 import logging
 import socket
 import subprocess
 import sys
 
 import pytest
+from aiokafka.consumer import group_coordinator
 
 from earlywarn.adapters.stream.broker import Broker
+from earlywarn.adapters.stream.logs import REBALANCING, configure_logs
 from earlywarn.adapters.stream.probes import Probes
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import ConfigError
@@ -46,6 +49,25 @@ def test_a_worker_ends_with_a_line_for_each_problem() -> None:
     assert ended.returncode == 1
     told = [line.partition("lifecycle: ")[2] for line in ended.stderr.splitlines()]
     assert told == ["one = 1: is wrong", "two = 2: is wrong", "three = 3: is wrong"]
+
+
+def test_that_a_group_deals_its_partitions_anew_is_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """The client says so at every rebalance, in these words."""
+    assert f'{REBALANCING}"' in inspect.getsource(group_coordinator)
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        configure_logs("info")
+        client = logging.getLogger("aiokafka.consumer.group_coordinator")
+        client.warning("Heartbeat failed for group %s because it is rebalancing", "live")
+        client.warning("Heartbeat failed for group %s", "live")
+        configure_logs("warning")
+        client.warning("Heartbeat failed for group %s because it is rebalancing", "live")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    levels = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
+    assert levels == ["INFO", "WARNING"]
 
 
 def test_a_port_that_is_taken_is_one_clear_error() -> None:

@@ -11,17 +11,23 @@ from earlywarn.errors import EarlywarnError
 _REPEAT_SECONDS = 10.0
 _TEMPLATES_LIMIT = 1_000
 _WORDLESS = "%s"
+REBALANCING = "because it is rebalancing"
+"""What a member of a group warns of when another one comes or goes: that is how it hears of it."""
 _QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
 class Expected(logging.Filter):
     """Holds back the traceback that a framework logs of an error which ends the worker with a line of its own.
 
-    Nor is it told of agents that they were cancelled: that is how they end.
+    Nor is it told of agents that they were cancelled: that is how they end. That a group deals its partitions anew is
+    no warning.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record may pass."""
+        if str(record.msg).endswith(REBALANCING):
+            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+            return logging.getLogger().isEnabledFor(logging.INFO)
         error = record.exc_info[1] if record.exc_info else None
         return not (isinstance(error, EarlywarnError | asyncio.CancelledError) or missing_right(error))
 

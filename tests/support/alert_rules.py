@@ -60,7 +60,8 @@ def _alone(alert: Alert) -> Iterable[str]:
         if alert.outcome != "faded" or alert.observed is not None or f"for {unheard:.0f} days" not in alert.text:
             yield f"is unheard for {unheard} days, ends as {alert.outcome} at {alert.observed}: {alert.text}"
     elif alert.status == "resolved":
-        yield from _end(alert, sign)
+        goes_on = any(each.name == GOES_ON for each in alert.evidence)
+        yield from _end_elsewhere(alert) if goes_on else _end(alert, sign)
 
 
 def _day(alert: Alert, sign: int) -> Iterable[str]:

@@ -133,11 +133,16 @@ class EpisodeBook:
 
     def add(self, episode: Episode) -> None:
         """Take in a new episode, with what is on record of its node."""
-        level = self._levels.get((episode.region, episode.sector, OPPOSITE[episode.direction]))
-        episode.leads_back_from = None if level is None else level[0]
+        episode.leads_back_from = self._level_around(episode)
         episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.phase.sums.days, 0)
         episode.wider_until = self._wider_until(episode)
         self.open[episode.key] = episode
+
+    def _level_around(self, episode: Episode) -> date | None:
+        """Return the first day of the level of the other direction that was accepted last of all that an episode is."""
+        node, direction = (episode.region, episode.sector), OPPOSITE[episode.direction]
+        around = [each for key, each in self._levels.items() if key[2] == direction and holds(key[:2], node)]
+        return max(around, key=lambda each: (each[1], each[0]))[0] if around else None
 
     def _wider_until(self, episode: Episode) -> date | None:
         """Return the last day before an episode on which one of a total around it was open; its own shock is none."""

@@ -5,7 +5,7 @@ so that its end is no shock, and what comes after it is measured against what wa
 another shock of the direction may begin after today.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -64,7 +64,16 @@ class Decisions:
 
     def take_back(self, back: Iterable[Back], direction: Direction) -> None:
         """Take shocks of a direction as over, but where a part of them goes on."""
-        goes_on = self._goes_on(direction)
+        self._take_back(back, self._goes_on(direction))
+
+    def take_back_shocks_of(self, episodes: Sequence[Episode]) -> None:
+        """Take the shocks of open episodes as over; their order decides nothing."""
+        goes_on = {direction: self._goes_on(direction) for direction in {each.direction for each in episodes}}
+        for episode in episodes:
+            cells = self._baselines.inside(episode.region, episode.sector)
+            self._take_back([Back(cells, episode.usual_until)], goes_on[episode.direction])
+
+    def _take_back(self, back: Iterable[Back], goes_on: Flags) -> None:
         found = [Back(each.cells & ~goes_on, each.since) for each in back if not goes_on[each.cells].all()]
         found = found or list(back)  # what goes on in all of it is not told apart from it
         self._back += found
@@ -72,11 +81,6 @@ class Decisions:
         for episode in self._book.open.values():
             if not (self._baselines.inside(episode.region, episode.sector) & ~cells).any():
                 episode.is_learned, episode.is_taken_back = False, True
-
-    def take_back_shock_of(self, episode: Episode) -> None:
-        """Take the shock of an open episode as over."""
-        cells = self._baselines.inside(episode.region, episode.sector)
-        self.take_back([Back(cells, episode.usual_until)], episode.direction)
 
     def _goes_on(self, direction: Direction) -> Flags:
         """Return bool[K]: cells of which an open episode, or a level that is usual now, is there today."""

@@ -102,9 +102,9 @@ class AlertDesk:
         for key, episode in self._book.open.items():
             if key[:2] in place:
                 self._continue(episode, place[key[:2]], weighed[key[2]])
-        for episode in self._book.open.values():  # once all phases are known: the order of episodes decides nothing
-            if episode.days_back and not episode.is_taken_back:
-                self._decisions.take_back_shock_of(episode)
+        # Once all phases are known, and all at once: the order of episodes decides nothing.
+        over = [each for each in self._book.open.values() if each.days_back and not each.is_taken_back]
+        self._decisions.take_back_shocks_of(over)
         alerts: list[Alert] = []
         for direction in _DIRECTIONS:
             other = weighed[OPPOSITE[direction]]
@@ -257,7 +257,7 @@ class AlertDesk:
                 self._decisions.accept(node, episode.opened_on)
         elif found.outcome is not None:
             if episode.is_learned and found.outcome == "recovered":
-                self._decisions.take_back_shock_of(episode)
+                self._decisions.take_back_shocks_of([episode])
             self._decisions.settle(node, episode.direction)
         return revision(episode, look.reading, found, panel=self.panel, day=day, letterhead=self.letterhead)
 

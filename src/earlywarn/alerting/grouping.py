@@ -109,16 +109,14 @@ def strictly_inside(members: Flags, inner: int, outer: int) -> bool:
 def adopt(episodes: Iterable[Episode]) -> None:
     """Make every open episode that lies inside another one its child; all are of one direction.
 
-    What has parted ways with totals around it is nobody's child (`parting`), nor is what begins inside a total that is
-    back at what was expected. The widest total is the parent, so that
+    What has parted ways with totals around it is nobody's child (`parting`). The widest total is the parent, so that
     families have one level; among a region and a sector, the one that already is the parent, then the one with the
     higher score. Whose family changes has news.
     """
     by_width = sorted(episodes, key=lambda each: (_LEVELS.index(each.level), each.region or "", each.sector or ""))
     tops: list[Episode] = []
     for child in by_width:
-        around = [top for top in tops if top.contains(child) and (not top.days_back or top.id == child.parent)]
-        holders = [] if child.is_own else around
+        holders = [] if child.is_own else [top for top in tops if top.contains(child)]
         if not holders:
             tops.append(child)
             continue

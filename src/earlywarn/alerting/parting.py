@@ -31,7 +31,7 @@ def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Can
         weighing: the day's.
     """
     scores = weighing.scores
-    wholes = [(at, episode) for at, episode in sorted(episodes.items()) if episode.level != "cell"]
+    wholes = [(at, each) for at, each in sorted(episodes.items()) if each.level != "cell" and not each.days_back]
     for at, node in enumerate(scores.nodes if wholes else ()):
         if at in episodes or node.level not in _LEVELS or not (scores.ready[at] and scores.heard[at]):
             continue
@@ -55,7 +55,8 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
     for at, episode in episodes.items():
         if episode.level in _LEVELS and not episode.is_own:
             for other, whole in sorted(episodes.items()):
-                if whole.contains(episode) and _has_parted(at, other, whole, weighing):
+                is_open = not whole.days_back  # what goes on inside one that is back is told when that ends
+                if is_open and whole.contains(episode) and _has_parted(at, other, whole, weighing):
                     episode.is_own, episode.parent, episode.has_news = True, None, True
                     if episode.id in whole.children:
                         whole.children.remove(episode.id)
@@ -71,13 +72,14 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing) -> bool
     if first - later <= SAME_ONSET_DAYS:
         return False
     place = MEASURES.index(whole.measure)
-    mine, theirs = (_went_on(node, first, later, effects, place) for node in (at, other))
+    mine, theirs = (went_on(node, first, later, effects, place) for node in (at, other))
+    further = min(sign * mine, sign * (mine - theirs))  # and not because the total has come back
     sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
-    return sign * (mine - theirs) >= max(weighing.parameters.parting_log_change, reach * sd)
+    return further >= max(weighing.parameters.parting_log_change, reach * sd)
 
 
-def _went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:
+def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:
     """Return the log effect since a later first day less that of the days before it; 0 where nothing came on these.
 
     Both are against the baseline before the first day, by its age. Of the days since the later one it is what that

@@ -11,10 +11,12 @@ from datetime import date, timedelta
 from earlywarn.alerting.book import EpisodeBook, Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back, Decisions
+from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import is_nearer
 from earlywarn.alerting.grouping import Flags
+from earlywarn.alerting.parting import went_on
 from earlywarn.alerting.ways_back import in_place_of, is_explained, is_other_side, is_surely_beyond, turned, way_back
-from earlywarn.alerting.weighing import Candidate, Weighing
+from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES
 from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import OPPOSITE, Direction
@@ -47,6 +49,11 @@ class References:
             return None
         if candidate.usual_until is not None:
             return candidate
+        wholes = (each for each in around if each.direction == direction and (each.region, each.sector) != node.key)
+        if (whole := next((each for each in wholes if _is_no_news(candidate, each, weighing)), None)) is not None:
+            age = (scores.day - whole.opened_on).days
+            early = weighing.at(candidate.node, candidate.score, age, [candidate.measure])
+            return None if early is None else weighing.after(early, self._book.last(node, direction))
         over = next((each for each in self._book.shocks(direction) if each.was_there(*node.key, first)), None)
         if over is not None and over.is_over:
             return self._going_on(candidate, over, weighing)
@@ -120,3 +127,17 @@ class References:
             last = self._book.last(weighing.scores.nodes[at], weighing.direction)
             if found is not None and (last is None or last < episode.phase.since):
                 yield found
+
+
+def _is_no_news(candidate: Candidate, whole: Episode, weighing: Weighing) -> bool:
+    """Return whether an alarm inside an open total is but what has been there since the total's first day.
+
+    When a national shock ends, what goes on in one region stands out from that day on, and has not moved itself.
+    """
+    effects, age = weighing.scores.effects, (weighing.scores.day - whole.opened_on).days
+    if not candidate.age_days + SAME_ONSET_DAYS < age < len(effects.days):
+        return False
+    place = MEASURES.index(candidate.measure)
+    effect = float(effects.effect[place, candidate.node, age])
+    is_alike = effect * float(effects.effect[place, candidate.node, candidate.age_days]) > 0
+    return is_alike and not is_nearer(went_on(candidate.node, age, candidate.age_days, effects, place), effect)

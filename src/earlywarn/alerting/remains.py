@@ -2,7 +2,7 @@
 
 A total is a sum, so what goes on in one of its regions keeps it below what was expected when all others are back. It is
 over when what lies outside of the parts in which most of it is surely still there is back, and these are the smaller
-part of the total. What goes on is told of the parts (`parting.left_behind`).
+part of the total. What goes on is told of the parts (`left_behind`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -17,6 +17,8 @@ FORGET_SECONDS = 28 * _DAY
 _KEPT_SECONDS = 2 * FORGET_SECONDS + _DAY
 """Of one that has been silent for as long as it is expected, what is compared is as long before that."""
 
+_SPOKEN = 0.5
+
 
 class PartitionVolumes:
     """Accepted transactions of one source partition, by panel and base bucket, of the last eight weeks.
@@ -87,7 +89,7 @@ def heard_share(partitions: Sequence[Standing], panel: Panel, start: int, until:
     Args:
         partitions: all of the source.
         panel: whose bucket it is. Where it only knows days, a record stands anywhere in its day: a partition
-            that has spoken of the day has spoken for it.
+            that has brought half of a usual day has spoken for it.
         start: epoch seconds.
         until: its end.
     """
@@ -101,9 +103,13 @@ def heard_share(partitions: Sequence[Standing], panel: Panel, start: int, until:
             continue
         first = 1 if silent_from is None else -((silent_from - until) // period)
         backs = [at * period for at in range(first, first + count) if start - at * period >= begins]
-        usual += _mean(volumes, panel, start, until, backs)
+        whole = _mean(volumes, panel, start, until, backs)
+        usual += whole
         if silent_from is not None and (panel.resolution == "hour" or silent_from < start):
             missing += _mean(volumes, panel, max(silent_from, start), until, backs)
+        elif silent_from is not None:
+            brought = volumes.within(panel, start, until)
+            missing += whole - brought if brought < _SPOKEN * whole else 0.0
     return round(1 - missing / usual, 6) if usual else 1.0
 
 

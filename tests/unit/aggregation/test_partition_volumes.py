@@ -148,6 +148,18 @@ def test_where_only_days_are_known_one_that_spoke_of_the_day_spoke_for_it() -> N
     assert [log.fold.heard(BY_DAY, *day) for day in days] == [1.0, 0.5]
 
 
+@pytest.mark.parametrize(("brought", "heard"), [(1, 0.55), (4, 0.7), (5, 1.0), (9, 1.0)])
+def test_of_a_panel_that_knows_days_half_of_a_usual_day_is_a_day(brought: int, heard: float) -> None:
+    """A partition whose sender has stopped in the middle of its batch has not spoken for the day."""
+    log = Log(2)
+    for partition in range(2):
+        log.days(partition, range(10), 10, lambda _: [0])
+    log.days(0, range(10, 12), 10, lambda _: [0])
+    log.say(1, (START + 10 * DAY, brought))
+    log.silent(1)
+    assert log.fold.heard(BY_DAY, START + 10 * DAY, START + 11 * DAY) == heard
+
+
 def test_a_silent_partition_stays_missing_for_four_weeks() -> None:
     log = Log(4)
     for partition in range(4):

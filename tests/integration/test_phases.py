@@ -3,12 +3,17 @@
 from datetime import date, timedelta
 from math import log
 
+import msgspec
 import pytest
 from alert_rules import broken_rules
 from shocked_panel import ShockedPanel, composed, one_after_another
 from swiss_sample import sample
 
+from earlywarn.alerting.book import canonical
+from earlywarn.alerting.decisions import Models
+from earlywarn.alerting.desk import AlertDesk
 from earlywarn.alerting.words import figure
+from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.cell import Cell
 
@@ -165,3 +170,29 @@ def test_what_goes_on_in_one_part_is_no_matter_of_the_panel(
     lately = (over.isoformat(), (over + timedelta(4)).isoformat())
     ways_back = [each[0] for each in found if each[0].direction == sign and lately[0] <= each[0].as_of < lately[1]]
     assert any(ends) or ways_back
+
+
+@pytest.mark.parametrize("first", [date(2019, 8, 12), date(2019, 9, 2), date(2019, 9, 30)])
+def test_the_order_in_which_episodes_were_opened_decides_nothing(first: date, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No snapshot keeps it: a shock of all that goes on in two regions for two weeks more, judged in both orders."""
+    end = first + timedelta(14)
+
+    def change(cell: Cell) -> float:
+        last = end + timedelta(14) if cell.region in {"CH02", "CH06"} else end
+        return 0.5 if first <= cell.day < last else 1.0
+
+    def alerts(*, reverse: bool) -> list[bytes]:
+        judged = AlertDesk._economic  # the order within a day is nobody's to set
+
+        def in_order(desk: AlertDesk, scores: DayScores, models: Models) -> list[Alert]:
+            book = desk._book
+            book.open = {key: book.open[key] for key in sorted(book.open, key=canonical, reverse=reverse)}
+            return judged(desk, scores, models)
+
+        panel = ShockedPanel(sample(), change)
+        with monkeypatch.context() as patch:
+            patch.setattr(AlertDesk, "_economic", in_order)
+            panel.play(composed())
+        return [msgspec.json.encode(each) for each in panel.alerts]
+
+    assert alerts(reverse=False) == alerts(reverse=True)

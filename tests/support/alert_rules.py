@@ -214,11 +214,12 @@ def _contains(outer: Alert, inner: Alert) -> bool:
 
 
 def _neighbours(alerts: Sequence[Alert]) -> Iterable[str]:
-    """Hold what a cell's alert says of its neighbours against the total's alert of the same day and first day."""
+    """Hold what a cell's alert says of its neighbours against the total's of the same day, first day and baseline."""
     names = {"region": "other_sectors_here", "sector": "same_sector_elsewhere"}
-    by_day: dict[tuple[str, str, str], list[Alert]] = defaultdict(list)
+    by_day: dict[tuple[str, str, float | None, str], list[Alert]] = defaultdict(list)
     for alert in alerts:
-        by_day[alert.as_of, alert.opened_on, alert.measure].append(alert)
+        usual_days = figure(alert, "days_since_usual")
+        by_day[alert.as_of, alert.opened_on, usual_days, alert.measure].append(alert)
     for beside in by_day.values():
         for total in beside:
             for cell in beside:

@@ -1,6 +1,7 @@
 """What `earlywarn verify` says of an outcome, and with which exit code."""
 
 import json
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -40,7 +41,8 @@ def test_nothing_compared_is_not_equal(
 
 def test_without_settings_the_way_to_them_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A panel that a replay inferred stands nowhere: who verifies its run is not sent to a file that there is not."""
-    monkeypatch.setattr(run_settings, "read_manifest", lambda _: None)
+    manifest = SimpleNamespace(block_size=1_000)
+    monkeypatch.setattr(run_settings, "read_manifest", lambda _: manifest)
     monkeypatch.delenv("EARLYWARN_CONFIG", raising=False)
     told = str(CliRunner().invoke(app, ["verify", "--run", "inferred"]).exception)
     assert told == "environment: panels: a run needs at least one; give --config FILE, or set EARLYWARN_CONFIG"

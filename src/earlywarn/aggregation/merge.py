@@ -83,9 +83,14 @@ class _Partition:
         self.volumes = PartitionVolumes()
 
     def silent_from(self, until_seconds: int) -> int | None:
-        """Return up to where it has spoken, if not up to `until_seconds`, and it is idle or lost; else None."""
-        if self.end or not (self.idle or self.lost) or self.event_time_ms is None:
+        """Return up to where it has spoken, if not up to `until_seconds`, and it is idle or lost; else None.
+
+        One that has never brought anything has nothing to speak of, unless what it had is lost.
+        """
+        if self.end or not (self.idle or self.lost) or (self.event_time_ms is None and not self.lost):
             return None
+        if self.event_time_ms is None:
+            return 0
         return self.event_time_ms // 1000 if self.event_time_ms < until_seconds * 1000 else None
 
 

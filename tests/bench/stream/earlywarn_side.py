@@ -88,7 +88,7 @@ def earlywarn_contestant(name: str, task: Task) -> Contestant:
     run = task.input.removeprefix(PREFIX).removesuffix(".transactions")
     topics = RunTopics(run, PREFIX)
     partitions = 8
-    for used in (topics.partials, topics.dead_letters, f"{PREFIX}{run}.aggregator"):
+    for used in (topics.meta, topics.partials, topics.dead_letters, f"{PREFIX}{run}.aggregator"):
         delete(task.brokers, used)
     config = create_run(task.brokers, run, partitions, Path(task.state), task.grace_seconds or _LATENESS_SECONDS)
     return Contestant(

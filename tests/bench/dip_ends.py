@@ -30,11 +30,7 @@ def histories(change: Callable[[Cell], float]) -> list[list[Alert]]:
     """Return the revisions of each economic alert of a changed sample."""
     panel = ShockedPanel(sample(), change)
     panel.play(composed())
-    found: dict[str, list[Alert]] = {}
-    for alert in panel.alerts:
-        if alert.kind == "economic":
-            found.setdefault(alert.id, []).append(alert)
-    return list(found.values())
+    return panel.histories()
 
 
 def is_known(alert: Alert, untouched: list[list[Alert]]) -> bool:

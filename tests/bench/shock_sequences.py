@@ -68,11 +68,8 @@ def played(place: tuple[str | None, tuple[str, str] | None], steps: list[Level])
     change = one_after_another(steps[0].first, spans, region, sector and sector[0])
     panel = ShockedPanel(sample(), change)
     panel.play(composed())
-    found: dict[str, list[Alert]] = {}
-    for alert in panel.alerts:
-        if alert.kind == "economic" and (alert.region, alert.sector) == (region, sector and sector[1]):
-            found.setdefault(alert.id, []).append(alert)
-    return list(found.values())
+    key = (region, sector and sector[1])
+    return [each for each in panel.histories() if (each[0].region, each[0].sector) == key]
 
 
 def judge(steps: list[Level], histories: list[list[Alert]], found: Counter[str]) -> list[str]:

@@ -31,12 +31,9 @@ def played(first: date, levels: Levels, region: str | None = None, sector: str |
 
 def histories(panel: ShockedPanel, first: date, series_id: str) -> list[list[Alert]]:
     """Return the revisions of each alert of a series that opens within ten weeks of a day."""
-    found: dict[str, list[Alert]] = {}
-    for alert in panel.alerts:
-        if alert.kind == "economic" and alert.series_id == series_id:
-            found.setdefault(alert.id, []).append(alert)
+    found = [each for each in panel.histories() if each[0].series_id == series_id]
     last = (first + timedelta(70)).isoformat()
-    return [each for each in found.values() if first.isoformat() <= each[0].as_of < last]
+    return [each for each in found if first.isoformat() <= each[0].as_of < last]
 
 
 def is_near(alert: Alert, factor: float) -> bool:

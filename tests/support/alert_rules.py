@@ -4,13 +4,12 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from urllib.parse import unquote
 
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.severity import severity
 from earlywarn.alerting.words import times
 from earlywarn.domain.alert import GOES_ON, SEVERITIES, Alert
-from earlywarn.domain.series import ALL, contains
+from earlywarn.domain.series import Series, contains
 
 PARAMETERS = AlertParameters()
 _THIN = "\u202f"
@@ -127,18 +126,13 @@ def _end(alert: Alert, sign: int) -> Iterable[str]:
         yield f"ends as {alert.outcome} and says: {alert.text}"
 
 
-def _key(series_id: str) -> tuple[str | None, str | None]:
-    _, region, sector = (unquote(part) for part in series_id.split("/"))
-    return (None if region == ALL else region, None if sector == ALL else sector)
-
-
 def _end_elsewhere(alert: Alert) -> Iterable[str]:
     if alert.level == "cell" or alert.outcome != "recovered" or " is over, but goes on in " not in alert.text:
         yield f"ends as {alert.outcome} and says: {alert.text}"
     for part in (each for each in alert.evidence if each.name == GOES_ON):
         if part.value * (-1 if alert.direction == "down" else 1) <= 0:
             yield f"goes on in {part.series_id} at {part.value} %"
-        if part.series_id is None or not contains((alert.region, alert.sector), _key(part.series_id)):
+        if part.series_id is None or not contains((alert.region, alert.sector), Series.of(part.series_id)[1:]):
             yield f"goes on in {part.series_id}, which is no part of {alert.series_id}"
 
 

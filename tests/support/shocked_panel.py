@@ -63,6 +63,14 @@ class ShockedPanel(PanelRun):
         """Return all revisions of an alert."""
         return [each for each in self.alerts if each.id == alert.id]
 
+    def histories(self) -> list[list[Alert]]:
+        """Return the revisions of each economic alert, in the order in which they opened."""
+        found: dict[str, list[Alert]] = {}
+        for alert in self.alerts:
+            if alert.kind == "economic":
+                found.setdefault(alert.id, []).append(alert)
+        return list(found.values())
+
     def expected(self, day: date, region: str | None, sector: str | None) -> float:
         """Return the amount that the models expected of a day (minor units)."""
         scores = next(each.scores for each in self.judged if each.scores.day == day)

@@ -87,10 +87,10 @@ class _Partition:
 
         One that has never brought anything has nothing to speak of, unless what it had is lost.
         """
-        if self.end or not (self.idle or self.lost) or (self.event_time_ms is None and not self.lost):
+        if self.end or not (self.idle or self.lost):
             return None
         if self.event_time_ms is None:
-            return 0
+            return 0 if self.lost else None
         return self.event_time_ms // 1000 if self.event_time_ms < until_seconds * 1000 else None
 
 

@@ -98,14 +98,15 @@ def heard_share(partitions: Sequence[Standing], panel: Panel, start: int, until:
     begins = min((each.volumes.begins for each in partitions), default=until)
     period, count = (_WEEK, 4) if start - _WEEK >= begins else (_DAY, 6)
     usual = missing = 0.0
-    known = unknown = 0
+    counted = unknown = 0
     for volumes, silent_from, lost in partitions:
         if silent_from is not None and not lost and silent_from < start - FORGET_SECONDS:
             continue
         first = 1 if silent_from is None else -((silent_from - until) // period)
         backs = [at * period for at in range(first, first + count) if start - at * period >= begins]
         whole = _mean(volumes, panel, start, until, backs)
-        known, unknown = known + (not lost or whole > 0), unknown + (lost and not whole)
+        counted += 1
+        unknown += lost and not whole
         usual += whole
         if silent_from is not None and (panel.resolution == "hour" or silent_from < start):
             missing += _mean(volumes, panel, max(silent_from, start), until, backs)
@@ -114,7 +115,7 @@ def heard_share(partitions: Sequence[Standing], panel: Panel, start: int, until:
             missing += whole - brought if brought < _SPOKEN * whole else 0.0
     of_known = 1 - missing / usual if usual else 1.0
     # What one would have brought that is lost with all that it ever had, nobody knows: as much as the others.
-    return round(of_known * known / max(known + unknown, 1), 6)
+    return round(of_known * (1 - unknown / max(counted, 1)), 6)
 
 
 def _mean(volumes: PartitionVolumes, panel: Panel, start: int, until: int, backs: Sequence[int]) -> float:

@@ -26,10 +26,12 @@ class CellBaselines:
 
     Attributes:
         members: bool[G, K], the cells of each node of today.
+        seen: float64[2, K], today's transactions and amounts, 0 where nothing was observed.
     """
 
     def __init__(self) -> None:
         self.members: Flags = np.zeros((0, 0), dtype=bool)
+        self.seen: Floats = np.zeros((2, 0))
         self._nodes: tuple[Node, ...] = ()
         self._place: dict[tuple[str | None, str | None], int] = {}
         self._cells: list[_Key] = []
@@ -46,7 +48,7 @@ class CellBaselines:
             self._place = {(node.region, node.sector): at for at, node in enumerate(scores.nodes)}
             self._lay_out([(node.region or "", node.sector or "") for node in scores.nodes if node.level == "cell"])
         effects, size, day = scores.effects, len(self._cells), scores.day.toordinal()
-        seen = np.nan_to_num(np.stack([scores.transactions.observed[:size], scores.amount.observed[:size]]))
+        self.seen = np.nan_to_num(np.stack([scores.transactions.observed[:size], scores.amount.observed[:size]]))
         usual = np.nan_to_num(effects.today[:, :size, -1])
         first_days, older = set(first_days), {}
         self._season.step(scores, first_days)
@@ -54,7 +56,7 @@ class CellBaselines:
             factors, observed, expected = self._older.get(first, self._oldest)
             factors = factors * self._fading
             now = usual * factors * np.exp(self._season.since(first))
-            older[first] = np.stack([factors, observed + seen, expected + now])
+            older[first] = np.stack([factors, observed + self.seen, expected + now])
         self._older, self._scores = older, scores
         self._oldest = np.stack([np.ones((2, size)), effects.observed[:, :size, -1], effects.expected[:, :size, -1]])
         self._fading = effects.fading[:, :size].copy()

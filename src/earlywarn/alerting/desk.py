@@ -135,20 +135,19 @@ class AlertDesk:
             today = self._baselines.sums(episode.baseline_day, at)
             episode.heard_on = weighing.scores.day
             episode.phase.add(today, weighing.scores.day, days_kept=self.parameters.quiet_days)
-            self._look_at_level(episode, at, weighing.scores)
+            self._look_at_level(episode, at, weighing)
         weighing.ratio[at] = standing_score(episode, at, weighing, float(weighing.evidence[at]))
 
-    def _look_at_level(self, episode: Episode, at: int, scores: DayScores) -> None:
+    def _look_at_level(self, episode: Episode, at: int, weighing: Weighing) -> None:
         """Ask whether an episode has come to another level, or is over."""
-        spread = partial(dispersion, scores.effects, at, episode.measure)
+        spread = partial(dispersion, weighing.scores.effects, at, episode.measure)
         if days := turn(episode.phase, episode.measure, spread, was_back=episode.days_back > 0):
             episode.turn(days)
         if episode.leads_back_from is not None:
             step = self._baselines.apart(episode.leads_back_from.toordinal(), episode.baseline_day, at)
             episode.is_return = is_return(episode.phase, step, episode.measure)
         is_over = is_back(episode.phase, episode.measure, episode.direction, spread)
-        share = self.parameters.parent_share
-        episode.goes_on_in_parts = not is_over and is_over_elsewhere(episode, at, scores, self._baselines, share=share)
+        episode.goes_on_in_parts = not is_over and is_over_elsewhere(episode, at, weighing, self._baselines)
         is_over |= episode.goes_on_in_parts
         episode.come_back(episode.phase.sums.days if is_over else 0)
 

@@ -207,9 +207,8 @@ class Reading:
 
     def _cells(self) -> tuple[Floats, Floats]:
         """Return today's transactions and amounts [2, K] of all cells, and what the episode's baseline expects."""
-        cells = self._baselines.members.shape[1]
-        seen = np.stack([self._scores.transactions.observed[:cells], self._scores.amount.observed[:cells]])
-        seen = np.where(self._scores.heard[:cells], seen, 0.0)  # of what was not heard nothing is expected either
+        heard = self._scores.heard[: self._baselines.members.shape[1]]
+        seen = np.where(heard, self._baselines.seen, 0.0)  # of what was not heard nothing is expected either
         return seen, self._baselines.today(self._episode.baseline_day)
 
     def _neighbours(self) -> list[Evidence]:

@@ -19,17 +19,14 @@ from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.series import Level
 
-_AMOUNT, _CHANCE = 1, 0.99
-_PARTS: dict[Level, frozenset[Level]] = {
-    "panel": frozenset({"region", "sector"}),
-    "region": frozenset({"cell"}),
-    "sector": frozenset({"cell"}),
+_CHANCE = 0.99
+_PARTS: dict[Level, tuple[Level, ...]] = {
+    "panel": ("region", "sector"),
+    "region": ("cell",),
+    "sector": ("cell",),
+    "cell": (),
 }
-
-
-def is_part(level: Level, whole: Level) -> bool:
-    """Return whether what goes on of a total's shock is told of series of a level."""
-    return level in _PARTS.get(whole, ())
+"""By level of a total, of series of which levels it is told what goes on of its shock."""
 
 
 def going_on(whole: Episode, at: int, scores: DayScores, baselines: CellBaselines) -> dict[int, Estimate]:
@@ -37,11 +34,12 @@ def going_on(whole: Episode, at: int, scores: DayScores, baselines: CellBaseline
 
     Each with its effect since then, the largest first; a sector that is there by a region alone is none, or vice versa.
     """
-    members, since_then = baselines.members, (scores.day - whole.phase.since).days
+    members, since_then, levels = baselines.members, (scores.day - whole.phase.since).days, _PARTS[whole.level]
+    if not levels or since_then >= len(scores.effects.days):
+        return {}
     found: dict[int, Estimate] = {}
     for node in np.flatnonzero(scores.ready & scores.heard).tolist():
-        is_inside = is_part(scores.nodes[node].level, whole.level) and strictly_inside(members, node, at)
-        if not is_inside or since_then >= len(scores.effects.days):
+        if scores.nodes[node].level not in levels or not strictly_inside(members, node, at):
             continue
         step = baselines.apart(whole.baseline_day, whole.phase.since.toordinal(), node)
         lately = since(scores.effects, node, since_then, step)
@@ -60,28 +58,26 @@ def going_on(whole: Episode, at: int, scores: DayScores, baselines: CellBaseline
     return own
 
 
-def is_over_elsewhere(whole: Episode, at: int, scores: DayScores, baselines: CellBaselines, *, share: float) -> bool:
-    """Return whether all of a total is back but parts that hold less than a share of what is usually spent in it.
+def is_over_elsewhere(whole: Episode, at: int, weighing: Weighing, baselines: CellBaselines) -> bool:
+    """Return whether all of a total is back but parts that hold less of it than a total's alarms have to (`totals`).
 
     Args:
         whole: today is added to it.
         at: its node.
-        scores: the day's.
+        weighing: the day's.
         baselines: of the day.
-        share: 0..1.
     """
-    phase, members = whole.phase, baselines.members
+    phase, members, scores = whole.phase, baselines.members, weighing.scores
     parts = list(going_on(whole, at, scores, baselines)) if phase.before else []
     if not parts:
         return False
-    inside = members[parts].any(axis=0)
-    weights = scores.effects.expected[_AMOUNT, : members.shape[1], -1]
+    inside, weights = members[parts].any(axis=0), weighing.weights(members)
     rest = members[at] & ~inside
+    share = weighing.parameters.parent_share
     if weights[inside].sum() >= share * weights[members[at]].sum() or not rest.any():
         return False
-    cells, spread = members.shape[1], partial(dispersion, scores.effects, at, whole.measure)
-    observed = np.nan_to_num(np.stack([scores.transactions.observed[:cells], scores.amount.observed[:cells]]))
-    today = _sums(1, observed, baselines.today(whole.baseline_day), rest, phase.last_days[-1])
+    spread = partial(dispersion, scores.effects, at, whole.measure)
+    today = _sums(1, baselines.seen, baselines.today(whole.baseline_day), rest, phase.last_days[-1])
     seen, usual = baselines.since(phase.since.toordinal(), whole.baseline_day)
     since_then = _sums(phase.sums.days, seen, usual, rest, phase.sums)
     effect, now = (sums.estimate(whole.measure, 1.0).effect for sums in (since_then, today))

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Protocol, Self
-from urllib.parse import unquote
 
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.money import MINOR_UNITS
-from earlywarn.domain.series import ALL
+from earlywarn.domain.series import ALL, Series
 
 MEASURE_WORDS = {"transactions": "card payments", "amount": "card spending", "mean_ticket": "the mean card payment"}
 THIN = "\u202f"
@@ -57,10 +56,10 @@ def subject(alert: Alert, names: Names) -> str:
 
 def place(series_id: str, names: Names) -> str:
     """Return what a series of the panel at hand is about, in words."""
-    _, region, sector = (unquote(part) for part in series_id.split("/"))
-    if sector == ALL:
-        return names.region(region)
-    return names.sector(sector) if region == ALL else f"{names.sector(sector)} in {names.region(region)}"
+    _, region, sector = Series.of(series_id)
+    if sector is None:
+        return names.region(region or ALL)
+    return names.sector(sector) if region is None else f"{names.sector(sector)} in {names.region(region)}"
 
 
 def day(iso: str | None) -> str:

@@ -142,6 +142,11 @@ class NodeTree:
                 inside[level.grouping.cells(int(level.groups[place - level.rows.start]))] = True
         return inside
 
+    def inside(self, cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return bool[G], the nodes all of whose cells are some of `cells` (bool[K])."""
+        whole: npt.NDArray[np.bool_] = self.means(cells.astype(np.float64)) == 1.0
+        return whole
+
     def embedding(self, earlier: Sequence[SeriesKey]) -> npt.NDArray[np.int64]:
         """Return int64[len(earlier)]: where each earlier series stands now.
 

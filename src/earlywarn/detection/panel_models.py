@@ -100,7 +100,7 @@ class PanelModels:
         self._regression.move_level(both, self._effects.remaining(self._regression, designs))
         self._regression.widen_level(both, self.parameters.accept_level_sd**2)
         self._evidence.forget(inside)
-        self.shake(self._tree.means(inside.astype(np.float64)) == 1.0)
+        self.shake(self._tree.inside(inside))
 
     def take_back(self, cells: Flags, since: date, step: Floats) -> None:
         """Let some cells expect again what they did before a shock that is over; evidence about them is forgotten.
@@ -121,7 +121,7 @@ class PanelModels:
         self._effects.take_back_scale(self._regression, both, age)
         self._regression.narrow_level(both)
         self._evidence.forget(cells)
-        self.shake(self._tree.means(cells.astype(np.float64)) == 1.0)
+        self.shake(self._tree.inside(cells))
 
     def shake(self, nodes: Flags) -> None:
         """Take the day of some nodes (bool[G]) as one of a shock, which says nothing of how uncertain effects are."""

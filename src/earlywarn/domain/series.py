@@ -1,8 +1,8 @@
 """Series: what is counted. A cell is one sector of one region; totals leave a dimension out."""
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
-from urllib.parse import quote
+from typing import Literal, NamedTuple, Self
+from urllib.parse import quote, unquote
 
 Level = Literal["panel", "region", "sector", "cell"]
 Measure = Literal["transactions", "amount", "mean_ticket"]
@@ -61,6 +61,17 @@ class Series(NamedTuple):
         'CH/CH04/*'
         """
         return _series_id(self.panel, self.region, self.sector)
+
+    @classmethod
+    def of(cls, series_id: str) -> Self:
+        """Return the series of a canonical id.
+
+        >>> Series.of("CH/CH04/*")
+        Series(panel='CH', region='CH04', sector=None)
+        """
+        panel, *parts = (unquote(part) for part in series_id.split("/"))
+        region, sector = (None if part == ALL else part for part in parts)
+        return cls(panel, region, sector)
 
 
 @lru_cache(maxsize=_SERIES_CACHED)

@@ -6,14 +6,13 @@ input ends on any day, and the page tells of that day.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from urllib.parse import unquote
 
 from earlywarn.adapters.report.collector import AlertRecord, PanelRecord
 from earlywarn.adapters.report.wording import counted, percent, short_day
 from earlywarn.aggregation.rows import Coverage
 from earlywarn.alerting.words import figure
 from earlywarn.domain.alert import SILENT_REGIONS, UNREAD, UNREAD_DAYS, UNREAD_PLACES, Alert
-from earlywarn.domain.series import ALL
+from earlywarn.domain.series import Series
 
 
 def still_missing(record: PanelRecord, alerts: Iterable[AlertRecord], least_share: float) -> dict[str, str]:
@@ -58,8 +57,8 @@ def _gone_on(notice: Alert, record: PanelRecord, least_share: float) -> str:
 
 def regions_of(notice: Alert) -> set[str]:
     """Return the regions that a notice of missing data names as a whole."""
-    named = (unquote(each.series_id).split("/") for each in notice.evidence if each.series_id is not None)
-    return {region for _, region, sector in named if region != ALL and sector == ALL}
+    named = (Series.of(each.series_id) for each in notice.evidence if each.series_id is not None)
+    return {each.region for each in named if each.region is not None and each.sector is None}
 
 
 def _still_unread(notice: Alert, after: Sequence[tuple[date, Coverage]], least_share: float) -> str:

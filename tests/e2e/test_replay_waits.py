@@ -182,7 +182,9 @@ def test_a_replay_whose_broker_is_away_says_that_it_waits_and_goes_on(
 
         wait_until(reached, SECONDS, f"it is {stage}")
         fresh_kafka.kill()
-        wait_until(lambda: "earlywarn: " in log_of(run), 15, "it says that it waits")
+        # A scan of a topic that has begun, as the look for the end marks, gives a broker two request timeouts.
+        promised_seconds = 2 * run.settings.kafka.request_timeout_seconds + 15
+        wait_until(lambda: "earlywarn: " in log_of(run), promised_seconds, "it says that it waits")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(15)
         lines = log_of(run).splitlines()

@@ -193,3 +193,22 @@ def test_the_order_in_which_episodes_were_opened_decides_nothing(first: date, mo
         return [msgspec.json.encode(each) for each in panel.alerts]
 
     assert alerts(reverse=False) == alerts(reverse=True)
+
+
+@pytest.mark.parametrize("days_apart", [1, 3])
+@pytest.mark.parametrize("first", [date(2019, 6, 17), date(2019, 9, 9)])
+def test_a_shock_that_travels_from_region_to_region_is_one(first: date, days_apart: int) -> None:
+    """Where it came first is told at once, and is a part of the whole once that is told; who comes later as well."""
+    reached = {f"CH0{at}": first + timedelta(days_apart * (at - 1)) for at in range(1, 8)}
+
+    def change(cell: Cell) -> float:
+        begun = reached.get(cell.region)
+        return 0.6 if begun is not None and begun <= cell.day < first + timedelta(40) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    falls = [each for each in panel.tops(first, 28) if each.direction == "down" and each.level != "cell"]
+    assert [each.series_id for each in falls] == ["CH/*/*"]
+    told = [each for each in panel.alerts if each.status == "open" and each.direction == "down"]
+    assert min(each.as_of for each in told if each.as_of >= first.isoformat()) <= (first + timedelta(2)).isoformat()

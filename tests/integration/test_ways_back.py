@@ -182,3 +182,19 @@ def test_refunds_beyond_sales_for_days_are_forgotten_with_them(days: int, net: f
         amount = judged.scores.amount
         places = [at for at, node in enumerate(judged.scores.nodes) if node.sector == "accommodation"]
         assert all(0.5 < amount.observed[at] / amount.expected[at] < 2 for at in places), judged.scores.day
+
+
+@pytest.mark.parametrize(("first", "place"), [(date(2019, 6, 10), (None, None)), (date(2019, 5, 20), ("CH04", None))])
+def test_nothing_leads_back_from_a_level_that_has_ended(first: date, place: tuple[str | None, str | None]) -> None:
+    """Four weeks of a fall become the usual level and end; two months later all spend more than ever."""
+    boom = first + timedelta(84)
+    panel = ShockedPanel(sample(), one_after_another(first, ((28, 0.7), (56, 1.0), (14, 1.3)), *place))
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    rises = [each for each in panel.tops(first + timedelta(21), 77) if each.series_id == f"CH/{place[0] or '*'}/*"]
+    back, rise = [each for each in rises if each.direction == "up"]
+    assert figure(back, "days_since_level_began") is not None
+    assert "which had become usual" in back.text
+    assert date.fromisoformat(rise.opened_on) == boom
+    assert figure(rise, "days_since_level_began") is None
+    assert "which had become usual" not in rise.text

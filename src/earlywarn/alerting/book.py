@@ -15,7 +15,7 @@ from earlywarn.domain.state import State
 EpisodeKey = tuple[str | None, str | None, Direction]
 """Region, sector and direction."""
 _LEVELS_KEPT_DAYS = 90
-"""A level that was accepted within so many days before is what an episode of the other direction leads back from."""
+"""A level that was accepted within so many days before is what an episode of the other direction may lead back from."""
 
 _FIRST_DAYS_ERR_DAYS = 7
 """First days that lie no further apart may be those of one shock."""
@@ -64,6 +64,7 @@ class EpisodeBook:
         self.records = Records()
         self._ended: dict[EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
         self._levels: dict[EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
+        self._returns: dict[EpisodeKey, date] = {}  # when what was usual before a level was accepted again
         self._totals: dict[EpisodeKey, date] = {}  # the last day of the last episode of a total
         self._over: dict[EpisodeKey, tuple[date, date]] = {}  # over lately, no level: their first day, and when
 
@@ -72,6 +73,7 @@ class EpisodeBook:
         in_sight, kept = (day - timedelta(days=days) for days in (days_in_sight, _LEVELS_KEPT_DAYS))
         self._ended = {key: ended for key, ended in self._ended.items() if ended > in_sight}
         self._levels = {key: level for key, level in self._levels.items() if level[1] > kept}
+        self._returns = {key: accepted for key, accepted in self._returns.items() if accepted > kept}
         ends = day - timedelta(days=_ENDS_KEPT_DAYS)
         self._over = {key: over for key, over in self._over.items() if over[1] > ends}
 
@@ -133,16 +135,28 @@ class EpisodeBook:
 
     def add(self, episode: Episode) -> None:
         """Take in a new episode, with what is on record of its node."""
-        episode.leads_back_from = self._level_around(episode)
         episode.record_days = max(self.records.judged_days(episode.region, episode.sector) - episode.phase.sums.days, 0)
         episode.wider_until = self._wider_until(episode)
         self.open[episode.key] = episode
 
-    def _level_around(self, episode: Episode) -> date | None:
-        """Return the first day of the level of the other direction that was accepted last of all that an episode is."""
+    def levels_around(self, episode: Episode) -> list[date]:
+        """Return the first days of the levels of the other direction that hold an episode, the last accepted first.
+
+        What was usual before has become so again by a whole return: nothing leads back from that, nor from what it
+        ended.
+        """
         node, direction = (episode.region, episode.sector), OPPOSITE[episode.direction]
-        around = [each for key, each in self._levels.items() if key[2] == direction and holds(key[:2], node)]
-        return max(around, key=lambda each: (each[1], each[0]))[0] if around else None
+        returns = [day for key, day in self._returns.items() if key[2] != direction and holds(key[:2], node)]
+        back_on = max(returns, default=date.min)
+        around = [
+            (accepted, first)
+            for key, (first, accepted) in self._levels.items()
+            if key[2] == direction
+            and holds(key[:2], node)
+            and accepted > back_on
+            and self._returns.get(key) != accepted
+        ]
+        return [first for _, first in sorted(around, reverse=True)]
 
     def _wider_until(self, episode: Episode) -> date | None:
         """Return the last day before an episode on which one of a total around it was open; its own shock is none."""
@@ -165,6 +179,8 @@ class EpisodeBook:
             self._totals[episode.key] = day
         if is_level:
             self._levels[episode.key] = (episode.opened_on, day)
+            if episode.is_whole_return:
+                self._returns[episode.key] = day
         elif not episode.is_return:
             self._over[episode.key] = (episode.usual_until, day)
 
@@ -175,8 +191,9 @@ class EpisodeBook:
         return {
             "episodes": [msgspec.to_builtins(self.open[key]) for key in sorted(self.open, key=canonical)],
             "records": self.records.state(),
-            "ended": [[*key, self._ended[key].isoformat()] for key in sorted(self._ended, key=canonical)],
-            "totals": [[*key, self._totals[key].isoformat()] for key in sorted(self._totals, key=canonical)],
+            "ended": _days(self._ended),
+            "returns": _days(self._returns),
+            "totals": _days(self._totals),
             "levels": _plain(self._levels),
             "over": _plain(self._over),
         }
@@ -185,9 +202,9 @@ class EpisodeBook:
         """Take over a state that `state` returned."""
         self.open = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self.records.restore(saved["records"])
-        self._ended, self._totals = (
+        self._ended, self._returns, self._totals = (
             {(region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved[name]}
-            for name in ("ended", "totals")
+            for name in ("ended", "returns", "totals")
         )
         self._levels, self._over = _restored(saved["levels"]), _restored(saved["over"])
 
@@ -195,6 +212,10 @@ class EpisodeBook:
 def canonical(key: Sequence[str | None]) -> tuple[str, ...]:
     """Return what nodes and keys of episodes are ordered by: wider ones first."""
     return tuple(part or "" for part in key)
+
+
+def _days(days: Mapping[EpisodeKey, date]) -> list[list[str | None]]:
+    return [[*key, days[key].isoformat()] for key in sorted(days, key=canonical)]
 
 
 def _plain(days: Mapping[EpisodeKey, tuple[date, date]]) -> list[list[str | None]]:

@@ -26,7 +26,7 @@ from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
-from earlywarn.alerting.phases import is_back, is_return, turn
+from earlywarn.alerting.phases import is_back, is_return, is_whole_return, leads_back, turn
 from earlywarn.alerting.references import References
 from earlywarn.alerting.remains import is_over_elsewhere, left_behind
 from earlywarn.alerting.revision import revision
@@ -146,6 +146,7 @@ class AlertDesk:
         if episode.leads_back_from is not None:
             step = self._baselines.apart(episode.leads_back_from.toordinal(), episode.baseline_day, at)
             episode.is_return = is_return(episode.phase, step, episode.measure)
+            episode.is_whole_return = is_whole_return(episode.phase, step, episode.measure)
         is_over = is_back(episode.phase, episode.measure, episode.direction, spread)
         episode.goes_on_in_parts = not is_over and is_over_elsewhere(episode, at, weighing, self._baselines)
         is_over |= episode.goes_on_in_parts
@@ -211,7 +212,17 @@ class AlertDesk:
         if look.grade is None or not look.reading.is_there_today:
             return
         self._book.add(episode)
+        episode.leads_back_from = self._level_left(episode, candidate.node)
         looks[candidate.node], mine[candidate.node] = look, episode
+
+    def _level_left(self, episode: Episode, at: int) -> date | None:
+        """Return the first day of the level accepted before from which an episode leads back, if it does."""
+
+        def leads(first: date) -> bool:
+            step = self._baselines.apart(first.toordinal(), episode.baseline_day, at)
+            return leads_back(episode.phase, step, episode.measure)
+
+        return next(filter(leads, self._book.levels_around(episode)), None)
 
     def _is_time_for_parts(self, whole: Episode, day: date) -> bool:
         """Return whether parts may join today: a total is not revised for each of them."""

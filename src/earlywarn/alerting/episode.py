@@ -37,16 +37,16 @@ class Episode(msgspec.Struct):
     the resolve ratio; `score` is the highest so far, `severity` the one last published, `gravest` the gravest of them.
     Of economic episodes, which are measured against what was expected before `usual_until`, the first day of theirs or
     of a shock of the other direction in whose place they are: `phase` is what was seen and expected at their current
-    level (`phases`), `told` the estimate published on `last_revised_on`,
-    `largest_pct` the largest effect published, `has_news` whether its level or its family changed since it was last
-    published, `record_days` on how many days before `opened_on` the node was judged, `wider_until` the last of them on
-    which an alert of a total around it was open in the same direction, `leads_back_from` the first day of an episode of
-    the other direction whose level had become the usual one, `is_return` whether it is back at what was usual before
-    that, `is_learned` whether the models have taken its level as
-    usual since, `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock than that
-    of the total around it (`parting`), `days_back` on how many of the last days its level was back at what had been
-    expected, `goes_on_in_parts` whether that is so outside of some of its parts alone (`remains`), `heard_on` the last
-    day on which anything was heard of the node.
+    level (`phases`), `told` the estimate published on `last_revised_on`, `largest_pct` the largest effect published,
+    `has_news` whether its level or its family changed since it was last published, `record_days` on how many days
+    before `opened_on` the node was judged, `wider_until` the last of them on which an alert of a total around it was
+    open in the same direction, `leads_back_from` the first day of an episode of the other direction whose level had
+    become the usual one, `is_return` whether it is nearer to what was usual before that than to what is expected,
+    `is_whole_return` whether it is about that, `is_learned` whether the models have taken its level as usual since,
+    `is_taken_back` whether they have unlearned it as over, `is_own` whether it is another shock than that of the total
+    around it (`parting`), `days_back` on how many of the last days its level was back at what had been expected,
+    `goes_on_in_parts` whether that is so outside of some of its parts alone (`remains`), `heard_on` the last day on
+    which anything was heard of the node.
     Of episodes of coverage: `missing_days` are days on which something was missing, `empty_days` those of them on which
     nothing came at all.
     """
@@ -77,6 +77,7 @@ class Episode(msgspec.Struct):
     wider_until: date | None = None
     leads_back_from: date | None = None
     is_return: bool = False
+    is_whole_return: bool = False
     is_learned: bool = False
     is_taken_back: bool = False
     is_own: bool = False

@@ -4,10 +4,12 @@ All that lies inside an open total is its child, whenever it alarmed: shocks rea
 region that collapses a week into a national fall has a shock of its own, and is to be told as one. It has if, from a
 first day of its own on that is clearly later than the total's, it has surely gone on to move further than the total
 has. (The evidence is not asked: it begins anew when the total's level is taken as usual, about when the other shock may
-begin.) Cells are not asked: in a large shock they deepen by the dozen.
+begin.) And further than other regions (or sectors) in it surely have: a shock that reaches them one by one is one.
+Cells are not asked: in a large shock they deepen by the dozen.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -31,13 +33,14 @@ def parting(episodes: Mapping[int, Episode], weighing: Weighing) -> Iterator[Can
         weighing: the day's.
     """
     scores = weighing.scores
+    own = _own(episodes)
     wholes = [(at, each) for at, each in sorted(episodes.items()) if each.level != "cell" and not each.days_back]
     for at, node in enumerate(scores.nodes if wholes else ()):
         if at in episodes or node.level not in _LEVELS or not (scores.ready[at] and scores.heard[at]):
             continue
         for other, whole in wholes:
             around = contains((whole.region, whole.sector), (node.region, node.sector))
-            if around and _has_parted(at, other, whole, weighing):
+            if around and _has_parted(at, other, whole, weighing, own):
                 age = int(weighing.side.onset_age_days[at])
                 candidate = weighing.at(at, whole.score, age, [whole.measure])
                 if candidate is not None:
@@ -56,7 +59,7 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
         if episode.level in _LEVELS and not episode.is_own:
             for other, whole in sorted(episodes.items()):
                 is_open = not whole.days_back  # what goes on inside one that is back is told when that ends
-                if is_open and whole.contains(episode) and _has_parted(at, other, whole, weighing):
+                if is_open and whole.contains(episode) and _has_parted(at, other, whole, weighing, _own(episodes)):
                     episode.is_own, episode.parent, episode.has_news = True, None, True
                     if episode.id in whole.children:
                         whole.children.remove(episode.id)
@@ -64,8 +67,15 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
                     break
 
 
-def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing) -> bool:
-    """Return whether a node has surely gone on to move further than the total `other`, from a clearly later day on."""
+def _own(episodes: Mapping[int, Episode]) -> set[int]:
+    return {at for at, episode in episodes.items() if episode.is_own}
+
+
+def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing, own: AbstractSet[int]) -> bool:
+    """Return whether a node has surely gone on to move further than the total `other`, from a clearly later day on.
+
+    And further than others in that which have no shock of their `own`.
+    """
     effects, sign = weighing.scores.effects, -1.0 if weighing.direction == "down" else 1.0
     later = int(weighing.side.onset_age_days[at])
     first = min(weighing.scores.day.toordinal() - whole.first_day, len(effects.days) - 1)
@@ -73,10 +83,29 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing) -> bool
         return False
     place = MEASURES.index(whole.measure)
     mine, theirs = (went_on(node, first, later, effects, place) for node in (at, other))
+    level = sign * float(effects.effect[place, at, later])
     further = min(sign * mine, sign * (mine - theirs))  # and not because the total has come back
+    further = min(further, level - max(_moved(at, whole, first, place, weighing, own), default=0.0))
     sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
     return further >= max(weighing.parameters.parting_log_change, reach * sd)
+
+
+def _moved(
+    at: int, whole: Episode, first: int, place: int, weighing: Weighing, own: AbstractSet[int]
+) -> Iterator[float]:
+    """Yield how far the others like a node in a total have surely moved since a day not before its `first` one (age).
+
+    In log units, in the direction of the alarms.
+    """
+    scores, sign = weighing.scores, -1.0 if weighing.direction == "down" else 1.0
+    reach = interval_reach(weighing.parameters.spillover_confidence)
+    for node, each in enumerate(scores.nodes):
+        if node == at or node in own or each.level != scores.nodes[at].level:
+            continue
+        if scores.ready[node] and scores.heard[node] and contains((whole.region, whole.sector), each.key):
+            effect, sd = (values[place, node, : first + 1] for values in (scores.effects.effect, scores.effects.sd))
+            yield float((sign * effect - reach * sd).max())
 
 
 def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:

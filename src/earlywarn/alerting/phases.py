@@ -44,6 +44,8 @@ _STEP = 0.2
 """A log change from one depth to another that is worth telling: 18 % further down, or 22 % further up."""
 _LEAST_SHARE = 0.02
 """Of what was expected: of a closure the logarithms of next to nothing say nothing."""
+WAY_BACK_SHARE = 0.25
+"""Share of a log effect from which the way back is a good part of it."""
 _SIGN: dict[Direction, float] = {"down": -1.0, "up": 1.0}
 _SURELY, _LIKELY = 0.999, 0.99
 _CHANCE = 0.95
@@ -153,8 +155,26 @@ def is_return(phase: Phase, step: Floats, measure: Measure) -> bool:
         measure: which one tells it.
     """
     effect = phase.effect(measure)
-    beyond = effect - float((step[0], step[1], step[1] - step[0])[MEASURES.index(measure)])
-    return abs(beyond) < NEARER * abs(effect)
+    return abs(effect - _of(step, measure)) < NEARER * abs(effect)
+
+
+def is_whole_return(phase: Phase, step: Floats, measure: Measure) -> bool:
+    """Return whether a level is about what was usual before another one; arguments as in `is_return`."""
+    return is_return(phase, step, measure) and abs(phase.effect(measure) - _of(step, measure)) < _STEP
+
+
+def leads_back(phase: Phase, step: Floats, measure: Measure) -> bool:
+    """Return whether a good part of an effect is the way back to what was usual before another level.
+
+    What is expected has to lie at that level still: of one that has ended since, nothing leads back. Arguments as in
+    `is_return`.
+    """
+    effect = phase.effect(measure)
+    return _of(step, measure) * effect >= WAY_BACK_SHARE * effect**2
+
+
+def _of(step: Floats, measure: Measure) -> float:
+    return float((step[0], step[1], step[1] - step[0])[MEASURES.index(measure)])
 
 
 def is_surely(sums: Sums, measure: Measure, direction: Direction, dispersion: Dispersion) -> bool:

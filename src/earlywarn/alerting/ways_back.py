@@ -18,14 +18,11 @@ from earlywarn.alerting.decisions import Back
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import NEARER, dispersion, is_nearer, since
 from earlywarn.alerting.grouping import Flags, Floats
-from earlywarn.alerting.phases import LEAST_DAYS, is_surely
+from earlywarn.alerting.phases import LEAST_DAYS, WAY_BACK_SHARE, is_surely
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
 from earlywarn.domain.series import Measure
-
-_SOME = 0.25
-"""Share of an alarm's log effect from which the way back is a good part of it."""
 
 
 def way_back(
@@ -51,7 +48,7 @@ def way_back(
     place = MEASURES.index(candidate.measure)
     explained = float(log_effect(before[:, inside].sum(axis=1), now[:, inside].sum(axis=1))[place])
     effect = float(scores.effects.effect[place, candidate.node, candidate.age_days])
-    return found if explained * effect >= _SOME * effect**2 else []
+    return found if explained * effect >= WAY_BACK_SHARE * effect**2 else []
 
 
 def in_place_of(candidate: Candidate, shock: Shock, weighing: Weighing, baselines: CellBaselines) -> Candidate | None:

@@ -102,6 +102,7 @@ class RegressionBank:
             parameters.weekday_drift
         )
         self.drift[self.level] = parameters.level_drift
+        self._is_rare = np.array([name not in (LEVEL_FEATURE, *WEEKDAY_FEATURES) for name in self.names])
         self.usual_week = np.array([1 / 7 if name in WEEKDAY_FEATURES else 0.0 for name in self.names])
         self.usual_week[self.level] = 1.0
         self.prior = np.array([PRIOR_SD.get(name, parameters.prior_sd_unknown) for name in self.names]) ** 2
@@ -162,7 +163,7 @@ class RegressionBank:
 
         Of series that are `level_alone` [M] nothing but the level is learned: a shock is a step of that, and its days
         say nothing of weekdays and holidays (a consider filter: Schmidt 1966, Advances in Control Systems 3). None: of
-        none.
+        none. Of a day far out nothing is learned of its kind of day (`RegressionParameters.outlier`).
         """
         seen = np.isfinite(values)
         self.begin(values)
@@ -170,16 +171,19 @@ class RegressionBank:
         prediction = self._predict(design, inflation, weekday, mean)
         error = np.where(seen, np.where(seen, values, 0.0) - mean, 0.0)
         z = error / prediction.sd
-        if level_alone is None:
-            level_alone = np.zeros(len(values), dtype=bool)
-        footprint = self._learn_effects(prediction, error, z, seen, design, level_alone)
+        outlying = (np.abs(z) > self.parameters.outlier) & (inflation < self.parameters.closure_inflation)
+        considered = outlying[:, None] & self._is_rare
+        if level_alone is not None:
+            considered |= level_alone[:, None] & (np.arange(len(self.names)) != self.level)
+        footprint = self._learn_effects(prediction, error, z, seen, design, considered)
         self._learn_scale(prediction, error, seen, weekday)
         self.learned += seen
         return Innovation(prediction, error, z, seen, footprint)
 
     def _learn_effects(
-        self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats, level_alone: Flags
+        self, prediction: Prediction, error: Floats, z: Floats, seen: Flags, design: Floats, considered: Flags
     ) -> Floats:
+        """Learn all coefficients but those `considered` [M, P], and return the footprint."""
         parameters = self.parameters
         limit = np.where(self.learned > parameters.start_days, parameters.huber, parameters.huber_start)
         weight = np.where(seen, limit / np.maximum(np.abs(z), limit), 0.0) / prediction.sd**2
@@ -189,14 +193,13 @@ class RegressionBank:
         footprint *= seen[:, None]
         footprint[np.arange(parameters.window_days)[None, :] > self.learned[:, None]] = 0.0
         self.age(1)
-        others = np.arange(len(self.names)) != self.level
-        gain = np.where(level_alone[:, None] & others, 0.0, prediction.covariance_x * weight[:, None])
+        gain = np.where(considered, 0.0, prediction.covariance_x * weight[:, None])
         self.sensitivity += footprint[:, :, None].astype(np.float32) * gain[:, None, :].astype(np.float32)
         self.coefficients += gain * error[:, None]
         # Both factors alike, so that the matrix stays symmetric to the last bit (its triangle is the state).
         half = prediction.covariance_x * np.sqrt(weight)[:, None]
         known = half[:, :, None] * half[:, None, :]
-        known[level_alone] *= ~(others[:, None] & others)
+        known[considered[:, :, None] & considered[:, None, :]] = 0.0
         self.covariance -= known
         self.widened *= (1.0 - gain[:, self.level]) ** 2
         return footprint

@@ -35,6 +35,9 @@ class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
         huber: H, innovation from which a day counts less (standard deviations).
         huber_start: the same in the first `start_days` days, when the scale is a guess.
         start_days: observations after which `huber` holds.
+        outlier: innovation from which a day says nothing of its kind of day, but of level and weekday alone (standard
+            deviations): a row that is missing on the one day of a year would be expected to be missing on the next.
+        closure_inflation: variance factor of days for which that does not hold, since many close on them.
         scale_delay_days: observations before R and the weekday factors are learned.
         weekday_rate: weight of a new day in its weekday's factor.
         weekday_shrink: share of the weekday factor's target that is one.
@@ -51,6 +54,8 @@ class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
     huber: float = 3.0
     huber_start: float = 8.0
     start_days: int = 28
+    outlier: float = 12.0
+    closure_inflation: float = 5.0
     scale_delay_days: int = 21
     weekday_rate: float = 0.08
     weekday_shrink: float = 0.25
@@ -76,6 +81,8 @@ class RegressionParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "huber": up_to(UNBOUNDED),
                 "huber_start": up_to(UNBOUNDED),
                 "start_days": DAYS,
+                "outlier": up_to(UNBOUNDED),
+                "closure_inflation": up_to(UNBOUNDED),
                 "scale_delay_days": DAYS,
                 "weekday_rate": Range(0, 1, most_in=False),
                 "weekday_shrink": SHARE,

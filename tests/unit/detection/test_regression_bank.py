@@ -194,3 +194,20 @@ def test_in_a_shock_nothing_but_the_level_is_learned() -> None:
     for covariance in both.covariance:
         assert np.array_equal(covariance, covariance.T)
         assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+@pytest.mark.parametrize(("inflation", "is_learned"), [(4.0, False), (9.0, True)])
+def test_nothing_on_the_one_day_of_a_kind_is_not_expected_of_the_next(inflation: float, *, is_learned: bool) -> None:
+    """A row that is missing says nothing of such days, unless many close on them."""
+    bank = bank_of()
+    for day in range(15, 15 + 7 * 9):
+        at = bank.learn(np.full(SIZE, 8.0), np.tile(features(day), (SIZE, 1)), np.ones(SIZE), day % 7)
+        bank.drift_days(1)
+    assert at.seen.all()
+    special = features(140)
+    bank.learn(np.full(SIZE, np.log(0.5)), np.tile(special, (SIZE, 1)), np.full(SIZE, inflation), 140 % 7)
+    for day in range(141, 141 + 7):
+        bank.learn(np.full(SIZE, 8.0), np.tile(features(day), (SIZE, 1)), np.ones(SIZE), day % 7)
+    mean = bank.predict(np.tile(special, (SIZE, 1)), np.full(SIZE, inflation), 140 % 7).mean
+    assert bool((mean < 7.5).all()) is is_learned
+    assert bool((abs(mean - 8.0) < 0.1).all()) is not is_learned

@@ -96,6 +96,14 @@ class Reading:
         days = self._episode.phase.last_days
         return self._estimate(total(days), len(days))
 
+    @property
+    def share_pct(self) -> float:
+        """Return the node's part of what is usually spent in the panel (per cent, four decimals)."""
+        members = self._baselines.members
+        usual = self._scores.effects.expected[1, : members.shape[1], -1]
+        whole = float(usual.sum())
+        return round(100 * float(usual[members[self._place]].sum()) / whole, 4) if whole > 0 else 0.0
+
     def told(self, probability: float) -> Told:
         """Return the estimate as it is published."""
         low, high = self.estimate.interval_pct(self._interval)
@@ -105,6 +113,7 @@ class Reading:
         """Return the figures of an open episode in the order of their weight."""
         found = effect_evidence(told)
         found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
+        found.append(Evidence(name="share_of_spending", value=self.share_pct, unit="pct"))
         return (
             *found,
             self._record(last_as_extreme),

@@ -1,4 +1,4 @@
-"""How sure and how grave: probability from evidence and effect, severity from probability and size."""
+"""How sure and how grave: probability from evidence and effect, severity from probability, size and weight."""
 
 import math
 
@@ -30,17 +30,27 @@ def probability(score: float, confidence: float, parameters: AlertParameters) ->
     return math.floor(min(likelihood, confidence, 0.9999) * 10_000 + 1e-9) / 10_000
 
 
-def severity(likelihood: float, change_pct: float, parameters: AlertParameters) -> Severity | None:
-    """Return the severest level whose probability and size are both reached; None where not even the first one is.
+def severity(likelihood: float, change_pct: float, share_pct: float, parameters: AlertParameters) -> Severity | None:
+    """Return the severest level of which all three are reached; None where not even the first one is.
 
-    >>> severity(0.999, -9.0, AlertParameters())
-    'high'
-    >>> severity(0.85, -9.0, AlertParameters())
+    Args:
+        likelihood: that it is true (0..1).
+        change_pct: the effect (per cent).
+        share_pct: of what is usually spent in the panel, the part of the series (per cent).
+        parameters: thresholds.
+
+    >>> severity(0.999, -9.0, 20.0, AlertParameters()), severity(0.999, -50.0, 0.01, AlertParameters())
+    ('high', 'medium')
+    >>> severity(0.85, -9.0, 20.0, AlertParameters())
     """
     found = None
-    for level, least, size in zip(
-        SEVERITIES, parameters.severity_probabilities, parameters.severity_change_pct, strict=True
+    for level, least, size, spending in zip(
+        SEVERITIES,
+        parameters.severity_probabilities,
+        parameters.severity_change_pct,
+        parameters.severity_spending_pct,
+        strict=True,
     ):
-        if likelihood >= least and abs(change_pct) >= size:
+        if likelihood >= least and abs(change_pct) >= size and abs(change_pct) * share_pct >= 100 * spending:
             found = level
     return found

@@ -1,6 +1,6 @@
 """From the closed days of a panel to a score per node and direction. No thresholds, no I/O, no clock."""
 
-MODEL_VERSION = "5"
+MODEL_VERSION = "6"
 """Changes whenever the same input would be scored otherwise: part of every fingerprint and alert."""
 
 STATE_VERSION = 3

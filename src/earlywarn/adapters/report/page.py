@@ -112,6 +112,7 @@ def render_report(collector: ReportCollector, summary: Mapping[str, object], lef
         probability=percent(run.settings.detection.interval_probability),
         severities=[percent(each) for each in run.settings.alerts.severity_probabilities],
         sizes=[f"{each:.0f}" for each in run.settings.alerts.severity_change_pct],
+        weights=[f"{each:g}" for each in run.settings.alerts.severity_spending_pct],
         ready_days=run.settings.detection.ready_days,
         year_days=KNOWN_FROM_DAYS,
         least_payments=f"{LEAST_PAYMENTS:g}",

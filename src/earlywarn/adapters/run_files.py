@@ -194,11 +194,11 @@ def run_files(
                 inputs, sink.records, rejects, sink.elsewhere, inferred=inferred, sort=sort or bool(unsorted)
             ),
             *file_warnings(feeds, rejects),
-            *rounding_warnings(feeds),
             *end_warnings(lost, sink.last_day[:10]),
         )
         warnings = (
             *left_out,
+            *rounding_warnings(feeds),
             *fold_warnings(run, fold, is_sorted=not unsorted),
             *cell_warnings(feeds),
             *history_warnings(run, seen),

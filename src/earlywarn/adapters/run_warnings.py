@@ -101,7 +101,8 @@ def rounding_warnings(feeds: Sequence[FileFeed]) -> Iterator[str]:
         yield (
             f"{much[0]}: {count:,} of {records:,} amounts have more decimals than their currency and were rounded"
             f"{more}. That is often a wrong decimal sign, with amounts a thousandth of what they are (decimal and "
-            "thousands in the mapping's format), or another currency or scale"
+            "thousands in the mapping's format); or they are in thousands or millions (amount: { column: "
+            "..., scale: thousands } in the mapping), or of another currency"
         )
 
 

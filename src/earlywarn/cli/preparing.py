@@ -107,7 +107,8 @@ Config = Annotated[
 Mapping = Annotated[
     str | None,
     typer.Option(
-        help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file.",
+        help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file, which also says "
+        "how dates and numbers are written, and in which units (docs/inputs.md).",
         callback=_mapping,
     ),
 ]

@@ -216,7 +216,7 @@ def test_a_wrong_kind_hides_no_other_problem_and_each_has_its_own_line() -> None
         "2: kind is 'cell', it must be one of cells, transactions",
         "3: columns: transactions must be mapped for cells",
         "5: region: unknown key 'zeropad'",
-        "9: amount: scale is 'cents', it must be one of major, minor",
+        "9: amount: scale is 'cents', it must be one of major, minor, thousands, millions",
     ]
 
 

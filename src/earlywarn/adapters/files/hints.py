@@ -8,6 +8,7 @@ AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as fo
 
 KEYS = "all keys stand in docs/inputs.md (foreign files)"
 CORRECT = "; correct the value, or the mapping"
+DECIMALS = "; correct it, or where most have so many say in the mapping rounding: half_even, or scale: thousands"
 MAJOR_UNITS = "name a mapping that says amount: amount_minor"
 
 _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["cells", "transactions"]
+Scale = Literal["major", "minor", "thousands", "millions"]
 Test = Literal["positive", "negative", "zero", "not_zero", "empty", "filled"]
 
 CELL_FIELDS = ("date", "region", "sector", "transactions", "amount", "country", "currency")
@@ -40,7 +41,7 @@ class FieldSource(msgspec.Struct, frozen=True, kw_only=True):
     pseudonym: bool = False
     date_format: str = "iso"
     sign: Literal["keep", "negate", "absolute"] = "keep"
-    scale: Literal["major", "minor"] = "major"
+    scale: Scale = "major"
     rounding: Literal["none", "half_even"] = "none"
 
 

@@ -15,6 +15,7 @@ from earlywarn.adapters.files.mapping import (
     Condition,
     FieldSource,
     Kind,
+    Scale,
     Test,
     TextForm,
 )
@@ -30,7 +31,7 @@ _SOURCE = (
 _CHOICES = {
     "otherwise": ("reject", "keep", "empty"),
     "sign": ("keep", "negate", "absolute"),
-    "scale": ("major", "minor"),
+    "scale": get_args(Scale),
     "rounding": ("none", "half_even"),
     "row_id": ("true", "false"),
     "pseudonym": ("true", "false"),

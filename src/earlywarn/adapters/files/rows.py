@@ -33,6 +33,8 @@ _TAKEN_AWAY = ("refund", "reversal")
 """Kinds that say by themselves what their count does: its sign is not significant."""
 _NAME_IN_ID = 100
 _SHORT_NUMBER = 15
+_MAJOR_DIGITS = {"thousands": 3, "millions": 6}
+"""Powers of ten of the major unit in which amounts are written, by scale; 0 of others."""
 _EMPTY = {
     "region": RejectReason.REGION_MISSING,
     "sector": RejectReason.SECTOR_MISSING,
@@ -91,7 +93,8 @@ class _Columns:
             minor = round(value)  # half-even, as Python rounds
             self.rounded += minor != value
             return minor
-        minor, rounded = minor_units(value, currency, field, rounding=rounding)
+        major = value.scaleb(_MAJOR_DIGITS.get(source.scale, 0))
+        minor, rounded = minor_units(major, currency, field, rounding=rounding)
         self.rounded += rounded
         return minor
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
-from earlywarn.adapters.files.hints import date_hint, fraction_hint, number_hint
+from earlywarn.adapters.files.hints import DECIMALS, date_hint, fraction_hint, number_hint
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.money import MINOR_UNITS, to_minor
 from earlywarn.domain.reject import Reject, RejectReason
@@ -75,9 +75,8 @@ def minor_units(value: Decimal, currency: str, field: str, *, rounding: bool) ->
     minor, rounded = to_minor(value, currency)
     if rounded and not rounding:
         digits = MINOR_UNITS[currency]
-        raise RowError(
-            RejectReason.WRONG_TYPE, field, f"{shown(str(value))} has more than {digits} decimals of {currency}"
-        )
+        told = f"{shown(str(value))} has more than {digits} decimals of {currency}"
+        raise RowError(RejectReason.WRONG_TYPE, field, f"{told}{DECIMALS}")
     return minor, rounded and abs(value.scaleb(MINOR_UNITS[currency]) - minor) > _FLOAT_NOISE
 
 

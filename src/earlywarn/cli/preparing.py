@@ -108,7 +108,7 @@ Mapping = Annotated[
     str | None,
     typer.Option(
         help=f"Column mapping of foreign files: {', '.join(shipped_mapping_names())}, or a YAML file, which also says "
-        "how dates and numbers are written, and in which units (docs/inputs.md).",
+        "how dates and numbers are written, in which units, and what stands above the header (docs/inputs.md).",
         callback=_mapping,
     ),
 ]

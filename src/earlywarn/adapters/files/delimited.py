@@ -18,28 +18,37 @@ Numbered = tuple[int, list[str] | Reject]
 
 
 def csv_header(source: ByteSource, form: TextForm | None) -> tuple[list[str], TextForm]:
-    """Return the names in the first line that is not blank, stripped, and the form they were read with.
+    """Return the names in the first line that is not blank nor skipped, stripped, and the form they were read with.
 
     Without a form, the delimiter that gives the most columns is taken.
 
     Raises:
         InputError: there is no such line, or it is not text.
     """
-    head = source.head(_HEAD_BYTES)
-    encoding = "utf-16" if head.startswith(UTF16_BOMS) else "utf-8"
+    encoding = "utf-16" if source.head(_HEAD_BYTES).startswith(UTF16_BOMS) else "utf-8"
     if form is not None:
         encoding = form.encoding
-    text = b"".join(as_utf8(iter([head]), encoding)).decode("utf-8", "replace")
-    line = next((line for line in text.split("\n") if line.strip()), "")
+    skipped = form.skip_lines if form is not None else 0
+    line = next((line for line in head_lines(source, encoding)[skipped:] if line.strip()), "")
+    if not line and skipped:
+        below = f"below the {skipped} lines that the mapping skips, and within the first 64 KiB"
+        raise InputError(f"{source.path}: no header stands {below}; correct skip_lines in the mapping")
     if not line:
         raise InputError(f"{source.path}: the file is empty; it needs a header and rows")
     if form is not None:
-        return _split(line, form.delimiter), form
-    delimiter = max(DELIMITERS, key=lambda sign: len(_split(line, sign)))
-    return _split(line, delimiter), TextForm(delimiter=delimiter, encoding=encoding)
+        return split(line, form.delimiter), form
+    delimiter = max(DELIMITERS, key=lambda sign: len(split(line, sign)))
+    return split(line, delimiter), TextForm(delimiter=delimiter, encoding=encoding)
 
 
-def _split(line: str, delimiter: str) -> list[str]:
+def head_lines(source: ByteSource, encoding: str) -> list[str]:
+    """Return the lines in the first 64 KiB of a file, the last of which may be cut off."""
+    text = b"".join(as_utf8(iter([source.head(_HEAD_BYTES)]), encoding)).decode("utf-8", "replace")
+    return text.split("\n")
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """Return the columns of one line, stripped."""
     return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
 
 
@@ -57,10 +66,12 @@ def csv_rows(
     for block in blocks:
         lines = deque(_texts(block))
         while lines and not header_seen:
-            header_seen = bool(lines.popleft()[1].strip())
+            number, text = lines.popleft()
+            header_seen = number > form.skip_lines and bool(text.strip())
         rows: list[Numbered] = [
             (line, Reject(reason=RejectReason.TOO_LARGE, detail=f"{size} bytes, at most {row_bytes}"))
             for line, size in block.too_long
+            if line > form.skip_lines
         ]
         rows += parser.rows(lines, final=False)
         yield rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ import msgspec
 
 from earlywarn.adapters.files.binary import HEAD_BYTES, refuse_binary, refuse_packed
 from earlywarn.adapters.files.columnar import parquet_header
-from earlywarn.adapters.files.delimited import csv_header
+from earlywarn.adapters.files.delimited import csv_header, head_lines, split
 from earlywarn.adapters.files.hints import AS_UTF8, KEYS, looks_like_utf16
 from earlywarn.adapters.files.mapping import (
     CELL_REQUIRED,
@@ -19,6 +20,7 @@ from earlywarn.adapters.files.mapping import (
     plain_mapping,
 )
 from earlywarn.adapters.files.mappings import detect_mapping, shipped_mapping_names
+from earlywarn.adapters.files.preamble import header_below, line_of
 from earlywarn.adapters.files.series_columns import is_series
 from earlywarn.adapters.files.source import PARQUET_MAGIC, UTF8_BOM, UTF16_BOMS, ByteSource
 from earlywarn.adapters.files.template import mapping_of_foreign
@@ -40,6 +42,7 @@ _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _TRANSACTION_REQUIRED = ("id", "ts", "amount_minor")
 _KINDS: tuple[tuple[Kind, Sequence[str]], ...] = (("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED))
 _HEADER_SHOWN = 300
+_MEANT_SHOWN = 3
 _MCC_AS_SECTOR = (
     " (cells have their MCC there: write sector for mcc; where not all are known as MCC, --classification mcc says so)"
 )
@@ -91,10 +94,11 @@ def look(path: Path, mapping: ColumnMapping | None) -> Layout:
         names, text_form = csv_header(source, form)
     found = mapping or _own_columns(names) or detect_mapping(names)
     if found is None:
-        raise InputError(_unknown_header(source, names, text_form))
+        raise InputError(_unknown_header(source, names, text_form, format_))
     if missing := found.missing(names):
-        told = f"{path}: mapping {found.name} reads {', '.join(missing)}; the file has {_shown(names)}"
-        raise InputError(told + _not_in(text_form.encoding, names))
+        told = f"{path}: mapping {found.name} reads {_shown(missing)}; the file has {_shown(names)}"
+        below = _below(head_lines(source, text_form.encoding), found, names) if format_ == "csv" else ""
+        raise InputError(told + (below or _not_in(text_form.encoding, names) or _meant(missing, names)))
     columns = names if format_ == "csv" else found.columns()
     guessed = mapping is None and found.name in shipped_mapping_names()
     return Layout(format_, columns, found, text_form, guessed=guessed, own=mapping is None and not guessed)
@@ -125,7 +129,7 @@ def _own_columns(header: Sequence[str]) -> ColumnMapping | None:
     return next((plain_mapping(kind, header) for kind, required in _KINDS if set(required) <= set(header)), None)
 
 
-def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm) -> str:
+def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm, format_: Format) -> str:
     """Return what was found, what is accepted, what lacks if it is little, and a mapping to begin with."""
     encoding = ""
     if any("\ufffd" in name for name in header):
@@ -133,11 +137,20 @@ def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm) -
         header, form = csv_header(source, form)
         encoding = " (no UTF-8; shown as latin-1)"
     needs_mapping = True
+    above = ""
+    lines = head_lines(source, form.encoding) if format_ == "csv" else []
+    if (found := header_below(lines)) is not None:
+        line, delimiter = found
+        form = msgspec.structs.replace(form, delimiter=delimiter, skip_lines=line - 1)
+        header = split(lines[line - 1], delimiter)
+        above = f"the header seems to be line {line}: delete the lines above it, or skip them in a mapping; "
     lower = [name.lower() for name in header]
     hints = []
     for kind, required in _KINDS:
         lacking = [name for name in required if name not in header]
-        if set(required) <= set(lower):
+        if not lacking:
+            hints.append(f"which are those of {kind}")
+        elif set(required) <= set(lower):
             other = ", ".join(header[lower.index(name)] for name in lacking)
             hints.append(f"for {kind} only the case differs: write {', '.join(lacking)} for {other}")
             needs_mapping = False
@@ -150,8 +163,23 @@ def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm) -
     hint = f"; {'; '.join(hints)}" if hints else ""
     mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
     template = f"; such a FILE is, with names of columns for COLUMN: {mapping_of_foreign(header, form)}; {KEYS}"
-    told = f"{source.path}: found the columns {_shown(header)}{encoding}{hint}; {_ACCEPTED} {mappings}"
+    told = f"{source.path}: {above}found the columns {_shown(header)}{encoding}{hint}; {_ACCEPTED} {mappings}"
     return f"{told}{template if needs_mapping else ''}"
+
+
+def _below(lines: Sequence[str], mapping: ColumnMapping, header: Sequence[str]) -> str:
+    """Return on which other line than that of `header` the mapping's seems to stand, after a semicolon; or nothing."""
+    line = line_of(mapping, lines)
+    if line is None or split(lines[line - 1], mapping.form.delimiter) == header:
+        return ""
+    return f"; the header seems to be line {line}: say format: {{ skip_lines: {line - 1} }} in the mapping"
+
+
+def _meant(missing: Sequence[str], header: Sequence[str]) -> str:
+    """Return which columns may be meant by those that are missing, after a semicolon; empty if none is like them."""
+    pairs = [(name, match) for name in missing for match in get_close_matches(name, header, 1)]
+    told = ", ".join(f"{_shown([match])} for {_shown([name])}" for name, match in pairs[:_MEANT_SHOWN])
+    return f"; is it {told}?" if told else ""
 
 
 def _not_in(encoding: str, header: Sequence[str]) -> str:
@@ -160,5 +188,5 @@ def _not_in(encoding: str, header: Sequence[str]) -> str:
 
 
 def _shown(header: Sequence[str]) -> str:
-    text = ", ".join(header)
+    text = ", ".join(f"'{name}'" if "," in name or not name else name for name in header)
     return text if len(text) <= _HEADER_SHOWN else text[:_HEADER_SHOWN] + " …"

@@ -46,12 +46,13 @@ class FieldSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextForm(msgspec.Struct, frozen=True, kw_only=True):
-    """How numbers and columns are written in a text file."""
+    """How numbers and columns are written in a text file; `skip_lines` stand above its header."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal: str = "."
     thousands: str = ""
+    skip_lines: int = 0
 
 
 class ColumnMapping(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Reading a column mapping from YAML: every scalar is text (so `NO` stays Norway), every problem is listed."""
 
 import codecs
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,7 +24,9 @@ from earlywarn.errors import ConfigError
 
 _TEXT_LIMIT = 1 << 20
 _TOP = ("name", "kind", "title", "source", "time_zone", "format", "columns", "constants")
-_FORMAT = ("delimiter", "encoding", "decimal", "thousands")
+_SIGNS = ("delimiter", "encoding", "decimal", "thousands")
+_FORMAT = (*_SIGNS, "skip_lines")
+_SKIPPED_LIMIT = 1_000
 _SOURCE = (
     "column", "constant", "row_id", "when", "values", "otherwise", "default", "zero_pad", "prefix",
     "pseudonym", "date_format", "sign", "scale", "rounding",
@@ -158,13 +161,13 @@ class _Reader:
             self._problem(top, "format holds keys: " + ", ".join(_FORMAT), "format")
             return TextForm()
         self._known_keys(form, _FORMAT, "format: ")
-        given = {key: value for key, value in form.items() if key in _FORMAT}
+        given = {key: value for key, value in form.items() if key in _SIGNS}
         for key, value in given.items():
             longest = 40 if key == "encoding" else 1
             if not isinstance(value, str) or len(value) > longest or (not value and key != "thousands"):
                 self._problem(form, f"format: {key} is {value!r}, it must be one character (encoding: its name)", key)
                 return TextForm()
-        result = TextForm(**given)
+        result = TextForm(**given, skip_lines=self._skipped(form))
         try:
             codecs.lookup(result.encoding)
         except LookupError:
@@ -172,6 +175,14 @@ class _Reader:
         if result.decimal == result.thousands:
             self._problem(form, "format: decimal and thousands are the same character")
         return result
+
+    def _skipped(self, form: dict[str, Any]) -> int:
+        value = form.get("skip_lines", "0")
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) and int(value) <= _SKIPPED_LIMIT:
+            return int(value)
+        wanted = f"it must be a number of lines from 0 to {_SKIPPED_LIMIT:,}"
+        self._problem(form, f"format: skip_lines is {value!r}, {wanted}", "skip_lines")
+        return 0
 
     def _fields(self, top: dict[str, Any], kind: str) -> dict[str, tuple[FieldSource, ...]]:
         columns = top.get("columns")

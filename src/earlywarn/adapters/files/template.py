@@ -66,7 +66,8 @@ def mapping_of_foreign(header: Sequence[str], form: TextForm) -> str:
 def _form_of(form: TextForm) -> dict[str, str]:
     usual = TextForm()
     delimiter = {"delimiter": quoted(form.delimiter)} if form.delimiter != usual.delimiter else {}
-    return delimiter | ({"encoding": form.encoding} if form.encoding != usual.encoding else {})
+    encoding = {"encoding": form.encoding} if form.encoding != usual.encoding else {}
+    return delimiter | encoding | ({"skip_lines": str(form.skip_lines)} if form.skip_lines else {})
 
 
 def _written(kind: Kind, formats: Mapping[str, str], columns: Mapping[str, str]) -> str:

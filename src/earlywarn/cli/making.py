@@ -2,6 +2,7 @@
 
 import csv
 import re
+import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,10 +12,10 @@ import msgspec
 import typer
 
 from earlywarn.adapters.files import in_words, merge_cells
-from earlywarn.cli.preparing import Country, Currency, TimeZone, open_and_infer
+from earlywarn.cli.preparing import Country, Currency, Json, Mapping, TimeZone, mapping_of, open_and_infer
 from earlywarn.cli.progress import counting
 from earlywarn.cli.ranges import COUNTING, day, ranged
-from earlywarn.cli.terminal import end_in_order_when_terminated, remark
+from earlywarn.cli.terminal import end_in_order_when_terminated, remark, results
 from earlywarn.domain.cell import Cell
 from earlywarn.domain.money import MINOR_UNITS
 from earlywarn.domain.ranges import SHARE, out_of_range
@@ -107,9 +108,11 @@ def generate(
     use_mcc: Annotated[
         bool, typer.Option("--mcc", help="Give merchant category codes in place of sector codes.")
     ] = False,
+    mapping: Mapping = None,
     country: Country = None,
     currency: Currency = None,
     time_zone: TimeZone = None,
+    json: Json = False,
 ) -> None:
     """Expand cells into single card transactions with a known truth.
 
@@ -123,6 +126,8 @@ def generate(
 
         earlywarn generate --out a.jsonl --shock first_day=2019-09-02,days=28,change_pct=-30,sector=Accommodation
 
+        earlywarn generate foreign.csv --mapping ours.yaml --out a.jsonl.zst
+
         earlywarn generate cells.csv --out a.jsonl --shock first_day=2020-02-01,days=9,change_pct=5,measure=amount
     """
     end_in_order_when_terminated()
@@ -130,9 +135,11 @@ def generate(
         raise typer.BadParameter("give one of --scale and --transactions", param_hint="--scale")
     zone = time_zone or "Europe/Zurich"
     if cells:
-        source, zone = _cells(cells, country=country, currency=currency, time_zone=time_zone)
-    elif country or currency:
-        raise typer.BadParameter("the synthetic panel is Swiss; name cells", param_hint="--country, --currency")
+        source, zone = _cells(cells, mapping, country=country, currency=currency, time_zone=time_zone)
+    elif country or currency or mapping:
+        raise typer.BadParameter(
+            "the synthetic panel is Swiss; name cells", param_hint="--country, --currency, --mapping"
+        )
     else:
         source = list(synthetic_cells(seed=seed, first_day=_first_day(first_day, days), days=days))
     options = GenerateOptions(
@@ -161,10 +168,11 @@ def generate(
         )
     with counting("Generating", expected) as progress:
         truth = write_generated(source, options, out, progress)
-    remark(
-        f"{out}: {truth.transactions:,} transactions, {out.stat().st_size / 1e6:,.1f} MB; "
-        f"the truth is in {out.parent / out.name.partition('.')[0]}.truth.json"
-    )
+    told = out.with_name(f"{out.name.partition('.')[0]}.truth.json")
+    remark(f"{out}: {truth.transactions:,} transactions, {out.stat().st_size / 1e6:,.1f} MB; the truth is in {told}")
+    if json:
+        with results():
+            sys.stdout.write(told.read_text("utf-8"))
 
 
 def demo_cells(path: Path) -> Path:
@@ -193,13 +201,14 @@ def demo_cells(path: Path) -> Path:
 
 
 def _cells(
-    patterns: list[str], *, country: str | None, currency: str | None, time_zone: str | None
+    patterns: list[str], mapping: str | None, *, country: str | None, currency: str | None, time_zone: str | None
 ) -> tuple[list[Cell], str]:
     """Return the cells of files and the time zone of their days; InputError if not one is there.
 
     What was assumed, and how many rows are no cells, is told.
     """
-    inputs, inferred = open_and_infer(patterns, None, country=country, currency=currency, time_zone=time_zone)
+    chosen = mapping_of(mapping)
+    inputs, inferred = open_and_infer(patterns, chosen, country=country, currency=currency, time_zone=time_zone)
     for each in inferred.assumed:
         if each.setting in {"currency", "time zone"}:
             remark(each.in_words())

@@ -105,15 +105,21 @@ def date_hint(text: str) -> str:
     >>> date_hint("02/01/2024 13:30").partition("format: ")[2]
     "'%m/%d/%Y %H:%M' (or '%d/%m/%Y %H:%M')"
     """
-    found = _DATE.fullmatch(text)
-    if found is None:
-        return ""
-    clock = _clock(found)
-    formats = [f"'{each}{clock}'" for each in _dates(found[1], found[2], found[3], found[4])]
+    formats = [f"'{each}'" for each in date_formats(text)]
     if not formats:
         return ""
     other = f" (or {formats[1]})" if formats[1:] else ""
     return f"; correct it, or where most dates are such name a mapping that says date_format: {formats[0]}{other}"
+
+
+def date_formats(text: str) -> list[str]:
+    """Return the patterns of `strptime` that read a date or time like `text` and are not ISO 8601, the likeliest first.
+
+    >>> date_formats("02/01/2024"), date_formats("02/13/2024"), date_formats("2024-02-13")
+    (['%m/%d/%Y', '%d/%m/%Y'], ['%m/%d/%Y'], [])
+    """
+    found = _DATE.fullmatch(text)
+    return [] if found is None else [each + _clock(found) for each in _dates(found[1], found[2], found[3], found[4])]
 
 
 def _dates(first: str, sign: str, second: str, last: str) -> list[str]:

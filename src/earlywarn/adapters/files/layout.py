@@ -43,6 +43,7 @@ _TRANSACTION_REQUIRED = ("id", "ts", "amount_minor")
 _KINDS: tuple[tuple[Kind, Sequence[str]], ...] = (("cells", CELL_REQUIRED), ("transactions", _TRANSACTION_REQUIRED))
 _HEADER_SHOWN = 300
 _MEANT_SHOWN = 3
+_ROWS_LOOKED_AT = 1_000
 _MCC_AS_SECTOR = (
     " (cells have their MCC there: write sector for mcc; where not all are known as MCC, --classification mcc says so)"
 )
@@ -162,7 +163,8 @@ def _unknown_header(source: ByteSource, header: Sequence[str], form: TextForm, f
         needs_mapping = False
     hint = f"; {'; '.join(hints)}" if hints else ""
     mappings = f"(--mapping FILE, or one of {', '.join(shipped_mapping_names())})"
-    template = f"; such a FILE is, with names of columns for COLUMN: {mapping_of_foreign(header, form)}; {KEYS}"
+    begun = mapping_of_foreign(header, form, _first_rows(lines, header, form))
+    template = f"; such a FILE is, with names of columns for COLUMN: {begun}; {KEYS}"
     told = f"{source.path}: {above}found the columns {_shown(header)}{encoding}{hint}; {_ACCEPTED} {mappings}"
     return f"{told}{template if needs_mapping else ''}"
 
@@ -173,6 +175,12 @@ def _below(lines: Sequence[str], mapping: ColumnMapping, header: Sequence[str]) 
     if line is None or split(lines[line - 1], mapping.form.delimiter) == header:
         return ""
     return f"; the header seems to be line {line}: say format: {{ skip_lines: {line - 1} }} in the mapping"
+
+
+def _first_rows(lines: Sequence[str], header: Sequence[str], form: TextForm) -> list[list[str]]:
+    """Return the rows of the head of a file that have as many columns as its header."""
+    rows = [split(line, form.delimiter) for line in lines[:_ROWS_LOOKED_AT] if line.strip()]
+    return [row for row in rows[rows.index(list(header)) + 1 :] if len(row) == len(header)] if header in rows else []
 
 
 def _meant(missing: Sequence[str], header: Sequence[str]) -> str:

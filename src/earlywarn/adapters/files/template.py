@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from earlywarn.adapters.files.hints import MAJOR_UNITS, quoted
+from earlywarn.adapters.files.hints import MAJOR_UNITS, date_formats, quoted
 from earlywarn.adapters.files.mapping import CELL_REQUIRED, FIELDS, Kind, TextForm
 
 _PLACE = "COLUMN"
@@ -48,8 +48,10 @@ def mapping_for(kind: Kind, fields: Iterable[str], form: TextForm, said: Iterabl
     return _written(kind, formats, columns) if found else ""
 
 
-def mapping_of_foreign(header: Sequence[str], form: TextForm) -> str:
+def mapping_of_foreign(header: Sequence[str], form: TextForm, rows: Sequence[Sequence[str]] = ()) -> str:
     """Return a mapping of a file with foreign columns, as YAML on one line with COLUMN where a column is to be named.
+
+    Its `date_format` reads all of the first `rows`; another one that does as well stands in brackets behind.
 
     >>> mapping_of_foreign(["Id", "TS", "amt"], TextForm()).partition("columns: ")[2]
     '{ id: Id, ts: TS, amount: COLUMN, currency: COLUMN, mcc: COLUMN, region: COLUMN } }'
@@ -60,7 +62,24 @@ def mapping_of_foreign(header: Sequence[str], form: TextForm) -> str:
     columns = {field: _name(own[field]) if field in own else _PLACE for field in _USUAL[kind]}
     if "mcc" in own and columns.get("sector") == _PLACE:
         columns["sector"] = f"{{ column: {_name(own['mcc'])}, zero_pad: 4 }}"
-    return _written(kind, _form_of(form), columns)
+    day = "date" if kind == "cells" else "ts"
+    dated = _dated([own[day]] if day in own else header, header, rows)
+    other = ""
+    if len(dated) == 1:
+        [(name, formats)] = dated.items()
+        columns[day] = f"{{ column: {_name(name)}, date_format: '{formats[0]}' }}"
+        other = f" (or, where days stand first, date_format: '{formats[1]}')" if formats[1:] else ""
+    return _written(kind, _form_of(form), columns) + other
+
+
+def _dated(names: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Return the columns of dates that are not ISO 8601, with the formats that read all rows, the likeliest first."""
+    found = {}
+    for name in names if rows else ():
+        each = [date_formats(row[header.index(name)]) for row in rows]
+        if formats := [one for one in each[0] if all(one in others for others in each)]:
+            found[name] = formats
+    return found
 
 
 def _form_of(form: TextForm) -> dict[str, str]:

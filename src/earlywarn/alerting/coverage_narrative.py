@@ -1,6 +1,7 @@
 """A coverage alert in words: what was not reported, by whom, and what that holds back."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, joined, place, size_pct, subject
 from earlywarn.domain.alert import LOST, SILENT_REGIONS, Alert, Evidence
@@ -40,6 +41,8 @@ def _silent_feeds(alert: Alert, names: Names) -> str:
     rest = f"; still silent: {', '.join(still)}" if still else ""
     if gone:
         return f"{text}. Nothing is expected any more of {', '.join(gone)}; economic alerts go by all others{rest}."
+    if not still and 1 < _missing_days(alert)[0] < _span_days(alert):
+        return f"{text}. After {day(alert.resolved_on)} what is expected is reported again."
     what = "Enough is reported" if still else "Reporting is complete"
     return f"{text}. {what} again after {day(alert.resolved_on)}{rest}."
 
@@ -148,11 +151,19 @@ def _missing_days(alert: Alert) -> tuple[int, int]:
 
 
 def _reported(alert: Alert) -> str:
-    """Return the days of a coverage alert of several, with the verb."""
-    days = days_of(_missing_days(alert)[0])
+    """Return the days of a coverage alert of several, with the verb; of a span with others between, how many it has."""
+    days, span, first = _missing_days(alert)[0], _span_days(alert), day(alert.opened_on)
+    some = f" on {days} of the {span} days" if days < span else ""
     if alert.status == "resolved":
-        return f"was reported from {day(alert.opened_on)} to {day(alert.resolved_on)} ({days})"
-    return f"has been reported since {day(alert.opened_on)} ({days}, to {day(alert.as_of)})"
+        return f"was reported{some} from {first} to {day(alert.resolved_on)}{'' if some else f' ({days_of(days)})'}"
+    all_of = "" if some else f"{days_of(days)}, "
+    return f"has been reported{some} since {first} ({all_of}to {day(alert.as_of)})"
+
+
+def _span_days(alert: Alert) -> int:
+    """Return how many days there are from the first to the last on which something was missing, both among them."""
+    last = alert.resolved_on if alert.status == "resolved" else alert.as_of
+    return (date.fromisoformat(last or alert.as_of) - date.fromisoformat(alert.opened_on)).days + 1
 
 
 def _new_sources(alert: Alert, names: Names) -> str:

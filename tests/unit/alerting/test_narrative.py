@@ -124,6 +124,19 @@ def test_an_outage_that_goes_on_says_for_how_long() -> None:
     )
 
 
+def test_days_of_nothing_with_others_between_are_told_as_days_of_a_span() -> None:
+    """Of a panel of which little is expected on most days; nobody is told that all between were missing."""
+    notice: dict[str, object] = {"kind": "coverage", "region": None}
+    four = {"missing_volume": 100.0, "days_missing": 4.0, "days_of_nothing": 4.0, "alerts_held_back": 1.0}
+    assert told({**notice, "status": "resolved", "resolved_on": "2023-09-26", "as_of": "2023-09-26"}, **four) == (
+        "Testland: nothing was reported on 4 of the 22 days from 5 Sep 2023 to 26 Sep 2023. "
+        "After 26 Sep 2023 what is expected is reported again."
+    )
+    assert told({**notice, "as_of": "2023-09-26"}, **four).startswith(
+        "Testland: nothing has been reported on 4 of the 22 days since 5 Sep 2023 (to 26 Sep 2023). This says"
+    )
+
+
 def test_a_silent_source_says_where_more_is_missing() -> None:
     """The three worst places by name, whatever their level, and how many more."""
     places = (("P/A/*", 90.0), ("P/*/x", 31.0), ("P/B/y", 12.0), ("P/C/*", 8.0), ("P/D/*", 7.0))

@@ -1,6 +1,7 @@
 """What to write in a mapping for numbers, dates and text of another notation: the way out that a reject names."""
 
 import re
+from datetime import datetime
 
 NAME_MAPPING = "name a mapping that says"
 """Stands in what is said of each value that another mapping may read."""
@@ -120,6 +121,23 @@ def date_formats(text: str) -> list[str]:
     """
     found = _DATE.fullmatch(text)
     return [] if found is None else [each + _clock(found) for each in _dates(found[1], found[2], found[3], found[4])]
+
+
+def swapped_hint(text: str, pattern: str) -> str:
+    """Return that a date or time is one with day and month the other way, after a semicolon; empty if it is none.
+
+    >>> swapped_hint("10/25/2025", "%d/%m/%Y").partition(":")[0], swapped_hint("10/32/2025", "%d/%m/%Y")
+    ('; with day and month swapped it is one', '')
+    """
+    swapped = pattern.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
+    try:
+        datetime.strptime(text, swapped)  # noqa: DTZ007  # whether it is one is all that is asked
+    except ValueError:
+        return ""
+    return (
+        f"; with day and month swapped it is one: if all are written so, say date_format: '{swapped}' in the mapping, "
+        "by which days up to the 12th are now read as of another month"
+    )
 
 
 def _dates(first: str, sign: str, second: str, last: str) -> list[str]:

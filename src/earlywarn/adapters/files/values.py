@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
-from earlywarn.adapters.files.hints import DECIMALS, date_hint, fraction_hint, number_hint
+from earlywarn.adapters.files.hints import DECIMALS, date_hint, fraction_hint, number_hint, swapped_hint
 from earlywarn.aggregation.excerpt import shown
 from earlywarn.domain.money import MINOR_UNITS, to_minor
 from earlywarn.domain.reject import Reject, RejectReason
@@ -102,7 +102,7 @@ def _parse_day(text: str, date_format: str, field: str) -> date:
     except ValueError:
         pass
     iso = date_format == "iso"
-    expected = f"YYYY-MM-DD{date_hint(text)}" if iso else date_format
+    expected = f"YYYY-MM-DD{date_hint(text)}" if iso else f"{date_format}{swapped_hint(text, date_format)}"
     raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no date of the form {expected}")
 
 
@@ -127,7 +127,7 @@ def time_parser(date_format: str, zone: tzinfo, field: str) -> Callable[[str], i
                 moment = moment.replace(tzinfo=zone)
             return (moment - _EPOCH) // _MILLISECOND
         except (ValueError, OverflowError):
-            hint = date_hint(text) if date_format == "iso" else ""
+            hint = date_hint(text) if date_format == "iso" else swapped_hint(text, date_format)
             raise RowError(RejectReason.TIME_INVALID, field, f"{shown(text)} is no time {wanted}{hint}") from None
 
     return parse

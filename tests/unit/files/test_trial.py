@@ -67,3 +67,19 @@ def test_where_no_one_mapping_reads_a_row_none_is_named(tmp_path: Path) -> None:
     """Points stand between thousands of counts, and before decimals of amounts."""
     file = opened(tmp_path / "a.csv", CELLS, [f"2023-01-{at:02};R;s;1.234;12.50" for at in range(1, 20)])
     assert mapping_that_reads(file, said(file)) == ""
+
+
+def test_category_codes_that_lost_their_zero_are_read_by_a_mapping_that_pads_them(tmp_path: Path) -> None:
+    """A spreadsheet makes a number of 0742; the other codes stay what they are."""
+    head = "id;ts;amount_minor;mcc"
+    file = opened(
+        tmp_path / "a.csv", head, [f"t;2023-01-{at:02};1250;{742 if at < 4 else 5411}" for at in range(1, 20)]
+    )
+    [detail] = said(file)
+    assert detail == (
+        "'742' is no merchant category code of four digits, as text; if its leading zero was lost, as in spreadsheets, "
+        "name a mapping that says zero_pad: 4 for mcc"
+    )
+    assert "mcc: { column: mcc, zero_pad: 4 } } }" in mapping_that_reads(file, said(file))
+    whole = opened(tmp_path / "b.csv", head, ["t;2023-01-01;1250;54112"])
+    assert said(whole) == ["a text of 5 characters (digits) is no merchant category code of four digits, as text"]

@@ -10,6 +10,7 @@ AS_UTF8 = "save it as UTF-8, or name a mapping that says which it is, such as fo
 KEYS = "all keys stand in docs/inputs.md (foreign files)"
 CORRECT = "; correct the value, or the mapping"
 DECIMALS = "; correct it, or where most have so many say in the mapping rounding: half_even, or scale: thousands"
+PADDED_MCC = "zero_pad: 4 for mcc"
 MAJOR_UNITS = "name a mapping that says amount: amount_minor"
 
 _COUNTS = frozenset({"transactions", "count", "v", "amount_minor"})
@@ -121,6 +122,18 @@ def date_formats(text: str) -> list[str]:
     """
     found = _DATE.fullmatch(text)
     return [] if found is None else [each + _clock(found) for each in _dates(found[1], found[2], found[3], found[4])]
+
+
+def mcc_hint(text: str) -> str:
+    """Return what to do about a category code that a spreadsheet has made a number, after a semicolon, or nothing.
+
+    >>> mcc_hint("742")
+    '; if its leading zero was lost, as in spreadsheets, name a mapping that says zero_pad: 4 for mcc'
+    >>> mcc_hint("54112"), mcc_hint("x")
+    ('', '')
+    """
+    lost = re.fullmatch("[0-9]{1,3}", text)
+    return f"; if its leading zero was lost, as in spreadsheets, {NAME_MAPPING} {PADDED_MCC}" if lost else ""
 
 
 def swapped_hint(text: str, pattern: str) -> str:

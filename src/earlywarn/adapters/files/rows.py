@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from earlywarn.adapters.files.fields import Extract, Row, extractors, plain_positions
+from earlywarn.adapters.files.hints import mcc_hint
 from earlywarn.adapters.files.mapping import CELL_REQUIRED, ColumnMapping, FieldSource
 from earlywarn.adapters.files.values import (
     RowError,
@@ -217,7 +218,10 @@ class TransactionRows(_Columns):
         except RowError as error:
             return msgspec.structs.replace(error.reject, about=self._about(row))
         outcome = of_fields(values)
-        return msgspec.structs.replace(outcome, about=self._about(row)) if isinstance(outcome, Reject) else outcome
+        if not isinstance(outcome, Reject):
+            return outcome
+        hint = mcc_hint(str(values["mcc"])) if outcome.reason is RejectReason.MCC_INVALID else ""
+        return msgspec.structs.replace(outcome, about=self._about(row), detail=outcome.detail + hint)
 
     def _about(self, row: Row) -> Whereabouts | None:
         """Return where a row that cannot be used would have counted, None if it does not tell."""

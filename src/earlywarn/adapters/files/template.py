@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from earlywarn.adapters.files.hints import MAJOR_UNITS, date_formats, quoted
+from earlywarn.adapters.files.hints import MAJOR_UNITS, PADDED_MCC, date_formats, quoted
 from earlywarn.adapters.files.mapping import CELL_REQUIRED, FIELDS, Kind, TextForm
 
 _PLACE = "COLUMN"
@@ -42,6 +42,9 @@ def mapping_for(kind: Kind, fields: Iterable[str], form: TextForm, said: Iterabl
             day = "date" if kind == "cells" else "ts"
             columns[day] = f"{{ column: {day}, date_format: {date_format} }}"
             found = True
+        if PADDED_MCC in detail:
+            columns["mcc"] = _padded("mcc")
+            found = True
         if MAJOR_UNITS in detail:
             columns = {("amount" if field == "amount_minor" else field): name for field, name in columns.items()}
             found = True
@@ -61,7 +64,7 @@ def mapping_of_foreign(header: Sequence[str], form: TextForm, rows: Sequence[Seq
     kind = max(kinds, key=lambda each: sum(field in own for field in FIELDS[each]))
     columns = {field: _name(own[field]) if field in own else _PLACE for field in _USUAL[kind]}
     if "mcc" in own and columns.get("sector") == _PLACE:
-        columns["sector"] = f"{{ column: {_name(own['mcc'])}, zero_pad: 4 }}"
+        columns["sector"] = _padded(_name(own["mcc"]))
     day = "date" if kind == "cells" else "ts"
     dated = _dated([own[day]] if day in own else header, header, rows)
     other = ""
@@ -96,6 +99,10 @@ def _written(kind: Kind, formats: Mapping[str, str], columns: Mapping[str, str])
 
 def _flow(values: Mapping[str, str]) -> str:
     return f"{{ {', '.join(f'{key}: {value}' for key, value in values.items())} }}"
+
+
+def _padded(column: str) -> str:
+    return f"{{ column: {column}, zero_pad: 4 }}"
 
 
 def _name(column: str) -> str:

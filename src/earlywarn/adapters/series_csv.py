@@ -3,7 +3,7 @@
 A header is optional. Of two columns the first is the time, whatever they are called; of more, `timestamp` and `value`
 are taken, else the one column of a known name for each, without a header the first two: which these are is told. The
 file may be compressed (gzip, zstd) and separated by comma, semicolon, tab or bar; with semicolons a decimal comma is
-understood.
+understood, but where it may as well stand between thousands (`1,234`), unless the decimal sign is named.
 Timestamps: ISO 8601 (with or without time, `T` or a space, offset or `Z`), `2019-01`, `2019/01/31`, or epoch
 seconds, milliseconds, microseconds or nanoseconds. Of a timestamp with an offset the local time counts.
 Rows stand in the order of time, each time once; the one exception is the hour that local clocks show twice.
@@ -38,6 +38,8 @@ HOUR_SECONDS, DAY_SECONDS = 3600.0, 86_400.0
 _ACCEPTED = "a series is read from CSV (timestamp,value); save it as such"
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _COMPACT_DAY = re.compile(r"(19|20)\d{6}")
+_EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_GROUPED = re.compile(r"[-+]?\d+(?:[.,' \u00a0\u2019\u202f]\d+)+")
 _EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From which size on a number counts in smaller parts of a second, and how many of them make one."""
 
@@ -57,20 +59,22 @@ class Moment(msgspec.Struct, frozen=True):
 class Columns(msgspec.Struct, frozen=True):
     """Where a file holds its series: delimiter, places of the two columns, and whether the first row names them.
 
-    `chosen` says in words which columns were taken where others are beside them, empty where nobody could wonder.
+    `signs` may stand before decimals. `chosen` says in words which columns were taken, empty where nobody could wonder.
     """
 
     delimiter: str
     timestamp: int
     value: int
     header: bool
+    signs: str
     chosen: str = ""
 
 
-def read_series(path: Path, tell: Callable[[str], None] = lambda _: None) -> Iterator[SeriesRow]:
+def read_series(path: Path, tell: Callable[[str], None] = lambda _: None, decimal: str = "") -> Iterator[SeriesRow]:
     """Yield the rows of a series in order; one that cannot be used says why in `problem`. Blank lines are none.
 
-    `tell` is told which columns are taken where a file has others beside them.
+    `tell` is told which columns are taken where a file has others beside them. `decimal` is the sign before decimals,
+    `.` or `,`, empty where nobody has said it.
 
     Raises:
         InputError: the file cannot be read, or its header has no one column for the time or the value.
@@ -81,7 +85,7 @@ def read_series(path: Path, tell: Callable[[str], None] = lambda _: None) -> Ite
         if not line.strip():
             continue
         if columns is None:
-            columns = _columns(path, number, line)
+            columns = _columns(path, number, line, decimal)
             if columns.chosen:
                 tell(f"{path}: {columns.chosen}")
             if columns.header:
@@ -95,6 +99,7 @@ def score_file(
     parameters: UnivariateParameters | None = None,
     progress: Callable[[int], None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
+    decimal: str = "",
 ) -> ScoreSummary:
     """Score the series in `path` and write `timestamp,value,score` to `out`, each row as soon as it is read.
 
@@ -107,6 +112,7 @@ def score_file(
         parameters: of the score; None for the defaults.
         progress: told how many rows were scored since its last call.
         tell: told which columns are taken where the file has others beside them.
+        decimal: the sign before decimals, `.` or `,`; empty where nobody has said it.
 
     Raises:
         InputError: not one row can be used, one line for each of the first problems.
@@ -114,7 +120,7 @@ def score_file(
     counter, since = ProblemCounter(str(path)), 0
     writer = csv.writer(out, lineterminator="\n")
     held: list[tuple[str, str, str]] | None = [("timestamp", "value", "score")]
-    for row, score in score_rows(read_series(path, tell), UnivariateAnomaly(parameters)):
+    for row, score in score_rows(read_series(path, tell, decimal), UnivariateAnomaly(parameters)):
         counter.add(row)
         fields = (row.timestamp, row.value, "" if score is None else f"{score:.6f}")
         if held is None:
@@ -164,7 +170,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _columns(path: Path, number: int, line: str) -> Columns:
+def _columns(path: Path, number: int, line: str, decimal: str) -> Columns:
     """Return what the first row says: names, if neither of its first two fields is of the series.
 
     Raises:
@@ -172,18 +178,20 @@ def _columns(path: Path, number: int, line: str) -> Columns:
     """
     delimiter = max(DELIMITERS, key=lambda sign: len(_fields(line, sign)))
     fields = _fields(line, delimiter)
-    if len(fields) > 1 and (_moment(fields[0]) is not None or _number(fields[1], delimiter) is not None):
+    signs = decimal or (".," if delimiter == ";" else ".")
+    if len(fields) > 1 and (_moment(fields[0]) is not None or _number(fields[1], signs) is not None):
         chosen = f"the first two of {len(fields)} columns are taken" if len(fields) > 2 else ""
-        return Columns(delimiter, 0, 1, header=False, chosen=chosen)
+        return Columns(delimiter, 0, 1, header=False, signs=signs, chosen=chosen)
     names = [field.lower() for field in fields]
     found_at = [places(fields, known) for known in (TIMESTAMP_NAMES, VALUE_NAMES)]
     if [len(found) for found in found_at] == [1, 1]:
         (timestamp,), (value,) = found_at
         taken = f"the columns {_shown(fields[timestamp])} and {_shown(fields[value])} of {len(fields)} are taken"
         usual = (names[timestamp], names[value]) == (TIMESTAMP_NAMES[0], VALUE_NAMES[0])
-        return Columns(delimiter, timestamp, value, header=True, chosen="" if usual or len(fields) == 2 else taken)
+        chosen = "" if usual or len(fields) == 2 else taken
+        return Columns(delimiter, timestamp, value, header=True, signs=signs, chosen=chosen)
     if len(fields) == 2:
-        return Columns(delimiter, 0, 1, header=True)
+        return Columns(delimiter, 0, 1, header=True, signs=signs)
     wrong = "; ".join(
         f"{wanted}: " + ("no such column" if not found else f"{' and '.join(fields[at] for at in found)} could be it")
         for wanted, found in zip(("timestamp", "value"), found_at, strict=True)
@@ -222,12 +230,14 @@ def _row(number: int, fields: list[str], columns: Columns, order: _Order) -> Ser
         found = f"{_shown(columns.delimiter.join(fields))} has {len(fields)} columns; expected timestamp and value"
         return SeriesRow(number, first, "", problem=f"row: {found}")
     timestamp, value = fields[columns.timestamp], fields[columns.value]
-    moment, parsed = _moment(timestamp), _number(value, columns.delimiter)
+    moment, parsed = _moment(timestamp), _number(value, columns.signs)
     if moment is None:
         reason = "is no timestamp; expected ISO 8601 or epoch seconds" if timestamp else "is missing"
         return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
     if parsed is None or abs(parsed) > VALUE_MAX:
-        return SeriesRow(number, timestamp, value, problem=_told("value", value, _no_value(value, parsed)))
+        return SeriesRow(
+            number, timestamp, value, problem=_told("value", value, _no_value(value, parsed, columns.signs))
+        )
     if disorder := order.problem(moment):
         reason = f"is {disorder}; sort the file by time, each time once"
         return SeriesRow(number, timestamp, value, problem=_told("timestamp", timestamp, reason))
@@ -242,27 +252,39 @@ def _shown(text: str) -> str:
     return repr(text[:SHOWN] + ("…" if len(text) > SHOWN else ""))
 
 
-def _no_value(text: str, parsed: float | None) -> str:
-    """Return why a text is no value of the series."""
+def _no_value(text: str, parsed: float | None, signs: str) -> str:
+    """Return why a text is no value of the series, and the way out where it is a number of another notation."""
     if not text:
         return "is missing"
-    return "is no finite number" if parsed is None else f"is too large; values lie within ±{VALUE_MAX:g}"
+    if parsed is not None:
+        return f"is too large; values lie within ±{VALUE_MAX:g}"
+    if len(signs) > 1 and _EITHER.fullmatch(text):
+        return f"may be {text.replace(',', '.')} or {text.replace(',', '')}; say the decimal sign (--decimal)"
+    if _GROUPED.fullmatch(text):
+        return "is no finite number; write it without signs between thousands, and name its decimal sign (--decimal)"
+    return "is no finite number"
 
 
-def _number(text: str, delimiter: str) -> float | None:
-    """Return the number that a text is; infinite for one that is too large for a float, None for what is none."""
+def _number(text: str, signs: str) -> float | None:
+    """Return the number that a text is; infinite for one that is too large for a float, None for what is none.
+
+    Args:
+        text: of the value.
+        signs: that may stand before decimals; where both may, a comma before three digits says nothing.
+    """
+    if any(sign in text and sign not in signs for sign in ".,") or (len(signs) > 1 and _EITHER.fullmatch(text)):
+        return None
     try:
-        value = float(text.replace(",", ".") if delimiter == ";" else text)
+        value = float(text.replace(",", "."))
     except ValueError:
         return None
-    in_digits = math.isinf(value) and any(map(str.isdigit, text))
-    return value if math.isfinite(value) or in_digits else None
+    return value if math.isfinite(value) or (math.isinf(value) and any(map(str.isdigit, text))) else None
 
 
 def _moment(text: str) -> Moment | None:
     """Return what a timestamp says, None if it is none."""
     if not _COMPACT_DAY.fullmatch(text):
-        epoch = _number(text, ",")
+        epoch = _number(text, ".")
         if epoch is not None:
             if math.isinf(epoch):
                 return None

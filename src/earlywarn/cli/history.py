@@ -135,6 +135,13 @@ def score(
         ),
     ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; without: standard output.")] = None,
+    decimal: Annotated[
+        Literal[".", ","] | None,
+        typer.Option(
+            help="The sign before decimals. Default: a point, with semicolons between columns also a comma, but not "
+            "where it may stand between thousands as well (1,234)."
+        ),
+    ] = None,
 ) -> None:
     """Score one univariate series, online: timestamp,value in, timestamp,value,score out.
 
@@ -152,9 +159,9 @@ def score(
     """
     if out is None:
         with results():
-            summary = score_file(file, sys.stdout, tell=remark)
+            summary = score_file(file, sys.stdout, tell=remark, decimal=decimal or "")
     else:
-        summary = _score_to(out, file)
+        summary = _score_to(out, file, decimal or "")
     for problem in summary.problems:
         remark(problem)
     if summary.bad > len(summary.problems):
@@ -163,7 +170,7 @@ def score(
         raise typer.Exit(1)
 
 
-def _score_to(out: Path, file: Path) -> ScoreSummary:
+def _score_to(out: Path, file: Path, decimal: str) -> ScoreSummary:
     """Write the scores beside their place and move them there: what breaks off leaves no half of a file."""
     if out.resolve() == file.resolve():
         raise typer.BadParameter("the scores would replace their input; name another file", param_hint="--out")
@@ -172,7 +179,7 @@ def _score_to(out: Path, file: Path) -> ScoreSummary:
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                summary = score_file(file, stream, tell=remark)
+                summary = score_file(file, stream, tell=remark, decimal=decimal)
             draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)

@@ -125,7 +125,7 @@ def _silent_regions(alert: Alert, names: Names) -> str:
     """Say of several regions that fell silent together what is said of one."""
     count, days, none = round(figure(alert, SILENT_REGIONS) or 0), _missing_days(alert)[0], _nothing(alert)
     named = [place(item.series_id or "", names) for item in places_of(alert, "missing_volume")[:_PLACES]]
-    regions = joined([*named, *([f"{count - len(named)} more regions"] if count > len(named) else [])])
+    regions = joined([*named, *([_more_regions(count - len(named))] if count > len(named) else [])])
     about = names.panel(alert.panel)
     if alert.status == "resolved":
         when = f"was reported on {day(alert.resolved_on)}" if days == 1 else _reported(alert)
@@ -194,8 +194,12 @@ def _of_regions(feed: str, regions: list[str]) -> str:
         return feed
     told = sorted(regions)
     if len(told) > _PLACES:
-        told = [*told[: _PLACES - 1], f"{len(told) - _PLACES + 1} more regions"]
+        told = [*told[: _PLACES - 1], _more_regions(len(told) - _PLACES + 1)]
     return f"{feed} in {joined(told)}"
+
+
+def _more_regions(count: int) -> str:
+    return f"{count} more region{'' if count == 1 else 's'}"
 
 
 def feed_name(name: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from earlywarn.alerting.narrative import narrate
-from earlywarn.domain.alert import Alert, Evidence, Outcome, Status
+from earlywarn.domain.alert import SILENT_REGIONS, Alert, Evidence, Outcome, Status
 
 
 class Named:
@@ -135,6 +135,17 @@ def test_days_of_nothing_with_others_between_are_told_as_days_of_a_span() -> Non
     assert told({**notice, "as_of": "2023-09-26"}, **four).startswith(
         "Testland: nothing has been reported on 4 of the 22 days since 5 Sep 2023 (to 26 Sep 2023). This says"
     )
+
+
+def test_one_region_beside_those_that_are_named_is_one() -> None:
+    """Of four, three are named."""
+    regions = [Evidence(name="missing_volume", value=100.0, unit="pct", series_id=f"P/{each}/*") for each in "ABC"]
+    counts = (
+        Evidence(name=SILENT_REGIONS, value=4.0, unit="regions"),
+        Evidence(name="days_missing", value=1.0, unit="days"),
+    )
+    notice = msgspec.structs.replace(BARE, kind="coverage", region=None, evidence=(*counts, *regions))
+    assert " for A, B, C and 1 more region, in any sector" in narrate(notice, Named())
 
 
 def test_a_silent_source_says_where_more_is_missing() -> None:

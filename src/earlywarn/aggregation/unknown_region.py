@@ -26,7 +26,11 @@ def region_hint(region: str, regions: RegionResolver) -> str:
     code = with_nuts_letters(region)
     there = regions.at_home(code[:_COUNTRY_LETTERS])
     if not there or not LIKE_NUTS.fullmatch(region):
-        return ""
+        return (
+            "; if it is one, add it to regions of the panel in the settings ([panels.regions])"
+            if regions.declared
+            else ""
+        )
     near = [each for each in there if len(each) == len(code) and sum(map(ne, each, code)) == 1]
     named = near or there
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""

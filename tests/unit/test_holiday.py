@@ -105,7 +105,9 @@ def test_several_countries_share_what_happens_nowhere(tree: RegionTree) -> None:
     shares = HolidayShares(tree, ["CH", "LI"])
     assert shares("online", NATIONAL_DAY) == 0.5
     assert shares("CH04", NATIONAL_DAY) == 1.0
-    with pytest.raises(ConfigError, match="ZZ"):
+    with pytest.raises(
+        ConfigError, match="countries: 'ZZ': no country of ISO 3166-1; give two capital letters such as CH"
+    ):
         HolidayShares(tree, ["CH", "ZZ"])
 
 

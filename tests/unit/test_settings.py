@@ -352,7 +352,7 @@ def test_config_check_says_all_at_once_with_the_files_name(tmp_path: Path) -> No
         "run = 'my run!': give letters",
         "panel A T: currency = 'XYZ'",
         "panel A T: time_zone 'Europe/Wein'",
-        "panel A T: countries XX",
+        "panel A T: countries: 'XX': no country of ISO 3166-1; give two capital letters",
         "panel A T: classification 'nace9'",
         "panels: id 'A T' stands twice",
         "panels: id 'A T': give letters",

@@ -48,7 +48,7 @@ class HolidayShares:
         places: what finds it.
 
     Raises:
-        ConfigError: A country that the package `holidays` does not know.
+        ConfigError: What is no country; the package `holidays` knows all.
     """
 
     def __init__(self, tree: RegionTree, countries: Iterable[str] = (), *, crosswalk: Crosswalk | None = None) -> None:
@@ -56,7 +56,8 @@ class HolidayShares:
         self.countries = tuple(dict.fromkeys(nuts_country(country) for country in countries))
         supported = list_supported_countries()
         if unknown := [country for country in self.countries if ISO_OF_NUTS.get(country, country) not in supported]:
-            raise ConfigError(f"countries {', '.join(unknown)} have no public holidays; use ISO 3166-1 alpha-2 codes")
+            told = ", ".join(map(repr, unknown))
+            raise ConfigError(f"countries: {told}: no country of ISO 3166-1; give two capital letters such as CH")
         self.places = Places(tree, self._crosswalk, self.countries)
         self._profiles: dict[str, tuple[Share, ...]] = {}
         self._shares: dict[tuple[tuple[Share, ...], date], float] = {}

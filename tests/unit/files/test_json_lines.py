@@ -170,7 +170,8 @@ def test_what_can_be_read_only_once_is_refused(name: str) -> None:
         ("renamed.csv", zipped("docProps/app.xml", "xl/workbook.xml"), WORKBOOK),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), WORKBOOK),
         ("a.zip", zipped("a.csv"), "a.zip: a ZIP archive; unpack it and run again"),
-        ("cut.xlsx", zipped("xl/workbook.xml")[:40], "a ZIP archive; unpack it and run again"),
+        ("cut.xlsx", zipped("xl/workbook.xml")[:40], WORKBOOK),
+        ("cut.csv", zipped("xl/workbook.xml")[:40], "a ZIP archive; unpack it and run again"),
         ("a.csv", b"date,region,sector,amount\n2019-01-01,CH01,x,1\n", "for cells it lacks transactions"),
         (
             "a.csv",

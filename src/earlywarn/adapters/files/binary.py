@@ -10,6 +10,7 @@ from earlywarn.errors import InputError
 HEAD_BYTES = 4_096
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0"
+_WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xlsb")
 _WORKBOOK = "an Excel workbook; save the sheet as CSV (UTF-8) and run again"
 
 
@@ -22,7 +23,7 @@ def refuse_packed(path: Path, head: bytes) -> None:
     if head.startswith(_OLD_OFFICE_MAGIC):
         raise InputError(f"{path}: {_WORKBOOK}")
     if head.startswith(_ZIP_MAGIC):
-        workbook = any(name.startswith("xl/") for name in _names(path))
+        workbook = path.suffix.lower() in _WORKBOOK_NAMES or any(name.startswith("xl/") for name in _names(path))
         raise InputError(f"{path}: {_WORKBOOK if workbook else 'a ZIP archive; unpack it and run again'}")
 
 

@@ -16,6 +16,7 @@ _HEAD_COLUMNS = 34
 """Of a table of alerts: a date, the longest severity and status, and what is between columns."""
 _LEAST_ROOM = 40
 """Columns that the texts of alerts need to stand beside all that."""
+_REASONS_SHOWN = 6
 
 
 def show_run(result: RunResult, *, json: bool) -> None:
@@ -43,7 +44,7 @@ def _print(result: RunResult) -> None:
         f"{f', {within} of them within wider ones' if within else ''}; rejected: {_rejected(result)}; "
         f"{summary['seconds']} s"
     )
-    lines = [told, *_first_of_commonest(result)]
+    lines = [told, *_first_rejects(result)]
     console.print(
         *(part for line in lines for part in wrapped(line, console.width)),
         sep="\n",
@@ -65,11 +66,14 @@ def _rejected(result: RunResult) -> str:
     return f"{told} (see {result.out / 'rejects.jsonl'}{without})"
 
 
-def _first_of_commonest(result: RunResult) -> list[str]:
-    """Return the first reject of the commonest reason, unless the warnings have told it."""
+def _first_rejects(result: RunResult) -> list[str]:
+    """Return the first reject of each reason, the commonest first and the first few of them, but what warnings tell."""
     found = result.summary["rejected_first"]
-    first = next(iter(found.values()), "") if isinstance(found, dict) else ""
-    return [f"the first reject of the commonest reason: {first}"] if first and first not in result.warnings else []
+    firsts = [first for first in found.values() if first not in result.warnings] if isinstance(found, dict) else []
+    if len(firsts) < 2:
+        return [f"the first reject: {first}" for first in firsts]
+    more = [f"and of {len(firsts) - _REASONS_SHOWN} more reasons"] if len(firsts) > _REASONS_SHOWN else []
+    return ["the first reject of each reason, the commonest first:", *firsts[:_REASONS_SHOWN], *more]
 
 
 def _print_alerts(console: Console, alerts: Sequence[Alert]) -> None:

@@ -111,7 +111,8 @@ def test_fable_rows_are_purchases_or_refunds_and_never_both(tmp_path: Path) -> N
     assert kept == [("purchase", 1250, "u1"), ("purchase", 1250, "u1"), ("refund", 310, "u2")]
     assert isinstance(found[0], Transaction)
     assert found[0].id.endswith("a.csv:2")
-    assert [reject.field for reject in found if isinstance(reject, Reject)] == ["amount", "amount"]
+    rejects = [(reject.field, reject.detail) for reject in found if isinstance(reject, Reject)]
+    assert rejects == [("amount", "none of the mapping's sources is for such a row (when: SpendIn, SpendOut)")] * 2
 
 
 OWN = r"""

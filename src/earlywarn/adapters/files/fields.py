@@ -15,6 +15,8 @@ Row = Sequence[object]
 Extract = Callable[[Row], str]
 
 NUMBERS = frozenset({"amount", "amount_minor", "transactions", "count", "v"})
+_NEEDED = frozenset({"ts", "date", "amount", "amount_minor", "transactions"})
+"""Fields without which no row can be used; of others none is a value."""
 _IN_NUMBERS = "+-.0123456789"
 _SECRET = frozenset({"card"})
 _UNKNOWN_VALUE = {
@@ -36,7 +38,10 @@ def extractors(mapping: ColumnMapping, header: Sequence[str], card_key: bytes) -
     """
     index = _positions(header)
     return {
-        field: _first_of([_Step(field, source, index, mapping.form, card_key) for source in sources])
+        field: _first_of(
+            field,
+            [_Step(field, source, index, mapping.form, card_key) for source in sources],
+        )
         for field, sources in mapping.fields.items()
         if not any(source.row_id for source in sources)
     }
@@ -62,14 +67,19 @@ def _is_plain(field: str, source: FieldSource, form: TextForm) -> bool:
     return source.column is not None and source.values is None and not steps and not foreign and field != "mcc"
 
 
-def _first_of(steps: Sequence["_Step"]) -> Extract:
+def _first_of(field: str, steps: Sequence["_Step"]) -> Extract:
     if len(steps) == 1 and not steps[0].conditions:
         return steps[0].text
+
+    columns = ", ".join(sorted({condition.column for step in steps for condition in step.source.when}))
 
     def extract(row: Row) -> str:
         for step in steps:
             if all(condition(row) for condition in step.conditions):
                 return step.text(row)
+        if field in _NEEDED:  # its columns need not be empty
+            detail = f"none of the mapping's sources is for such a row (when: {columns})"
+            raise RowError(RejectReason.MISSING_FIELD, field, detail)
         return ""
 
     return extract
@@ -82,7 +92,7 @@ class _Step:
         self, field: str, source: FieldSource, index: Mapping[str, int], form: TextForm, card_key: bytes
     ) -> None:
         self._field = field
-        self._source = source
+        self.source = source
         self._form = form
         self._position = -1 if source.column is None else index[source.column]
         self._pseudonym = source.pseudonym
@@ -90,7 +100,7 @@ class _Step:
         self.conditions = [_condition(condition, index[condition.column], form) for condition in source.when]
 
     def text(self, row: Row) -> str:
-        source = self._source
+        source = self.source
         raw = source.constant if source.column is None else row[self._position]
         text = as_text(raw)
         if source.values is not None and text:
@@ -109,7 +119,7 @@ class _Step:
         return self._hidden(text) if self._pseudonym else text
 
     def _translated(self, text: str) -> str:
-        source = self._source
+        source = self.source
         known = (source.values or {}).get(text)
         if known is not None:
             return known

@@ -76,6 +76,23 @@ def test_a_wide_table_scrolls_by_itself() -> None:
     assert {"overflow-x: auto", "position: relative"} <= {each.strip() for each in rules(".scroller")[0].split(";")}
 
 
+def test_a_table_that_goes_on_at_the_right_of_a_phone_fades_there_and_not_on_paper() -> None:
+    """Bars for scrolling are hidden on phones; at its end the fade lies on the blank beside the table."""
+    phone, paper = (STYLE.partition(f"@media {which} {{")[2] for which in ("(max-width: 620px)", "print"))
+    [fade] = re.findall(r"\.scroller::after { ([^}]*) }", phone.partition("@media")[0])
+    assert "position: sticky" in fade
+    assert "linear-gradient(to right, transparent, var(--surface)" in fade
+    assert ".scroller::after { content: none; }" in paper
+
+
+def test_headings_and_what_explains_a_table_stand_on_its_sheet() -> None:
+    paper = STYLE.partition("@media print {")[2]
+    [whole] = re.findall(r"(\.card, [^{]*) { break-inside: avoid; }", paper)
+    assert {".heat", ".years", ".marks", "h2 + p", "h3 + p"} <= set(whole.split(", "))
+    [with_next] = re.findall(r"(h2, [^{]*) { break-after: avoid; }", paper)
+    assert {"h3", "h2 + p", "h3 + p", ".marks"} <= set(with_next.split(", "))
+
+
 def test_a_sign_stands_beside_its_figure_and_the_table_of_the_year_has_a_style() -> None:
     """A link fills its cell by a rule of its own, which signs undo; each of the tables has its rule."""
     assert rules(".heat td a, .heat td .flag") == [" display: inline; "]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from report_page import SWISS, collect, page_of
 
+from earlywarn.adapters.report.labels import place_labels
 from earlywarn.adapters.report.territory import Territory, territory
 from earlywarn.reference.nuts import load_regions
 
@@ -42,6 +43,13 @@ def test_small_or_distant_regions_fill_the_map_alone(codes: tuple[str, ...]) -> 
     assert not found.land
     width, height = extent([each.path for each in found.shapes])
     assert max(width / (found.width - 12), height / (found.height - 12)) == pytest.approx(1, abs=0.01)
+
+
+def test_figures_that_would_touch_on_a_phone_stand_at_different_heights() -> None:
+    """Vorarlberg lies beside Tirol; of the other regions of Austria none lifts its figure."""
+    labels = place_labels(territory(load_regions().codes(2, "AT"), load_regions()), lambda code: code)
+    assert {code for code, label in labels.items() if label.is_lifted} == {"AT34"}
+    assert abs(labels["AT34"].x - labels["AT33"].x) < 112
 
 
 def test_countries_around_several_regions_are_drawn_together() -> None:

@@ -12,6 +12,8 @@ _ROOM = 34.0
 """Least width of a region with a label of its own inside (units of the map, as all below)."""
 _LETTER, _LINE = 6.4, 18.0
 """Width of a letter and height of a line."""
+_NARROW_HALF = 56.0
+"""Half the width of a figure in the size that it has on a narrow screen."""
 _VALUE_WIDTH, _OUTSIDE_HEIGHT = 72.0, 44.0
 _BESIDE, _ABOVE = 90.0, 30.0
 """How far labels may stand beyond the map."""
@@ -36,13 +38,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The middle of a region's label, whether its name is written, and the line to its region if it stands outside."""
+    """The middle of a region's label, whether its name is written, and the line to its region if it stands outside.
+
+    `is_lifted`: on a narrow screen, where figures are larger, it stands higher than the one at its side.
+    """
 
     x: float
     y: float
     has_name: bool
     line: tuple[float, float, float, float] | None = None
     width: float = 0.0
+    is_lifted: bool = False
 
 
 def place_labels(drawn: Territory, name: Callable[[str], str]) -> dict[str, Label]:
@@ -50,13 +56,17 @@ def place_labels(drawn: Territory, name: Callable[[str], str]) -> dict[str, Labe
     large = [shape for shape in drawn.shapes if shape.room > _ROOM]
     taken = [(shape.x - 20, shape.y, shape.x + 20, shape.y + _LINE) for shape in large]
     found: dict[str, Label] = {}
+    narrow: list[_Edges] = []
     for shape in sorted(large, key=lambda shape: -shape.room):
         half = len(name(shape.code)) * _LETTER / 2
         box = (shape.x - half, shape.y - _LINE, shape.x + half, shape.y - 2)
         has_name = not any(_overlap(box, other) for other in taken)
         if has_name:
             taken.append(box)
-        found[shape.code] = Label(shape.x, shape.y, has_name)
+        figure = (shape.x - _NARROW_HALF, shape.y - _LINE, shape.x + _NARROW_HALF, shape.y + _LINE)
+        is_lifted = any(_overlap(figure, other) for other in narrow)
+        narrow.append(figure)
+        found[shape.code] = Label(shape.x, shape.y, has_name, is_lifted=is_lifted)
     for shape in drawn.shapes:
         if shape.room <= _ROOM:
             label = _outside(drawn, shape, max(len(name(shape.code)) * _LETTER, _VALUE_WIDTH), taken)

@@ -97,6 +97,16 @@ def test_a_header_that_is_the_first_line_or_nowhere_is_not_sought_below(tmp_path
     assert "seems to be" not in str(refused.value)
 
 
+def test_a_line_that_is_no_csv_hides_neither_header_nor_message(tmp_path: Path) -> None:
+    """A carriage return within a line, as old exports have it."""
+    path = tmp_path / "export.csv"
+    path.write_bytes(b"made by\rACME\nDate,Area,Category\n10/25/2025,North,a\rb\n10/26/2025,North,c\n")
+    with pytest.raises(InputError) as refused:
+        open_inputs([str(path)])
+    assert "the header seems to be line 2: " in str(refused.value)
+    assert "date: { column: Date, date_format: '%m/%d/%Y' }" in str(refused.value)
+
+
 def test_a_file_that_ends_within_the_skipped_lines_says_so(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text(EXPORT)

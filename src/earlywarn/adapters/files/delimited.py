@@ -48,8 +48,12 @@ def head_lines(source: ByteSource, encoding: str) -> list[str]:
 
 
 def split(line: str, delimiter: str) -> list[str]:
-    """Return the columns of one line, stripped."""
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    """Return the columns of a line, stripped; of one that is no CSV (a carriage return in it) what is between signs."""
+    try:
+        columns = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        columns = line.split(delimiter)
+    return [name.strip() for name in columns]
 
 
 def csv_rows(

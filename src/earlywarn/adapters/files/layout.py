@@ -178,8 +178,8 @@ def _below(lines: Sequence[str], mapping: ColumnMapping, header: Sequence[str]) 
 
 
 def _first_rows(lines: Sequence[str], header: Sequence[str], form: TextForm) -> list[list[str]]:
-    """Return the rows of the head of a file that have as many columns as its header."""
-    rows = [split(line, form.delimiter) for line in lines[:_ROWS_LOOKED_AT] if line.strip()]
+    """Return the rows of the head of a file that have as many columns as its header, but the last, which may be cut."""
+    rows = [split(line, form.delimiter) for line in lines[:-1][:_ROWS_LOOKED_AT] if line.strip()]
     return [row for row in rows[rows.index(list(header)) + 1 :] if len(row) == len(header)] if header in rows else []
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from shocked_panel import ShockedPanel, composed
+from shocked_panel import ShockedPanel, composed, one_after_another
 from swiss_sample import sample
 
 from earlywarn.alerting.words import figure
@@ -49,6 +49,16 @@ def test_fewer_payments_of_the_same_amount_are_told_as_fewer_payments(factor: fl
     panel.play(composed())
     found = [(alert.series_id, alert.measure, alert.direction) for alert in panel.tops(first, 7)]
     assert found == [("CH/*/*", "transactions", "down")]
+
+
+@pytest.mark.parametrize("first", [date(2019, 9, 18), date(2019, 10, 24)])
+def test_three_days_of_next_to_no_payments_are_no_rise_of_the_mean_payment(first: date) -> None:
+    """Days of other tickets then hold most of the payments since, and the payments on each are what they always are."""
+    panel = ShockedPanel(sample(), one_after_another(first, [(3, 0.1)]))
+    panel.play(composed())
+    tops = panel.tops(first, 14)
+    assert ("CH/*/*", "amount", "down") in {(alert.series_id, alert.measure, alert.direction) for alert in tops}
+    assert not [alert for alert in tops if alert.measure == "mean_ticket" and alert.region is None]
 
 
 def test_a_shock_that_spares_some_sectors_and_halves_others_is_the_panels_too() -> None:

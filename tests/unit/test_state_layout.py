@@ -22,7 +22,7 @@ KNOWN = {
     "aggregation": (3, "b04b7cc25c95"),
     "alerting": (6, "c25ee205ace1"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (3, "d55282dd111e"),
+    "detection": (4, "d55282dd111e"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from earlywarn.alerting.estimate import is_nearer
 from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
 from earlywarn.detection.day_scores import Effects, Integers
-from earlywarn.detection.effect_bank import log_effect
+from earlywarn.detection.effect_bank import inside, log_effect
 
 
 def carried(
@@ -37,8 +37,8 @@ def carried(
         for part in inside:
             if not (spread & ~members[part]).any():
                 place, age = int(measure[total]), min(alarming[part], totals[total])
-                cells = (members[total], members[part], members[total] & ~members[part])
-                whole, own, rest = (float(_effect(effects, each, age)[place]) for each in cells)
+                whole, own = (_effect(effects, at, members[at], age)[place] for at in (total, part))
+                rest = _effect(effects, total, members[total] & ~members[part], age)[place]
                 if own * whole > 0 and not is_nearer(rest, own):
                     found.add(total)
                     break
@@ -67,8 +67,8 @@ def moving_along(
             if not strictly_inside(members, part, total):
                 continue
             place, others = int(measure[part]), members[total] & ~members[part]
-            own, rest = (_effect(effects, cells, age)[place] for cells in (members[part], others))
-            usual = effects.expected[min(place, 1), np.flatnonzero(others), age].sum()
+            own, rest = (_effect(effects, *each, age)[place] for each in ((part, members[part]), (total, others)))
+            usual = effects.expected[place, np.flatnonzero(others), age].sum()
             spread = effects.dispersion[place, total, age] * effects.spread[place, total, age]
             if is_nearer(rest, own) and abs(rest) * usual > reach * np.sqrt(spread):
                 found[total] = part
@@ -76,7 +76,9 @@ def moving_along(
     return found
 
 
-def _effect(effects: Effects, cells: Flags, age_days: int) -> Floats:
-    """Return float64[3]: the log effect of some cells together since a first day."""
+def _effect(effects: Effects, node: int, cells: Flags, age_days: int) -> Floats:
+    """Return float64[3]: the log effect of some cells of a node together since a first day."""
     at = np.flatnonzero(cells)
-    return log_effect(effects.observed[:, at, age_days].sum(axis=1), effects.expected[:, at, age_days].sum(axis=1))
+    seen, usual = effects.observed[:, at, age_days].sum(axis=1), effects.expected[:2, at, age_days].sum(axis=1)
+    whole = (effects.observed[:, node, age_days], effects.expected[:, node, age_days])
+    return log_effect(seen, inside(whole, seen, usual))

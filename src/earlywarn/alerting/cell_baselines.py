@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from earlywarn.alerting.estimate import Sums
+from earlywarn.alerting.estimate import Sums, of_day
 from earlywarn.alerting.grouping import Flags, Floats, membership
 from earlywarn.alerting.season import Season
 from earlywarn.detection.day_scores import DayScores
@@ -58,7 +58,7 @@ class CellBaselines:
             now = usual * factors * np.exp(self._season.since(first))
             older[first] = np.stack([factors, observed + self.seen, expected + now])
         self._older, self._scores = older, scores
-        self._oldest = np.stack([np.ones((2, size)), effects.observed[:, :size, -1], effects.expected[:, :size, -1]])
+        self._oldest = np.stack([np.ones((2, size)), effects.observed[:, :size, -1], effects.expected[:2, :size, -1]])
         self._fading = effects.fading[:, :size].copy()
 
     def inside(self, region: str | None, sector: str | None) -> Flags:
@@ -102,27 +102,20 @@ class CellBaselines:
             size = len(self._cells)
             usual, own = self.today(baseline_day), scores.effects.today[:, :size, age]
             times = np.where((usual > 0) & (own > 0), usual / np.where(own > 0, own, 1.0), 1.0)
-            return scores.effects.observed[:, :size, age], times * scores.effects.expected[:, :size, age]
+            return scores.effects.observed[:, :size, age], times * scores.effects.expected[:2, :size, age]
         if first_day in self._older:
             _, observed, expected = self._older[first_day]
             return observed, expected
         scores, age = self._day(first_day)
         size = len(self._cells)
-        return scores.effects.observed[:, :size, age], scores.effects.expected[:, :size, age]
+        return scores.effects.observed[:, :size, age], scores.effects.expected[:2, :size, age]
 
     def sums(self, first_day: int, node: int) -> Sums:
         """Return the sums of the day alone, of a node (its place among today's)."""
         scores, _ = self._day(first_day)
         expected = self.today(first_day)[:, self.members[node]].sum(axis=1)
-        variance = scores.effects.usual_sd[:, node] ** 2
-        return Sums(
-            1,
-            float(scores.transactions.observed[node]),
-            float(scores.amount.observed[node]),
-            float(expected[0]),
-            float(expected[1]),
-            tuple((expected[[0, 1, 1]] ** 2 * variance).tolist()),
-        )
+        seen = np.array([scores.transactions.observed[node], scores.amount.observed[node]])
+        return of_day(seen, expected, scores.effects.usual_sd[:, node] ** 2)
 
     def _day(self, first_day: int) -> tuple[DayScores, int]:
         """Return the day, and the age of the baseline that its models keep of a first day."""

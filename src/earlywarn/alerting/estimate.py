@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from earlywarn.detection.day_scores import MEASURES, Effects, Floats
-from earlywarn.detection.effect_bank import LEAST_TICKET, log_effect
+from earlywarn.detection.effect_bank import LEAST_TICKET, at_usual_ticket, by_measure, log_effect
 from earlywarn.domain.alert import Direction
 from earlywarn.domain.series import Measure
 
@@ -26,8 +26,9 @@ NEARER = 0.5
 class Sums(msgspec.Struct, frozen=True):
     """What was seen and expected on some days.
 
-    Transactions, amounts (minor units), and of each of MEASURES the variance of the log effect times the square of
-    what was expected (see `day_scores.Effects.spread`).
+    Transactions, amounts (minor units), what the transactions seen would have come to at the mean ticket expected of
+    their day (`at_usual_ticket`), and of each of MEASURES the variance of the log effect times the square of what was
+    expected (see `day_scores.Effects`).
     """
 
     days: int
@@ -35,6 +36,7 @@ class Sums(msgspec.Struct, frozen=True):
     amount: float
     expected_transactions: float
     expected_amount: float
+    at_usual_ticket: float
     spread: tuple[float, float, float]
 
     def plus(self, other: "Sums") -> "Sums":
@@ -45,6 +47,7 @@ class Sums(msgspec.Struct, frozen=True):
             self.amount + other.amount,
             self.expected_transactions + other.expected_transactions,
             self.expected_amount + other.expected_amount,
+            self.at_usual_ticket + other.at_usual_ticket,
             tuple(one + more for one, more in zip(self.spread, other.spread, strict=True)),  # type: ignore[arg-type]
         )
 
@@ -56,8 +59,15 @@ class Sums(msgspec.Struct, frozen=True):
             self.amount - part.amount,
             self.expected_transactions - part.expected_transactions,
             self.expected_amount - part.expected_amount,
+            max(self.at_usual_ticket - part.at_usual_ticket, 0.0),
             tuple(max(whole - one, 0.0) for whole, one in zip(self.spread, part.spread, strict=True)),  # type: ignore[arg-type]
         )
+
+    @property
+    def arrays(self) -> tuple[Floats, Floats]:
+        """Return what was seen, float64[2], and expected, float64[3], as in `detection.effect_bank.log_effect`."""
+        expected = (self.expected_transactions, self.expected_amount, self.at_usual_ticket)
+        return np.array([self.transactions, self.amount]), np.array(expected)
 
     def observed(self, measure: Measure) -> float | None:
         """Return what was seen; None for the mean of no tickets."""
@@ -66,29 +76,29 @@ class Sums(msgspec.Struct, frozen=True):
         return self.transactions if measure == "transactions" else self.amount
 
     def expected(self, measure: Measure) -> float | None:
-        """Return what was expected; None if nothing was."""
+        """Return what was expected, of the mean ticket with each day as often as it was paid; None if nothing was."""
         if min(self.expected_transactions, self.expected_amount) <= 0:
             return None
         if measure != "transactions" and self.expected_amount < LEAST_TICKET * self.expected_transactions:
             return None
+        if measure == "mean_ticket" and min(self.transactions, self.at_usual_ticket) > 0:
+            return self.at_usual_ticket / self.transactions
         if measure == "mean_ticket":
             return self.expected_amount / self.expected_transactions
         return self.expected_transactions if measure == "transactions" else self.expected_amount
 
     def estimate(self, measure: Measure, dispersion: float) -> "Estimate":
         """Return the effect on a measure; `dispersion` as in `day_scores.Effects`."""
-        seen = np.array([self.transactions, self.amount])
-        usual = np.array([self.expected_transactions, self.expected_amount])
+        seen, usual = self.arrays
         place = MEASURES.index(measure)
         effect = float(log_effect(seen, usual)[place])
-        size = self.expected_transactions if measure == "transactions" else self.expected_amount
-        sd = math.sqrt(dispersion * self.spread[place]) / max(size, _TINY)
+        sd = math.sqrt(dispersion * self.spread[place]) / max(float(usual[place]), _TINY)
         observed, expected = self.observed(measure), self.expected(measure)
         share = math.expm1(effect) if observed is None or not expected else observed / expected - 1
         return Estimate(effect, sd, 100 * max(share, -1.0))
 
 
-NOTHING = Sums(0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
+NOTHING = Sums(0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
 """The sums over no days."""
 
 
@@ -157,16 +167,27 @@ def since(effects: Effects, node: int, age_days: int, step: Floats | None = None
         step: float64[2], by how much what is expected of transactions and amounts lies above what the models expected
             before that day (log units). None: not at all.
     """
-    times = np.exp(np.zeros(2) if step is None else step)
-    usual = times * effects.expected[:, node, age_days]
-    return Sums(
-        int(effects.days[age_days]),
-        float(effects.observed[0, node, age_days]),
-        float(effects.observed[1, node, age_days]),
-        float(usual[0]),
-        float(usual[1]),
-        tuple((times[[0, 1, 1]] ** 2 * effects.spread[:, node, age_days]).tolist()),
-    )
+    times = by_measure(np.exp(np.zeros(2) if step is None else step))
+    seen, usual = effects.observed[:, node, age_days], times * effects.expected[:, node, age_days]
+    return sums(int(effects.days[age_days]), seen, usual, times**2 * effects.spread[:, node, age_days])
+
+
+def of_day(seen: Floats, usual: Floats, variance: Floats) -> Sums:
+    """Return the sums of one day.
+
+    Args:
+        seen: float64[2], transactions and amount.
+        usual: float64[2], the same as expected.
+        variance: float64[3], of the log effect, by MEASURES.
+    """
+    expected = np.append(usual, at_usual_ticket(seen, usual))
+    return sums(1, seen, expected, expected**2 * variance)
+
+
+def sums(days: int, seen: Floats, usual: Floats, spread: Floats) -> Sums:
+    """Return sums from arrays: seen float64[2], expected and spread float64[3], as in `day_scores.Effects`."""
+    (count, amount), (usual_count, usual_amount, worth) = seen.tolist(), usual.tolist()
+    return Sums(days, count, amount, usual_count, usual_amount, worth, tuple(spread.tolist()))
 
 
 def dispersion(effects: Effects, node: int, measure: Measure, days: int) -> float:

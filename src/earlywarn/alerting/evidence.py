@@ -246,7 +246,8 @@ class Reading:
         episode = self._episode
         seen, usual = self._baselines.since(episode.phase.since.toordinal(), episode.baseline_day)
         members = self._baselines.members[self._place]
-        shares = shares_of_change(seen, usual, members, self.measure, self._episode.direction)
+        ticket = episode.phase.sums.expected("mean_ticket") or 0.0
+        shares = shares_of_change(seen, usual, members, self.measure, episode.direction, usual_ticket=ticket)
         found = []
         for cell in np.argsort(-shares, kind="stable")[:_TOP_CONTRIBUTORS].tolist():
             share = round(100 * float(shares[cell]), 1)

@@ -17,7 +17,7 @@ from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import interval_reach
 from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, Effects
-from earlywarn.detection.effect_bank import log_effect
+from earlywarn.detection.effect_bank import by_measure, log_effect
 from earlywarn.domain.series import contains
 
 _LEVELS = ("region", "sector")
@@ -116,7 +116,7 @@ def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> 
     """
     seen, usual = effects.observed[:, node], effects.expected[:, node]
     with np.errstate(divide="ignore", invalid="ignore"):
-        since = usual[:, later] * effects.today[:, node, first] / effects.today[:, node, later]
+        since = usual[:, later] * by_measure(effects.today[:, node, first] / effects.today[:, node, later])
     before = usual[:, first] - since
     came = seen[:, first] - seen[:, later]
     if not (np.isfinite(since).all() and (before > 0).all() and (came > 0).all()):

@@ -11,8 +11,8 @@ An episode is back if its level is within chance of what was expected (or beyond
 before, and today as well.
 
 Example:
-    >>> usual = Sums(1, 100.0, 5000.0, 100.0, 5000.0, (4.0, 1e4, 1e4))
-    >>> fallen = Sums(1, 70.0, 3500.0, 100.0, 5000.0, (4.0, 1e4, 1e4))
+    >>> usual = Sums(1, 100.0, 5000.0, 100.0, 5000.0, 5000.0, (4.0, 1e4, 1e4))
+    >>> fallen = Sums(1, 70.0, 3500.0, 100.0, 5000.0, 3500.0, (4.0, 1e4, 1e4))
     >>> days = [fallen] * 3 + [usual] * 4
     >>> dates = [date(2024, 1, at) for at in range(1, 8)]
     >>> phase = Phase(dates[0], total(days), days, dates)

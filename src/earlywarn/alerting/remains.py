@@ -12,11 +12,12 @@ import numpy as np
 
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, is_nearer, since
+from earlywarn.alerting.estimate import Estimate, Sums, dispersion, interval_reach, is_nearer, since, sums
 from earlywarn.alerting.grouping import Flags, Floats, strictly_inside
 from earlywarn.alerting.phases import is_surely
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.effect_bank import inside
 from earlywarn.domain.series import Level
 
 _CHANCE = 0.99
@@ -52,8 +53,8 @@ def going_on(whole: Episode, at: int, scores: DayScores, baselines: CellBaseline
     left, own = members[at].copy(), {}
     for node, effect in sorted(found.items(), key=lambda each: (-abs(each[1].effect), each[0])):
         cells = members[node] & left
-        sums = _sums(whole.phase.sums.days, seen, usual, cells, whole.phase.sums)
-        if is_nearer(sums.estimate(whole.measure, 1.0).effect, whole.phase.before):
+        of_cells = _sums(whole.phase.sums.days, seen, usual, cells, whole.phase.sums)
+        if is_nearer(of_cells.estimate(whole.measure, 1.0).effect, whole.phase.before):
             own[node], left = effect, left & ~cells
     return own
 
@@ -71,16 +72,16 @@ def is_over_elsewhere(whole: Episode, at: int, weighing: Weighing, baselines: Ce
     parts = list(going_on(whole, at, scores, baselines)) if phase.before else []
     if not parts:
         return False
-    inside, weights = members[parts].any(axis=0), weighing.weights(members)
-    rest = members[at] & ~inside
+    left, weights = members[parts].any(axis=0), weighing.weights(members)
+    rest = members[at] & ~left
     share = weighing.parameters.parent_share
-    if weights[inside].sum() >= share * weights[members[at]].sum() or not rest.any():
+    if weights[left].sum() >= share * weights[members[at]].sum() or not rest.any():
         return False
     spread = partial(dispersion, scores.effects, at, whole.measure)
     today = _sums(1, baselines.seen, baselines.today(whole.baseline_day), rest, phase.last_days[-1])
     seen, usual = baselines.since(phase.since.toordinal(), whole.baseline_day)
     since_then = _sums(phase.sums.days, seen, usual, rest, phase.sums)
-    effect, now = (sums.estimate(whole.measure, 1.0).effect for sums in (since_then, today))
+    effect, now = (each.estimate(whole.measure, 1.0).effect for each in (since_then, today))
     is_there = is_nearer(effect, phase.effect(whole.measure)) or is_nearer(now, phase.before)
     distance = since_then.estimate(whole.measure, spread(phase.sums.days)).distance(whole.direction)
     return not is_there and distance <= interval_reach(_CHANCE)
@@ -105,8 +106,6 @@ def left_behind(episodes: Mapping[int, Episode], weighing: Weighing, baselines: 
 
 
 def _sums(days: int, seen: Floats, usual: Floats, cells: Flags, whole: Sums) -> Sums:
-    """Return the sums of some cells; those of the whole total stand for how they vary."""
-    transactions, amount, expected_transactions, expected_amount = (
-        float(each[place, cells].sum()) for each in (seen, usual) for place in (0, 1)
-    )
-    return Sums(days, transactions, amount, expected_transactions, expected_amount, whole.spread)
+    """Return the sums of some cells; those of the whole total stand for how they vary, and how days were paid on."""
+    came, expected = seen[:, cells].sum(axis=1), usual[:, cells].sum(axis=1)
+    return sums(days, came, inside(whole.arrays, came, expected), np.array(whole.spread))

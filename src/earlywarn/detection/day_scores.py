@@ -45,13 +45,14 @@ class Evidence(msgspec.Struct, frozen=True):
 class Effects(msgspec.Struct, frozen=True):
     """What was seen since each possible first day against what its baseline expected: see `effect_bank`.
 
-    The last axis is the age of the first day, 0 (today) .. W - 1 days. Amounts are minor units; a mean ticket is
-    amount by transactions.
+    The last axis is the age of the first day, 0 (today) .. W - 1 days. Amounts are minor units.
 
     Attributes:
-        observed, expected: float64[2, G, W], sums of transactions and of amounts since the first day.
+        observed: float64[2, G, W], sums of transactions and of amounts since the first day.
+        expected: float64[3, G, W], the same as expected, and what the payments seen would have come to at the mean
+            ticket expected of their day: the amount seen by it is the change of the mean ticket.
         spread: float64[3, G, W], variance of the log effect before over-dispersion, times the square of what was
-            expected (of the mean ticket: of the amount).
+            expected.
         days: int64[W], days heard since the first day.
         dispersion: float64[3, G, W], over-dispersion of the effect.
         effect, sd: float64[3, G, W], log effect by MEASURES and its standard deviation.

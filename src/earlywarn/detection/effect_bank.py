@@ -3,13 +3,16 @@
 This is the one estimate behind every size, interval and probability that people are told. For transactions N and
 amounts A alike, with the baseline of a shock that began a days ago (`baselines`), summed over its days j,
 
-    effect = log(O / E),   O = sum_j O_j,   E = sum_j E_j,        (amount per transaction: the difference of the two)
-    sd     = sqrt(phi U) / E,   U = sum_j (E_j s_j)^2,
+    effect = log(O / E),   O = sum_j O_j,   E = sum_j E_j,
+    sd     = sqrt(phi U) / E,   U = sum_j (E_j s_j)^2.
 
-s_j being the usual log sd of the day (`node_deviation.log_variances`). phi is the over-dispersion at that age: an
-exponentially weighted mean of effect^2 / (U / E^2) (1 for a perfect model; days go together, so it grows with age),
-shrunken on the log scale to the mean of all nodes. One day may move it only so far, and what reaches into a shock that
-was told cannot raise it (`shake`): what is usual would be as wide as the shock, and the next one not be told.
+Of the mean ticket O_j is the amount as well, and E_j what the payments seen would have come to at the mean ticket that
+is expected of their day, so that days count by the payments seen on them: more or fewer payments on some of them are no
+change of it, whatever their tickets are. s_j is the usual log sd of the day (`node_deviation.log_variances`). phi is
+the over-dispersion at that age: an exponentially weighted mean of effect^2 / (U / E^2) (1 for a perfect model; days go
+together, so it grows with age), shrunken on the log scale to the mean of all nodes. One day may move it only so far,
+and what reaches into a shock that was told cannot raise it (`shake`): what is usual would be as wide as the shock, and
+the next one not be told.
 
 Plain sums hold zeros as they are: where nothing was seen at all the change is -100 %; the logarithm then takes half a
 payment (half a usual ticket) for nothing, which bounds the interval.
@@ -85,21 +88,59 @@ class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def at_usual_ticket(observed: Floats, expected: Floats) -> Floats:
+    """Return what the payments seen on a day would have come to at the mean ticket expected of it (minor units).
+
+    Args:
+        observed: float64[2, ...], transactions and amounts of one day.
+        expected: the same of those expected; where no payments are, they come to nothing.
+    """
+    usual: Floats = observed[0] * expected[1] / np.where(expected[0] > 0, expected[0], np.inf)
+    return usual
+
+
+def by_measure(factors: Floats) -> Floats:
+    """Return float64[3, ...]: factors of transactions and amounts [2, ...], and of mean tickets, their quotient."""
+    found: Floats = np.concatenate([factors, factors[1:] / factors[:1]])
+    return found
+
+
+def inside(whole: tuple[Floats, Floats], observed: Floats, expected: Floats) -> Floats:
+    """Return float64[3]: what is expected of some cells of a whole, as in `log_effect`.
+
+    Their expected mean ticket is that of their sums, moved as that of the whole is by how the payments lay on days.
+
+    Args:
+        whole: what was seen of it, float64[2], and expected, float64[3], as in `log_effect`.
+        observed: float64[2], of the cells.
+        expected: float64[2], likewise.
+    """
+    plain = float(at_usual_ticket(*whole))
+    days = float(whole[1][2]) / plain if plain > 0 else 1.0
+    return np.append(expected, days * at_usual_ticket(observed, expected))
+
+
 def log_effect(observed: Floats, expected: Floats) -> Floats:
     """Return float64[3, ...]: log of observed by expected transactions, amount and mean ticket.
 
     Args:
         observed: float64[2, ...], sums of transactions and of amounts seen. Nothing counts as half a payment (half a
-            usual ticket).
-        expected: the same of those expected; where nothing is, the effect is 0. Nothing is expected of amounts and
-            tickets where the usual payment is below `LEAST_TICKET`: no fall from there is any news.
+            usual ticket); the mean ticket of no payments has no effect.
+        expected: float64[3, ...], the same of those expected, and the amount of the payments seen at the mean ticket
+            expected of their day (`at_usual_ticket`), which may be left out of a single day. Where nothing is expected
+            the effect is 0. Nothing is expected of amounts and tickets where the usual payment is below `LEAST_TICKET`:
+            no fall from there is any news.
     """
+    worth = expected[2] if len(expected) > 2 else at_usual_ticket(observed, expected)
     known = (expected[0] > 0) & (expected[1] > 0)
     paid = known & (expected[1] >= LEAST_TICKET * expected[0])
     usual = np.where(known, expected, 1.0)
     count = np.log(np.maximum(observed[0], HALF_PAYMENT) / usual[0])
-    amount = np.log(np.maximum(observed[1], HALF_PAYMENT * usual[1] / usual[0]) / usual[1])
-    effect: Floats = np.where(np.stack([known, paid, paid]), np.stack([count, amount, amount - count]), 0.0)
+    amount_seen = np.maximum(observed[1], HALF_PAYMENT * usual[1] / usual[0])
+    priced = paid & (observed[0] > 0) & (worth > 0)
+    ticket = np.log(amount_seen / np.where(priced, worth, 1.0))
+    logs = [count, np.log(amount_seen / usual[1]), ticket]
+    effect: Floats = np.where(np.stack([known, paid, priced]), np.stack(logs), 0.0)
     return effect
 
 
@@ -112,8 +153,9 @@ class EffectBank:
         window_days: W.
 
     Attributes:
-        observed, expected: float64[2, G, W], O and E of transactions and amounts (minor units).
-        spread: float64[3, G, W], U, of the mean ticket in units of the amount.
+        observed: float64[2, G, W], O of transactions and amounts (minor units).
+        expected: float64[3, G, W], E of transactions, amounts and mean tickets (an amount as well).
+        spread: float64[3, G, W], U.
         days: int64[W], days heard since.
         dispersion: float64[3, G, W], each node's own phi.
         alone: float64[3, G, W], log effect of each day alone, against its own baseline; 0 where nothing is known.
@@ -131,7 +173,7 @@ class EffectBank:
         nodes, window = len(tree.nodes), self.window_days
         self.tree = tree
         self.observed = np.zeros((2, nodes, window))
-        self.expected = np.zeros((2, nodes, window))
+        self.expected = np.zeros((3, nodes, window))
         self.spread = np.zeros((3, nodes, window))
         self.days = np.zeros(window, dtype=np.int64)
         self.dispersion = np.ones((3, nodes, window))
@@ -170,8 +212,9 @@ class EffectBank:
         self.alone[..., 0] = log_effect(observed, expected[..., 0])
         self.special[:, 0] = special
         self.observed += observed[:, :, None]
-        self.expected += expected
-        self.spread += expected[[0, 1, 1]] ** 2 * variance[:, :, None]
+        usual = np.concatenate([expected, at_usual_ticket(observed[:, :, None], expected)[None]])
+        self.expected += usual
+        self.spread += usual**2 * variance[:, :, None]
         self.days += 1
         self._today, self._usual_sd = expected.copy(), np.sqrt(variance)
         parameters = self.parameters
@@ -189,7 +232,7 @@ class EffectBank:
         self.calm_days[nodes] = 0
 
     def _variance(self) -> Floats:
-        variance: Floats = self.spread / np.maximum(self.expected[[0, 1, 1]], TINY) ** 2
+        variance: Floats = self.spread / np.maximum(self.expected, TINY) ** 2
         return variance
 
     def over_dispersion(self, mature: Flags) -> Floats:

@@ -18,9 +18,9 @@ CELL = ("CH01", "retail-fuel")
 def effects(*fallen: tuple[str | None, str | None]) -> Effects:
     """Return effects by which the cells of some nodes fell by half and no other one moved, on every day."""
     cells = MEMBERS.shape[1]
-    expected = np.ones((2, len(MEMBERS), DAY.effects.observed.shape[2])) * 1_000
+    expected = np.ones((3, len(MEMBERS), DAY.effects.observed.shape[2])) * 1_000
     lit = MEMBERS[[PLACE[node] for node in fallen]].any(axis=0)
-    observed = expected.copy()
+    observed = expected[:2].copy()
     observed[:, :cells][:, lit] /= 2
     spread = np.full_like(DAY.effects.spread, 100.0**2)
     return msgspec.structs.replace(

@@ -5,10 +5,12 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.detector_parameters import DetectorParameters
-from earlywarn.detection.effect_bank import EffectBank, EffectParameters, log_effect
+from earlywarn.detection.effect_bank import EffectBank, EffectParameters, at_usual_ticket, inside, log_effect
 from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.panel_detector import PanelDetector
 from earlywarn.domain.day_features import DayFeatures
@@ -56,7 +58,7 @@ def test_the_baseline_before_a_shock_knows_nothing_of_it(factor: float) -> None:
     shocked = run(factor, factor, SHOCK + age + 1)[-1].effects
     calm = CALM[SHOCK + age].effects
     assert shocked.today[:, :, age].tobytes() == calm.today[:, :, age].tobytes()
-    assert shocked.expected[:, :, age].tobytes() == calm.expected[:, :, age].tobytes()
+    assert shocked.expected[:2, :, age].tobytes() == calm.expected[:2, :, age].tobytes()
     assert shocked.usual_sd[:, HIT] == pytest.approx(calm.usual_sd[:, HIT], rel=0.3)
 
 
@@ -80,7 +82,7 @@ def test_a_total_s_effect_is_that_of_its_spending() -> None:
     scores = run(0.5, 0.5, SHOCK + 7)[-1]
     effects, region = scores.effects, scores.nodes.index(Node("region", "B"))
     cells = [at for at, node in enumerate(scores.nodes) if node.level == "cell" and node.region == "B"]
-    for sums in (effects.observed, effects.expected):
+    for sums in (effects.observed, effects.expected[:2]):
         assert sums[:, region, 6] == pytest.approx(sums[:, cells, 6].sum(axis=1))
 
 
@@ -107,6 +109,40 @@ def test_nothing_counts_as_half_a_payment() -> None:
     effect = log_effect(np.array([0.0, 0.0]), np.array([100.0, 5000.0]))
     assert effect == pytest.approx([np.log(0.005), np.log(0.005), 0.0])
     assert log_effect(np.array([0.0, 0.0]), np.array([0.0, 0.0])).tolist() == [0.0, 0.0, 0.0]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 10.0), st.floats(0.5, 2.0), st.floats(10.0, 200.0)), min_size=4, max_size=4),
+    st.floats(0.5, 2.0),
+)
+def test_days_count_for_the_mean_ticket_by_their_payments(days: list[tuple[float, float, float]], step: float) -> None:
+    """More or fewer payments on some days change nothing of it, and what did change lies within what its days say."""
+    bank = EffectBank(EffectParameters(), NodeTree([("A", "x")]), window_days=4)
+    flags = np.zeros(1, dtype=bool)
+    for at, (factor, own, ticket) in enumerate(days):
+        usual = np.array([1_000.0 * (1 + at), 1_000.0 * (1 + at) * ticket])
+        seen = factor * usual * [1.0, step * own]
+        bank.learn(seen[:, None], np.repeat(usual[:, None, None], 4, axis=2), np.full((3, 1), 0.01), flags, flags)
+    effects = bank.effects(flags)
+    alone = [np.log(step * own) for _, own, _ in reversed(days)]
+    assert effects.alone[2, 0] == pytest.approx(alone)
+    for age in range(4):
+        assert min(alone[: age + 1]) - 1e-9 <= effects.effect[2, 0, age] <= max(alone[: age + 1]) + 1e-9
+        # One day that is paid on more than all others together says no more than it would alone.
+        assert 0.1 / np.sqrt(age + 1) - 1e-9 <= effects.sd[2, 0, age] <= 0.1 + 1e-9
+
+
+def test_cells_of_a_total_take_from_it_how_payments_lay_on_days() -> None:
+    """A tenth of all payments on the first day, all on the second, whose tickets are twice as high."""
+    usual = np.array([[[100.0, 300.0], [100.0, 300.0]], [[1_000.0, 9_000.0], [2_000.0, 18_000.0]]])  # [2, days, cells]
+    seen = usual * np.array([0.1, 1.0])[:, None]
+    days = seen.sum(axis=2), usual.sum(axis=2)
+    whole = seen.sum(axis=(1, 2)), np.append(usual.sum(axis=(1, 2)), at_usual_ticket(*days).sum())
+    for cells in ([0], [1], [0, 1]):
+        came, expected = seen[:, :, cells].sum(axis=(1, 2)), usual[:, :, cells].sum(axis=(1, 2))
+        found = inside(whole, came, expected)
+        assert found == pytest.approx([*expected, came[1]])
+        assert log_effect(came, found)[2] == pytest.approx(0.0)
 
 
 def test_a_day_unheard_is_no_day() -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.estimate import Sums
 from earlywarn.detection.day_scores import DayScores
+from earlywarn.detection.effect_bank import at_usual_ticket
 from earlywarn.detection.hierarchy import Node
 
 Floats = npt.NDArray[np.float64]
@@ -66,8 +67,12 @@ class ExpectedBefore:
     def sums(self, first_day: int, node: int) -> Sums:
         """Return the sums of the day alone, of a node (its place among today's)."""
         sums = self._baselines.sums(first_day, node)
-        transactions, amount = self.today(first_day)[:, self._baselines.members[node]].sum(axis=1).tolist()
-        return msgspec.structs.replace(sums, expected_transactions=transactions, expected_amount=amount)
+        usual = self.today(first_day)[:, self._baselines.members[node]].sum(axis=1)
+        worth = float(at_usual_ticket(np.array([sums.transactions, sums.amount]), usual))
+        transactions, amount = usual.tolist()
+        return msgspec.structs.replace(
+            sums, expected_transactions=transactions, expected_amount=amount, at_usual_ticket=worth
+        )
 
     def _lay_out(self, nodes: tuple[Node, ...]) -> None:
         """Make room for the cells of a grown panel."""

@@ -119,6 +119,7 @@ def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> 
         since = usual[:, later] * by_measure(effects.today[:, node, first] / effects.today[:, node, later])
     before = usual[:, first] - since
     came = seen[:, first] - seen[:, later]
-    if not (np.isfinite(since).all() and (before > 0).all() and (came > 0).all()):
+    asked = [0, 1, place]
+    if not (np.isfinite(since).all() and (before[asked] > 0).all() and (came > 0).all()):
         return 0.0
     return float((log_effect(seen[:, later], since) - log_effect(came, before))[place])

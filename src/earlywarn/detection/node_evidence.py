@@ -5,7 +5,8 @@ transactions alone). Which of them people are told of is the first of `MEASURES_
 `SURE` standard deviations from nothing, otherwise the one that is furthest.
 
 The first day of the hypothesis is one of few that fit about as well (and is never today). It is moved to the one up to
-`LATER_DAYS` later whose effect lies furthest from nothing: days before the step that dilute it are left out.
+`LATER_DAYS` later whose effect lies furthest from nothing: days before the step that dilute it are left out. No special
+day is moved to: how far that lies off says little.
 
 Example:
     >>> age, zero = np.array([1, 1]), np.zeros(2)
@@ -13,7 +14,7 @@ Example:
     >>> effect = np.zeros((3, 2, 2))
     >>> effect[:, :, 1] = [[-0.2, 0.0], [-0.1, -0.3], [0.1, -0.3]]
     >>> effect[:, 1, 0] = [0.0, -0.6, -0.6]
-    >>> found = evidence(side, effect, np.full((3, 2, 2), 0.05), sign=-1.0)
+    >>> found = evidence(side, effect, np.full((3, 2, 2), 0.05), np.zeros((2, 2), dtype=bool), sign=-1.0)
     >>> [MEASURES[place] for place in found.measure], found.effect.tolist(), found.onset_age_days.tolist()
     (['transactions', 'mean_ticket'], [-0.2, -0.6], [1, 0])
 """
@@ -21,7 +22,7 @@ Example:
 import numpy as np
 
 from earlywarn.detection.contributions import Contributions
-from earlywarn.detection.day_scores import MEASURES, Evidence, Floats, Measure
+from earlywarn.detection.day_scores import MEASURES, Evidence, Flags, Floats, Measure
 from earlywarn.detection.hierarchy import NodeTree
 from earlywarn.detection.onset_bank import SHAPES, OnsetScores
 
@@ -38,13 +39,14 @@ _ALIKE = 0.5
 _TINY = 1e-12
 
 
-def evidence(side: OnsetScores, effect: Floats, sd: Floats, *, sign: float) -> Evidence:
+def evidence(side: OnsetScores, effect: Floats, sd: Floats, special: Flags, *, sign: float) -> Evidence:
     """Return one direction's scores, and the effect since the first day of each node's best hypothesis.
 
     Args:
         side: the scores of G nodes.
         effect: float64[3, G, W], see `day_scores.Effects`.
         sd: float64[3, G, W], its standard deviations.
+        special: bool[G, W], days of which the calendar lets a node say little.
         sign: -1 for falls, 1 for rises.
     """
     nodes = np.arange(len(side.score))
@@ -59,9 +61,9 @@ def evidence(side: OnsetScores, effect: Floats, sd: Floats, *, sign: float) -> E
     is_spending = (distance[_AMOUNT, nodes, age] >= SURE) & is_alike
     measure = np.where((measure == _TRANSACTIONS) & is_spending, _AMOUNT, measure)
     ages = np.maximum(age[:, None] - np.arange(LATER_DAYS + 1), 0)
-    age = np.take_along_axis(ages, np.argmax(distance[measure[:, None], nodes[:, None], ages], axis=1)[:, None], 1)[
-        :, 0
-    ]
+    told = distance[measure[:, None], nodes[:, None], ages]
+    told[:, 1:][special[nodes[:, None], ages[:, 1:]]] = -np.inf
+    age = np.take_along_axis(ages, np.argmax(told, axis=1)[:, None], 1)[:, 0]
     return Evidence(
         score=side.score,
         onset_age_days=age,

@@ -92,6 +92,7 @@ async def main() -> None:
         conditions = {
             "assigned": lambda: worker.assigned,
             "caught up": lambda: worker.caught_up,
+            "publishing": lambda: worker.publishes,
             "writing Redis": lambda: projector.works,
             "able to keep snapshots": lambda: not trial.failed,
         }

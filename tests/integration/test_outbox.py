@@ -59,7 +59,9 @@ def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> N
         finally:
             assert not outbox.has_sent
 
-    with pytest.raises(LogError, match="could not be delivered"):
+    with pytest.raises(
+        LogError, match=f"{topic} could not be delivered: .*too large.* earlywarn topics create --check"
+    ):
         asyncio.run(send())
     with kafka_admin(settings) as admin:
         admin.delete_topics([topic])

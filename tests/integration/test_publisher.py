@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from os import urandom
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admi
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.topic_scan import TopicScan
-from earlywarn.adapters.kafka.transactions import FencedError, Transactions
+from earlywarn.adapters.kafka.transactions import FencedError, RefusedError, Transactions
 from earlywarn.application.detector import Progress
 from earlywarn.application.service_settings import KafkaSettings
 
@@ -138,6 +139,38 @@ def test_what_is_published_is_asked_until_a_broker_says_it(
             wait_until(lambda: asking.done() or caplog.text.count("does not take") > 2, 30, "it is asked again")  # noqa: B023  # in this turn
             come_back()
             assert asking.result(60) == Progress(3)
+    publisher.close()
+
+
+@pytest.mark.parametrize("refusal", [{"max_message_bytes": "100"}, {"cleanup_policy": "compact"}])
+def test_what_is_refused_for_good_is_not_sent_again_and_again(kafka: KafkaBroker, refusal: dict[str, str]) -> None:
+    """Too large, or without a key where one is needed: it stays so until somebody changes the topic."""
+    settings = KafkaSettings(brokers=kafka.address)
+    topic, group = make_topic(settings, **refusal), f"group-{uuid4().hex[:12]}"
+    publisher = Publisher(confluent_connection(settings), group, make_topic(settings), 0, "log")
+    publisher.open()
+    with pytest.raises(RefusedError, match=f"sent to {topic} is refused, .*: earlywarn topics create --check"):
+        publisher.publish([(topic, (None, urandom(200)))], Progress(1))  # type: ignore[list-item]  # no key
+    assert list(TopicScan(settings, topic)) == []  # to its end: the transaction is taken back
+    assert publisher.published() == Progress(0)
+    publisher.close()
+
+
+def test_what_may_pass_is_waited_for(fresh_kafka: KafkaBroker) -> None:
+    """It is tried for as long as it takes, and known for how long that is."""
+    settings = KafkaSettings(brokers=fresh_kafka.address)
+    topic, group = make_topic(settings), f"group-{uuid4().hex[:12]}"
+    publisher = Publisher(confluent_connection(settings), group, make_topic(settings), 0, "log")
+    publisher.open()
+    fresh_kafka.suspend()
+    assert publisher.waiting_seconds == 0
+    with ThreadPoolExecutor(1) as thread:
+        publishing = thread.submit(publisher.publish, [(topic, (b"1", b"first"))], Progress(1))
+        wait_until(lambda: publishing.done() or publisher.waiting_seconds > 1, 30, "it waits")
+        fresh_kafka.resume()
+        publishing.result(60)
+    assert publisher.waiting_seconds == 0
+    assert [record.value for record in TopicScan(settings, topic)] == [b"first"]
     publisher.close()
 
 

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from earlywarn.adapters.kafka.connection import confluent_connection, kafka_admin
 from earlywarn.application.service_settings import KafkaSettings
@@ -16,6 +17,15 @@ def make_topic(kafka: KafkaSettings, *, partitions: int = 1, **configs: str) -> 
         admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1, "configs": plain}})
         admin.wait_for_topics([topic], timeout_ms=30_000)
     return topic
+
+
+def set_config(kafka: KafkaSettings, topic: str, name: str, value: str) -> None:
+    """Set one setting of a topic, and no other."""
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient(confluent_connection(kafka))
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(30)
 
 
 def producer(kafka: KafkaSettings, transactional_id: str = "", **options: str | int) -> Producer:

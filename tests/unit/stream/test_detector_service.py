@@ -61,6 +61,8 @@ class Brokers(Consumer):
 class Silent:
     """A publisher of nothing."""
 
+    waiting_seconds = 0.0
+
     def open(self) -> Progress:
         return Progress(0)
 
@@ -160,5 +162,20 @@ def test_a_gap_is_read_again_whether_or_not_a_broker_says_where_the_log_begins(t
         brokers.error = KafkaTimeoutError("nobody answers")
         await worker._take(batch(3, 7))
         assert brokers.sought == [(PLACE, 0), (PLACE, 0)]
+
+    asyncio.run(live())
+
+
+def test_a_worker_whose_partition_waits_for_long_does_not_publish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def live() -> None:
+        worker, _ = service(tmp_path, Brokers(), Answers("first"))
+        await worker.start({PLACE: None})
+        assert worker.publishes
+        monkeypatch.setattr(Silent, "waiting_seconds", 9.0)
+        assert worker.publishes
+        monkeypatch.setattr(Silent, "waiting_seconds", 10.0)
+        assert not worker.publishes
 
     asyncio.run(live())

@@ -16,13 +16,12 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from earlywarn.adapters.kafka.rights import REFUSED, may_not_write
+from earlywarn.adapters.kafka.refusals import undelivered
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
 _LARGEST_MESSAGE_BYTES = 16 << 20
 _POLL_SECONDS = 0.005
-_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  # its name
 _MESSAGE_BYTES, _HEADER_BYTES = 800, 150
 """What a message takes besides its key, value and headers, and each of these (measured); of small ones that is most."""
 
@@ -121,7 +120,7 @@ class Outbox:
                 self.has_sent = True
                 parcel.acknowledge()
             elif self.failure is None:  # what comes after it is only in the way of the first reason
-                self.failure = _undelivered(str(message.topic()), error)
+                self.failure = LogError(undelivered(str(message.topic()), error))
 
         parcel.add()
         self.unacknowledged_bytes += size
@@ -188,11 +187,3 @@ class Outbox:
                 return False
             await asyncio.sleep(_POLL_SECONDS)
         return True
-
-
-def _undelivered(topic: str, error: KafkaError) -> LogError:
-    if error.code() in REFUSED:  # of the cluster: a user without WRITE on any topic may not be idempotent either
-        return LogError(may_not_write(topic))
-    if error.code() in _MISSING:
-        return LogError(f"{topic}: does not exist, so nothing can be sent to it; run: earlywarn topics create")
-    return LogError(f"a message to {topic} could not be delivered: {error}")

@@ -9,13 +9,21 @@ outputs are published, and of which log it is.
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from earlywarn.adapters.kafka.transactions import FencedError, TakenBackError, Transactions, UnansweredError
+from earlywarn.adapters.kafka.transactions import (
+    FencedError,
+    RefusedError,
+    TakenBackError,
+    Transactions,
+    UnansweredError,
+)
 from earlywarn.adapters.kafka.wire import Message
 from earlywarn.application.detector import Progress
 from earlywarn.errors import LogError
@@ -57,6 +65,13 @@ class Publisher:
         )
         self._transactions = self._new_transactions()
         self._reached = Progress(0)
+        self._since: float | None = None
+
+    @property
+    def waiting_seconds(self) -> float:
+        """Return for how long it has been trying to publish what it was given last; 0 while there is nothing."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
 
     def open(self) -> Progress:
         """Become the publisher, and return up to where all is published.
@@ -96,10 +111,17 @@ class Publisher:
     def publish(self, messages: Sequence[tuple[str, Message]], reached: Progress) -> None:
         """Publish messages (topic, key and value) and say that all up to `reached` is published, as one step.
 
+        What may pass by itself is tried for as long as it takes (`waiting_seconds`).
+
         Raises:
             FencedError: another publisher has taken over.
-            LogError: the broker refuses a message.
+            LogError: the broker refuses a message for good.
         """
+        self._since = time.monotonic()
+        self._publish(messages, reached)
+        self._since = None
+
+    def _publish(self, messages: Sequence[tuple[str, Message]], reached: Progress) -> None:
         metadata = msgspec.json.encode(_Metadata(self._log, reached.outputs)).decode()
         offsets = [TopicPartition(self._place.topic, self._place.partition, reached.offset, metadata)]
         while True:
@@ -107,6 +129,10 @@ class Publisher:
                 for topic, (key, value) in messages:
                     self._transactions.send(topic, self._place.partition, value, key)
                 self._transactions.commit(offsets, self._offsets.consumer_group_metadata())
+            except RefusedError:
+                with suppress(LogError):  # else it is left to its time-out
+                    self._transactions.take_back()
+                raise
             except TakenBackError as error:
                 _log.warning("%s; it is tried again", error)
                 self._transactions.take_back()

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.outbox import SENDING
+from earlywarn.adapters.kafka.refusals import FOR_GOOD, refused
 from earlywarn.adapters.kafka.rights import may_not_join, may_not_use, may_not_write
 from earlywarn.errors import LogError
 
@@ -53,6 +54,10 @@ class FencedError(LogError):
 
 class TakenBackError(LogError):
     """The open transaction can only be taken back; what it held may be sent again."""
+
+
+class RefusedError(LogError):
+    """A broker refuses what was sent, and would again; the open transaction can only be taken back."""
 
 
 class UnansweredError(LogError):
@@ -124,7 +129,8 @@ class Transactions:
         Raises:
             FencedError: another one has taken over.
             TakenBackError: `take_back`, and send again what came after the last commit.
-            LogError: the broker refuses the record.
+            RefusedError: `take_back`; to send it again does not help.
+            LogError: the broker will not have it.
         """
         self._begin()
         self._topics.add(topic)
@@ -142,7 +148,7 @@ class Transactions:
 
         Raises:
             UnansweredError: the client does not come back from moving offsets.
-            FencedError, TakenBackError, LogError: as `send`.
+            FencedError, TakenBackError, RefusedError, LogError: as `send`.
         """
         self._begin()
         if offsets:
@@ -263,10 +269,12 @@ class Transactions:
         return ""
 
     def _refusal(self, reason: KafkaError) -> LogError:
-        if refused := self._missing_right(reason):
-            self._lost = LogError(refused)
+        if missing := self._missing_right(reason):
+            self._lost = LogError(missing)
         elif reason.code() in FENCED:
             self._lost = FencedError(f"{self._timed_out()}{self._fenced} ({reason.str()})")
+        elif reason.code() in FOR_GOOD and not reason.fatal():
+            return RefusedError(refused(self._place, self._topics, reason))
         elif reason.txn_requires_abort() or reason.code() == _WRONG_STATE:
             return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")
         elif reason.fatal():

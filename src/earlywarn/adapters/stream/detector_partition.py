@@ -130,6 +130,11 @@ class DetectorPartition:
         """Return whether it has folded all that was there when it began. It stays so, whatever is being folded."""
         return self._log.position >= self.target  # what it is giving outputs of is still before it
 
+    @property
+    def waiting_seconds(self) -> float:
+        """Return for how long it has been trying to publish what comes of it."""
+        return self.publisher.waiting_seconds
+
     def give_up(self) -> None:
         """Let a fold that is under way break off at its next output; its partition is of no use any more."""
         self._given_up = True

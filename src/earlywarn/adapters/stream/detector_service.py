@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _ASK_SECONDS = 0.5
 _LOST_SECONDS = 60.0
+_UNPUBLISHED_SECONDS = 10.0
 
 
 class DetectorService:
@@ -90,6 +91,11 @@ class DetectorService:
         """Return whether every owned partition is folded up to where it stood at the assignment."""
         whole = self.assigned and self._lost_seconds is None
         return whole and all(each.caught_up for each in self._partitions.values())
+
+    @property
+    def publishes(self) -> bool:
+        """Return whether brokers take what it publishes: nothing has waited for them for long."""
+        return all(each.waiting_seconds < _UNPUBLISHED_SECONDS for each in self._partitions.values())
 
     @property
     def _consumer(self) -> Consumer:

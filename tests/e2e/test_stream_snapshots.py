@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from bucket_server import BUCKET, BucketServer
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka_broker import KafkaBroker
 from ports import reserve_port
@@ -15,6 +16,7 @@ from scenario import PARTITIONS, SETTINGS, STEPS, Scenario
 from stream_run import StreamRun, Worker, wait_until
 
 from earlywarn.adapters.kafka.connection import confluent_connection
+from earlywarn.adapters.snapshots.names import offset_of
 
 
 @pytest.fixture
@@ -107,6 +109,39 @@ def test_a_broker_that_has_forgotten_what_is_published(scenario: Scenario) -> No
     scenario.check(scenario.run.wait_for(scenario.expected))
     assert read_from(last) > 0
     assert "published up to 0," in last.text
+
+
+def test_a_run_that_rests_has_a_snapshot_of_all_that_is_published(scenario: Scenario) -> None:
+    """However soon after the last snapshot its last bucket closed: a worker that is killed repeats nothing."""
+    scenario.run.start_ready("aggregator")
+    detector = scenario.run.start_ready("detector", EARLYWARN_SNAPSHOTS__LEAST_SECONDS="7")
+    half = max(map(len, scenario.input.logs)) // 2
+    scenario.run.produce(scenario.input.logs, stop=half)
+    wait_until(lambda: published_up_to(scenario) > 0 and at_rest(scenario, detector), 60, "all is folded")
+    wait_until(lambda: newest_snapshot(scenario) >= published_up_to(scenario), 15, "a snapshot of all of it")
+    detector.kill()
+    forget(scenario)
+    last = scenario.run.start_ready("detector")
+    assert "published up to 0," in last.text
+    scenario.run.produce(scenario.input.logs, start=half)
+    scenario.run.end(PARTITIONS)
+    scenario.check(scenario.run.wait_for(scenario.expected))
+
+
+def newest_snapshot(scenario: Scenario) -> int:
+    """Return the offset of the newest snapshot there is; -1 without any."""
+    found = (offset_of(path.name, 0) for path in (scenario.run.folder / "snapshots").rglob("0-*"))
+    return max((offset for offset in found if offset is not None), default=-1)
+
+
+def published_up_to(scenario: Scenario) -> int:
+    """Return the offset of the partials up to which the broker knows that all is published."""
+    run = scenario.run
+    group = {"group.id": f"{run.topics.prefix}{run.topics.run}.detector.published"}
+    consumer = Consumer({**confluent_connection(run.settings.kafka), **group})
+    [found] = consumer.committed([TopicPartition(run.topics.partials, 0)], timeout=10)
+    consumer.close()
+    return int(found.offset)
 
 
 def at_rest(scenario: Scenario, detector: Worker) -> bool:

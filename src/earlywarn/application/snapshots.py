@@ -166,9 +166,9 @@ class SnapshotRhythm:
         self._bytes += sum(sizes)
         self._buckets += closed_buckets
 
-    def is_due(self, now_seconds: float) -> bool:
-        """Return whether there is reason for a snapshot, and the last one is old enough."""
-        reason = self._buckets > 0 or self._bytes >= self._every_bytes
+    def is_due(self, now_seconds: float, *, failed: bool = False) -> bool:
+        """Return whether there is reason for a snapshot, which is that the last one `failed`, too, and it is time."""
+        reason = failed or self._buckets > 0 or self._bytes >= self._every_bytes
         return reason and now_seconds - self._last_seconds >= self._least_seconds
 
     @property

@@ -18,8 +18,10 @@ from earlywarn.aggregation.intake import decode
 from earlywarn.application.compose import compose
 from earlywarn.application.compose_fold import compose_fold
 from earlywarn.application.detector import Progress
+from earlywarn.application.service_settings import SnapshotSettings
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.application.snapshots import LogExtent
+from earlywarn.errors import SnapshotError
 
 START_MS = 1_551_702_896_000
 HOUR_MS = 3_600_000
@@ -57,20 +59,52 @@ def partials() -> list[bytes]:
     return [value for partial in found for _, value in encode_partial(partial) if value is not None]
 
 
-def test_what_is_being_folded_later_makes_nobody_unready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each output is published by itself here, so the publisher looks in the midst of a partial."""
-    monkeypatch.setattr(detector_partition, "_MESSAGES_PER_TRANSACTION", 1)
+class Away(FolderSnapshots):
+    """A store that can keep nothing for a while."""
+
+    away = True
+
+    def save(self, partition: int, offset: int, snapshot: bytes) -> None:
+        if self.away:
+            raise SnapshotError("no room")
+        super().save(partition, offset, snapshot)
+
+
+def opened(publisher: object, store: FolderSnapshots, extent: LogExtent, *, least_seconds: float) -> DetectorPartition:
     run = compose(Settings(panels=(PanelSettings(id="CH", countries=("CH",)),)))
-    publisher, log = Readiness(), partials()
     parts = DetectorParts(
         new_fold=lambda _: compose_fold(run, 1),
         new_publisher=lambda _q, _log: cast("Publisher", publisher),
         published_before=lambda _: 0,
         topics=RunTopics("test", "earlywarn."),
         partitions=1,
-        snapshots=run.settings.snapshots,
+        snapshots=SnapshotSettings(least_seconds=least_seconds),
     )
-    partition = DetectorPartition(parts, FolderSnapshots(tmp_path, "log", kept=2), LogExtent("log", 0, 0, AT_BEGINNING))
+    return DetectorPartition(parts, store, extent)
+
+
+def test_a_snapshot_that_failed_is_tried_again_while_nothing_comes(tmp_path: Path) -> None:
+    """A run may rest from then on, and has no other word of what is published when the broker forgets it."""
+    publisher, log, store = Readiness(), partials(), Away(tmp_path, "log", kept=2)
+    partition = publisher.partition = opened(publisher, store, LogExtent("log", 0, 0, 0), least_seconds=0.0)
+    for offset, value in enumerate(log):
+        partition.fold(RecordBatch("partials", 0, offset, offset + 1, [offset], [value], 0))
+    partition.saved.result(10)
+    assert not store.offsets(0)
+    store.away = False
+    partition.save_due()
+    partition.saved.result(10)
+    assert list(store.offsets(0)) == [len(log)]
+    partition.save_due()  # there is nothing new
+    assert partition.saved.done()
+
+
+def test_what_is_being_folded_later_makes_nobody_unready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each output is published by itself here, so the publisher looks in the midst of a partial."""
+    monkeypatch.setattr(detector_partition, "_MESSAGES_PER_TRANSACTION", 1)
+    publisher, log = Readiness(), partials()
+    store = FolderSnapshots(tmp_path, "log", kept=2)
+    partition = opened(publisher, store, LogExtent("log", 0, 0, AT_BEGINNING), least_seconds=10.0)
     publisher.partition = partition
     assert not partition.caught_up
     for offset, value in enumerate(log):

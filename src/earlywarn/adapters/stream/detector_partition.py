@@ -178,8 +178,7 @@ class DetectorPartition:
             if each not in capped:
                 _log.warning("%s", each)
         self._rhythm.note((len(value or b"") for value in batch.values), log.closed_buckets - buckets)
-        if log.fold.succession.in_force and self._rhythm.is_due(time.monotonic()) and self._writer.free:
-            self._save()
+        self.save_due()
 
     def _outputs(self, batch: RecordBatch) -> Iterator[Published]:
         """Give what a batch makes publishable; break off if the partition is given up."""
@@ -208,18 +207,21 @@ class DetectorPartition:
             return [(self._topics.aggregates, message) for message in encode_rows(output)]
         return [(self._topics.alerts, encode_alert(output))]
 
+    def save_due(self) -> None:
+        """Have a snapshot kept if one is due, which may be long after the last that came: a run that rests needs it."""
+        self._save_if(due=self._rhythm.is_due(time.monotonic(), failed=self._writer.failed))
+
     def save_last(self) -> None:
         """Have a snapshot kept of what was folded since the last one; `saved` when it is over."""
-        news = not self._under_way and self._rhythm.is_news
-        if news and self._log.fold.succession.in_force and self._writer.free:
-            self._save()
+        self._save_if(due=self._rhythm.is_news or self._writer.failed)
+
+    def _save_if(self, *, due: bool) -> None:
+        if due and not self._under_way and self._log.fold.succession.in_force and self._writer.free:
+            place = LogPlace(self._extent.log, self.q, self._log.position)
+            self._writer.save(place.offset, encode_snapshot(self._log.fold, place))
+            self._rhythm.done(time.monotonic())
 
     @property
     def saved(self) -> "Future[None]":
         """Return what is done when no snapshot is under way any more."""
         return self._writer.saved
-
-    def _save(self) -> None:
-        place = LogPlace(self._extent.log, self.q, self._log.position)
-        self._writer.save(place.offset, encode_snapshot(self._log.fold, place))
-        self._rhythm.done(time.monotonic())

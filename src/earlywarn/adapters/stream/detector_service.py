@@ -193,6 +193,13 @@ class DetectorService:
             await asyncio.sleep(SILENCE_SECONDS)
             await self._logs.confirmed()
 
+    async def _keep_snapshots(self) -> None:
+        """Look now and then whether a snapshot is due, between folds: what comes next may be long in coming."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            for each in list(self._partitions.values()):
+                await asyncio.get_running_loop().run_in_executor(self._thread, each.save_due)
+
     def _lose(self, partition: DetectorPartition, error: FencedError) -> None:
         """Fold a partition no more that another detector has; the group will say which are ours."""
         if self._partitions.get(partition.q) is partition:
@@ -203,12 +210,13 @@ class DetectorService:
     # --- life
 
     async def run(self) -> None:
-        """Wait for a failure; all that this service does comes from its log.
+        """Wait for a failure; all that this service does but to keep snapshots comes from its log.
 
         Raises:
             LogError: it lost a partition to another detector, and the group did not deal them anew.
         """
-        failing = [asyncio.create_task(each) for each in (self._failure.raised(), self._watch_log())]
+        beside = (self._failure.raised(), self._watch_log(), self._keep_snapshots())
+        failing = [asyncio.create_task(each) for each in beside]
         try:
             while True:
                 done, _ = await asyncio.wait(failing, timeout=_TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)

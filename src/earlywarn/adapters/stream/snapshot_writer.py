@@ -24,6 +24,9 @@ class SnapshotWriter:
     Args:
         store: where; its time limits decide how long a save may take.
         partition: q.
+
+    Attributes:
+        failed: the last save that is over has kept nothing.
     """
 
     def __init__(self, store: SnapshotStore, partition: int) -> None:
@@ -33,6 +36,7 @@ class SnapshotWriter:
         self._saved.set_result(None)
         self._since = 0.0
         self._told = False
+        self.failed = False
 
     @property
     def saved(self) -> Future[None]:
@@ -77,10 +81,12 @@ class SnapshotWriter:
         except SnapshotError as error:
             detector_metrics.SNAPSHOTS.labels("failed").inc()
             _log.error("no snapshot now: %s", error)
+            self.failed = True
         except BaseException as error:  # noqa: BLE001  # raised where the fold looks after it
             saved.set_exception(error)
             return
         else:
+            self.failed = False
             detector_metrics.SNAPSHOTS.labels("kept").inc()
             detector_metrics.SNAPSHOT_BYTES.labels(self._partition).set(len(snapshot))
         saved.set_result(None)

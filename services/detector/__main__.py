@@ -15,7 +15,8 @@ from earlywarn.adapters.kafka.run_logs import RunLogs, logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import Identities
 from earlywarn.adapters.kafka.topic_scan import partition_count
-from earlywarn.adapters.redis.connection import check_server, connect
+from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.dropped_keys import DroppedKeys
 from earlywarn.adapters.redis.layout import TOPIC_KINDS
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RedisProjection
@@ -62,7 +63,7 @@ async def main() -> None:
         )
         projector = Projector(
             projection,
-            lambda: check_server(client, redis.settings.url),
+            DroppedKeys(client, projection.layout, redis.settings.url).check,
             records_of(kafka, topics),
             lambda: RunLogs(identities, topics, {}, TOPIC_KINDS),
             failure,

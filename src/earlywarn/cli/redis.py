@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect
+from earlywarn.adapters.redis.dropped_keys import DroppedKeys
 from earlywarn.adapters.redis.layout import TopicKind
 from earlywarn.adapters.redis.outage import Outages
 from earlywarn.adapters.redis.projection import RecordSource, RedisProjection
@@ -60,16 +61,19 @@ async def _rebuild(
     redis = settings.redis
     client = connect(redis)
     try:
-        await check_server(client, redis.url)
+        facts = await check_server(client, redis.url)
         outages = Outages(redis.url, patience_seconds=_PATIENCE_SECONDS)
         projection = RedisProjection(client, topics, stream_length=redis.stream_length, outages=outages)
         read = _counted(records_of(settings.kafka, topics, to_end=True), tell)
         logs = await asyncio.to_thread(logs_of, settings.kafka, topics)
-        return await rebuild(client, projection, partitions, read, logs)
+        done = await rebuild(client, projection, partitions, read, logs)
+        await outages.wait_out(lambda: DroppedKeys(client, projection.layout, redis.url).note(facts))
     except KafkaError as error:
         raise ConfigError(
             f"kafka.brokers = {settings.kafka.brokers!r}: {error}; Redis is not complete: run this again"
         ) from error
+    else:
+        return done
     finally:
         await client.aclose()
 

@@ -3,7 +3,7 @@
 Options of redis-py that are no setting can stand in the address: `redis://host:6379/0?socket_timeout=2`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +36,32 @@ _REPEATS = 2
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a server says of itself."""
+    """What a server says of itself.
+
+    run_id: another one after every start; evicted_keys: how many it has dropped since then, for want of memory.
+    """
 
     version: str
     maxmemory_policy: str
+    maxmemory: int
+    clustered: bool
+    run_id: str
+    evicted_keys: int
+
+    @property
+    def known(self) -> str:
+        """Return what it has dropped so far, as text."""
+        return f"{self.run_id}/{self.evicted_keys}"
+
+    @property
+    def drops_any_key(self) -> bool:
+        """Return whether it drops whatever key when memory is short."""
+        return self.maxmemory > 0 and self.maxmemory_policy.startswith("allkeys")
+
+    @property
+    def drops_volatile_keys_alone(self) -> bool:
+        """Return whether it drops keys with a time to live, and no others."""
+        return self.maxmemory_policy.startswith("volatile")
 
 
 class FileCredentials(CredentialProvider):
@@ -165,21 +187,40 @@ async def check_server(client: redis_asyncio.Redis, server: str) -> ServerFacts:
         ConfigError: it does not answer, refuses the user, is too old, a cluster, or drops keys when memory is short.
     """
     try:
-        facts = await client.info()
+        facts = facts_of(await client.info())
     except RedisError as error:
         raise explained(error, server) from error
-    version = str(facts["redis_version"])
-    if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
-        raise ConfigError(f"Redis at {server} is version {version}; 6.2 or newer is needed")
-    if facts.get("cluster_enabled"):
+    refuse_unfit(facts, server)
+    return facts
+
+
+def facts_of(info: Mapping[str, Any]) -> ServerFacts:
+    """Return what a server has answered to INFO."""
+    return ServerFacts(
+        version=str(info["redis_version"]),
+        maxmemory_policy=str(info.get("maxmemory_policy", "noeviction")),
+        maxmemory=int(info.get("maxmemory", 0)),
+        clustered=bool(info.get("cluster_enabled")),
+        run_id=str(info.get("run_id", "")),
+        evicted_keys=int(info.get("evicted_keys", 0)),
+    )
+
+
+def refuse_unfit(facts: ServerFacts, server: str) -> None:
+    """Refuse a server that would lose or misplace state.
+
+    Raises:
+        ConfigError: it is too old, a cluster, or drops keys when memory is short.
+    """
+    if tuple(int(part) for part in facts.version.split(".")[:2]) < LEAST_VERSION:
+        raise ConfigError(f"Redis at {server} is version {facts.version}; 6.2 or newer is needed")
+    if facts.clustered:
         raise ConfigError(
             f"Redis at {server} is a cluster, which spreads the keys of one atomic step over its nodes; "
             "give a single primary (with replicas, if you like)"
         )
-    policy = str(facts.get("maxmemory_policy", "noeviction"))
-    if facts.get("maxmemory") and policy.startswith("allkeys"):
+    if facts.drops_any_key:
         raise ConfigError(
-            f"Redis at {server} drops keys when memory is short (maxmemory-policy {policy}), and a dropped key "
-            "does not come back by itself; set noeviction, or a policy of volatile keys"
+            f"Redis at {server} drops keys when memory is short (maxmemory-policy {facts.maxmemory_policy}), and a "
+            "dropped key does not come back by itself; set noeviction, or a policy of volatile keys"
         )
-    return ServerFacts(version, policy)

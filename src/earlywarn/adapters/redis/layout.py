@@ -27,6 +27,7 @@ VERSION = "1"
 
 POSITION_VERSION = "layout"
 POSITION_CLEARING = "clearing"
+POSITION_DROPPED = "dropped"
 
 _NUTS = re.compile(r"[A-Z]{2}[0-9A-Z]{1,3}")
 

@@ -51,7 +51,7 @@ class Projector:
 
     Args:
         projection: into Redis.
-        check: asks Redis whether it will do, each time before it is written to.
+        check: asks Redis whether it will do and has lost nothing: before it is written to, and every few seconds.
         read: reads the topics.
         new_logs: gives the topics as they are when it is first asked which logs they are.
         failure: is told of an error that it does not know, which ends it.
@@ -67,6 +67,7 @@ class Projector:
     ) -> None:
         self.trouble = ""
         self._answered = False
+        self._checked_seconds = 0.0
         self._projection = projection
         self._check = check
         self._read = read
@@ -96,7 +97,7 @@ class Projector:
         """See that Redis would do, with nothing to write yet: whoever takes partitions over finds out too late."""
         while True:
             try:
-                await self._projection.outages.wait_out(self._check)
+                await self._ask()
             except EarlywarnError as error:
                 self.trouble = str(error)
                 _log.error("Redis could not be kept up to date: %s", self.trouble)
@@ -105,10 +106,15 @@ class Projector:
                 self.trouble, self._answered = "", True
                 return
 
+    async def _ask(self) -> None:
+        """Ask Redis, however long it is away."""
+        await self._projection.outages.wait_out(self._check)
+        self._checked_seconds = time.monotonic()
+
     async def _project(self, partitions: list[int]) -> None:
         while True:
             try:
-                await self._projection.outages.wait_out(self._check)
+                await self._ask()
                 logs = self._new_logs()
                 ids = await asyncio.to_thread(logs.check)
                 await self._projection.claim({kind: ids[kind] for kind in TOPIC_KINDS})
@@ -124,11 +130,14 @@ class Projector:
         """Read what is of these logs for sure; an answer, be there anything new or not, is the end of a trouble.
 
         Raises:
-            LogError: a topic was deleted, or made anew.
+            LogError: a topic was deleted, or made anew; or Redis has lost what it had.
+            ConfigError: Redis will not do any more.
         """
         known = time.monotonic()
         async with aclosing(self._read(kind, partition, position)) as batches:
             async for records in batches:
+                if time.monotonic() - self._checked_seconds > SILENCE_SECONDS:
+                    await self._ask()
                 if records or time.monotonic() - known > SILENCE_SECONDS:
                     await logs.confirmed()
                     known = time.monotonic()

@@ -247,7 +247,7 @@ def test_redis_is_rebuilt_wiped_or_stale(played: Played) -> None:
     played.redis.hset(latest, some, "stale")
     played.redis.hset(f"earlywarn:{run}:latest:XX:day", some, "of nobody")
     done = json.loads(played.command("rebuild-redis", "--json").stdout)
-    assert done == {"run": run, "removed": len(before) + 1, "records": done["records"]}
+    assert done == {"run": run, "removed": len(before) + 1, "records": done["records"], "remarks": []}
     assert done["records"] == sum(published.times.values())
     assert played.dump() == before
     assert played.redis.hgetall(f"earlywarn:{run}-other:positions") == {b"aggregates:0": b"7"}

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from aiokafka.errors import KafkaError
 
+from earlywarn.adapters.kafka.lost_beginnings import lost_beginnings
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import check_server, connect
 from earlywarn.adapters.redis.dropped_keys import DroppedKeys
@@ -45,14 +46,17 @@ def rebuild_redis(config: Config = None, run_id: RunId = None, json: Json = Fals
     manifest = manifest_there(settings)
     with stages() as tell:
         done = asyncio.run(_rebuild(settings, topics, range(manifest.partials_partitions), tell))
+    lost = lost_beginnings(settings.kafka, topics)
     if json:
-        shown = {"run": settings.run, "removed": done.removed, "records": done.records}
+        shown = {"run": settings.run, "removed": done.removed, "records": done.records, "remarks": lost}
         sys.stdout.write(msgspec.json.encode(shown).decode() + "\n")
         return
     typer.echo(
         f"run {settings.run!r}: {done.removed:,} keys removed, {done.records:,} records of aggregates and alerts "
         f"projected into Redis at {settings.redis.url}"
     )
+    for each in lost:
+        typer.echo(f"note: {each}")
 
 
 async def _rebuild(

@@ -10,6 +10,7 @@ import typer
 
 from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.adapters.kafka.lost_beginnings import lost_beginnings
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import PUBLISHED, RunTopics
@@ -86,7 +87,8 @@ def create(
                 kinds = [kind for kind in RunTopics.log_kinds if kind not in accepted]
                 logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known, *kinds)
             done = ensure_topics(admin, settings, known, create=not check, grow=grow)
-            shown |= {"created": done.created, "grown": done.grown}
+            lost = lost_beginnings(settings.kafka, RunTopics(settings.run, settings.topics.prefix))
+            shown |= {"created": done.created, "grown": done.grown, "remarks": [*before.remarks, *lost]}
             if composed is not None:
                 agreed = dataclasses.replace(
                     composed, settings=_with_replay(composed.settings, replay=settings.topics.replay)

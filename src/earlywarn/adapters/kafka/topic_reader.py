@@ -1,6 +1,6 @@
 """Reading one partition of a topic by its offsets, outside of any group: committed records only."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from aiokafka import TopicPartition
 
@@ -14,11 +14,18 @@ _POLL_MS = 500
 
 
 async def read_partition(
-    kafka: KafkaSettings, topic: str, partition: int, position: int, *, to_end: bool = False
+    kafka: KafkaSettings,
+    topic: str,
+    partition: int,
+    position: int,
+    *,
+    to_end: bool = False,
+    lost: Callable[[int], None] = lambda _: None,
 ) -> AsyncGenerator[list[RecordBatch], None]:
     """Yield batches from `position` on; an empty list says that nothing new came for half a second.
 
-    With `to_end` it ends at what is the end when it begins; else it goes on until it is closed.
+    With `to_end` it ends at what is the end when it begins; else it goes on until it is closed. `lost` is told where
+    the partition begins, if that is after `position`.
 
     Raises:
         LogError: the topic is shorter than `position`.
@@ -37,6 +44,8 @@ async def read_partition(
     try:
         consumer.assign([place])
         consumer.seek(place, position)
+        if (begin := (await consumer.beginning_offsets([place]))[place]) > position:
+            lost(begin)
         end = (await consumer.end_offsets([place]))[place]
         if position > end:
             raise LogError(

@@ -9,6 +9,7 @@ from functools import partial
 
 from aiokafka.errors import KafkaError
 
+from earlywarn.adapters.kafka.lost_beginnings import lost_beginning
 from earlywarn.adapters.kafka.rights import missing_right
 from earlywarn.adapters.kafka.run_logs import SILENCE_SECONDS, RunLogs
 from earlywarn.adapters.kafka.run_topics import RunTopics
@@ -26,10 +27,15 @@ _RETRY_SECONDS = 5.0
 
 
 def records_of(kafka: KafkaSettings, topics: RunTopics, *, to_end: bool = False) -> RecordSource:
-    """Return what reads a run's aggregates and alerts for the projection."""
+    """Return what reads a run's aggregates and alerts for the projection, and logs what is removed before it came."""
 
     async def read(kind: TopicKind, partition: int, position: int) -> AsyncGenerator[Sequence[Record], None]:
-        async for batches in read_partition(kafka, topics.of(kind), partition, position, to_end=to_end):
+        topic = topics.of(kind)
+
+        def lost(begin: int) -> None:
+            _log.warning("%s", lost_beginning(topic, partition, begin, position, topics.run))
+
+        async for batches in read_partition(kafka, topic, partition, position, to_end=to_end, lost=lost):
             yield [record for batch in batches for record in zip(batch.offsets, batch.values, strict=True)]
 
     return read

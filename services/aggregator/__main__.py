@@ -16,6 +16,7 @@ from earlywarn.adapters.kafka.outbox import Outbox
 from earlywarn.adapters.kafka.published_blocks import read_published
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
+from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.stream.aggregator_service import AggregatorService
 from earlywarn.adapters.stream.command_line import settings_file
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
@@ -43,6 +44,7 @@ async def main() -> None:
         if not manifest.replay:
             await asyncio.to_thread(check_filled, kafka, topics)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "transactions", "partials")
+        await asyncio.to_thread(topic_identities, kafka, [topics.dead_letters])  # else the first letter would find out
         outbox = Outbox(confluent_connection(kafka), gated=True)
         worker = AggregatorService(
             Aggregator(

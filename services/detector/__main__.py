@@ -13,7 +13,7 @@ from earlywarn.adapters.kafka.manifest import check_manifest, check_partials
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_logs import RunLogs, logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.topic_identity import Identities
+from earlywarn.adapters.kafka.topic_identity import Identities, topic_identities
 from earlywarn.adapters.kafka.topic_scan import partition_count
 from earlywarn.adapters.redis.connection import connect
 from earlywarn.adapters.redis.dropped_keys import DroppedKeys
@@ -47,14 +47,16 @@ async def main() -> None:
     topics = RunTopics(settings.run, settings.topics.prefix)
     group = f"{topics.prefix}{topics.run}.detector"
 
-    for published in (topics.aggregates, topics.alerts):
-        detector_metrics.PUBLISHED.labels(published)  # there at 0
+    published = (topics.aggregates, topics.alerts)
+    for each in published:
+        detector_metrics.PUBLISHED.labels(each)  # there at 0
 
     trial = StoreTrial()
 
     async def assemble() -> Assembled:
         manifest = await asyncio.to_thread(check_manifest, ready)
         logs = await asyncio.to_thread(logs_of_run, kafka, topics, manifest, "partials")
+        await asyncio.to_thread(topic_identities, kafka, published)  # who writes to one that is gone finds out late
         partitions = await asyncio.to_thread(partition_count, kafka, topics.partials)
         check_partials(topics, manifest.partials_partitions, partitions)
         client, failure, identities = connect(redis.settings), Failure(), Identities(kafka)

@@ -69,3 +69,21 @@ def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> N
         asyncio.run(send())
     with pytest.raises(LogError, match="cannot be sent"):
         Outbox(confluent_connection(settings)).send(topic, bytes(17 << 20), key=b"k", parcel=Parcel())
+
+
+@pytest.mark.parametrize("partition", [0, -1])
+def test_a_topic_that_is_deleted_under_a_sender_is_told_as_missing(kafka: KafkaBroker, partition: int) -> None:
+    settings = KafkaSettings(brokers=kafka.address)
+    topic = make_topic(settings)
+
+    async def send() -> None:
+        outbox = Outbox({**confluent_connection(settings), "topic.metadata.propagation.max.ms": 100})
+        outbox.send(topic, b"first", key=b"k", partition=partition, parcel=Parcel())
+        assert await outbox.settle(deadline_seconds=30)
+        with kafka_admin(settings) as admin:
+            admin.delete_topics([topic])
+        outbox.send(topic, b"second", key=b"k", partition=partition, parcel=Parcel())
+        await outbox.settle(deadline_seconds=30)
+
+    with pytest.raises(LogError, match=f"{topic}: does not exist, so nothing .*; run: earlywarn topics create"):
+        asyncio.run(send())

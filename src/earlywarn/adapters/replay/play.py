@@ -195,7 +195,7 @@ def send(
             except TakenBackError as error:
                 _log.warning("%s; it is sent again", error)
                 log.take_back()
-                position = log.open() or replay.source.beginning(position.partitions)
+                position = log.position() or replay.source.beginning(position.partitions)
             else:
                 return position
     except BaseException:

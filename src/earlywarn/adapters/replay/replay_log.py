@@ -65,6 +65,15 @@ class ReplayLog:
             ConfigError: no broker answers.
         """
         self._transactions.open()
+        return self.position()
+
+    def position(self) -> ReplayPosition | None:
+        """Return how far the run's replay has come, by what is committed; None if nobody has begun.
+
+        Raises:
+            LogError: what stands there is no position or cannot be read.
+            ConfigError: no broker answers.
+        """
         found = newest_value(self._kafka, self.topics.meta, KEY)
         return None if found is None else decode_position(found)
 

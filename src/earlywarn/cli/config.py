@@ -12,7 +12,7 @@ from earlywarn.adapters.redis.connection import check_address
 from earlywarn.application.compose import Run, compose_from
 from earlywarn.application.environment import PUBLIC_NAMES, remarks, variables
 from earlywarn.application.settings import Settings, read
-from earlywarn.cli.run_settings import source_of
+from earlywarn.cli.run_settings import Config, source_of
 from earlywarn.errors import ConfigError
 
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
@@ -27,8 +27,9 @@ def _group() -> None:
 def check(
     file: Annotated[
         Path | None,
-        typer.Argument(help="Settings (TOML). Without: the file that EARLYWARN_CONFIG names."),
+        typer.Argument(help="Settings (TOML), as with --config."),
     ] = None,
+    config: Config = None,
     json: Annotated[bool, typer.Option("--json", help="Print the effective settings as JSON, secrets masked.")] = False,
 ) -> None:
     """Check the effective settings (file, environment, secret files) and every table they name; all problems at once.
@@ -39,6 +40,9 @@ def check(
 
         EARLYWARN_SERVICE__FLUSH_SECONDS=0.5 earlywarn config check panel.toml --json
     """
+    if file is not None and config is not None:
+        raise typer.BadParameter(f"{file} and --config {config} are both settings; give one of them")
+    file = file or config
     place = source_of(file)
     of_redis = _problem_of_redis(file)
     try:

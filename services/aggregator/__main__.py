@@ -22,6 +22,7 @@ from earlywarn.adapters.stream.command_line import settings_file
 from earlywarn.adapters.stream.faust_app import batch_topic, faust_app
 from earlywarn.adapters.stream.lifecycle import Assembled, live, run
 from earlywarn.adapters.stream.logs import configure_logs
+from earlywarn.adapters.stream.probes import UNPUBLISHED_SECONDS
 from earlywarn.application.aggregator import Aggregator
 from earlywarn.application.compose import compose_from
 
@@ -66,7 +67,12 @@ async def main() -> None:
             logs.besides = FilledUntilSent(lambda: check_filled(kafka, topics), lambda: outbox.has_sent)
         app = faust_app(f"{topics.prefix}{topics.run}.aggregator", kafka, service, worker)
         worker.attach(app, batch_topic(app, topics.transactions))
-        return Assembled(app, worker, {"assigned": lambda: worker.assigned, _COUNTING: lambda: worker.counting})
+        conditions = {
+            "assigned": lambda: worker.assigned,
+            _COUNTING: lambda: worker.counting,
+            "publishing": lambda: outbox.waiting_seconds < UNPUBLISHED_SECONDS,
+        }
+        return Assembled(app, worker, conditions)
 
     await live(kafka, service, assemble)
 

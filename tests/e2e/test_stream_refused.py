@@ -57,3 +57,19 @@ def test_a_worker_does_not_start_without_a_topic_that_it_writes(scenario: Scenar
     assert worker.process.returncode == 1
     assert f"{topic}: " in worker.text.splitlines()[-1]
     assert WAY_OUT in worker.text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("service", "kind"), [("aggregator", "transactions.dlq"), ("detector", "aggregates")])
+def test_a_worker_that_cannot_publish_is_not_ready(scenario: Scenario, service: str, kind: str) -> None:
+    """A client asks after a topic that is gone for half a minute, before it says that it is."""
+    run = scenario.run
+    workers = {each: run.start_ready(each) for each in ("aggregator", "detector")}
+    half = max(map(len, scenario.input.logs)) // 2
+    run.produce(scenario.input.logs, stop=half)
+    wait_until(lambda: bool(run.published().aggregates), 20, "it publishes")
+    with kafka_admin(run.settings.kafka) as admin:
+        admin.delete_topics([f"{run.topics.prefix}{run.topics.run}.{kind}"])
+    run.produce(scenario.input.logs, start=half)
+    run.end(PARTITIONS)
+    wait_until(lambda: "not publishing" in workers[service].missing(), 60, "it says that it does not")
+    assert workers[service].process.poll() is None

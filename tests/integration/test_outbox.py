@@ -71,6 +71,28 @@ def test_a_message_that_no_broker_takes_ends_the_sender(kafka: KafkaBroker) -> N
         Outbox(confluent_connection(settings)).send(topic, bytes(17 << 20), key=b"k", parcel=Parcel())
 
 
+def test_what_a_topic_does_not_take_is_known_to_wait(fresh_kafka: KafkaBroker) -> None:
+    """While a broker stands still; what is acknowledged waits no more."""
+    settings = KafkaSettings(brokers=fresh_kafka.address)
+    topic = make_topic(settings)
+
+    async def send() -> None:
+        outbox = Outbox(confluent_connection(settings))
+        assert outbox.waiting_seconds == 0
+        outbox.send(topic, b"first", key=b"k", parcel=Parcel())
+        assert await outbox.settle(deadline_seconds=30)
+        assert outbox.waiting_seconds == 0
+        fresh_kafka.suspend()
+        outbox.send(topic, b"second", key=b"k", parcel=Parcel())
+        assert not await outbox.settle(deadline_seconds=1)
+        assert 1 <= outbox.waiting_seconds < 20
+        fresh_kafka.resume()
+        assert await outbox.settle(deadline_seconds=30)
+        assert outbox.waiting_seconds == 0
+
+    asyncio.run(send())
+
+
 @pytest.mark.parametrize("partition", [0, -1])
 def test_a_topic_that_is_deleted_under_a_sender_is_told_as_missing(kafka: KafkaBroker, partition: int) -> None:
     settings = KafkaSettings(brokers=kafka.address)

@@ -9,7 +9,8 @@ which lets the loop go on. A gated outbox keeps everything here until it is rele
 
 import asyncio
 import logging
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -64,6 +65,16 @@ class Parcel:
         self._under_way -= 1
 
 
+class _Line:
+    """What is under way to one topic, and since when nothing of it has moved."""
+
+    __slots__ = ("count", "moved_seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.moved_seconds = 0.0
+
+
 class _Message(NamedTuple):
     topic: str
     value: bytes | None
@@ -91,9 +102,16 @@ class Outbox:
         self._gated = gated
         self._given = self._released = 0
         self._news = asyncio.Event()
+        self._lines: defaultdict[str, _Line] = defaultdict(_Line)
         self.unacknowledged_bytes = 0
         self.has_sent = False
         self.failure: LogError | None = None
+
+    @property
+    def waiting_seconds(self) -> float:
+        """Return for how long a topic has taken nothing of what is under way to it; 0 while there is nothing."""
+        now = time.monotonic()
+        return max((now - line.moved_seconds for line in self._lines.values() if line.count), default=0.0)
 
     def send(
         self,
@@ -113,9 +131,12 @@ class Outbox:
         self.check()
         size = len(value or b"") + len(key) + sum(len(name) + len(text) + _HEADER_BYTES for name, text in headers)
         size += _MESSAGE_BYTES
+        line = self._lines[topic]
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             self.unacknowledged_bytes -= size
+            line.count -= 1
+            line.moved_seconds = time.monotonic()
             if error is None:
                 self.has_sent = True
                 parcel.acknowledge()
@@ -124,6 +145,9 @@ class Outbox:
 
         parcel.add()
         self.unacknowledged_bytes += size
+        if not line.count:
+            line.moved_seconds = time.monotonic()
+        line.count += 1
         self._waiting.append(_Message(topic, value, key, partition, list(headers), size, delivered))
         self._given += 1
         self._news.set()

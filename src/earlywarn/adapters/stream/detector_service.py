@@ -27,6 +27,7 @@ from earlywarn.adapters.kafka.transactions import FencedError
 from earlywarn.adapters.stream import detector_metrics, metrics
 from earlywarn.adapters.stream.detector_partition import DetectorPartition, DetectorParts
 from earlywarn.adapters.stream.failure import Failure
+from earlywarn.adapters.stream.probes import UNPUBLISHED_SECONDS
 from earlywarn.application.snapshots import LogExtent, SnapshotStore, lost_beginning
 from earlywarn.errors import LogError
 
@@ -34,7 +35,6 @@ _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _ASK_SECONDS = 0.5
 _LOST_SECONDS = 60.0
-_UNPUBLISHED_SECONDS = 10.0
 
 
 class DetectorService:
@@ -95,7 +95,7 @@ class DetectorService:
     @property
     def publishes(self) -> bool:
         """Return whether brokers take what it publishes: nothing has waited for them for long."""
-        return all(each.waiting_seconds < _UNPUBLISHED_SECONDS for each in self._partitions.values())
+        return all(each.waiting_seconds < UNPUBLISHED_SECONDS for each in self._partitions.values())
 
     @property
     def _consumer(self) -> Consumer:

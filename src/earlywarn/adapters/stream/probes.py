@@ -19,6 +19,8 @@ from earlywarn.errors import ConfigError
 
 _BEAT_SECONDS = 0.5
 _STILL_SECONDS = 10.0
+UNPUBLISHED_SECONDS = 10.0
+"""A worker of whose messages brokers have taken none for so long is not ready."""
 
 Condition = Callable[[], bool]
 

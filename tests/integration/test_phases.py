@@ -212,3 +212,22 @@ def test_a_shock_that_travels_from_region_to_region_is_one(first: date, days_apa
     assert [each.series_id for each in falls] == ["CH/*/*"]
     told = [each for each in panel.alerts if each.status == "open" and each.direction == "down"]
     assert min(each.as_of for each in told if each.as_of >= first.isoformat()) <= (first + timedelta(2)).isoformat()
+
+
+@pytest.mark.parametrize("first", [date(2019, 6, 3), date(2019, 9, 9)])
+@pytest.mark.parametrize("pair", [("CH04", "CH05"), ("CH02", "CH03")])
+def test_regions_that_collapse_together_in_a_milder_national_fall_are_told(first: date, pair: tuple[str, str]) -> None:
+    """Two weeks into it, on one day: each is a shock of its own, and neither hides the other."""
+    begun, ended = first + timedelta(14), first + timedelta(60)
+
+    def change(cell: Cell) -> float:
+        if not first <= cell.day < ended:
+            return 1.0
+        return 0.85 * (0.5 if cell.region in pair and cell.day >= begun else 1.0)
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    told = {each.series_id: date.fromisoformat(each.opened_on) for each in panel.tops(begun, 10)}
+    for region in pair:
+        assert begun - timedelta(1) <= told[f"CH/{region}/*"] <= begun + timedelta(1)

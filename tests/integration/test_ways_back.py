@@ -198,3 +198,22 @@ def test_nothing_leads_back_from_a_level_that_has_ended(first: date, place: tupl
     assert date.fromisoformat(rise.opened_on) == boom
     assert figure(rise, "days_since_level_began") is None
     assert "which had become usual" not in rise.text
+
+
+@pytest.mark.parametrize("place", [("CH04", None), (None, "Food and beverage services")])
+def test_what_stays_down_when_the_country_is_back_leads_back_later(place: tuple[str | None, str | None]) -> None:
+    """Six weeks after the others; its level had become usual with theirs."""
+    first, ended = date(2019, 5, 6), date(2019, 7, 22)
+    region, sector = place
+
+    def change(cell: Cell) -> float:
+        inside = region in (None, cell.region) and sector in (None, cell.sector)
+        last = ended if inside else first + timedelta(28)
+        return 0.6 if first <= cell.day < last else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    series_id = f"CH/{region or '*'}/{'food-beverage-services' if sector else '*'}"
+    [rise] = [each for each in panel.tops(ended, 5) if each.series_id == series_id]
+    assert rise.direction == "up"
+    assert "What is expected is the level of the fall that began on 6 May 2019, which had become usual." in rise.text

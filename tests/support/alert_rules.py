@@ -50,9 +50,9 @@ def _alone(alert: Alert) -> Iterable[str]:
         yield f"opens {alert.severity} on an interval {low} to {high}"
     if alert.status == "open" and not (alert.score > 1 and alert.probability >= PARAMETERS.severity_probabilities[0]):
         yield f"opens with score {alert.score} and probability {alert.probability}"
-    share = figure(alert, "share_of_spending")
-    if alert.status != "resolved" and alert.severity != severity(alert.probability, effect, share or 0.0, PARAMETERS):
-        yield f"is {alert.severity} with probability {alert.probability}, effect {effect} and share {share}"
+    weight = figure(alert, "spending_by_mean")
+    if alert.status != "resolved" and alert.severity != severity(alert.probability, effect, weight or 0.0, PARAMETERS):
+        yield f"is {alert.severity} with probability {alert.probability}, effect {effect} and weight {weight}"
     yield from _day(alert, sign)
     yield from _words(alert, effect)
     unheard = figure(alert, "days_unheard")

@@ -146,15 +146,11 @@ class EpisodeBook:
         ended.
         """
         node, direction = (episode.region, episode.sector), OPPOSITE[episode.direction]
-        returns = [day for key, day in self._returns.items() if key[2] != direction and holds(key[:2], node)]
-        back_on = max(returns, default=date.min)
+        back_on = self._returns.get((*node, episode.direction), date.min)
         around = [
             (accepted, first)
             for key, (first, accepted) in self._levels.items()
-            if key[2] == direction
-            and holds(key[:2], node)
-            and accepted > back_on
-            and self._returns.get(key) != accepted
+            if key[2] == direction and holds(key[:2], node) and self._returns.get(key) != accepted > back_on
         ]
         return [first for _, first in sorted(around, reverse=True)]
 
@@ -179,10 +175,12 @@ class EpisodeBook:
             self._totals[episode.key] = day
         if is_level:
             self._levels[episode.key] = (episode.opened_on, day)
-            if episode.is_whole_return:
-                self._returns[episode.key] = day
         elif not episode.is_return:
             self._over[episode.key] = (episode.usual_until, day)
+
+    def came_back(self, nodes: Iterable[Node], direction: Direction, day: date) -> None:
+        """Note that nodes are back at what was usual before another level, by an episode accepted on a day."""
+        self._returns.update({(node.region, node.sector, direction): day for node in nodes})
 
     # --- snapshot
 

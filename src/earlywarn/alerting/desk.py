@@ -26,12 +26,12 @@ from earlywarn.alerting.opening import opened
 from earlywarn.alerting.parameters import AlertParameters
 from earlywarn.alerting.parting import part_ways, parting
 from earlywarn.alerting.parts import moving_parts
-from earlywarn.alerting.phases import is_back, is_return, is_whole_return, leads_back, turn
+from earlywarn.alerting.phases import is_back, is_return, is_whole_return, turn
 from earlywarn.alerting.references import References
 from earlywarn.alerting.remains import is_over_elsewhere, left_behind
 from earlywarn.alerting.revision import revision
 from earlywarn.alerting.verdicts import Look, look_at, out_of_sight, verdict
-from earlywarn.alerting.ways_back import tell_payments
+from earlywarn.alerting.ways_back import level_left, tell_payments
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
@@ -212,17 +212,8 @@ class AlertDesk:
         if look.grade is None or not look.reading.is_there_today:
             return
         self._book.add(episode)
-        episode.leads_back_from = self._level_left(episode, candidate.node)
+        episode.leads_back_from = level_left(episode, candidate.node, self._book, self._baselines)
         looks[candidate.node], mine[candidate.node] = look, episode
-
-    def _level_left(self, episode: Episode, at: int) -> date | None:
-        """Return the first day of the level accepted before from which an episode leads back, if it does."""
-
-        def leads(first: date) -> bool:
-            step = self._baselines.apart(first.toordinal(), episode.baseline_day, at)
-            return leads_back(episode.phase, step, episode.measure)
-
-        return next(filter(leads, self._book.levels_around(episode)), None)
 
     def _is_time_for_parts(self, whole: Episode, day: date) -> bool:
         """Return whether parts may join today: a total is not revised for each of them."""
@@ -265,6 +256,8 @@ class AlertDesk:
         if found.outcome == "accepted":
             if not episode.is_learned:
                 self._decisions.accept(node, episode.opened_on)
+            if episode.is_whole_return:
+                self._book.came_back(look.reading.moved_along(), episode.direction, day)
         elif found.outcome is not None:
             if episode.is_learned and found.outcome == "recovered":
                 self._decisions.take_back_shocks_of([episode])

@@ -8,10 +8,11 @@ import numpy as np
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.contributors import shares_of_change
 from earlywarn.alerting.episode import Episode, Told
-from earlywarn.alerting.estimate import NEARER, Estimate, Sums, dispersion, interval_reach, total
+from earlywarn.alerting.estimate import NEARER, Estimate, Sums, dispersion, interval_reach, is_nearer, total
 from earlywarn.alerting.grouping import Flags, Floats
 from earlywarn.alerting.remains import going_on
 from earlywarn.detection.day_scores import MEASURES, DayScores
+from earlywarn.detection.hierarchy import Node
 from earlywarn.domain.alert import GOES_ON, Direction, Evidence, Outcome
 from earlywarn.domain.series import Measure, Series
 
@@ -96,13 +97,22 @@ class Reading:
         days = self._episode.phase.last_days
         return self._estimate(total(days), len(days))
 
+    def moved_along(self) -> list[Node]:
+        """Return the episode's node, and those in it that have moved about as far since its level began."""
+        effects, nodes = self._scores.effects, self._scores.nodes
+        age = min((self.day - self._episode.phase.since).days, len(effects.days) - 1)
+        moved = effects.effect[MEASURES.index(self.measure), :, age].tolist()
+        inside = (at for at, node in enumerate(nodes) if self._episode.holds(node.region, node.sector))
+        return [nodes[at] for at in inside if at == self._place or is_nearer(moved[at], self.estimate.effect)]
+
     @property
-    def share_pct(self) -> float:
-        """Return the node's part of what is usually spent in the panel (per cent, four decimals)."""
-        members = self._baselines.members
+    def weight(self) -> float:
+        """Return what is usually spent at the node, by that at the mean node of its level (four decimals)."""
+        members, nodes = self._baselines.members, self._scores.nodes
+        alike = members[[each.level == self.node.level for each in nodes]]
         usual = self._scores.effects.expected[1, : members.shape[1], -1]
-        whole = float(usual.sum())
-        return round(100 * float(usual[members[self._place]].sum()) / whole, 4) if whole > 0 else 0.0
+        mean = float((alike @ usual).mean())
+        return round(float(usual[members[self._place]].sum()) / mean, 4) if mean > 0 else 0.0
 
     def told(self, probability: float) -> Told:
         """Return the estimate as it is published."""
@@ -113,7 +123,7 @@ class Reading:
         """Return the figures of an open episode in the order of their weight."""
         found = effect_evidence(told)
         found.append(Evidence(name="deviation_on_day", value=round(self.today.z, 2) + 0.0, unit="sd"))
-        found.append(Evidence(name="share_of_spending", value=self.share_pct, unit="pct"))
+        found.append(Evidence(name="spending_by_mean", value=self.weight, unit="times"))
         return (
             *found,
             self._record(last_as_extreme),

@@ -26,8 +26,9 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     severity_probabilities: least probability for medium, high, severe; below that for medium nothing is told.
     severity_change_pct: least size of the effect, in per cent, for medium, high, severe; below that for medium nothing
         is told.
-    severity_spending_pct: how much that must be of what is usually spent in the whole panel (per cent): a shop that
-        closes in a small region is surely true, and no severe shock of an economy. All three must be reached.
+    severity_spending_pct: how much that must be of what is usually spent in the mean series of its level (region,
+        sector, cell): a shop that closes in a small region is surely true, and no severe shock of an economy. All three
+        must be reached.
     probability_at_alarm: probability of a shock that a score of exactly 1 stands for.
     coverage_share: where less than that of the expected volume was heard of a day, it has no economic alerts.
     drift_share: share of a panel's cells whose models drifted within `drift_days` that makes a model notice.
@@ -47,7 +48,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
     parts_limit: int = 24
     severity_probabilities: tuple[float, float, float] = (0.90, 0.95, 0.99)
     severity_change_pct: tuple[float, float, float] = (0.0, 8.0, 15.0)
-    severity_spending_pct: tuple[float, float, float] = (0.0, 0.05, 0.5)
+    severity_spending_pct: tuple[float, float, float] = (0.0, 1.0, 10.0)
     probability_at_alarm: float = 0.90
     coverage_share: float = 0.95
     drift_share: float = 0.5
@@ -85,7 +86,7 @@ class AlertParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "parts_limit": Range(0, 10_000),
                 "severity_probabilities": SHARE,
                 "severity_change_pct": Range(0, UNBOUNDED),
-                "severity_spending_pct": Range(0, 100),
+                "severity_spending_pct": Range(0, UNBOUNDED),
                 "coverage_share": SHARE,
                 "drift_share": up_to(1),
                 "drift_days": SOME_DAYS,

@@ -4,8 +4,8 @@ All that lies inside an open total is its child, whenever it alarmed: shocks rea
 region that collapses a week into a national fall has a shock of its own, and is to be told as one. It has if, from a
 first day of its own on that is clearly later than the total's, it has surely gone on to move further than the total
 has. (The evidence is not asked: it begins anew when the total's level is taken as usual, about when the other shock may
-begin.) And further than other regions (or sectors) in it surely have: a shock that reaches them one by one is one.
-Cells are not asked: in a large shock they deepen by the dozen.
+begin.) What the total's shock had not reached before must move further than other regions (or sectors) in it surely
+have: one that reaches them one by one is one. Cells are not asked: in a large shock they deepen by the dozen.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from earlywarn.alerting.episode import Episode
-from earlywarn.alerting.estimate import interval_reach
+from earlywarn.alerting.estimate import interval_reach, is_nearer
 from earlywarn.alerting.weighing import SAME_ONSET_DAYS, Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, Effects
 from earlywarn.detection.effect_bank import by_measure, log_effect
@@ -74,7 +74,8 @@ def _own(episodes: Mapping[int, Episode]) -> set[int]:
 def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing, own: AbstractSet[int]) -> bool:
     """Return whether a node has surely gone on to move further than the total `other`, from a clearly later day on.
 
-    And further than others in that which have no shock of their `own`.
+    Where the total's shock had not come before, it must be further than others in that which have no shock of their
+    `own` have moved.
     """
     effects, sign = weighing.scores.effects, -1.0 if weighing.direction == "down" else 1.0
     later = int(weighing.side.onset_age_days[at])
@@ -82,10 +83,14 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing, own: Ab
     if first - later <= SAME_ONSET_DAYS:
         return False
     place = MEASURES.index(whole.measure)
-    mine, theirs = (went_on(node, first, later, effects, place) for node in (at, other))
-    level = sign * float(effects.effect[place, at, later])
-    further = min(sign * mine, sign * (mine - theirs))  # and not because the total has come back
-    further = min(further, level - max(_moved(at, whole, first, place, weighing, own), default=0.0))
+    (before, since), (whole_before, whole_since) = (
+        _before_and_since(node, first, later, effects, place) for node in (at, other)
+    )
+    went = sign * (since - before)
+    further = min(went, went - sign * (whole_since - whole_before))  # and not because the total has come back
+    if not (is_nearer(before, whole_before) and sign * before >= weighing.parameters.parting_log_change / 2):
+        moved = max(_moved(at, whole, first, place, weighing, own), default=0.0)
+        further = min(further, sign * float(effects.effect[place, at, later]) - moved)
     sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
     return further >= max(weighing.parameters.parting_log_change, reach * sd)
@@ -109,7 +114,13 @@ def _moved(
 
 
 def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:
-    """Return the log effect since a later first day less that of the days before it; 0 where nothing came on these.
+    """Return the log effect since a later first day less that of the days before it; 0 where nothing came on these."""
+    before, since = _before_and_since(node, first, later, effects, place)
+    return since - before
+
+
+def _before_and_since(node: int, first: int, later: int, effects: Effects, place: int) -> tuple[float, float]:
+    """Return the log effects of the days before a later first day, and since; 0 where nothing came before it.
 
     Both are against the baseline before the first day, by its age. Of the days since the later one it is what that
     day's baseline expected, times what the two baselines expect of today by each other.
@@ -121,5 +132,5 @@ def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> 
     came = seen[:, first] - seen[:, later]
     asked = [0, 1, place]
     if not (np.isfinite(since).all() and (before[asked] > 0).all() and (came > 0).all()):
-        return 0.0
-    return float((log_effect(seen[:, later], since) - log_effect(came, before))[place])
+        return 0.0, 0.0
+    return float(log_effect(came, before)[place]), float(log_effect(seen[:, later], since)[place])

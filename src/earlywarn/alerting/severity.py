@@ -30,18 +30,18 @@ def probability(score: float, confidence: float, parameters: AlertParameters) ->
     return math.floor(min(likelihood, confidence, 0.9999) * 10_000 + 1e-9) / 10_000
 
 
-def severity(likelihood: float, change_pct: float, share_pct: float, parameters: AlertParameters) -> Severity | None:
+def severity(likelihood: float, change_pct: float, weight: float, parameters: AlertParameters) -> Severity | None:
     """Return the severest level of which all three are reached; None where not even the first one is.
 
     Args:
         likelihood: that it is true (0..1).
         change_pct: the effect (per cent).
-        share_pct: of what is usually spent in the panel, the part of the series (per cent).
+        weight: what is usually spent in the series, by that in the mean series of its level.
         parameters: thresholds.
 
-    >>> severity(0.999, -9.0, 20.0, AlertParameters()), severity(0.999, -50.0, 0.01, AlertParameters())
+    >>> severity(0.999, -9.0, 1.0, AlertParameters()), severity(0.999, -50.0, 0.01, AlertParameters())
     ('high', 'medium')
-    >>> severity(0.85, -9.0, 20.0, AlertParameters())
+    >>> severity(0.85, -9.0, 1.0, AlertParameters())
     """
     found = None
     for level, least, size, spending in zip(
@@ -51,6 +51,6 @@ def severity(likelihood: float, change_pct: float, share_pct: float, parameters:
         parameters.severity_spending_pct,
         strict=True,
     ):
-        if likelihood >= least and abs(change_pct) >= size and abs(change_pct) * share_pct >= 100 * spending:
+        if likelihood >= least and abs(change_pct) >= size and abs(change_pct) * weight >= spending:
             found = level
     return found

@@ -39,7 +39,7 @@ def look_at(episode: Episode, node: int, weighing: Weighing, other: Floats, base
     score = float(weighing.ratio[node]) if is_alarm else 0.0
     confidence = reading.estimate.confidence(episode.direction)
     told = reading.told(probability(max(score, episode.score), confidence, parameters))
-    return Look(reading, score, told, severity(told.probability, told.effect_pct, reading.share_pct, parameters))
+    return Look(reading, score, told, severity(told.probability, told.effect_pct, reading.weight, parameters))
 
 
 def verdict(

@@ -7,18 +7,19 @@ rise by 30 % right after a fall by 20 % is one by 30 %, and not by 63 %.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from functools import partial
 
 import msgspec
 import numpy as np
 
-from earlywarn.alerting.book import Shock
+from earlywarn.alerting.book import EpisodeBook, Shock
 from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Back
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import NEARER, dispersion, is_nearer, since
 from earlywarn.alerting.grouping import Flags, Floats
-from earlywarn.alerting.phases import LEAST_DAYS, WAY_BACK_SHARE, is_surely
+from earlywarn.alerting.phases import LEAST_DAYS, WAY_BACK_SHARE, is_surely, leads_back
 from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.detection.day_scores import MEASURES, DayScores
 from earlywarn.detection.effect_bank import log_effect
@@ -96,6 +97,16 @@ def turned(episode: Episode, node: int, weighing: Weighing) -> Candidate | None:
     distance = sums.estimate(episode.measure, spread(age + 1)).distance(weighing.direction)
     score = min(float(weighing.evidence[node]), float(weighing.certainty(distance)))
     return Candidate(node, score, age, episode.measure, episode.baseline_day) if score > 1 else None
+
+
+def level_left(episode: Episode, node: int, book: EpisodeBook, baselines: CellBaselines) -> date | None:
+    """Return the first day of the level accepted before from which a new episode leads back; None if it does not."""
+
+    def leads(first: date) -> bool:
+        step = baselines.apart(first.toordinal(), episode.baseline_day, node)
+        return leads_back(episode.phase, step, episode.measure)
+
+    return next(filter(leads, book.levels_around(episode)), None)
 
 
 def tell_payments(one: Weighing, other: Weighing) -> None:

@@ -192,7 +192,7 @@ def _meant(missing: Sequence[str], header: Sequence[str]) -> str:
 
 def _not_in(encoding: str, header: Sequence[str]) -> str:
     """Return the way out where a header's bytes are no text in the encoding that it is read in."""
-    return f"; {encoding.upper()} it is not: {AS_UTF8}" if any("\ufffd" in name for name in header) else ""
+    return f"; {encoding.upper()} it is not: {AS_UTF8}" if any({"\ufffd", "\0"} & set(name) for name in header) else ""
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -162,7 +162,7 @@ def test_the_replayer_answers_probes_and_goes_on_when_its_broker_is_back(
         assert told["earlywarn_replay_event_seconds"] > 1_546_000_000
         assert told["earlywarn_replay_lag_seconds"] >= 0
         process.terminate()
-        assert process.wait(10) == 128 + signal.SIGTERM, log_of(run)
+        assert process.wait(30) == 128 + signal.SIGTERM, log_of(run)
         assert "earlywarn: SIGUSR1: paused; SIGUSR2 lets it go on\n" in log_of(run)
         assert "earlywarn: SIGTERM: ends (exit code 143); the same command goes on behind the last" in log_of(run)
 

@@ -61,3 +61,6 @@ def test_removed_beginnings_are_told_by_whoever_fills_or_checks(
             assert caplog.messages == []
             assert asyncio.run(read(0)) == COUNT - REMOVED
             assert caplog.messages == [line]
+        [done] = admin.delete_records([TopicPartition(alerts, 0, COUNT)]).values()
+        done.result(30)
+        assert asyncio.run(asyncio.wait_for(read(0), 30)) == 0, "nothing is left, and it ends"

@@ -223,7 +223,9 @@ def test_regions_that_collapse_together_in_a_milder_national_fall_are_told(first
     def change(cell: Cell) -> float:
         if not first <= cell.day < ended:
             return 1.0
-        return 0.85 * (0.5 if cell.region in pair and cell.day >= begun else 1.0)
+        if cell.region in pair:
+            return 0.42 if cell.day >= begun else 0.85
+        return 0.85
 
     panel = ShockedPanel(sample(), change)
     panel.play(composed())
@@ -231,3 +233,20 @@ def test_regions_that_collapse_together_in_a_milder_national_fall_are_told(first
     told = {each.series_id: date.fromisoformat(each.opened_on) for each in panel.tops(begun, 10)}
     for region in pair:
         assert begun - timedelta(1) <= told[f"CH/{region}/*"] <= begun + timedelta(1)
+
+
+@pytest.mark.parametrize("pair", [("CH01", "CH05"), ("CH02", "CH06")])
+def test_regions_that_were_spared_and_collapse_together_are_told(pair: tuple[str, str]) -> None:
+    """What one of them moves on that day says nothing of the other's."""
+    first, begun = date(2019, 9, 2), date(2019, 9, 12)
+
+    def change(cell: Cell) -> float:
+        if cell.region in pair:
+            return 0.4 if begun <= cell.day < begun + timedelta(28) else 1.0
+        return 0.75 if first <= cell.day < first + timedelta(42) else 1.0
+
+    panel = ShockedPanel(sample(), change)
+    panel.play(composed())
+    assert not broken_rules(panel.alerts)
+    told = {each.series_id for each in panel.tops(begun, 2)}
+    assert {f"CH/{region}/*" for region in pair} <= told

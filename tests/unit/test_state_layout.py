@@ -20,7 +20,7 @@ from earlywarn.domain.state import decode_state
 DAYS = 400
 KNOWN = {
     "aggregation": (3, "b04b7cc25c95"),
-    "alerting": (6, "c25ee205ace1"),
+    "alerting": (6, "6b1bf125edf5"),
     "application": (1, "fb7ed83173bc"),
     "detection": (4, "d55282dd111e"),
 }

@@ -65,6 +65,7 @@ class EpisodeBook:
         self._ended: dict[EpisodeKey, date] = {}  # the last day of episodes that lie in sight of the models
         self._levels: dict[EpisodeKey, tuple[date, date]] = {}  # accepted lately: their first day, and when
         self._returns: dict[EpisodeKey, date] = {}  # when what was usual before a level was accepted again
+        self._whole: dict[EpisodeKey, date] = {}  # when an episode was accepted last that was a whole return
         self._totals: dict[EpisodeKey, date] = {}  # the last day of the last episode of a total
         self._over: dict[EpisodeKey, tuple[date, date]] = {}  # over lately, no level: their first day, and when
 
@@ -73,7 +74,10 @@ class EpisodeBook:
         in_sight, kept = (day - timedelta(days=days) for days in (days_in_sight, _LEVELS_KEPT_DAYS))
         self._ended = {key: ended for key, ended in self._ended.items() if ended > in_sight}
         self._levels = {key: level for key, level in self._levels.items() if level[1] > kept}
-        self._returns = {key: accepted for key, accepted in self._returns.items() if accepted > kept}
+        self._returns, self._whole = (
+            {key: accepted for key, accepted in days.items() if accepted > kept}
+            for days in (self._returns, self._whole)
+        )
         ends = day - timedelta(days=_ENDS_KEPT_DAYS)
         self._over = {key: over for key, over in self._over.items() if over[1] > ends}
 
@@ -87,8 +91,12 @@ class EpisodeBook:
 
     def first_days(self) -> set[int]:
         """Return the first days (ordinals) of which the baseline is of use."""
-        over = {since.toordinal() for since, _ in (*self._over.values(), *self._levels.values())}
-        return over | {episode.baseline_day for episode in self.open.values()}
+        days = {since.toordinal() for since, _ in (*self._over.values(), *self._levels.values())}
+        for episode in self.open.values():
+            days |= {episode.baseline_day, episode.first_day}  # by its first day it is kept as a level
+            if episode.leads_back_from is not None:
+                days.add(episode.leads_back_from.toordinal())
+        return days
 
     def shocks(self, direction: Direction) -> list[Shock]:
         """Return the shocks of a direction that are open or over lately, and no new level, the oldest first.
@@ -150,7 +158,7 @@ class EpisodeBook:
         around = [
             (accepted, first)
             for key, (first, accepted) in self._levels.items()
-            if key[2] == direction and holds(key[:2], node) and self._returns.get(key) != accepted > back_on
+            if key[2] == direction and holds(key[:2], node) and self._whole.get(key) != accepted > back_on
         ]
         return [first for _, first in sorted(around, reverse=True)]
 
@@ -178,9 +186,10 @@ class EpisodeBook:
         elif not episode.is_return:
             self._over[episode.key] = (episode.usual_until, day)
 
-    def came_back(self, nodes: Iterable[Node], direction: Direction, day: date) -> None:
-        """Note that nodes are back at what was usual before another level, by an episode accepted on a day."""
-        self._returns.update({(node.region, node.sector, direction): day for node in nodes})
+    def came_back(self, episode: Episode, nodes: Iterable[Node], day: date) -> None:
+        """Note that nodes are back at what was usual before another level, with an episode accepted on a day."""
+        self._whole[episode.key] = day
+        self._returns.update({(node.region, node.sector, episode.direction): day for node in nodes})
 
     # --- snapshot
 
@@ -192,6 +201,7 @@ class EpisodeBook:
             "ended": _days(self._ended),
             "returns": _days(self._returns),
             "totals": _days(self._totals),
+            "whole": _days(self._whole),
             "levels": _plain(self._levels),
             "over": _plain(self._over),
         }
@@ -200,9 +210,9 @@ class EpisodeBook:
         """Take over a state that `state` returned."""
         self.open = {each.key: each for each in msgspec.convert(saved["episodes"], list[Episode])}
         self.records.restore(saved["records"])
-        self._ended, self._returns, self._totals = (
+        self._ended, self._returns, self._totals, self._whole = (
             {(region, sector, direction): date.fromisoformat(day) for region, sector, direction, day in saved[name]}
-            for name in ("ended", "returns", "totals")
+            for name in ("ended", "returns", "totals", "whole")
         )
         self._levels, self._over = _restored(saved["levels"]), _restored(saved["over"])
 

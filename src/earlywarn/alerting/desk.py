@@ -257,7 +257,7 @@ class AlertDesk:
             if not episode.is_learned:
                 self._decisions.accept(node, episode.opened_on)
             if episode.is_whole_return:
-                self._book.came_back(look.reading.moved_along(), episode.direction, day)
+                self._book.came_back(episode, look.reading.moved_along(), day)
         elif found.outcome is not None:
             if episode.is_learned and found.outcome == "recovered":
                 self._decisions.take_back_shocks_of([episode])

@@ -107,12 +107,12 @@ class Reading:
 
     @property
     def weight(self) -> float:
-        """Return what is usually spent at the node, by that at the mean node of its level (four decimals)."""
-        members, nodes = self._baselines.members, self._scores.nodes
-        alike = members[[each.level == self.node.level for each in nodes]]
-        usual = self._scores.effects.expected[1, : members.shape[1], -1]
-        mean = float((alike @ usual).mean())
-        return round(float(usual[members[self._place]].sum()) / mean, 4) if mean > 0 else 0.0
+        """Return what was usually spent at the node before, by that at the mean node of its level (four decimals)."""
+        place, first = self._baselines.members[self._place], self._episode.phase.since.toordinal()
+        usual = self._baselines.since(first, self._episode.baseline_day)[1][1]
+        # The nodes of a level hold each cell once.
+        mean = float(usual.sum()) / sum(each.level == self.node.level for each in self._scores.nodes)
+        return round(float(usual[place].sum()) / mean, 4) if mean > 0 else 0.0
 
     def told(self, probability: float) -> Told:
         """Return the estimate as it is published."""

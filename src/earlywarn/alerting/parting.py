@@ -55,11 +55,12 @@ def part_ways(episodes: Mapping[int, Episode], weighing: Weighing) -> None:
         episodes: the open ones of a direction, by node.
         weighing: the day's.
     """
-    for at, episode in episodes.items():
+    own = _own(episodes)  # once: the order of episodes decides nothing
+    for at, episode in sorted(episodes.items()):
         if episode.level in _LEVELS and not episode.is_own:
             for other, whole in sorted(episodes.items()):
                 is_open = not whole.days_back  # what goes on inside one that is back is told when that ends
-                if is_open and whole.contains(episode) and _has_parted(at, other, whole, weighing, _own(episodes)):
+                if is_open and whole.contains(episode) and _has_parted(at, other, whole, weighing, own):
                     episode.is_own, episode.parent, episode.has_news = True, None, True
                     if episode.id in whole.children:
                         whole.children.remove(episode.id)
@@ -89,7 +90,7 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing, own: Ab
     went = sign * (since - before)
     further = min(went, went - sign * (whole_since - whole_before))  # and not because the total has come back
     if not (is_nearer(before, whole_before) and sign * before >= weighing.parameters.parting_log_change / 2):
-        moved = max(_moved(at, whole, first, place, weighing, own), default=0.0)
+        moved = max(_moved(at, whole, first, later, place, weighing, own), default=0.0)
         further = min(further, sign * float(effects.effect[place, at, later]) - moved)
     sd = float(np.hypot(effects.sd[place, at, first], effects.sd[place, at, later]))
     reach = interval_reach(weighing.parameters.spillover_confidence)
@@ -97,11 +98,11 @@ def _has_parted(at: int, other: int, whole: Episode, weighing: Weighing, own: Ab
 
 
 def _moved(
-    at: int, whole: Episode, first: int, place: int, weighing: Weighing, own: AbstractSet[int]
+    at: int, whole: Episode, first: int, later: int, place: int, weighing: Weighing, own: AbstractSet[int]
 ) -> Iterator[float]:
-    """Yield how far the others like a node in a total have surely moved since a day not before its `first` one (age).
+    """Yield how far the others like a node in a total have surely moved that had before its day `later` (ages).
 
-    In log units, in the direction of the alarms.
+    In log units, in the direction of the alarms. What moves on its own day says nothing of a shock that comes to it.
     """
     scores, sign = weighing.scores, -1.0 if weighing.direction == "down" else 1.0
     reach = interval_reach(weighing.parameters.spillover_confidence)
@@ -109,8 +110,11 @@ def _moved(
         if node == at or node in own or each.level != scores.nodes[at].level:
             continue
         if scores.ready[node] and scores.heard[node] and contains((whole.region, whole.sector), each.key):
-            effect, sd = (values[place, node, : first + 1] for values in (scores.effects.effect, scores.effects.sd))
-            yield float((sign * effect - reach * sd).max())
+            for age in range(later + 1, first + 1):
+                before, _ = _before_and_since(node, age, later, scores.effects, place)
+                effect, sd = (float(each[place, node, age]) for each in (scores.effects.effect, scores.effects.sd))
+                if is_nearer(before, effect):
+                    yield sign * effect - reach * sd
 
 
 def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:

@@ -147,7 +147,7 @@ def is_back(phase: Phase, measure: Measure, direction: Direction, dispersion: Di
 
 
 def is_return(phase: Phase, step: Floats, measure: Measure) -> bool:
-    """Return whether a level is nearer to what was usual before another one than to what was expected.
+    """Return whether most of the way back to what was usual before another level is gone.
 
     Args:
         phase: the current one.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from earlywarn.adapters.kafka.refusals import undelivered
+from earlywarn.adapters.kafka.refusals import MISSING, MISSING_SECONDS, undelivered
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Parcel:
 
 
 class _Line:
-    """What is under way to one topic, and since when nothing of it has moved."""
+    """What is under way to one partition of a topic, and since when nothing of it has moved."""
 
     __slots__ = ("count", "moved_seconds")
 
@@ -102,14 +102,15 @@ class Outbox:
         self._gated = gated
         self._given = self._released = 0
         self._news = asyncio.Event()
-        self._lines: defaultdict[str, _Line] = defaultdict(_Line)
+        self._lines: defaultdict[tuple[str, int], _Line] = defaultdict(_Line)
+        self._missing_seconds: float | None = None  # since when the topic of what is next is said to be missing
         self.unacknowledged_bytes = 0
         self.has_sent = False
         self.failure: LogError | None = None
 
     @property
     def waiting_seconds(self) -> float:
-        """Return for how long a topic has taken nothing of what is under way to it; 0 while there is nothing."""
+        """Return for how long a partition has taken nothing of what is under way to it; 0 while there is nothing."""
         now = time.monotonic()
         return max((now - line.moved_seconds for line in self._lines.values() if line.count), default=0.0)
 
@@ -131,7 +132,7 @@ class Outbox:
         self.check()
         size = len(value or b"") + len(key) + sum(len(name) + len(text) + _HEADER_BYTES for name, text in headers)
         size += _MESSAGE_BYTES
-        line = self._lines[topic]
+        line = self._lines[topic, partition]
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             self.unacknowledged_bytes -= size
@@ -179,7 +180,15 @@ class Outbox:
             except BufferError:
                 return
             except KafkaException as error:
-                raise LogError(f"a message of {each.size} bytes cannot be sent to {each.topic}: {error}") from error
+                reason: KafkaError = error.args[0]
+                if reason.code() not in MISSING:
+                    raise LogError(f"a message of {each.size} bytes cannot be sent to {each.topic}: {error}") from error
+                now = time.monotonic()
+                self._missing_seconds = now if self._missing_seconds is None else self._missing_seconds
+                if now - self._missing_seconds < MISSING_SECONDS:
+                    return  # brokers that are being restarted say so, too
+                raise LogError(undelivered(each.topic, reason)) from error
+            self._missing_seconds = None
             self._waiting.popleft()
 
     def check(self) -> None:

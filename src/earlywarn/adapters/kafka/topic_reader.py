@@ -46,6 +46,8 @@ async def read_partition(
         consumer.seek(place, position)
         if (begin := (await consumer.beginning_offsets([place]))[place]) > position:
             lost(begin)
+            position = begin  # all of it may be gone: then nothing would ever lead there
+            consumer.seek(place, position)
         end = (await consumer.end_offsets([place]))[place]
         if position > end:
             raise LogError(

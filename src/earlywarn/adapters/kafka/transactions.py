@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.outbox import SENDING
-from earlywarn.adapters.kafka.refusals import FOR_GOOD, refused
+from earlywarn.adapters.kafka.refusals import FOR_GOOD, MISSING, MISSING_SECONDS, refused
 from earlywarn.adapters.kafka.rights import may_not_join, may_not_use, may_not_write
 from earlywarn.errors import LogError
 
@@ -97,6 +97,7 @@ class Transactions:
         self._group = group
         self._lost: LogError | None = None
         self._topics: set[str] = set()
+        self._missing_seconds: float | None = None  # since when a topic is said to be missing
         self._closed = Event()
         self.under_way = False
         self._begun_seconds = 0.0
@@ -104,7 +105,8 @@ class Transactions:
             {
                 **connection,
                 **SENDING,
-                "message.timeout.ms": _TRANSACTION_MS,
+                # The client is to act before the coordinator does, who would fence it.
+                "message.timeout.ms": _TRANSACTION_MS * 3 // 4,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": _TRANSACTION_MS,
                 "allow.auto.create.topics": False,
@@ -155,6 +157,7 @@ class Transactions:
             self.patiently(lambda: self._move(list(offsets), group))
         self.patiently(lambda: self.producer.commit_transaction(self._answer_seconds))
         self.under_way = False
+        self._missing_seconds = None
 
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out.
@@ -268,14 +271,21 @@ class Transactions:
             return "\n".join(map(may_not_write, sorted(self._topics)))
         return ""
 
+    def _is_for_good(self, reason: KafkaError) -> bool:
+        if reason.code() not in MISSING:
+            return reason.code() in FOR_GOOD
+        now = time.monotonic()
+        self._missing_seconds = now if self._missing_seconds is None else self._missing_seconds
+        return now - self._missing_seconds >= MISSING_SECONDS
+
     def _refusal(self, reason: KafkaError) -> LogError:
         if missing := self._missing_right(reason):
             self._lost = LogError(missing)
         elif reason.code() in FENCED:
             self._lost = FencedError(f"{self._timed_out()}{self._fenced} ({reason.str()})")
-        elif reason.code() in FOR_GOOD and not reason.fatal():
+        elif self._is_for_good(reason) and not reason.fatal():
             return RefusedError(refused(self._place, self._topics, reason))
-        elif reason.txn_requires_abort() or reason.code() == _WRONG_STATE:
+        elif reason.txn_requires_abort() or reason.code() in {_WRONG_STATE, *MISSING}:
             return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")
         elif reason.fatal():
             self._lost = LogError(f"{self._place}: cannot be written any more: {reason}")

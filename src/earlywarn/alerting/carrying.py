@@ -32,9 +32,9 @@ def carried(
     """
     found: set[int] = set()
     for total in sorted(totals, key=lambda at: (int(members[at].sum()), at)):
-        inside = [at for at in alarming if at not in found and strictly_inside(members, at, total)]
-        spread = members[inside].any(axis=0)
-        for part in inside:
+        parts = [at for at in alarming if at not in found and strictly_inside(members, at, total)]
+        spread = members[parts].any(axis=0)
+        for part in parts:
             if not (spread & ~members[part]).any():
                 place, age = int(measure[total]), min(alarming[part], totals[total])
                 whole, own = (_effect(effects, at, members[at], age)[place] for at in (total, part))

@@ -106,15 +106,15 @@ def _moved(
     """
     scores, sign = weighing.scores, -1.0 if weighing.direction == "down" else 1.0
     reach = interval_reach(weighing.parameters.spillover_confidence)
-    for node, each in enumerate(scores.nodes):
-        if node == at or node in own or each.level != scores.nodes[at].level:
+    for node, other in enumerate(scores.nodes):
+        is_like_it = other.level == scores.nodes[at].level and contains((whole.region, whole.sector), other.key)
+        if node == at or node in own or not (is_like_it and scores.ready[node] and scores.heard[node]):
             continue
-        if scores.ready[node] and scores.heard[node] and contains((whole.region, whole.sector), each.key):
-            for age in range(later + 1, first + 1):
-                before, _ = _before_and_since(node, age, later, scores.effects, place)
-                effect, sd = (float(each[place, node, age]) for each in (scores.effects.effect, scores.effects.sd))
-                if is_nearer(before, effect):
-                    yield sign * effect - reach * sd
+        for age in range(later + 1, first + 1):
+            before, _ = _before_and_since(node, age, later, scores.effects, place)
+            effect, sd = (float(each[place, node, age]) for each in (scores.effects.effect, scores.effects.sd))
+            if is_nearer(before, effect):
+                yield sign * effect - reach * sd
 
 
 def went_on(node: int, first: int, later: int, effects: Effects, place: int) -> float:

@@ -35,7 +35,6 @@ def moving_parts(
         effect: its log effect since its first day.
         weighing: the day's, in its direction.
         baselines: of the day.
-        members: bool[G, K], cells of each node.
         known: nodes that have an episode.
         limit: of how many at most.
     """

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from earlywarn.adapters.kafka.refusals import MISSING, MISSING_SECONDS, undelivered
+from earlywarn.adapters.kafka.refusals import MISSING, Absence, undelivered
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Outbox:
         self._given = self._released = 0
         self._news = asyncio.Event()
         self._lines: defaultdict[tuple[str, int], _Line] = defaultdict(_Line)
-        self._missing_seconds: float | None = None  # since when the topic of what is next is said to be missing
+        self._absence = Absence()  # of the topic of what is next
         self.unacknowledged_bytes = 0
         self.has_sent = False
         self.failure: LogError | None = None
@@ -183,12 +183,10 @@ class Outbox:
                 reason: KafkaError = error.args[0]
                 if reason.code() not in MISSING:
                     raise LogError(f"a message of {each.size} bytes cannot be sent to {each.topic}: {error}") from error
-                now = time.monotonic()
-                self._missing_seconds = now if self._missing_seconds is None else self._missing_seconds
-                if now - self._missing_seconds < MISSING_SECONDS:
+                if not self._absence.is_sure():
                     return  # brokers that are being restarted say so, too
                 raise LogError(undelivered(each.topic, reason)) from error
-            self._missing_seconds = None
+            self._absence.end()
             self._waiting.popleft()
 
     def check(self) -> None:

@@ -1,5 +1,6 @@
 """What is told of a message that finally cannot be delivered: to which topic, why, and the way out."""
 
+import time
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaError
@@ -12,7 +13,7 @@ MISSING = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # its name
 }
 """What a client says of a topic that is not there; and once in a while of one that is, when brokers are restarted."""
-MISSING_SECONDS = 30.0
+_MISSING_SECONDS = 30.0
 """After so long a topic that is said to be missing is."""
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 FOR_GOOD = _TOO_LARGE | {
@@ -26,6 +27,24 @@ FOR_GOOD = _TOO_LARGE | {
 }
 """What a broker says of a message that it will not take the next time either, until somebody changes the topic."""
 _WAY_OUT = "what a topic must be, and the command that mends it, says: earlywarn topics create --check"
+
+
+class Absence:
+    """For how long a topic is said to be missing."""
+
+    def __init__(self) -> None:
+        self._since_seconds: float | None = None
+
+    def is_sure(self) -> bool:
+        """Return whether it has been said for long enough; it is said once more."""
+        now = time.monotonic()
+        if self._since_seconds is None:
+            self._since_seconds = now
+        return now - self._since_seconds >= _MISSING_SECONDS
+
+    def end(self) -> None:
+        """Note that the topic is there."""
+        self._since_seconds = None
 
 
 def undelivered(topic: str, error: KafkaError) -> str:

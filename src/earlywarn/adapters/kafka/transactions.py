@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.outbox import SENDING
-from earlywarn.adapters.kafka.refusals import FOR_GOOD, MISSING, MISSING_SECONDS, refused
+from earlywarn.adapters.kafka.refusals import FOR_GOOD, MISSING, Absence, refused
 from earlywarn.adapters.kafka.rights import may_not_join, may_not_use, may_not_write
 from earlywarn.errors import LogError
 
@@ -97,7 +97,7 @@ class Transactions:
         self._group = group
         self._lost: LogError | None = None
         self._topics: set[str] = set()
-        self._missing_seconds: float | None = None  # since when a topic is said to be missing
+        self._absence = Absence()  # of a topic
         self._closed = Event()
         self.under_way = False
         self._begun_seconds = 0.0
@@ -157,7 +157,7 @@ class Transactions:
             self.patiently(lambda: self._move(list(offsets), group))
         self.patiently(lambda: self.producer.commit_transaction(self._answer_seconds))
         self.under_way = False
-        self._missing_seconds = None
+        self._absence.end()
 
     def take_back(self) -> None:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out.
@@ -272,11 +272,7 @@ class Transactions:
         return ""
 
     def _is_for_good(self, reason: KafkaError) -> bool:
-        if reason.code() not in MISSING:
-            return reason.code() in FOR_GOOD
-        now = time.monotonic()
-        self._missing_seconds = now if self._missing_seconds is None else self._missing_seconds
-        return now - self._missing_seconds >= MISSING_SECONDS
+        return self._absence.is_sure() if reason.code() in MISSING else reason.code() in FOR_GOOD
 
     def _refusal(self, reason: KafkaError) -> LogError:
         if missing := self._missing_right(reason):

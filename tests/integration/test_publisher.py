@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from os import urandom
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka_broker import KafkaBroker
 from kafka_runtime import KafkaRuntime
@@ -25,6 +26,7 @@ from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.reader import new_reader
 from earlywarn.adapters.kafka.topic_scan import TopicScan
 from earlywarn.adapters.kafka.transactions import FencedError, RefusedError, Transactions
+from earlywarn.adapters.kafka.wire import Message
 from earlywarn.application.detector import Progress
 from earlywarn.application.service_settings import KafkaSettings
 
@@ -87,9 +89,18 @@ def pair(stack_folder: Path, kafka_runtime: KafkaRuntime) -> Iterator[Pair]:
         shutil.rmtree(each / "data")
 
 
+def _knows_offsets(asking: Consumer) -> bool:
+    """Ask once, which makes the inner topic; whoever is to coordinate is not yet ready then."""
+    try:
+        asking.committed([TopicPartition(SOURCE, 0)], timeout=10)
+    except KafkaException:
+        return False
+    return True
+
+
 def _group_between(kafka: KafkaSettings) -> str:
     asking = Consumer({**confluent_connection(kafka), "group.id": "any"})
-    asking.committed([TopicPartition(SOURCE, 0)], timeout=30)
+    wait_until(lambda: _knows_offsets(asking), 60, "a coordinator has come")
     asking.close()
     producer(kafka, "any").abort_transaction()  # now both inner topics are there
     topics = AdminClient(confluent_connection(kafka)).list_topics(timeout=10).topics
@@ -153,6 +164,40 @@ def test_what_is_refused_for_good_is_not_sent_again_and_again(kafka: KafkaBroker
         publisher.publish([(topic, (None, urandom(200)))], Progress(1))  # type: ignore[list-item]  # no key
     assert list(TopicScan(settings, topic)) == []  # to its end: the transaction is taken back
     assert publisher.published() == Progress(0)
+    publisher.close()
+
+
+class Slowly(list[tuple[str, Message]]):
+    """Messages of which the client hears before offsets are moved, with which a broker has begun."""
+
+    def __iter__(self) -> Iterator[tuple[str, Message]]:
+        yield from super().__iter__()
+        time.sleep(0.5)
+
+
+def test_what_is_published_to_a_topic_that_was_deleted_is_sent_when_it_is_there_again(
+    kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that has not heard of it is mostly refused to begin a transaction, and then to take this back."""
+    monkeypatch.setattr(transactions, "_TRANSACTION_MS", 8_000)
+    settings = KafkaSettings(brokers=kafka.address)
+    topic, alerts, group = make_topic(settings), make_topic(settings), f"group-{uuid4().hex[:12]}"
+    connection = {**confluent_connection(settings), "socket.timeout.ms": 2_000}
+    publisher = Publisher(connection, group, make_topic(settings), 0, "log")
+    publisher.open()
+    publisher.publish([(topic, (b"1", b"first")), (alerts, (b"1", b"first"))], Progress(1))
+    again = Slowly([(topic, (b"2", b"second")), (alerts, (b"2", b"second"))])
+    with kafka_admin(settings) as admin:
+        admin.delete_topics([topic])
+        wait_until(lambda: topic not in admin.list_topics(), 30, "it is gone")
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(1) as thread:
+        publishing = thread.submit(publisher.publish, again, Progress(2))
+        wait_until(lambda: publishing.done() or "it is tried again" in caplog.text, 30, "it is told")
+        with kafka_admin(settings) as admin:
+            admin.create_topics([topic])
+        publishing.result(60)
+    assert [record.value for record in TopicScan(settings, topic)] == [b"second"]
+    assert [record.value for record in TopicScan(settings, alerts)] == [b"first", b"second"]
     publisher.close()
 
 

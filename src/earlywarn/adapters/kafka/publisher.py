@@ -17,12 +17,13 @@ from functools import partial
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from earlywarn.adapters.kafka.refusals import Absence
 from earlywarn.adapters.kafka.transactions import (
     FencedError,
     RefusedError,
+    SpentError,
     TakenBackError,
     Transactions,
-    UnansweredError,
 )
 from earlywarn.adapters.kafka.wire import Message
 from earlywarn.application.detector import Progress
@@ -62,6 +63,7 @@ class Publisher:
             place=f"{source}-{partition}",
             fenced=self._fenced,
             group=group,
+            absence=Absence(),
         )
         self._transactions = self._new_transactions()
         self._reached = Progress(0)
@@ -135,21 +137,27 @@ class Publisher:
                 raise
             except TakenBackError as error:
                 _log.warning("%s; it is tried again", error)
-                self._transactions.take_back()
+                self._take_back()
                 self._transactions.wait()
-            except UnansweredError as error:
-                _log.warning("%s; another one goes on", error)
-                self._open_anew()
+            except SpentError as error:
+                self._open_anew(error)
             else:
                 self._reached = reached
                 return
 
-    def _open_anew(self) -> None:
+    def _take_back(self) -> None:
+        try:
+            self._transactions.take_back()
+        except SpentError as error:
+            self._open_anew(error)
+
+    def _open_anew(self, error: SpentError) -> None:
         """Go on with a new client, which takes back what the old one has sent since its last commit.
 
         Raises:
             FencedError: another publisher has published meanwhile; the group says who of the two goes on.
         """
+        _log.warning("%s; another one goes on", error)
         before = self._reached
         self._transactions = self._new_transactions()
         if (found := self.open()) != before:

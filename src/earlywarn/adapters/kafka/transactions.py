@@ -60,8 +60,8 @@ class RefusedError(LogError):
     """A broker refuses what was sent, and would again; the open transaction can only be taken back."""
 
 
-class UnansweredError(LogError):
-    """The client does not come back, and is of no use any more; opening the id anew takes back what it has sent."""
+class SpentError(LogError):
+    """The client is of no use any more; another one that opens the id takes back what it has sent."""
 
 
 class Transactions:
@@ -75,6 +75,7 @@ class Transactions:
         group: whose offsets move with the transactions, if any do.
         options: more settings of the producer.
         answer_seconds: a step that takes longer is told, and waited for again.
+        absence: of a topic, as known to the client before this one.
         log: where the client tells what it likes to.
     """
 
@@ -88,6 +89,7 @@ class Transactions:
         group: str = "",
         options: Mapping[str, object] | None = None,
         answer_seconds: float = _ANSWER_SECONDS,
+        absence: Absence | None = None,
         log: logging.Logger = _log,
     ) -> None:
         self._answer_seconds = answer_seconds
@@ -97,7 +99,8 @@ class Transactions:
         self._group = group
         self._lost: LogError | None = None
         self._topics: set[str] = set()
-        self._absence = Absence()  # of a topic
+        self._absence = absence or Absence()
+        self._cause = ""
         self._closed = Event()
         self.under_way = False
         self._begun_seconds = 0.0
@@ -149,7 +152,7 @@ class Transactions:
         """Make all that was sent visible, and move the offsets of a group with it, as one step.
 
         Raises:
-            UnansweredError: the client does not come back from moving offsets.
+            SpentError: the client does not come back from moving offsets, or knows the transaction otherwise.
             FencedError, TakenBackError, RefusedError, LogError: as `send`.
         """
         self._begin()
@@ -163,6 +166,7 @@ class Transactions:
         """Take back what is sent and not committed, so that readers need not wait until it is timed out.
 
         Raises:
+            SpentError: the broker has never begun it: a topic was deleted of which the client had not heard.
             LogError: as `send`.
         """
         if self.under_way:
@@ -214,7 +218,7 @@ class Transactions:
         try:
             moved.result(_UNANSWERED_SECONDS)
         except TimeoutError as error:
-            raise UnansweredError(
+            raise SpentError(
                 f"{self._place}: the Kafka client has not come back from moving offsets for {_UNANSWERED_SECONDS:g} s, "
                 f"though it was given {_ANSWER_SECONDS:g} s; it is left behind"
             ) from error
@@ -282,7 +286,10 @@ class Transactions:
         elif self._is_for_good(reason) and not reason.fatal():
             return RefusedError(refused(self._place, self._topics, reason))
         elif reason.txn_requires_abort() or reason.code() in {_WRONG_STATE, *MISSING}:
-            return TakenBackError(f"{self._place}: a transaction is taken back: {reason}")
+            self._cause = f"{self._place}: a transaction is taken back: {reason}"
+            return TakenBackError(self._cause)
+        elif reason.fatal() and reason.code() == KafkaError.INVALID_TXN_STATE:
+            self._lost = SpentError(f"{self._cause or self._place}; the client is of no use after it: {reason}")
         elif reason.fatal():
             self._lost = LogError(f"{self._place}: cannot be written any more: {reason}")
         else:

@@ -19,10 +19,10 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (3, "b04b7cc25c95"),
+    "aggregation": (4, "b04b7cc25c95"),
     "alerting": (6, "6b1bf125edf5"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (4, "d55282dd111e"),
+    "detection": (5, "af7b4ff682b8"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

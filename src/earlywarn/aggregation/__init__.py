@@ -3,5 +3,5 @@
 Both are functions of their logs alone: no clock, no randomness, no I/O. See docs/architecture.md.
 """
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Changes whenever what the second fold keeps in a snapshot is laid out or meant otherwise."""

@@ -1,10 +1,13 @@
 """Sources that are new in a region: what they add to its cells is no spending that rose.
 
 A source is new for four weeks, since its first day may be a Sunday, or begin at noon. It adds to cells if their volume
-grows by what it brings; else it takes somebody's place, and nothing changes.
+grows by what it brings; else it takes somebody's place, and nothing changes. Two figures tell the two apart, both added
+up since it came, for one day may be a strong one: how far the volume of all is above what is usual of who was there,
+and how far who was there falls behind those of them who lost least, which no strong or weak day changes.
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -19,7 +22,37 @@ _KNOWN = 0
 _NEW_SHARE = 0.05
 """Of what is usual of a cell, from which on what is new may pass for a rise."""
 _GROWN_SHARE = 0.5
-"""Of what newcomers bring so much must come on top of what is usual."""
+"""Of what newcomers bring so much must come on top of what is usual, and so much of it be missing of nobody."""
+_GROWN_SHARE_OF_SEVERAL = 0.25
+"""On top of what is usual where several were there: whether they lost anything says more then."""
+_UNTOUCHED_SHARE = 0.25
+"""Of what is usual, at least, is of those who lost least."""
+_SEVERAL_SHARE = 0.1
+"""Of what is usual, from which on one who was there is one of several."""
+_DECIDING_DAYS = 7
+"""After so many days on which newcomers brought much they have taken somebody's place; and so long after it is known
+that they add something cells are looked for to which they do: some are closed on a Sunday."""
+
+
+@dataclass
+class _Tally:
+    """What newcomers of a region brought since they came (transactions): all, on top of the usual, missing of others.
+
+    And the numbers of the cells whose level they have changed.
+    """
+
+    names: list[FeedName]
+    days: int = 0
+    brought: float = 0.0
+    surplus: float = 0.0
+    lost: float = 0.0
+    several: bool = True
+    cells: list[int] = field(default_factory=list)
+
+    @property
+    def is_on_top(self) -> bool:
+        share = _GROWN_SHARE_OF_SEVERAL if self.several else _GROWN_SHARE
+        return self.surplus >= share * self.brought and self.lost < _GROWN_SHARE * self.brought
 
 
 class Newcomers:
@@ -27,6 +60,7 @@ class Newcomers:
 
     def __init__(self) -> None:
         self._since: dict[tuple[FeedName, str], int] = {}
+        self._tallies: dict[str, _Tally] = {}
 
     def close_day(
         self, day: int, volumes: BranchVolumes, sizeable_transactions: int
@@ -46,22 +80,40 @@ class Newcomers:
         told: list[Branch] = []
         changed = np.zeros(volumes.cells, np.bool_)
         for region, names in sorted(new.items()):
-            grown = self._grown(volumes, region, names, sizeable_transactions)
-            if grown.any():
-                changed |= grown
-                told += [Branch(" ".join(name), region) for name in names]
+            tally = self._tallies.get(region)
+            if tally is None or tally.names != names:
+                tally = self._tallies[region] = _Tally(names)
+            inside = self._add(tally, volumes, region, sizeable_transactions)
+            if inside.any() and (tally.cells or tally.is_on_top):
+                inside[tally.cells] = False
+                if not tally.cells:
+                    told += [Branch(" ".join(name), region) for name in names]
+                    tally.days = 0
+                tally.cells += np.flatnonzero(inside).tolist()
+                changed |= inside
+            if tally.days >= _DECIDING_DAYS:
                 self._since |= dict.fromkeys([(name, region) for name in names], _KNOWN)
+                del self._tallies[region]
         return tuple(told), changed
 
     @staticmethod
-    def _grown(volumes: BranchVolumes, region: str, names: list[FeedName], sizeable_transactions: int) -> Flags:
-        known = [name for name in volumes.expecting if name not in names]
-        usual, added = volumes.expected_of_cells(known), volumes.heard_of_cells(names)
+    def _add(tally: _Tally, volumes: BranchVolumes, region: str, sizeable_transactions: int) -> Flags:
+        """Add a day to a tally; return bool[K], the cells of which newcomers bring much, none if they bring little."""
+        known = [name for name in volumes.expecting if name not in tally.names]
+        usual, added = volumes.expected_of_cells(known), volumes.heard_of_cells(tally.names)
         inside: Flags = volumes.cells_of(region) & (usual > 0) & (added > _NEW_SHARE * usual)
-        brought = volumes.heard(names, inside)
-        surplus = volumes.heard(volumes.everybody, inside) - volumes.expected(known, inside)
-        is_on_top = brought >= sizeable_transactions and surplus >= _GROWN_SHARE * brought
-        return inside if is_on_top else np.zeros_like(inside)
+        brought = volumes.heard(tally.names, inside)
+        if brought < sizeable_transactions:
+            return np.zeros_like(inside)
+        expected = {name: volumes.expected([name], inside) for name in known}
+        heard = {name: volumes.heard([name], inside) for name in known}
+        lost, several = _lost(expected, heard)
+        tally.days += 1
+        tally.brought += brought
+        tally.surplus += volumes.heard(volumes.everybody, inside) - sum(expected.values())
+        tally.lost += lost
+        tally.several &= several
+        return inside
 
     def forget(self, name: FeedName, regions: Iterable[str]) -> None:
         """Forget a feed in regions: it is new when it comes again.
@@ -71,11 +123,35 @@ class Newcomers:
         for region in regions:
             self._since.pop((name, region), None)
             self._since |= dict.fromkeys([key for key in self._since if key[1] == region], _KNOWN)
+            self._tallies.pop(region, None)
 
     def state(self) -> State:
         """Return the state as plain values."""
-        return {"since": [[list(name), region, day] for (name, region), day in sorted(self._since.items())]}
+        return {
+            "since": [[list(name), region, day] for (name, region), day in sorted(self._since.items())],
+            "tallies": {
+                region: asdict(each) | {"names": [list(name) for name in each.names]}
+                for region, each in sorted(self._tallies.items())
+            },
+        }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._since = {((kind, name), region): day for (kind, name), region, day in saved["since"]}
+        self._tallies = {
+            region: _Tally(**{**each, "names": [(kind, name) for kind, name in each["names"]]})
+            for region, each in saved["tallies"].items()
+        }
+
+
+def _lost(expected: dict[FeedName, float], heard: dict[FeedName, float]) -> tuple[float, bool]:
+    """Return how far who was there is behind who lost least (transactions), and whether there are several."""
+    usual = sum(expected.values())
+    several = sum(each >= _SEVERAL_SHARE * usual for each in expected.values()) > 1
+    kept = sorted(((heard[name] / each, each) for name, each in expected.items() if each > 0), reverse=True)
+    reached = 0.0
+    for share, each in kept:
+        reached += each
+        if reached >= _UNTOUCHED_SHARE * usual:
+            return max(share * usual - sum(heard.values()), 0.0), several
+    return 0.0, several

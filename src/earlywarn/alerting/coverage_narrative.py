@@ -170,7 +170,8 @@ def _new_sources(alert: Alert, names: Names) -> str:
     who, when = ", ".join(_listed(alert, "new: ", names)), day(alert.opened_on)
     return (
         f"{names.panel(alert.panel)}: since about {when} payments come that had not in the weeks before: of {who}. "
-        "What a source adds is no rise of spending; what is usual there is learned anew from then on."
+        "What a source adds is no rise of spending; what is usual there is learned anew, for about a week before it is "
+        "judged again."
     )
 
 

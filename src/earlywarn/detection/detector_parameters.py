@@ -26,6 +26,8 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
             has so many on a usual day and never, or next to never, any on a weekday is closed on that weekday.
         dormant_days: usable days in a row without transactions after which a cell is dormant: no expectation, no
             evidence. With its next transaction its level starts anew.
+        new_level_days: days with payments by which the new level of a cell is found to which a source came, or of
+            which one went; until then nothing is expected of it.
         ticket_dispersion: 1 + squared coefficient of variation of a ticket, for the Poisson floor of amounts.
         accept_days: days whose mean becomes the level when an episode's level is accepted.
         accept_level_sd: what the level's sd gains (log units) when an episode's level is accepted.
@@ -44,6 +46,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     ready_days: int = 90
     zero_evidence_transactions: float = 20.0
     dormant_days: int = 28
+    new_level_days: int = 7
     ticket_dispersion: float = 2.0
     accept_days: int = 7
     accept_level_sd: float = 0.1
@@ -65,6 +68,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "ready_days": DAYS,
                 "zero_evidence_transactions": up_to(1_000_000_000),
                 "dormant_days": SOME_DAYS,
+                "new_level_days": SOME_DAYS,
                 "ticket_dispersion": up_to(1_000_000),
                 "accept_level_sd": Range(0, 10),
                 "interval_probability": INNER_SHARE,

@@ -39,11 +39,13 @@ Example:
 from collections.abc import Sequence
 from datetime import date
 
+import msgspec
 import numpy as np
 
 from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Flags, Floats, Integers, Measure
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.hierarchy import NodeTree, SeriesKey
+from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.node_deviation import node_deviations
 from earlywarn.detection.node_evidence import contributions, evidence
 from earlywarn.detection.panel_day import DayFeatures, FeatureRow, PanelDay, panel_day
@@ -103,7 +105,17 @@ class PanelDetector(PanelModels):
             observed[~np.tile(heard, 2)] = np.nan
         closed = self._closed(day.weekday(), observed[: len(series)], usable=usable)
         expected_of = np.where(np.tile(closed, 2), np.nan, observed)
-        return self._score(panel_day(day, self._tree, self.features, expected_of), observed, usable=usable)
+        seen = panel_day(day, self._tree, self.features, expected_of)
+        if usable and self._new_levels.looking.any():
+            seen = self._looked_at(seen)
+        return self._score(seen, observed, usable=usable)
+
+    def _looked_at(self, seen: PanelDay) -> PanelDay:
+        """Look for new levels; cells of which one is looked for are as not heard."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.log(seen.observed)
+        looking = self._new_levels.look(values, beside_level(self._regression, seen.design))
+        return msgspec.structs.replace(seen, observed=np.where(np.tile(looking, 2), np.nan, seen.observed))
 
     def _closed(self, weekday: int, count: Floats, *, usable: bool) -> Flags:
         """Return bool[K], cells that are closed today, and learn on which weekdays they are."""
@@ -170,10 +182,19 @@ class PanelDetector(PanelModels):
             seen.observed[:cells], seen.observed[cells:], usual, self._regression.learned[:cells] > 0
         )
         if awake.any():
-            self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), values, seen.design)
+            self._anchor(seen, values, awake)
         self._effects.begin(self._regression, values, active=self._active, awake=awake)
         in_shock = np.tile(self._effects.in_shock, 2)
         return self._regression.learn(values, seen.design, seen.inflation, seen.weekday, level_alone=in_shock)
+
+    def _anchor(self, seen: PanelDay, values: Floats, awake: Flags) -> None:
+        """Start new levels for cells [K]: those found, else today's."""
+        mean = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
+        variance = self._new_levels.variances(self._regression.observation_variance(self._regression.variance, mean))
+        today = values - beside_level(self._regression, seen.design)
+        levels = np.where(variance > 0, self._new_levels.medians(), today)
+        self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), levels, variance)
+        self._new_levels.end(awake)
 
     def _named(self, drifting: Flags) -> tuple[tuple[SeriesKey, Measure], ...]:
         places, cells = np.flatnonzero(drifting).tolist(), len(self._tree.series)

@@ -15,6 +15,7 @@ from earlywarn.detection.cell_activity import CellActivity
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.hierarchy import Node, NodeTree
+from earlywarn.detection.new_levels import NewLevels
 from earlywarn.detection.panel_day import DayFeatures, panel_day
 from earlywarn.detection.panel_effects import PanelEffects
 from earlywarn.detection.panel_evidence import PanelEvidence
@@ -51,6 +52,7 @@ class PanelModels:
         self._activity = CellActivity(
             zero_evidence_transactions=parameters.zero_evidence_transactions, dormant_days=parameters.dormant_days
         )
+        self._new_levels = NewLevels(parameters.new_level_days)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -136,11 +138,12 @@ class PanelModels:
         self._evidence.settle(node, -1.0 if direction == "down" else 1.0)
 
     def begin_anew(self, cells: Flags) -> None:
-        """Expect nothing of some cells [K] until they are heard again, which starts a new level; forget the evidence.
+        """Expect nothing of some cells [K] until their new level is known (`new_levels`); forget the evidence.
 
-        For days from which on a part of what was delivered of them comes no more: what is left is no fall.
+        For days from which on a part of what was delivered of them comes no more, or more comes: that is no shock.
         """
         self._activity.rest(cells)
+        self._new_levels.begin(cells)
         self._evidence.forget(cells)
 
     def _grow(self, tree: NodeTree) -> None:
@@ -151,6 +154,7 @@ class PanelModels:
         self._evidence.embed(tree, places)
         self._effects.embed(tree, places)
         self._activity.embed(places, cells)
+        self._new_levels.embed(places, cells)
         self._mixes.lay_out(tree)
         self._regression.count_of = np.tile(np.arange(cells), 2)
         self._regression.dispersion = np.repeat([1.0, self.parameters.ticket_dispersion], cells)
@@ -174,6 +178,7 @@ class PanelModels:
             "effects": self._effects.state(),
             "mixes": self._mixes.state(),
             "activity": self._activity.state(),
+            "new_levels": self._new_levels.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -192,3 +197,4 @@ class PanelModels:
         self._effects.restore(state["effects"])
         self._mixes.restore(state["mixes"])
         self._activity.restore(state["activity"])
+        self._new_levels.restore(state["new_levels"])

@@ -257,14 +257,13 @@ class RegressionBank:
         """Add `step` [M] (log units) to the level of the flagged series."""
         self.coefficients[series, self.level] += step[series]
 
-    def anchor(self, series: Flags, values: Floats, design: Floats) -> None:
-        """Start the level of the flagged series anew at today's `values`, keeping what else is known of them."""
+    def anchor(self, series: Flags, levels: Floats, variance: Floats) -> None:
+        """Start the level of the flagged series anew at `levels` [M], known to `variance` [M] (0: as a first day's)."""
         level = self.level
-        rest = np.einsum("ij,ij->i", design, self.coefficients) - design[:, level] * self.coefficients[:, level]
-        self.coefficients[series, level] = (values - rest)[series]
+        self.coefficients[series, level] = levels[series]
         self.covariance[series, level, :] = 0.0
         self.covariance[series, :, level] = 0.0
-        self.covariance[series, level, level] = self.prior[level]
+        self.covariance[series, level, level] = np.where(variance > 0, variance, self.prior[level])[series]
         self.sensitivity[series] = 0.0
         self.widened[series] = 0.0
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from earlywarn.detection.calendar_regression import CalendarRegression
+from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.regression_bank import RegressionBank
 from earlywarn.detection.regression_parameters import RegressionParameters
 from earlywarn.domain.state import decode_state, encode_state
@@ -133,7 +134,7 @@ def test_a_widened_level_is_learned_at_once_and_an_anchored_one_starts_today() -
     for bank in (still, widened, anchored):
         learn(bank, VALUES[:100])
     widened.widen_level(flags, 4.0)
-    anchored.anchor(flags, target, np.tile(features(100), (SIZE, 1)))
+    anchored.anchor(flags, target - beside_level(anchored, np.tile(features(100), (SIZE, 1))), np.zeros(SIZE))
     for bank in (still, widened):
         bank.learn(target, np.tile(features(100), (SIZE, 1)), np.ones(SIZE), 100 % 7)
     reached = [bank.predict(design, np.ones(SIZE), 101 % 7).mean for bank in (still, widened, anchored)]

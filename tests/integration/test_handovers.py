@@ -80,3 +80,37 @@ def test_what_moves_from_source_to_source_over_weeks_is_no_rise() -> None:
     notices, economic = told(played({"big": 0.6, "small": 0.4, "new": 0.4}, share), first)
     assert "of source new" not in " ".join(each.text for each in notices)
     assert economic == []
+
+
+def of_half(day: date, source: str) -> float:
+    return 0.5 if source == "small" and 0 <= (day - MONDAY).days < 5 else 1.0
+
+
+def test_a_source_that_brings_half_where_the_other_goes_on_is_told_with_the_fall() -> None:
+    """On the day of the fall that it makes, which is not held back: a provider that lost merchants is no recession."""
+    alerts = played({"big": 0.6, "small": 0.4}, of_half)
+    [first, last] = [each for each in alerts if each.kind == "coverage"]
+    told = min(each.as_of for each in alerts if each.kind == "economic" and each.as_of >= MONDAY.isoformat())
+    assert (first.opened_on, first.detected_on, first.status) == ("2019-10-21", told, "open")
+    assert "since 21 Oct 2019 source small has brought 50 % less than the others let expect" in plain(first.text)
+    assert "of a fall that is told from then on, so much is no spending" in first.text
+    assert (last.status, last.resolved_on) == ("resolved", "2019-10-25")
+    assert "from 21 Oct 2019 to 25 Oct 2019 source small brought 50 % less" in plain(last.text)
+
+
+@pytest.mark.parametrize("sectors", [("",), ("Transport", "Retail: Food")])
+def test_a_fall_that_all_sources_see_is_theirs_alone(sectors: tuple[str, ...]) -> None:
+    """Of everything, or of sectors of which one of them has most."""
+    run = PanelRun()
+    for cell in sample():
+        falls = cell.sector.startswith(sectors) and 0 <= (cell.day - MONDAY).days < 10
+        mostly = 0.8 if cell.sector.startswith("Transport") else 0.3
+        for source, share in (("big", 1 - mostly), ("small", mostly)):
+            run.pay(cell, share * (0.4 if falls else 1.0), share * (0.4 if falls else 1.0), source)
+    run.play(composed())
+    assert [each.text for each in run.alerts if each.kind == "coverage"] == []
+    assert [each for each in run.alerts if each.kind == "economic" and each.as_of == "2019-10-22"]
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ")

@@ -7,7 +7,8 @@ in a bucket when next to nothing came of what was expected of it since it last s
 It stays expected until it speaks, or is forgotten after so many days on which others spoke. What feeds
 too young for an expectation bring stands in for what is missing: a source may change its name, or be taken over. What
 is missing is missing of the cells that the silent feeds deliver (`feed_cells`). A day lacks what its hours lack. By
-days it is seen as well where a source is silent that speaks elsewhere (`branches`), and where one is new (`newcomers`).
+days it is seen as well where a source is silent that speaks elsewhere (`branches`), where one is new (`newcomers`), and
+who brings less than the others (`laggards`).
 """
 
 import math
@@ -23,6 +24,7 @@ from earlywarn.aggregation.feed import Feed
 from earlywarn.aggregation.feed_cells import STAND_IN_SHARE, Counts, FeedCells, FeedName, added, shares
 from earlywarn.aggregation.feed_counts import add_counts, bounded, plain, relabelled, restored
 from earlywarn.aggregation.known_feeds import KnownFeeds
+from earlywarn.aggregation.laggards import Laggards
 from earlywarn.aggregation.newcomers import Newcomers
 from earlywarn.aggregation.partial import OTHER_SOURCES
 from earlywarn.aggregation.rows import CellShares, Coverage, FeedVolume, Flags, Floats
@@ -91,6 +93,7 @@ class CoverageMeter:
         self._cells = FeedCells()
         self._branches = Branches(parameters)
         self._newcomers = Newcomers()
+        self._laggards = Laggards(parameters)
         self._open: dict[int, dict[FeedName, Counts]] = {}
         self._today: dict[FeedName, Counts] = {}
         self._base_today: dict[int, dict[FeedName, int]] = {}
@@ -194,6 +197,7 @@ class CoverageMeter:
         by_feeds, lost = self._delivery(readings, delivered)
         volumes = BranchVolumes(regions, readings, delivered, self._cells)
         new, cells_new = self._newcomers.close_day(day, volumes, self.parameters.sizeable_transactions)
+        behind = self._laggards.close_day(day, volumes)
         silence = self._branches.close_day(volumes, readings, delivered, self._cells, by_feeds.silent)
         delivery = self._hours.take(self._without(by_feeds, lost, silence.lost, readings), self._cells)
         self._base_today = {slot: relabelled(counts, admitted) for slot, counts in self._base_today.items()}
@@ -218,6 +222,7 @@ class CoverageMeter:
             branches_forgotten=silence.forgotten,
             new=new,
             rests=rests,
+            behind=behind,
         )
         return FeedsDay(coverage, delivery.cells, cells_new, tuple(readings.values()))
 
@@ -300,6 +305,7 @@ class CoverageMeter:
         self._cells.forget(name)
         self._branches.forget(name)
         self._newcomers.forget(name, regions)
+        self._laggards.forget(name)
 
     # --- snapshot
 
@@ -310,6 +316,7 @@ class CoverageMeter:
             "cells": self._cells.state(),
             "branches": self._branches.state(),
             "newcomers": self._newcomers.state(),
+            "laggards": self._laggards.state(),
             "hours": self._hours.state(),
             "open": [[bucket, plain(counts)] for bucket, counts in self._open.items()],
             "today": plain(self._today),
@@ -325,6 +332,7 @@ class CoverageMeter:
         self._cells.restore(saved["cells"])
         self._branches.restore(saved["branches"])
         self._newcomers.restore(saved["newcomers"])
+        self._laggards.restore(saved["laggards"])
         self._hours.restore(saved["hours"])
         self._open = {bucket: restored(feeds) for bucket, feeds in saved["open"]}
         self._today = restored(saved["today"])

@@ -42,6 +42,15 @@ class Branch(NamedTuple):
     region: str
 
 
+class Behind(NamedTuple):
+    """A source, as in `FeedVolume`, from when to when it was behind the others, and the share that it lacked then."""
+
+    feed: str
+    since: date
+    last: date
+    share: float
+
+
 class ReadShare(NamedTuple):
     """Of what came of a total or a cell the share that could be read; both None is the panel.
 
@@ -149,7 +158,8 @@ class Coverage:
     not be read leave of each series. `forgotten` names silent feeds of which nothing is expected from the next day on.
     Of feeds that speak, `branches` says in which regions they are silent all the same, `branches_forgotten` in which
     nothing is expected of them any more, and `new` to which they bring what they had not, which changes the level of
-    cells there. `rests` says that somebody has been silent, of whom nothing is expected today.
+    cells there. `rests` says that somebody has been silent, of whom nothing is expected today. `behind` names sources
+    that bring much less than usual where the others go on.
     """
 
     partitions: float = 1.0
@@ -162,6 +172,7 @@ class Coverage:
     branches_forgotten: tuple[Branch, ...] = ()
     new: tuple[Branch, ...] = ()
     rests: bool = False
+    behind: tuple[Behind, ...] = ()
 
     @property
     def begins_anew(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from earlywarn.alerting.words import THIN, Names, day, days_of, figure, joined, place, size_pct, subject
-from earlywarn.domain.alert import LOST, SILENT_REGIONS, Alert, Evidence
+from earlywarn.domain.alert import BEHIND, LOST, SILENT_REGIONS, Alert, Evidence
 from earlywarn.domain.series import ALL
 
 _PLACES = 3
@@ -18,6 +18,8 @@ def narrate_coverage(alert: Alert, names: Names) -> str:
         return _loss(alert, lost[0], names)
     if alert.direction == "up":
         return _new_sources(alert, names)
+    if any(item.name.startswith(BEHIND) for item in alert.evidence):
+        return _behind(alert, names)
     if alert.region is not None or figure(alert, SILENT_REGIONS) is not None:
         return _silent_regions(alert, names) if alert.region is None else _silent_region(alert, names)
     return _silent_feeds(alert, names)
@@ -172,6 +174,24 @@ def _new_sources(alert: Alert, names: Names) -> str:
         f"{names.panel(alert.panel)}: since about {when} payments come that had not in the weeks before: of {who}. "
         "What a source adds is no rise of spending; what is usual there is learned anew, for about a week before it is "
         "judged again."
+    )
+
+
+def _behind(alert: Alert, names: Names) -> str:
+    over = alert.status == "resolved"
+    told = [
+        f"{feed_name(item.name.removeprefix(BEHIND))} {'' if over else 'has '}brought {size_pct(item.value)} less"
+        for item in alert.evidence
+    ]
+    about, first = names.panel(alert.panel), day(alert.opened_on)
+    what = f"{joined(told)} than the others let expect, in the same regions and sectors"
+    if over:
+        last = day(alert.resolved_on)
+        return f"{about}: from {first} to {last} {what}. It has come back since, or that has become usual."
+    return (
+        f"{about}: since {first} {what}. A fall of spending would be seen by the others as well: merchants may be "
+        "lost, or a part of a delivery. Nothing is held back for it; of a fall that is told from then on, so much is "
+        "no spending."
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from earlywarn.aggregation.rows import ClosedDay, Loss
 from earlywarn.alerting.drift_notice import DriftNotice
 from earlywarn.alerting.feeds_notice import FeedsNotice
+from earlywarn.alerting.laggards_notice import LaggardsNotice
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.newcomers_notice import NewcomersNotice
 from earlywarn.alerting.notice import NoticeWriter
@@ -28,6 +29,7 @@ class Notices:
         self._unread = UnreadNotice(self._writer)
         self._scattered = ScatteredNotice(self._writer)
         self._newcomers = NewcomersNotice(self._writer)
+        self._laggards = LaggardsNotice(self._writer)
         self._regions = RegionsNotice(self._writer)
         self._drift = DriftNotice(self._writer)
 
@@ -39,7 +41,8 @@ class Notices:
             holiday: regions that keep a public holiday; None for the panel.
         """
         notices = self._feeds.step(closed, is_holiday=None in holiday)
-        notices += [*self._unread.step(closed), *self._scattered.step(closed), *self._newcomers.step(closed)]
+        for each in (self._unread, self._scattered, self._newcomers, self._laggards):
+            notices += each.step(closed)
         if not closed.coverage.mutes(self.parameters.coverage_share):
             notices += self._regions.step(closed, holiday)
         return notices
@@ -67,6 +70,7 @@ class Notices:
             "unread": self._unread.state(),
             "scattered": self._scattered.state(),
             "newcomers": self._newcomers.state(),
+            "laggards": self._laggards.state(),
             "regions": self._regions.state(),
             "drift": self._drift.state(),
         }
@@ -77,5 +81,6 @@ class Notices:
         self._unread.restore(saved["unread"])
         self._scattered.restore(saved["scattered"])
         self._newcomers.restore(saved["newcomers"])
+        self._laggards.restore(saved["laggards"])
         self._regions.restore(saved["regions"])
         self._drift.restore(saved["drift"])

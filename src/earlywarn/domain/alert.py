@@ -19,6 +19,8 @@ GOES_ON = "goes_on"
 SEVERITIES: tuple[Severity, ...] = ("medium", "high", "severe")
 LOST = "lost: "
 """Begins the name of the evidence that a source partition is lost."""
+BEHIND = "behind: "
+"""Begins the name of the evidence that a source brings less than the others let expect."""
 SILENT_REGIONS = "regions_silent"
 """Name of the evidence of how many regions fell silent together."""
 UNREAD = "unread_volume"

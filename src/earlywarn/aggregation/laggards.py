@@ -4,7 +4,7 @@ A provider that has lost merchants, or delivers a part of them no more, is not s
 befalls the cells of all who deliver them. So a source is held against the others in its own cells, each by what it
 usually brings there: with e what is expected and h what was heard, of a source s and of the others o,
 
-    behind = 1 - (sum h_s / sum e_s) / (sum e_s (h_o / e_o) / sum e_s),        over cells with e_o > 0.
+    behind = 1 - (sum h_s / sum e_s) / min(1, sum e_s (h_o / e_o) / sum e_s),        over cells with e_o > 0.
 """
 
 import math
@@ -87,11 +87,13 @@ class Laggards:
         """
         usual, of_others = volumes.expected_of_cells([name]), volumes.expected_of_cells(others)
         shared = (usual > 0) & (of_others > 0)
-        if math.fsum(usual[shared].tolist()) < _SHARED * math.fsum(usual.tolist()):
+        expected = math.fsum(usual[shared].tolist())
+        if expected < _SHARED * math.fsum(usual.tolist()):
             return 0.0, 0.0
         kept = volumes.heard_of_cells(others)[shared] / of_others[shared]
         new = [each for each in volumes.sources if each not in volumes.expecting]
-        return math.fsum((usual[shared] * kept).tolist()), volumes.heard([name, *new], shared)
+        due = min(expected, math.fsum((usual[shared] * kept).tolist()))  # who has just come to others makes them strong
+        return due, volumes.heard([name, *new], shared)
 
     def forget(self, name: FeedName) -> None:
         """Forget a source of which nothing is expected any more."""

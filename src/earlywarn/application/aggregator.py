@@ -58,6 +58,7 @@ class Aggregator:
         self._flush_seconds = flush_seconds
         self._idle_seconds = idle_seconds
         self._looked_seconds: float | None = None
+        self.fold_fingerprint = run.fold_fingerprint
         self.partitions: dict[int, SourcePartition] = {}
 
     def assign(self, starts: Mapping[int, BlockStart], partitions: int, now_seconds: float) -> None:

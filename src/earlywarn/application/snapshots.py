@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from earlywarn.application.fold import RunFold
+from earlywarn.domain.state import decode_state
 from earlywarn.errors import LogError, SnapshotError
 
 
@@ -79,6 +80,18 @@ class LogExtent:
 def encode_snapshot(fold: RunFold, place: LogPlace) -> bytes:
     """Return the bytes of a snapshot: its place as a line of JSON, then the state."""
     return msgspec.json.encode(place) + b"\n" + fold.snapshot()
+
+
+def configuration_of(snapshot: bytes) -> str:
+    """Return the fingerprint of the configuration under which a snapshot was written.
+
+    Raises:
+        SnapshotError: it does not say so.
+    """
+    found = decode_state(snapshot.partition(b"\n")[2]).get("fingerprint")
+    if not isinstance(found, str):
+        raise SnapshotError("it does not say under which configuration it was written")
+    return found
 
 
 def restore_snapshot(fold: RunFold, snapshot: bytes, place: LogPlace) -> None:

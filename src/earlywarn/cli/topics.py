@@ -3,21 +3,26 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from earlywarn.adapters.kafka.begun_run import refuse_begun
 from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.lost_beginnings import lost_beginnings
 from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.remade_manifest import remade_manifest
 from earlywarn.adapters.kafka.run_logs import logs_of_run
 from earlywarn.adapters.kafka.run_topics import PUBLISHED, RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
+from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.application.compose import compose
 from earlywarn.application.environment import source_of_panels
 from earlywarn.application.settings import Settings
+from earlywarn.application.snapshots import SnapshotStore
 from earlywarn.cli.run_settings import Config, RunId, as_called, run_id_checked, run_settings, with_config
 from earlywarn.errors import EarlywarnError
 
@@ -51,6 +56,14 @@ def create(
             help="Go on with aggregates and alerts that were deleted or made anew: what stood there is gone for good.",
         ),
     ] = False,
+    remake_manifest: Annotated[
+        bool,
+        typer.Option(
+            "--remake-manifest",
+            help="Of a run that has data, and whose topic meta was deleted: write it anew. The settings must be those "
+            "that the run has had.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create the topics of a run and its manifest; check those that exist. Nothing that exists is changed.
@@ -63,11 +76,14 @@ def create(
 
         EARLYWARN_TOPICS__TRANSACTIONS_PARTITIONS=16 earlywarn topics create --grow
     """
-    if check and (grow or accept_published):
-        raise typer.BadParameter("--check changes nothing, --grow and --accept-published do; give one of them")
+    if check and (grow or accept_published or remake_manifest):
+        raise typer.BadParameter(
+            "--check changes nothing, --grow, --accept-published and --remake-manifest do; give one of them"
+        )
     settings = run_settings(config, run)
-    composed = compose(settings, source_of_panels(config, os.environ)) if settings.panels or accept_published else None
     accepted = PUBLISHED if accept_published else ()
+    needs_panels = bool(settings.panels) or accept_published or remake_manifest
+    composed = compose(settings, source_of_panels(config, os.environ)) if needs_panels else None
     with as_called(config), kafka_admin(settings.kafka) as admin:
         known = read_manifest(settings)
         settings = _with_replay(settings, replay=replay or (known is not None and known.replay))
@@ -82,18 +98,26 @@ def create(
             "manifest": known,
             "problems": [],
         }
+        if composed is not None:
+            composed = dataclasses.replace(
+                composed, settings=_with_replay(composed.settings, replay=settings.topics.replay)
+            )
+        names, remade = RunTopics(settings.run, settings.topics.prefix), None
         try:
             if known is not None:
-                kinds = [kind for kind in RunTopics.log_kinds if kind not in accepted]
-                logs_of_run(settings.kafka, RunTopics(settings.run, settings.topics.prefix), known, *kinds)
+                logs_of_run(settings.kafka, names, known, *(kind for kind in names.log_kinds if kind not in accepted))
+            elif remake_manifest and composed is not None:
+                remade = remade_manifest(composed, _snapshots_of(settings), accepted=accepted)
+            else:
+                refuse_begun(settings.kafka, names, replay=settings.topics.replay)  # before anything is made
             done = ensure_topics(admin, settings, known, create=not check, grow=grow)
-            lost = lost_beginnings(settings.kafka, RunTopics(settings.run, settings.topics.prefix))
+            lost = [*lost_beginnings(settings.kafka, names), *(remade.remarks if remade else ())]
             shown |= {"created": done.created, "grown": done.grown, "remarks": [*before.remarks, *lost]}
-            if composed is not None:
-                agreed = dataclasses.replace(
-                    composed, settings=_with_replay(composed.settings, replay=settings.topics.replay)
-                )
-                shown["manifest"] = check_manifest(agreed) if check else write_manifest(agreed, accepted=accepted)
+            if composed is not None and check:
+                shown["manifest"] = check_manifest(composed)
+            elif composed is not None:
+                found = remade.manifest if remade else None
+                shown["manifest"] = write_manifest(composed, accepted=accepted, remade=found)
         except EarlywarnError as error:
             if not json:
                 raise
@@ -172,6 +196,10 @@ def _with_replay(settings: Settings, *, replay: bool) -> Settings:
     if not replay:
         return settings
     return msgspec.structs.replace(settings, topics=msgspec.structs.replace(settings.topics, replay=True))
+
+
+def _snapshots_of(settings: Settings) -> Callable[[str], SnapshotStore]:
+    return lambda log: snapshot_store(settings.snapshots, settings.run, settings.redis, log)
 
 
 def _show(shown: dict[str, Any], settings: Settings) -> None:

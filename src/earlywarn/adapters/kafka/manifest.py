@@ -11,6 +11,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 import earlywarn
+from earlywarn.adapters.kafka.begun_run import refuse_begun
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
 from earlywarn.adapters.kafka.run_topics import WAY_ON, LogKind, RunTopics, way_on
@@ -201,15 +202,16 @@ def await_manifest(settings: Settings, written: Manifest) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def write_manifest(run: Run, *, accepted: Collection[LogKind] = ()) -> Manifest:
+def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Manifest | None = None) -> Manifest:
     """Write the manifest of a run if there is none; return the one that stands there, which agrees.
 
     One of an earlier version, which does not name all logs, gets the ids of those that are there; and so does any one
-    for logs that are `accepted` as they are, whatever stood in those before. Of several writers one wins: the topic is
-    written in transactions under one id, so that a writer who has read before another wrote cannot write any more.
+    for logs that are `accepted` as they are, whatever stood in those before. A run that has data and none gets the one
+    that is `remade` (`remade_manifest`), or is refused. Of several writers one wins: the topic is written in
+    transactions under one id, so that a writer who has read before another wrote cannot write any more.
 
     Raises:
-        LogError: the run has a manifest that differs, one line for each difference.
+        LogError: the run has a manifest that differs, one line for each difference; or none, and data (`refuse_begun`).
         ConfigError: the topic is missing, or the broker refuses.
     """
     settings, own = run.settings, manifest_of(run)
@@ -230,6 +232,8 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = ()) -> Manifest:
         try:
             producer.init_transactions(timeout_seconds)
             manifest = read_manifest(settings)
+            if manifest is None and remade is None:
+                refuse_begun(settings.kafka, topics, replay=own.replay)
             known = {} if manifest is None else _agreed(manifest, own, topic).logs
             known = {kind: log for kind, log in known.items() if kind not in accepted}
             if manifest is not None and known.keys() >= set(topics.log_kinds):
@@ -238,7 +242,7 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = ()) -> Manifest:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
             found = topic_identities(settings.kafka, [topics.of(kind) for kind in topics.log_kinds])
             logs = {kind: found[topics.of(kind)] for kind in topics.log_kinds} | known
-            written = msgspec.structs.replace(manifest or own, logs=logs)
+            written = msgspec.structs.replace(manifest or remade or own, logs=logs)
             producer.begin_transaction()
             producer.produce(topic, msgspec.json.encode(written), KEY, partition=0)
             producer.commit_transaction(timeout_seconds)

@@ -3,6 +3,9 @@
 A topic that is deleted and made anew begins at offset 0 again: what it holds would be taken for what was read already,
 or for more of it. An id never comes back, so what was read before a question whose answer is the run's id is of the
 run's log. What an aggregator sends waits for such an answer (`let_go`), and so does what a projector writes.
+
+The topic of the manifest is looked after as well: beside workers that go on without it, others could be started under
+another one.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from earlywarn.adapters.kafka.manifest import Manifest
 from earlywarn.adapters.kafka.outbox import Outbox
-from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics, way_on
+from earlywarn.adapters.kafka.run_topics import RunTopics, WatchedKind, way_on
 from earlywarn.adapters.kafka.topic_identity import Identities, NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.errors import LogError
@@ -38,16 +41,16 @@ class RunLogs:
     """
 
     def __init__(
-        self, identities: Identities, topics: RunTopics, wanted: Mapping[str, str], kinds: Sequence[LogKind]
+        self, identities: Identities, topics: RunTopics, wanted: Mapping[str, str], kinds: Sequence[WatchedKind]
     ) -> None:
         self._identities = identities
         self._topics = topics
-        self._wanted = dict(wanted)
+        self._wanted: dict[str, str] = dict(wanted)
         self._names = {topics.of(kind): kind for kind in kinds}
         self._answered = True
         self.besides: Callable[[], None] | None = None
 
-    def check(self) -> Mapping[LogKind, str]:
+    def check(self) -> Mapping[WatchedKind, str]:
         """See that they are the run's, and return their ids.
 
         Raises:
@@ -56,7 +59,7 @@ class RunLogs:
         """
         return self._compare(self._identities.now(list(self._names)))
 
-    async def confirmed(self) -> Mapping[LogKind, str]:
+    async def confirmed(self) -> Mapping[WatchedKind, str]:
         """Wait until they are the run's for sure, however long no broker says so, and return their ids.
 
         Raises:
@@ -66,7 +69,7 @@ class RunLogs:
             await asyncio.sleep(_ASK_SECONDS)
         return found
 
-    async def still(self) -> Mapping[LogKind, str]:
+    async def still(self) -> Mapping[WatchedKind, str]:
         """Return their ids if they are the run's for sure; nothing if no broker says so now.
 
         Raises:
@@ -85,8 +88,8 @@ class RunLogs:
         self._answered = True
         return self._compare(found)
 
-    def _compare(self, found: Mapping[str, str | None]) -> Mapping[LogKind, str]:
-        ids: dict[LogKind, str] = {}
+    def _compare(self, found: Mapping[str, str | None]) -> Mapping[WatchedKind, str]:
+        ids: dict[WatchedKind, str] = {}
         for topic, kind in self._names.items():
             now = found[topic]
             if now is None:
@@ -100,9 +103,15 @@ class RunLogs:
             ids[kind] = now
         return ids
 
-    def _way_on(self, kind: LogKind, *, anew: bool) -> str:
+    def _way_on(self, kind: WatchedKind, *, anew: bool) -> str:
         run = self._topics.run
         again = f"Go on in another run: {way_on(run)}"
+        if kind == "meta":
+            return (
+                f"with it is gone what all workers of run {run!r} agree on, and none starts until that stands there "
+                f"again: earlywarn topics create --run {run} --remake-manifest, with the settings that the run has had "
+                "(docs/operations/topics.md, When meta was deleted)"
+            )
         if kind == "transactions":
             new = f", or --from-run {run} for what stands in the new one" if anew else ""
             return (
@@ -122,14 +131,14 @@ class RunLogs:
         )
 
 
-def logs_of_run(kafka: KafkaSettings, topics: RunTopics, manifest: Manifest, *kinds: LogKind) -> RunLogs:
-    """Return logs of a run, seen to be there; all of them if no kind is named.
+def logs_of_run(kafka: KafkaSettings, topics: RunTopics, manifest: Manifest, *kinds: WatchedKind) -> RunLogs:
+    """Return logs of a run, seen to be there, as its manifest is; all of them if no kind is named.
 
     Raises:
         LogError: one was deleted, or made anew.
         ConfigError: no broker answers, or it refuses.
     """
-    logs = RunLogs(Identities(kafka), topics, manifest.logs, kinds or topics.log_kinds)
+    logs = RunLogs(Identities(kafka), topics, manifest.logs, [*(kinds or topics.log_kinds), "meta"])
     logs.check()
     return logs
 

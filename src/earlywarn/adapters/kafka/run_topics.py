@@ -9,6 +9,9 @@ from earlywarn.errors import ConfigError
 LogKind = Literal["transactions", "partials", "aggregates", "alerts"]
 """The topics whose offsets are kept elsewhere, so that one made anew under its name is another log."""
 
+WatchedKind = LogKind | Literal["meta"]
+"""What a run cannot be without: its logs, and what says by which settings they are made."""
+
 PUBLISHED: tuple[LogKind, ...] = ("aggregates", "alerts")
 """Those of them that nobody folds: a run can go on without what stood there."""
 
@@ -31,8 +34,8 @@ class RunTopics:
         if not RUN_ID.fullmatch(self.run):
             raise ConfigError(f"run = {self.run!r}: letters, digits, - and _ only, at most 100; it names topics")
 
-    def of(self, kind: LogKind) -> str:
-        """Return the topic that is one of the logs."""
+    def of(self, kind: WatchedKind) -> str:
+        """Return the topic that is one of the logs, or that of the manifest."""
         return f"{self.prefix}{self.run}.{kind}"
 
     @property

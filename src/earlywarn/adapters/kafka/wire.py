@@ -2,7 +2,8 @@ r"""What stands in the topics: JSON, with the names of docs/delivery.md and docs
 
 | topic | key | value |
 |---|---|---|
-| partials | source partition | a partial, or a part of a large one; with a header, a change of configuration |
+| partials | source partition | a partial, or a part of a large one; header `fold`: by which rules it was made |
+| partials | `change` | with a header `earlywarn-control`: a change of configuration |
 | aggregates | `series_id|bucket|start|vintage` | one row: columns of aggregates.parquet but `latest` |
 | alerts | id/revision | the alert as in alerts.jsonl |
 | transactions.dlq | partition/offset/index | the record's own bytes (or their beginning); headers say why |
@@ -33,6 +34,10 @@ _change_decoder = msgspec.json.Decoder(Change)
 CHANGE_HEADERS = [(CONTROL_HEADER, b"change")]
 """Of a control record among the partials."""
 
+FOLD_HEADER = "fold"
+"""On a partial: the fold's fingerprint (`application.panels.fold_fingerprint`). No fold looks at it; where the manifest
+is lost it tells by which settings the run was counted."""
+
 CUT_HEADER = "cut_from"
 """On a dead letter that holds but the beginning of its record: how many bytes that had."""
 _ENVELOPE_BYTES = 4 << 10  # what a dead letter takes besides its value, at most
@@ -47,6 +52,11 @@ def encode_partial(partial: Partial, *, part_bytes: int = PART_BYTES) -> list[Me
     if len(value) <= part_bytes:
         return [(key, value)]
     return [(key, _encode(part)) for part in cut(partial, lambda piece: len(_encode(piece)) <= part_bytes)]
+
+
+def fold_headers(fingerprint: str) -> list[tuple[str, bytes]]:
+    """Return the headers of partials that are made under a fold's fingerprint."""
+    return [(FOLD_HEADER, fingerprint.encode())]
 
 
 def decode_partial(value: bytes | None, place: str) -> Partial:

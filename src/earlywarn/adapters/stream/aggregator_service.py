@@ -26,7 +26,7 @@ from earlywarn.adapters.kafka.published_blocks import ReadPublished
 from earlywarn.adapters.kafka.record_batch import RecordBatch, sliced
 from earlywarn.adapters.kafka.run_logs import RunLogs, let_go
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial
+from earlywarn.adapters.kafka.wire import encode_dead_letter, encode_partial, fold_headers
 from earlywarn.adapters.stream import aggregator_metrics, metrics
 from earlywarn.adapters.stream.commit_metadata import block_start, commit_mark
 from earlywarn.adapters.stream.failure import Failure
@@ -80,6 +80,7 @@ class AggregatorService:
         self._logs = logs
         self.topics = topics
         self._panels_of = panels_of
+        self._signed = fold_headers(aggregator.fold_fingerprint)
         self._limit_bytes = unacknowledged_bytes
         self._letter_bytes = letter_bytes
         self._under_way: dict[int, _UnderWay] = {}
@@ -153,8 +154,7 @@ class AggregatorService:
         if batch.start > partition.position:
             await self._go_back(batch, partition)
             return
-        if batch.start < partition.position:
-            batch = sliced(batch, partition.position)
+        batch = sliced(batch, partition.position) if batch.start < partition.position else batch
         span = max(batch.next - batch.start, 1)
         stood = min(max(self._stood[batch.partition] - batch.start, 0), span)
         emission = partition.take(batch, time.monotonic())
@@ -256,7 +256,7 @@ class AggregatorService:
         self._consumer.leave(tp)
 
     def _send(self, partition: int, emission: Emission) -> None:
-        under_way = self._under_way[partition]
+        under_way, partials = self._under_way[partition], self.topics.partials
         for letter in emission.dead_letters:
             key, value, headers = encode_dead_letter(letter, self.topics.transactions, self._letter_bytes)
             self.outbox.send(self.topics.dead_letters, value, key=key, headers=headers, parcel=under_way.open)
@@ -266,7 +266,7 @@ class AggregatorService:
             for q, panels in enumerate(self._panels_of):
                 own = partial if len(self._panels_of) == 1 else partial.restrict(panels.__contains__)
                 for key, body in encode_partial(own):
-                    self.outbox.send(self.topics.partials, body, key=key, partition=q, parcel=under_way.open)
+                    self.outbox.send(partials, body, key=key, partition=q, headers=self._signed, parcel=under_way.open)
                 aggregator_metrics.PARTIALS_SENT.inc()
         if sealed := sum(partial.sealed for partial in emission.partials):
             aggregator_metrics.BLOCKS_SEALED.inc(sealed)

@@ -115,6 +115,20 @@ def test_redis_is_killed_restarted_and_wiped(scenario: Scenario, fresh_redis: Re
     wait_until(lambda: in_redis(scenario) == must_be_in_redis(found), 60, "Redis holds what is published")
 
 
+def test_redis_stands_still(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> None:
+    """It takes connections and answers nothing: that is told as one that is gone, in the same time."""
+    with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=f"run-{uuid4().hex[:12]}") as run:
+        detector = run.start_ready("detector")
+        fresh_redis.suspend()
+        try:
+            wait_until(lambda: not detector.ready(), 10, "the detector says that Redis is away")
+            assert "writing Redis" in detector.missing()
+        finally:
+            fresh_redis.resume()
+        wait_until(detector.ready, 20, "the detector is ready again")
+        assert detector.text.count("can be written to again") == 1
+
+
 def test_no_room_for_snapshots(scenario: Scenario) -> None:
     """The detector goes on without; when there is room again, it writes them again."""
     scenario.run.start("aggregator")

@@ -14,7 +14,7 @@ from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.redis.connection import connect
 from earlywarn.adapters.redis.layout import TopicKind
 from earlywarn.adapters.redis.outage import Backoff, Outages, Timing
-from earlywarn.adapters.redis.projection import RedisProjection, project, project_run
+from earlywarn.adapters.redis.projection import CallLimits, RedisProjection, project, project_run
 from earlywarn.adapters.redis.records import Record
 from earlywarn.adapters.redis.server import LocalRedis
 from earlywarn.application.service_settings import RedisSettings
@@ -145,3 +145,59 @@ def test_waiting_can_be_cancelled_and_bounded(tmp_path: Path) -> None:
 
     asyncio.run(cancelled())
     asyncio.run(bounded())
+
+
+@pytest.mark.parametrize("hangs", ["stopped", "paused"])
+def test_a_server_that_hangs_is_noticed_within_the_time_of_one_answer(
+    executable: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, hangs: str
+) -> None:
+    """Not after that of all repeats: whoever asks for readiness hears of it within ten seconds."""
+    local = LocalRedis(executable, tmp_path / "redis")
+
+    async def scenario() -> None:
+        noticed = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            noticed.set()
+            await asyncio.sleep(seconds)
+
+        async with connect(RedisSettings(url=local.url)) as client, connect(RedisSettings(url=local.url)) as other:
+            waiting = outages(sleep=sleep)
+            one = projection(client, "live", waiting)
+            await one.positions(0)
+            if hangs == "stopped":
+                local.process.send_signal(signal.SIGSTOP)
+            else:
+                await other.execute_command("CLIENT", "PAUSE", 7_000, "ALL")
+            asking = asyncio.create_task(one.positions(0))
+            async with asyncio.timeout(8):
+                await noticed.wait()
+            assert waiting.seconds > 4  # since it was called
+            local.process.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await asking
+            assert waiting.seconds == 0.0
+
+    with local, caplog.at_level(logging.WARNING, "earlywarn"):
+        asyncio.run(scenario())
+    told, back = [record.message for record in caplog.records]
+    assert "Timeout" in told
+    assert "can be written to again" in back
+
+
+def test_the_largest_call_is_answered_long_before_a_server_is_taken_to_hang(executable: Path, tmp_path: Path) -> None:
+    """Whatever the panel: one call carries so many rows at most, and has a fifth of the usual time here."""
+    rows = row_records(62, buckets=2, series=2 * CallLimits().rows)
+    waited = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def scenario() -> None:
+        async with connect(RedisSettings(url=f"{local.url}?socket_timeout=1")) as client:
+            one = projection(client, "live", outages(sleep=sleep))
+            assert await one.apply(0, "aggregates", rows, since=0) == rows[-1][0] + 1
+
+    with LocalRedis(executable, tmp_path / "redis") as local:
+        asyncio.run(scenario())
+    assert waited == []

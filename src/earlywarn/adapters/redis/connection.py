@@ -15,7 +15,10 @@ from redis import asyncio as redis_asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import EqualJitterBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004  # this is the one that is meant
+    RedisError,
+)
 from redis.retry import Retry
 
 from earlywarn.adapters.redis.outage import explained
@@ -92,6 +95,8 @@ class FileCredentials(CredentialProvider):
 def connect(settings: RedisSettings, *, connections: int = 8) -> redis_asyncio.Redis:
     """Return a client for asyncio; it connects when it is first used, and is closed by `aclose()`.
 
+    What is not answered in time is not repeated by it: `outage` has to hear of a server that hangs, and repeats it.
+
     Args:
         settings: With an address; `server.RedisServer.settings` has one always.
         connections: At most so many at once; a call waits for a free one.
@@ -99,7 +104,7 @@ def connect(settings: RedisSettings, *, connections: int = 8) -> redis_asyncio.R
     Raises:
         ConfigError: a setting cannot be used.
     """
-    options = _options(settings) | {"retry": AsyncRetry(EqualJitterBackoff(), _REPEATS)}
+    options = _options(settings) | {"retry": AsyncRetry(EqualJitterBackoff(), _REPEATS, (ConnectionError,))}
     with _usable(settings.url):
         pool = redis_asyncio.BlockingConnectionPool.from_url(settings.url, max_connections=connections, **options)
         pool.connection_class(**pool.connection_kwargs)
@@ -108,6 +113,8 @@ def connect(settings: RedisSettings, *, connections: int = 8) -> redis_asyncio.R
 
 def connect_blocking(settings: RedisSettings, *, connections: int = 2) -> redis.Redis:
     """Return a client for code without a loop, closed by `close()`; otherwise as `connect`.
+
+    Nobody waits an outage out around it, so that it repeats what is not answered in time as well.
 
     Raises:
         ConfigError: a setting cannot be used.

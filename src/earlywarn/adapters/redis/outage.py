@@ -115,6 +115,7 @@ class Outages:
                 change: it refuses the user, forbids a command or a key, or holds something else there.
         """
         while True:
+            called = self._timing.clock()
             try:
                 result = await call()
             except RedisError as error:
@@ -124,14 +125,15 @@ class Outages:
                 if task is not None and task.cancelling():
                     # redis-py (8.1) swallows a cancellation that comes while it closes a broken connection.
                     raise asyncio.CancelledError from error
-                await self._wait(str(error))
+                await self._wait(str(error), called)
             else:
                 self._over()
                 return result
 
-    async def _wait(self, reason: str) -> None:
+    async def _wait(self, reason: str, called: float) -> None:
+        """Wait after a failure of what was called then: a server that hangs has been away since, and not since now."""
         now = self._timing.clock()
-        self._began = now if self._began is None else self._began
+        self._began = called if self._began is None else self._began
         self.failures += 1
         if now - self._began >= self.patience_seconds:
             raise ConfigError(

@@ -15,7 +15,7 @@ from earlywarn.adapters.kafka.run_logs import RunLogs, logs_of_run
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import Identities, topic_identities
 from earlywarn.adapters.kafka.topic_scan import partition_count
-from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.connection import connect, memory_limits
 from earlywarn.adapters.redis.dropped_keys import DroppedKeys
 from earlywarn.adapters.redis.layout import TOPIC_KINDS
 from earlywarn.adapters.redis.outage import Outages
@@ -60,9 +60,8 @@ async def main() -> None:
         partitions = await asyncio.to_thread(partition_count, kafka, topics.partials)
         check_partials(topics, manifest.partials_partitions, partitions)
         client, failure, identities = connect(redis.settings), Failure(), Identities(kafka)
-        projection = RedisProjection(
-            client, topics, stream_length=settings.redis.stream_length, outages=Outages(redis.settings.url)
-        )
+        outages = Outages(redis.settings.url, memory=lambda: memory_limits(client))
+        projection = RedisProjection(client, topics, stream_length=settings.redis.stream_length, outages=outages)
         projector = Projector(
             projection,
             DroppedKeys(client, projection.layout, redis.settings.url).check,

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from earlywarn.adapters.kafka.lost_beginnings import lost_beginnings
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.redis.connection import check_server, connect
+from earlywarn.adapters.redis.connection import check_server, connect, memory_limits
 from earlywarn.adapters.redis.dropped_keys import DroppedKeys
 from earlywarn.adapters.redis.layout import TopicKind
 from earlywarn.adapters.redis.outage import Outages
@@ -66,7 +66,7 @@ async def _rebuild(
     client = connect(redis)
     try:
         facts = await check_server(client, redis.url)
-        outages = Outages(redis.url, patience_seconds=_PATIENCE_SECONDS)
+        outages = Outages(redis.url, patience_seconds=_PATIENCE_SECONDS, memory=lambda: memory_limits(client))
         projection = RedisProjection(client, topics, stream_length=redis.stream_length, outages=outages)
         read = _counted(records_of(settings.kafka, topics, to_end=True), tell)
         logs = await asyncio.to_thread(logs_of, settings.kafka, topics)

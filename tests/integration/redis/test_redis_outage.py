@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis_records import alert_records, dump_of, expected_dump, row_records, source_of
 
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.adapters.redis.connection import connect
+from earlywarn.adapters.redis.connection import connect, memory_limits
 from earlywarn.adapters.redis.layout import TopicKind
 from earlywarn.adapters.redis.outage import Backoff, Outages, Timing
 from earlywarn.adapters.redis.projection import CallLimits, RedisProjection, project, project_run
@@ -92,7 +92,9 @@ def test_a_server_that_hangs_is_waited_for(executable: Path, tmp_path: Path) -> 
     assert reasons
 
 
-def test_a_redis_whose_memory_is_full_is_waited_for(executable: Path, tmp_path: Path) -> None:
+def test_a_redis_whose_memory_is_full_is_waited_for_and_named_with_the_way_out(
+    executable: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     local = LocalRedis(executable, tmp_path / "redis")
     waited = []
 
@@ -105,13 +107,19 @@ def test_a_redis_whose_memory_is_full_is_waited_for(executable: Path, tmp_path: 
 
             await client.set("ballast", b"x" * (3 << 20))
             await client.config_set("maxmemory", "2mb")
-            one = projection(client, "live", outages(sleep=sleep))
+            waiting = Outages("test", timing=Timing(sleep=sleep), memory=lambda: memory_limits(client))
+            one = projection(client, "live", waiting)
             await project_run(one, [0], read)
             assert await dump_of(client, "live") == expected_dump("live", TOPICS)
 
-    with local:
+    with local, caplog.at_level(logging.WARNING, "earlywarn"):
         asyncio.run(scenario())
     assert waited
+    assert caplog.records[0].message == (
+        "Redis at test cannot be written to: its memory is full (maxmemory is 2,097,152 bytes, maxmemory-policy "
+        "noeviction); raise maxmemory (redis-cli CONFIG SET maxmemory, and in redis.conf), or remove what nobody needs "
+        "any more (docs/redis.md, Memory); waiting"
+    )
 
 
 def test_waiting_can_be_cancelled_and_bounded(tmp_path: Path) -> None:

@@ -201,6 +201,16 @@ async def check_server(client: redis_asyncio.Redis, server: str) -> ServerFacts:
     return facts
 
 
+async def memory_limits(client: redis_asyncio.Redis) -> str:
+    """Return how much memory a server may take, and what it does at the limit, in words.
+
+    Raises:
+        redis.exceptions.RedisError: it does not answer.
+    """
+    facts = facts_of(await client.info())
+    return f"maxmemory is {facts.maxmemory:,} bytes, maxmemory-policy {facts.maxmemory_policy}"
+
+
 def facts_of(info: Mapping[str, Any]) -> ServerFacts:
     """Return what a server has answered to INFO."""
     return ServerFacts(

@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _AWAY_CODES = re.compile(r"\b(MISCONF|BUSY|OOM|READONLY|LOADING|MASTERDOWN|NOREPLICAS)\b")
 """Answers of a server that cannot write now and may later: disk or memory full, a replica, still loading."""
+_FULL = re.compile(r"\bOOM\b")
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class Outages:
         server: What people call the server, without secrets.
         patience_seconds: Gives up after an outage of that length; a service never does.
         log_seconds: At most one line of log in that time while an outage lasts.
+        memory: Asks the server how much memory it may take (`connection.memory_limits`), for one that is full.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Outages:
         backoff: Backoff | None = None,
         patience_seconds: float = math.inf,
         log_seconds: float = 30.0,
+        memory: Callable[[], Awaitable[str]] | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.server = server
@@ -98,6 +102,7 @@ class Outages:
         self.patience_seconds = patience_seconds
         self.log_seconds = log_seconds
         self.failures = 0
+        self._memory = memory
         self._timing = timing or Timing()
         self._began: float | None = None
         self._logged = -math.inf
@@ -125,10 +130,23 @@ class Outages:
                 if task is not None and task.cancelling():
                     # redis-py (8.1) swallows a cancellation that comes while it closes a broken connection.
                     raise asyncio.CancelledError from error
-                await self._wait(str(error), called)
+                await self._wait(await self._reason(error), called)
             else:
                 self._over()
                 return result
+
+    async def _reason(self, error: RedisError) -> str:
+        """Return what is told of an outage, for a server that is full with the way out."""
+        if not _is_full(error):
+            return str(error)
+        limits = ""
+        if self._memory is not None:
+            with suppress(RedisError):
+                limits = f" ({await self._memory()})"
+        return (
+            f"its memory is full{limits}; raise maxmemory (redis-cli CONFIG SET maxmemory, and in redis.conf), or "
+            "remove what nobody needs any more (docs/redis.md, Memory)"
+        )
 
     async def _wait(self, reason: str, called: float) -> None:
         """Wait after a failure of what was called then: a server that hangs has been away since, and not since now."""
@@ -165,6 +183,13 @@ def is_outage(error: RedisError) -> bool:
     if isinstance(error, _AWAY):
         return True
     return isinstance(error, ResponseError) and _AWAY_CODES.search(str(error)) is not None
+
+
+def _is_full(error: RedisError) -> bool:
+    """Return whether a server refuses to write for want of memory; the error may be one that a script passes on."""
+    return isinstance(error, OutOfMemoryError) or (
+        isinstance(error, ResponseError) and _FULL.search(str(error)) is not None
+    )
 
 
 def explained(error: RedisError, server: str) -> ConfigError:

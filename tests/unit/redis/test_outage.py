@@ -119,6 +119,30 @@ def test_it_repeats_until_there_is_an_answer_and_starts_anew_after_it(caplog: py
     ]
 
 
+def test_what_is_answered_meanwhile_ends_no_outage_of_what_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is full answers those who read."""
+    clock = Clock()
+    seen = []
+
+    async def scenario() -> None:
+        async def sleep(seconds: float) -> None:
+            clock.now += seconds
+            assert await outages.wait_out(failing(0, ReadOnlyError())) == "done"
+            seen.append(outages.seconds)
+
+        timing = Timing(clock=lambda: clock.now, sleep=sleep, chance=lambda: 1.0)
+        outages = Outages("here", backoff=Backoff(first_seconds=1), timing=timing)
+        assert await outages.wait_out(failing(3, OutOfMemoryError("command not allowed"))) == "done"
+        assert outages.seconds == 0.0
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(scenario())
+    assert seen == [1, 3, 7]
+    told, again = [record.message for record in caplog.records]
+    assert "its memory is full; raise maxmemory" in told
+    assert again == "Redis at here can be written to again, after 7.0 s"
+
+
 def test_it_knows_for_how_long_redis_has_been_away() -> None:
     clock = Clock()
     seen = []

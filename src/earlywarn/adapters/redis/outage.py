@@ -80,6 +80,9 @@ class RemovalUnderWayError(RedisError):
 class Outages:
     """Repeats a call until Redis answers; knows since when it has not (for probes and metrics).
 
+    Of calls that are made at once an outage lasts until none is left that has failed: a server that is full, say, takes
+    no writes, and answers reads all the same.
+
     Args:
         server: What people call the server, without secrets.
         patience_seconds: Gives up after an outage of that length; a service never does.
@@ -104,6 +107,7 @@ class Outages:
         self.failures = 0
         self._memory = memory
         self._timing = timing or Timing()
+        self._failing = 0
         self._began: float | None = None
         self._logged = -math.inf
 
@@ -119,21 +123,28 @@ class Outages:
             ConfigError: Redis was away longer than `patience_seconds`, or answered what repeating would not
                 change: it refuses the user, forbids a command or a key, or holds something else there.
         """
-        while True:
-            called = self._timing.clock()
-            try:
-                result = await call()
-            except RedisError as error:
-                if not is_outage(error):
-                    raise explained(error, self.server) from error
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    # redis-py (8.1) swallows a cancellation that comes while it closes a broken connection.
-                    raise asyncio.CancelledError from error
-                await self._wait(await self._reason(error), called)
-            else:
-                self._over()
-                return result
+        failed = False
+        try:
+            while True:
+                called = self._timing.clock()
+                try:
+                    result = await call()
+                    break
+                except RedisError as error:
+                    if not is_outage(error):
+                        raise explained(error, self.server) from error
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        # redis-py (8.1) swallows a cancellation that comes while it closes a broken connection.
+                        raise asyncio.CancelledError from error
+                    self._failing += not failed
+                    failed = True
+                    await self._wait(await self._reason(error), called)
+        finally:
+            self._failing -= failed
+        if not self._failing:
+            self._over()
+        return result
 
     async def _reason(self, error: RedisError) -> str:
         """Return what is told of an outage, for a server that is full with the way out."""

@@ -23,7 +23,7 @@ from earlywarn.adapters.stream import projector as projector_module
 from earlywarn.adapters.stream.failure import Failure
 from earlywarn.adapters.stream.projector import Projector
 from earlywarn.application.service_settings import RedisSettings
-from earlywarn.errors import LogError
+from earlywarn.errors import ConfigError, LogError
 
 TOPICS: dict[tuple[TopicKind, int], list[Record]] = {
     ("aggregates", 0): row_records(17, buckets=60),
@@ -133,6 +133,33 @@ def test_a_server_that_has_dropped_keys_is_told_until_the_run_is_rebuilt(executa
     for step in (dropping, rebuilding):
         with LocalRedis(executable, tmp_path / "redis") as local:
             asyncio.run(scenario(local.url, step))
+
+
+def test_what_was_dropped_before_the_policy_went_back_to_volatile_keys_is_told(
+    executable: Path, tmp_path: Path
+) -> None:
+    """A look found that any key may be dropped; when the next one comes that is mended, and keys are gone."""
+
+    async def scenario(url: str) -> None:
+        async with connect(RedisSettings(url=url)) as client:
+            check = DroppedKeys(client, RunLayout("live"), "here").check
+            await check()
+            await client.mset({f"other:{at}": bytes(100) for at in range(5_000)})
+            await client.config_set("maxmemory", "100mb")
+            await client.config_set("maxmemory-policy", "allkeys-random")
+            with pytest.raises(ConfigError, match="drops keys when memory is short"):
+                await check()
+            await client.config_set("maxmemory", "1mb")
+            with suppress(RedisError):
+                await client.set("another", "1")
+            await client.config_set("maxmemory", "100mb")
+            await client.config_set("maxmemory-policy", "volatile-lru")
+            for _ in range(2):
+                with pytest.raises(LogError, match=r"here has dropped [\d,]+ keys"):
+                    await check()
+
+    with LocalRedis(executable, tmp_path / "redis") as local:
+        asyncio.run(scenario(local.url))
 
 
 def test_what_is_dropped_of_others_is_none_of_a_run(executable: Path, tmp_path: Path) -> None:

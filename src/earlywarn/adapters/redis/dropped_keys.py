@@ -2,7 +2,12 @@
 
 Beside the positions stands how many it had dropped when what is there was whole, as `<run id of the server>/<count>`.
 More than that, and the projection may lack anything: it is marked, and stays so through restarts of either side until
-the run is rebuilt. Policies of volatile keys drop those with a time to live alone, which keys of a run have not.
+the run is rebuilt.
+
+Policies of volatile keys drop those with a time to live alone, which keys of a run have not. So what is dropped between
+two looks does not count where the second finds such a policy, and the first none that drops any key. A server does not
+tell under which policy it was: one that dropped any key between two such looks is not noticed, and what one of volatile
+keys drops right before it is replaced by `noeviction` counts.
 """
 
 from typing import Any
@@ -30,6 +35,7 @@ class DroppedKeys:
         self._layout = layout
         self._server = server
         self._known = ""
+        self._drops_any_key = False
 
     async def check(self) -> None:
         """See that the server will do, and has dropped nothing of the run.
@@ -48,11 +54,12 @@ class DroppedKeys:
         server, _, count = known.rpartition("/")
         if server == _LOST:
             dropped = int(count)
-        elif known and not facts.drops_volatile_keys_alone:
+        elif known and (self._drops_any_key or not facts.drops_volatile_keys_alone):
             dropped = max(0, facts.evicted_keys - (int(count) if server == facts.run_id else 0))
         else:
             dropped = 0
         self._known = f"{_LOST}/{dropped}" if dropped else facts.known
+        self._drops_any_key = facts.drops_any_key
         # A mark that is gone was removed by a rebuild, or dropped: no rebuild begins where keys are dropped.
         if self._known != known or (found is None and (not dropped or facts.drops_any_key)):
             await self._client.hset(self._layout.positions, POSITION_DROPPED, self._known)

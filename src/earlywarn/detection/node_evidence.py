@@ -5,8 +5,8 @@ transactions alone). Which of them people are told of is the first of `MEASURES_
 `SURE` standard deviations from nothing, otherwise the one that is furthest.
 
 The first day of the hypothesis is one of few that fit about as well (and is never today). It is moved to the one up to
-`LATER_DAYS` later whose effect lies furthest from nothing: days before the step that dilute it are left out. No special
-day is moved to: how far that lies off says little.
+`LATER_DAYS` later, today among them, whose effect lies furthest from nothing: days before the step that dilute it are
+left out. No special day is moved to: how far that lies off says little.
 
 Example:
     >>> age, zero = np.array([1, 1]), np.zeros(2)

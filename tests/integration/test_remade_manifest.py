@@ -83,8 +83,18 @@ def began(kafka: KafkaBroker, tmp_path: Path) -> Iterator[Began]:
         delete_topics(admin, name, topics.prefix)
 
 
-@pytest.mark.parametrize("kind", RunTopics.log_kinds)
-def test_no_first_manifest_is_written_where_anything_stands(began: Began, kind: LogKind) -> None:
+def test_transactions_that_were_sent_before_there_was_a_manifest_are_in_the_way_of_a_replay_alone(began: Began) -> None:
+    began.lose_manifest()
+    ensure_topics(began.admin, began.settings)
+    began.put("transactions")
+    with pytest.raises(LogError, match=rf"topics delete --run {began.topics.run}$"):
+        write_manifest(compose(changed(began.settings, topics__replay=True)))
+    write_manifest(began.run)
+    assert read_manifest(began.settings) is not None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RunTopics.log_kinds if kind != "transactions"])
+def test_no_first_manifest_is_written_where_anything_was_counted(began: Began, kind: LogKind) -> None:
     began.lose_manifest()
     ensure_topics(began.admin, began.settings)
     began.put(kind)

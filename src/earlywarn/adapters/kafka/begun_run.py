@@ -1,7 +1,8 @@
 """Whether a run without a manifest has begun already: then it had one, or needs that of whoever makes it with care.
 
-A first manifest fits whatever stands in the topics only while nothing does. Written over a run that has data, one of
-other settings would let its workers count on in another way, and nothing would say so.
+A first manifest fits whatever stands in the topics only while nothing is counted there. Written over a run that has
+counted, one of other settings would let its workers count on in another way, and nothing would say so. Transactions
+may have been sent before there was a manifest; not by a replay, which would send them a second time.
 """
 
 from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
@@ -32,7 +33,7 @@ def refuse_begun(kafka: KafkaSettings, topics: RunTopics, *, replay: bool) -> No
         LogError: something stands in its logs.
         ConfigError: as `begun_logs`.
     """
-    begun = begun_logs(kafka, topics)
+    begun = [kind for kind in begun_logs(kafka, topics) if replay or kind != "transactions"]
     if not begun:
         return
     run, places = topics.run, ", ".join(map(topics.of, begun))
@@ -45,9 +46,8 @@ def refuse_begun(kafka: KafkaSettings, topics: RunTopics, *, replay: bool) -> No
         )
     )
     raise LogError(
-        f"{topics.meta}: run {run!r} has no manifest, and records stand in {places}: meta was deleted, "
-        "or somebody has sent before there was one. Under other settings than those of the run its workers "
-        f"would mix two counts. {way}"
+        f"{topics.meta}: run {run!r} has no manifest, and records stand in {places}: meta was deleted. Under other "
+        f"settings than those of the run its workers would mix two counts. {way}"
     )
 
 

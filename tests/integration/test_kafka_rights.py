@@ -28,10 +28,11 @@ from earlywarn.adapters.kafka.connection import (
     kafka_python_connection,
 )
 from earlywarn.adapters.kafka.group_rights import check_group
-from earlywarn.adapters.kafka.manifest import check_manifest
+from earlywarn.adapters.kafka.manifest import KEY, check_manifest
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import topic_identity
+from earlywarn.adapters.kafka.topic_scan import newest_value
 from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.application.compose import compose
 from earlywarn.application.detector import Progress
@@ -96,6 +97,15 @@ def test_a_worker_joins_its_own_group_alone_and_checks_the_manifest(
     with pytest.raises(ConfigError, match=rf"consumer group {prefix}.another: this user may not .*give it READ"):
         asyncio.run(check_group(settings.kafka, f"{prefix}.another"))
     assert check_manifest(compose(settings)).panels == {"CH": 0}
+
+
+def test_a_group_that_is_closed_hides_no_record_from_who_needs_none(
+    broker: EveryListener, run_with_rights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client tells of the group as if it were of partition 0, at times before its first record."""
+    kafka = settings_of(broker, CONNECTION, tmp_path, user="aggregator").kafka
+    monkeypatch.setattr("earlywarn.adapters.kafka.topic_scan._RECORDS_AT_ONCE", 1)
+    assert all(newest_value(kafka, RunTopics(run_with_rights).meta, KEY) is not None for _ in range(20))
 
 
 def test_the_detector_publishes_in_transactions_of_its_own_and_nobody_elses(

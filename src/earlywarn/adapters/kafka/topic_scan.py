@@ -20,10 +20,6 @@ _AMPLE = {"queued_max_messages_kbytes": 16 << 10}
 _SPARING = {"queued_max_messages_kbytes": 2 << 10, "max_partition_fetch_bytes": 64 << 10}
 _FETCH_WAIT_MS = 20  # the end is told by an empty fetch
 _RETRY_SECONDS = 0.1
-_NO_FAILURE = {
-    KafkaError._PARTITION_EOF,  # noqa: SLF001  # its name
-    KafkaError.GROUP_AUTHORIZATION_FAILED,  # librdkafka asks after the group it must have; nothing here needs it
-}
 _LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -136,8 +132,8 @@ class TopicScan:
                     partition: int = message.partition()
                     offset: int = message.offset()
                     if message.error() is not None:
-                        self._examine(message.error())
-                        left.discard(partition)
+                        if self._is_end(message.error()):
+                            left.discard(partition)
                         continue
                     if offset < self.extents[partition].high:
                         headers = headers_of(message, self._kafka)
@@ -166,9 +162,13 @@ class TopicScan:
                     raise
             time.sleep(_RETRY_SECONDS)
 
-    def _examine(self, error: KafkaError) -> None:
-        if error.code() not in _NO_FAILURE:
+    def _is_end(self, error: KafkaError) -> bool:
+        """Return whether an error says that its partition is read to the end; raise it if it is one."""
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return False  # librdkafka asks after the group it must have, which nothing here needs; it names partition 0
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
             raise self._unreachable(error)
+        return True
 
     def _unreachable(self, error: KafkaError) -> ConfigError:
         place = f"kafka.brokers = {self._kafka.brokers!r}"

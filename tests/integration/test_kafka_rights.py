@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +14,8 @@ from confluent_kafka import KafkaError
 from every_listener import PASSWORDS, EveryListener
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
-from kafka_clients import SECONDS, environment_of, produce, settings_of
-from kafka_rights import CONNECTION, answers, rights_of_the_docs, run_made, service
+from kafka_clients import SECONDS, produce, settings_of
+from kafka_rights import CONNECTION, answers, called, rights_of_the_docs, run_made, service
 from redis_server import RedisServer
 
 from earlywarn.adapters.kafka.connection import (
@@ -144,7 +141,6 @@ def test_the_services_themselves_run_over_tls_with_these_rights(
         operator = settings_of(broker, CONNECTION, tmp_path, user="operator").kafka
         dead_letters = RunTopics(run).dead_letters
         wait_until(lambda: b"no transaction" in values_of(operator, dead_letters), "it is no dead letter")
-        (tmp_path / "operator").mkdir()
         [letter] = map(json.loads, told(broker, run, tmp_path / "operator", "dlq", "list", "--json").splitlines())
         letter["value"] = {
             "id": "t1", "ts": 1_551_702_896_000, "amount_minor": 1, "currency": "CHF", "mcc": "5411",
@@ -165,10 +161,7 @@ def test_the_services_themselves_run_over_tls_with_these_rights(
 
 def told(broker: EveryListener, run: str, folder: Path, *words: str, code: int = 0) -> str:
     """Run a command as the operator of the table; return what it prints."""
-    settings_of(broker, CONNECTION, folder, user="operator", run=run)
-    environment = {**os.environ, **environment_of(broker, CONNECTION, user="operator", run=run)}
-    command = [sys.executable, "-m", "earlywarn", *words, "--config", str(folder / "settings.toml")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    done = called(broker, run, "operator", folder, *words)
     assert done.returncode == code, done.stderr
     return done.stdout
 

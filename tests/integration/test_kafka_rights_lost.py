@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Producer
 from every_listener import EveryListener
 from kafka_clients import settings_of
-from kafka_rights import CONNECTION, Service, answers, run_made, service, take
+from kafka_rights import CONNECTION, Service, answers, grant, run_made, service, take
 from redis_server import RedisServer
 from stream_run import wait_until
 
@@ -128,6 +128,24 @@ def test_a_right_that_is_lost_is_named_and_ends_the_worker(
     names = [f"earlywarn.{run}.{name.removesuffix('*')}" for name in loss.name.split()]
     assert any(name in line for name in names for line in told), log
     assert all(loss.told in line for line in told)
+
+
+def test_a_detector_that_may_not_ask_what_is_published_says_so_and_ends(
+    broker: EveryListener, redis_server: RedisServer, run: str, tmp_path: Path
+) -> None:
+    """The client says of a closed group what it says of a broker that is gone: that time is up."""
+    group = f"earlywarn.{run}.detector"
+    (tmp_path / "own").mkdir()
+    with kafka_admin(KafkaSettings(brokers=broker.address)) as admin:
+        take(admin, "detector", "READ", "GROUP", f"{group}*")
+        grant(admin, "detector", "READ", "GROUP", group)
+        with service(broker, run, "detector", tmp_path / "own", redis_server) as worker:
+            log = ended(worker)
+        assert f"consumer group {group}.published: this user {JOIN}" in log
+        assert "Traceback" not in log
+        grant(admin, "detector", "READ", "GROUP", f"{group}.published")
+    with service(broker, run, "detector", tmp_path / "own", redis_server) as worker:
+        wait_until(partial(answers, f"{worker.address}/readyz"), 60, "it is ready with both")
 
 
 def metrics(worker: Service) -> str:

@@ -9,10 +9,8 @@ from kafka_broker import KafkaBroker
 from kafka_runtime import KafkaRuntime
 from ports import reserve_port
 
-PASSWORDS = {
-    name: f"{name}:pass=word"
-    for name in ("admin", "stranger", "topics", "producer", "aggregator", "detector", "feed", "replayer", "operator")
-}
+_OF_THE_TABLE = ("topics", "changer", "producer", "aggregator", "detector", "feed", "replayer", "operator")
+PASSWORDS = {name: f"{name}:pass=word" for name in ("admin", "stranger", *_OF_THE_TABLE)}
 """Every user of the broker. `admin` may do everything, as may the certificates' client and the plain listener's."""
 
 CLIENT = "CN=earlywarn client"

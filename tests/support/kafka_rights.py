@@ -22,7 +22,7 @@ from kafka.admin import (
     ResourcePatternFilter,
     ResourceType,
 )
-from kafka_clients import SECONDS, environment_of, settings_of
+from kafka_clients import SECONDS, changed, environment_of, settings_of
 from ports import reserve_port
 from redis_server import RedisServer
 
@@ -79,11 +79,11 @@ def grant_as_documented(admin: KafkaAdminClient, prefix: str) -> None:
 
 
 @contextmanager
-def run_made(broker: EveryListener, run: str, folder: Path) -> Iterator[str]:
+def run_made(broker: EveryListener, run: str, folder: Path, *, replay: bool = False) -> Iterator[str]:
     """Give the documented rights; the user `topics` makes the run's topics and manifest with its own, and ends it."""
     with kafka_admin(KafkaSettings(brokers=broker.address)) as admin:
         grant_as_documented(admin, f"earlywarn.{run}")
-    settings = settings_of(broker, CONNECTION, folder, user="topics", run=run)
+    settings = changed(settings_of(broker, CONNECTION, folder, user="topics", run=run), topics__replay=replay)
     with kafka_admin(settings.kafka) as admin:
         assert len(ensure_topics(admin, settings).created) == 7
         write_manifest(compose(settings))
@@ -122,6 +122,22 @@ def service(broker: EveryListener, run: str, user: str, folder: Path, redis_serv
         finally:
             process.terminate()
             process.wait(SECONDS)
+
+
+def called(
+    broker: EveryListener, run: str, user: str, folder: Path, *words: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, as one of the table's users, in a folder that is made."""
+    folder.mkdir(exist_ok=True)
+    settings_of(broker, CONNECTION, folder, user=user, run=run)
+    return subprocess.run(
+        [sys.executable, "-m", "earlywarn", *words, "--config", str(folder / "settings.toml")],
+        env={**os.environ, **environment_of(broker, CONNECTION, user=user, run=run), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=4 * SECONDS,
+    )
 
 
 def answers(address: str) -> bool:

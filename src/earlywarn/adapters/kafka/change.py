@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.manifest import (
@@ -17,6 +17,7 @@ from earlywarn.adapters.kafka.manifest import (
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.publisher import Publisher
 from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.rights import may_not_write_with
 from earlywarn.adapters.kafka.run_topics import WAY_ON, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import topic_identity
 from earlywarn.adapters.kafka.topic_scan import TopicScan
@@ -119,12 +120,12 @@ def _whole(progress: Progress, topics: RunTopics, q: int) -> int:
 
 
 def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing) -> None:
-    seconds = run.settings.kafka.request_timeout_seconds
+    seconds, own_id = run.settings.kafka.request_timeout_seconds, f"{topics.meta}.manifest"
     producer = Producer(
         {
             **confluent_connection(run.settings.kafka),
             **SENDING,
-            "transactional.id": f"{topics.meta}.manifest",
+            "transactional.id": own_id,
             "message.timeout.ms": seconds * 1000,
             "transaction.timeout.ms": seconds * 1000,
             "allow.auto.create.topics": False,
@@ -148,6 +149,6 @@ def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing)
         producer.produce(topics.meta, msgspec.json.encode(manifest), KEY, partition=0)
         producer.commit_transaction(seconds)
     except KafkaException as error:
-        raise ConfigError(
-            f"{topics.meta}: the change could not be written: {error.args[0].str()}; try again"
-        ) from error
+        reason: KafkaError = error.args[0]
+        told = f"{topics.meta}: the change could not be written: {reason.str()}; try again"
+        raise ConfigError(may_not_write_with(reason, [topics.partials, topics.meta], own_id) or told) from error

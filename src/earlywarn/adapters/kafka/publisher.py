@@ -17,6 +17,7 @@ from functools import partial
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from earlywarn.adapters.kafka.committed import committed
 from earlywarn.adapters.kafka.refusals import Absence
 from earlywarn.adapters.kafka.transactions import (
     FencedError,
@@ -54,6 +55,7 @@ class Publisher:
     def __init__(self, connection: Mapping[str, object], group: str, source: str, partition: int, log: str) -> None:
         self._place = TopicPartition(source, partition)
         self._log = log
+        self._group = group
         self._offsets = Consumer({**connection, "group.id": group}, logger=_log)
         self._fenced = f"{source}-{partition}: another detector publishes now"
         self._new_transactions = partial(
@@ -80,6 +82,7 @@ class Publisher:
 
         Raises:
             LogError: the broker will not have it, or something else has committed there.
+            ConfigError: this user may not take part in the group.
         """
         self._transactions.open()
         self._reached = self.published()
@@ -90,8 +93,11 @@ class Publisher:
 
         Raises:
             LogError: something else has committed there.
+            ConfigError: this user may not take part in the group.
         """
-        [found] = self._transactions.patiently(lambda: self._offsets.committed([self._place], timeout=_ANSWER_SECONDS))
+        [found] = self._transactions.patiently(
+            lambda: committed(self._offsets, [self._place], self._group, _ANSWER_SECONDS)
+        )
         if found.offset < 0:
             return Progress(0)
         try:

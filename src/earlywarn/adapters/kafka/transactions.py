@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from earlywarn.adapters.kafka.outbox import SENDING
 from earlywarn.adapters.kafka.refusals import FOR_GOOD, MISSING, Absence, refused
-from earlywarn.adapters.kafka.rights import may_not_join, may_not_use, may_not_write
+from earlywarn.adapters.kafka.rights import may_not_join, may_not_write_with
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -267,13 +267,9 @@ class Transactions:
 
     def _missing_right(self, reason: KafkaError) -> str:
         """Return what is told of the right that a step lacked; nothing if it was refused for something else."""
-        if reason.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-            return may_not_use(self._transactional_id)
         if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return may_not_join(self._group)
-        if reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:  # which of them it does not say
-            return "\n".join(map(may_not_write, sorted(self._topics)))
-        return ""
+        return may_not_write_with(reason, self._topics, self._transactional_id)
 
     def _is_for_good(self, reason: KafkaError) -> bool:
         return self._absence.is_sure() if reason.code() in MISSING else reason.code() in FOR_GOOD

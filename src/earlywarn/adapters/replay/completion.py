@@ -17,7 +17,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from earlywarn.adapters.kafka.committed import committed
 from earlywarn.adapters.kafka.reader import new_reader
+from earlywarn.adapters.kafka.rights import may_not_read_with
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.wire import decode_partial, is_change
 from earlywarn.adapters.replay.log_ends import log_ends
@@ -81,7 +83,8 @@ class Completion:
     def __init__(self, kafka: KafkaSettings, topics: RunTopics, partitions: int) -> None:
         self._topics = topics
         self._reader = new_reader(kafka, f"{topics.partials}.replay")
-        self._offsets = new_reader(kafka, f"{topics.prefix}{topics.run}.detector.published")
+        self._group = f"{topics.prefix}{topics.run}.detector.published"
+        self._offsets = new_reader(kafka, self._group)
         self._published: dict[int, int] = {}
         ends = patiently(lambda: log_ends(kafka, topics.transactions), topics.transactions)
         self._last = {p: end.last for p, end in ends.items()}
@@ -115,9 +118,8 @@ class Completion:
         self._read()
         # Asked while partials are missing too: a broker that is gone looks like a lack of news, else.
         places = [TopicPartition(self._topics.partials, q) for q in self._ends]
-        self._published = {
-            each.partition: max(each.offset, 0) for each in self._offsets.committed(places, timeout=_ANSWER_SECONDS)
-        }
+        found = committed(self._offsets, places, self._group, _ANSWER_SECONDS)
+        self._published = {each.partition: max(each.offset, 0) for each in found}
         return not self._unpublished()
 
     def _unpublished(self) -> list[int]:
@@ -154,7 +156,9 @@ class Completion:
                     partial = decode_partial(message.value(), place)
                     self._ends[message.partition()].take(partial, message.offset(), self._last)
                 elif not error.retriable() and error.code() not in _NO_FAILURE:
-                    raise LogError(f"{self._topics.partials}: cannot be read: {error}")
+                    topic = self._topics.partials
+                    missing = may_not_read_with(error, topic, f"{topic}.replay")
+                    raise LogError(missing or f"{topic}: cannot be read: {error}")
 
 
 def wait_until_folded(completion: Completion, check: Callable[[], None], tell: Callable[[int, int], None]) -> None:

@@ -18,7 +18,8 @@ from typer.testing import CliRunner, Result
 
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics
-from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics, topic_specifications
+from earlywarn.adapters.kafka.topic_specifications import topic_specifications
+from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.service_settings import KafkaSettings, TopicSettings
 from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.cli.app import app
@@ -96,9 +97,8 @@ def test_a_record_is_gone_at_most_a_quarter_or_a_day_after_its_retention(hours: 
 def test_several_copies_demand_two_before_a_record_counts() -> None:
     for replication, least in ((1, "1"), (2, "2"), (3, "2"), (5, "2")):
         specifications = topic_specifications(Settings(topics=TopicSettings(replication=replication)))
-        assert {(each.replication, each.configs["min.insync.replicas"]) for each in specifications} == {
-            (replication, least)
-        }
+        found = {(each.replication, each.configs["min.insync.replicas"]) for each in specifications}
+        assert found == {(replication, least)}
 
 
 def test_what_exists_and_does_not_fit_is_one_line_each_with_what_mends_it_and_nothing_is_made(

@@ -105,10 +105,12 @@ def create(
         names, remade = RunTopics(settings.run, settings.topics.prefix), None
         try:
             if known is not None:
-                logs_of_run(settings.kafka, names, known, *(kind for kind in names.log_kinds if kind not in accepted))
+                if not before.closed:  # else each right that lacks is told first
+                    kinds = [kind for kind in names.log_kinds if kind not in accepted]
+                    logs_of_run(settings.kafka, names, known, *kinds)
             elif remake_manifest and composed is not None:
                 remade = remade_manifest(composed, _snapshots_of(settings), accepted=accepted)
-            else:
+            elif not before.closed:
                 refuse_begun(settings.kafka, names, replay=settings.topics.replay)  # before anything is made
             done = ensure_topics(admin, settings, known, create=not check, grow=grow)
             lost = [*lost_beginnings(settings.kafka, names), *(remade.remarks if remade else ())]

@@ -14,6 +14,7 @@ import earlywarn
 from earlywarn.adapters.kafka.begun_run import refuse_begun
 from earlywarn.adapters.kafka.connection import confluent_connection
 from earlywarn.adapters.kafka.quiet_log import QUIET
+from earlywarn.adapters.kafka.rights import may_not_write_with
 from earlywarn.adapters.kafka.run_topics import WAY_ON, LogKind, RunTopics, way_on
 from earlywarn.adapters.kafka.topic_identity import topic_identities
 from earlywarn.adapters.kafka.topic_scan import newest_value
@@ -208,7 +209,8 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Mani
     One of an earlier version, which does not name all logs, gets the ids of those that are there; and so does any one
     for logs that are `accepted` as they are, whatever stood in those before. A run that has data and none gets the one
     that is `remade` (`remade_manifest`), or is refused. Of several writers one wins: the topic is written in
-    transactions under one id, so that a writer who has read before another wrote cannot write any more.
+    transactions under one id, so that a writer who has read before another wrote cannot write any more. Where nothing
+    is to be written no right to write is needed.
 
     Raises:
         LogError: the run has a manifest that differs, one line for each difference; or none, and data (`refuse_begun`).
@@ -216,14 +218,24 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Mani
     """
     settings, own = run.settings, manifest_of(run)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    topic = topics.meta
+    topic, own_id = topics.meta, f"{topics.meta}.manifest"
     timeout_seconds = settings.kafka.request_timeout_seconds
+
+    def found() -> tuple[Manifest | None, dict[str, str]]:
+        """Return what stands there, and the logs in it that hold."""
+        manifest = read_manifest(settings)
+        known = {} if manifest is None else _agreed(manifest, own, topic).logs
+        return manifest, {kind: log for kind, log in known.items() if kind not in accepted}
+
+    manifest, known = found()
+    if manifest is not None and known.keys() >= set(topics.log_kinds):
+        return manifest
     refusal: KafkaError | None = None
     for _ in range(_ATTEMPTS):
         producer = Producer(
             {
                 **confluent_connection(settings.kafka),
-                "transactional.id": f"{topic}.manifest",
+                "transactional.id": own_id,
                 "transaction.timeout.ms": timeout_seconds * 1000,
                 "allow.auto.create.topics": False,
             },
@@ -231,17 +243,15 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Mani
         )
         try:
             producer.init_transactions(timeout_seconds)
-            manifest = read_manifest(settings)
+            manifest, known = found()
             if manifest is None and remade is None:
                 refuse_begun(settings.kafka, topics, replay=own.replay)
-            known = {} if manifest is None else _agreed(manifest, own, topic).logs
-            known = {kind: log for kind, log in known.items() if kind not in accepted}
             if manifest is not None and known.keys() >= set(topics.log_kinds):
                 return manifest
             if producer.list_topics(topic, timeout_seconds).topics[topic].error is not None:
                 raise ConfigError(f"{topic}: does not exist; run: earlywarn topics create --run {own.run}")
-            found = topic_identities(settings.kafka, [topics.of(kind) for kind in topics.log_kinds])
-            logs = {kind: found[topics.of(kind)] for kind in topics.log_kinds} | known
+            ids = topic_identities(settings.kafka, [topics.of(kind) for kind in topics.log_kinds])
+            logs = {kind: ids[topics.of(kind)] for kind in topics.log_kinds} | known
             written = msgspec.structs.replace(manifest or remade or own, logs=logs)
             producer.begin_transaction()
             producer.produce(topic, msgspec.json.encode(written), KEY, partition=0)
@@ -253,7 +263,8 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Mani
         else:
             await_manifest(settings, written)
             return written
-    raise ConfigError(f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md")
+    told = f"{topic}: the manifest could not be written: {refusal}; see docs/operations/topics.md"
+    raise ConfigError((refusal and may_not_write_with(refusal, [topic], own_id)) or told)
 
 
 def check_manifest(run: Run, *, only_fold: bool = False) -> Manifest:

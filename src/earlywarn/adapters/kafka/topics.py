@@ -1,4 +1,4 @@
-"""The topics of a run: what they must be, what they are, and how the one becomes the other.
+"""The topics of a run: what they are, and how they become what they must be.
 
 Nothing that exists is changed, except that partitions are added when that is asked for: shortening a retention
 deletes data at once, and adding partitions to what must keep their number would break the run. What does not fit
@@ -10,40 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError, for_code
 
 from earlywarn.adapters.kafka.manifest import Manifest, keeps_partials
+from earlywarn.adapters.kafka.rights import may_not_administer, may_not_ask_after, may_not_see_configs
 from earlywarn.adapters.kafka.run_topics import RunTopics
-from earlywarn.application.service_settings import FOR_EVER_HOURS, TopicSettings
+from earlywarn.adapters.kafka.topic_configs import topic_configs
+from earlywarn.adapters.kafka.topic_specifications import LEAST_COPIES, Q, TopicSpecification, topic_specifications
 from earlywarn.application.settings import Settings
 from earlywarn.errors import ConfigError
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
-_P = "topics.transactions_partitions"
-_Q = "topics.partials_partitions"
-_LEAST_COPIES = "min.insync.replicas"
 _UNKNOWN_TOPIC = 3
+_MAY_NOT = 29
 _TOPIC_EXISTS = 36
 _READY_MS = 30_000
 _LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpecification:
-    """What a topic must be. `setting` decides its partitions; it is empty where they are always the same."""
-
-    name: str
-    partitions: int
-    replication: int
-    configs: Mapping[str, str]
-    setting: str
-
-    @property
-    def grows(self) -> bool:
-        """Return whether partitions may be added in a running system."""
-        return self.setting == _P
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,79 +44,71 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """How the cluster's topics compare with a run's: what is missing, does not fit, or could grow."""
+    """How the cluster's topics compare with a run's: what is missing, does not fit, or could grow.
+
+    Attributes:
+        closed: by topic that this user may not compare, or not in full, the right that it lacks.
+    """
 
     run: str
     missing: tuple[TopicSpecification, ...]
     misfits: tuple[Misfit, ...]
+    closed: Mapping[str, str]
     growing: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
-        """Return one line for each thing that keeps the run from starting."""
+        """Return one line for each thing that keeps the run from starting, or may."""
         return [
-            f"{each.name}: does not exist; run: earlywarn topics create --run {self.run}" for each in self.missing
-        ] + [str(misfit) for misfit in self.misfits]
+            *(f"{each.name}: does not exist; run: earlywarn topics create --run {self.run}" for each in self.missing),
+            *map(str, self.misfits),
+            *self.closed.values(),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Ensured:
-    """What `ensure_topics` did: topics made, partition counts raised (topic to new count), and remarks."""
+    """What `ensure_topics` did: topics made, partition counts raised (topic to new count), and remarks.
+
+    `closed` are topics that could not be compared in full, for want of a right.
+    """
 
     created: tuple[str, ...]
     grown: Mapping[str, int]
     remarks: tuple[str, ...]
-
-
-def topic_specifications(settings: Settings) -> tuple[TopicSpecification, ...]:
-    """Return what every topic of the run must be, in the order of `RunTopics.all`.
-
-    Raises:
-        ConfigError: the run's id cannot be part of a topic's name.
-    """
-    topics = settings.topics
-    names = RunTopics(settings.run, topics.prefix)
-    delete = {"cleanup.policy": "delete", "retention.bytes": "-1"}
-    for_ever = delete | {"retention.ms": "-1"}
-    compact = {"cleanup.policy": "compact"}
-    hours = -1 if topics.replay else topics.transactions_retention_hours
-    source = delete | _kept(hours) | {"max.message.bytes": str(topics.message_bytes)}
-    dead = delete | _kept(topics.dead_letter_retention_hours) | {"max.message.bytes": str(topics.dead_letter_bytes)}
-    partials = for_ever | {"max.message.bytes": str(topics.partial_bytes)}
-    p, q = topics.transactions_partitions, topics.partials_partitions
-    return (
-        _specification(names.transactions, p, source, topics, _P),
-        _specification(names.dead_letters, p, dead, topics, _P),
-        _specification(names.partials, q, partials, topics, _Q),
-        _specification(names.aggregates, q, for_ever, topics, _Q),
-        _specification(names.alerts, q, for_ever, topics, _Q),
-        _specification(names.actions, 1, compact, topics, ""),
-        _specification(names.meta, 1, compact, topics, ""),
-    )
+    closed: tuple[str, ...] = ()
 
 
 def survey_topics(admin: KafkaAdminClient, settings: Settings, manifest: Manifest | None = None) -> Survey:
     """Compare the cluster's topics with what the run needs, and its manifest if it has one; change nothing."""
     wanted = topic_specifications(settings)
     described = {each["name"]: each for each in admin.describe_topics([each.name for each in wanted])}
-    present = [each for each in wanted if described[each.name]["error_code"] != _UNKNOWN_TOPIC]
-    resources = [ConfigResource(ConfigResourceType.TOPIC, each.name) for each in present]
-    configs = admin.describe_configs(resources, config_filter="all")["topic"] if present else {}
+    codes = {name: each["error_code"] for name, each in described.items()}
+    closed = {each.name: may_not_ask_after(each.name) for each in wanted if codes[each.name] == _MAY_NOT}
+    missing = tuple(each for each in wanted if codes[each.name] == _UNKNOWN_TOPIC)
+    present = [each for each in wanted if each.name not in closed and each not in missing]
+    for each in present:
+        if code := codes[each.name]:
+            raise ConfigError(f"{each.name}: cannot be described: {for_code(code).__name__}; look at the brokers")
+    configs = topic_configs(settings.kafka, [each.name for each in present])
     misfits: list[Misfit] = []
     growing: dict[str, int] = {}
     remarks: list[str] = []
     for each in present:
-        if code := described[each.name]["error_code"]:
-            raise ConfigError(f"{each.name}: {for_code(code).__name__}: cannot be described; check the user's rights")
         partitions = described[each.name]["partitions"]
-        if manifest is not None and each.setting == _Q and len(partitions) != manifest.partials_partitions:
+        if manifest is not None and each.setting == Q and len(partitions) != manifest.partials_partitions:
             misfits.append(_not_of_the_run(each, len(partitions), manifest))
         else:
             _compare_partitions(each, len(partitions), settings.run, misfits, growing, remarks)
-        _compare_configs(each, partitions, configs[each.name], settings.kafka.brokers, misfits)
-    missing = tuple(each for each in wanted if each not in present)
-    return Survey(settings.run, missing, tuple(misfits), growing, tuple(remarks))
+        copies = min(len(partition["replica_nodes"]) for partition in partitions)
+        _compare_copies(each, copies, misfits)
+        if (found := configs[each.name]) is None:
+            closed[each.name] = may_not_see_configs(each.name)
+        else:
+            _compare_configs(each, copies, found, settings.kafka.brokers, misfits)
+    closed = {each.name: closed[each.name] for each in wanted if each.name in closed}
+    return Survey(settings.run, missing, tuple(misfits), closed, growing, tuple(remarks))
 
 
 def ensure_topics(
@@ -144,21 +118,26 @@ def ensure_topics(
     *,
     create: bool = True,
     grow: bool = False,
+    as_allowed: bool = False,
 ) -> Ensured:
     """Create the run's topics that are missing, and check those that exist; without `create`, check alone.
 
     `manifest` is the run's, if it has one.
 
     With `grow`, transactions and dead letters get as many partitions as the settings say. Nothing is created or
-    grown while something else does not fit.
+    grown while something else does not fit, or is not known to. With `as_allowed`, and nothing to be made, what this
+    user has no right to compare is no problem.
 
     Raises:
-        ConfigError: one line for each topic that is missing, does not fit or was refused by the broker.
+        ConfigError: one line for each topic that is missing, does not fit, was refused by the broker or may not be
+            compared.
     """
     survey = survey_topics(admin, settings, manifest)
     grown = survey.growing if grow else {}
     misfits = [each for each in survey.misfits if each.topic not in grown or each.setting != "partitions"]
-    problems = [str(each) for each in misfits] if create else survey.problems
+    tolerated = as_allowed and not survey.missing and not grown
+    closed = [] if tolerated else survey.closed.values()
+    problems = [*map(str, misfits), *closed] if create else survey.problems
     if problems:
         raise ConfigError("\n".join(problems))
     created = _create(admin, survey.missing) if survey.missing else ()
@@ -166,7 +145,7 @@ def ensure_topics(
         _grow(admin, grown)
     if len(created) < len(survey.missing):  # somebody else was faster: does it fit?
         ensure_topics(admin, settings, manifest, create=False)
-    return Ensured(created, grown, survey.remarks)
+    return Ensured(created, grown, survey.remarks, tuple(survey.closed))
 
 
 def delete_topics(admin: KafkaAdminClient, run: str, prefix: str) -> tuple[str, ...]:
@@ -184,29 +163,6 @@ def delete_topics(admin: KafkaAdminClient, run: str, prefix: str) -> tuple[str, 
         answers = admin.delete_topics(names, raise_errors=False)["topics"]
         _raise_refusals([(each["name"], "delete", each) for each in answers if each["error_code"] != _UNKNOWN_TOPIC])
     return tuple(names)
-
-
-def _specification(
-    name: str, partitions: int, configs: Mapping[str, str], topics: TopicSettings, setting: str
-) -> TopicSpecification:
-    durable = {
-        # Two copies hold a record before it counts as sent, and no copy that lacks it may take over.
-        _LEAST_COPIES: str(min(topics.replication, 2)),
-        "unclean.leader.election.enable": "false",
-        # The broker's own time: it refuses records that a client's clock puts an hour ahead, and old event times
-        # would shorten a retention.
-        "message.timestamp.type": "LogAppendTime",
-    }
-    return TopicSpecification(name, partitions, topics.replication, {**configs, **durable}, setting)
-
-
-def _kept(hours: int) -> dict[str, str]:
-    """Return the configuration of a retention by time of arrival."""
-    if hours == FOR_EVER_HOURS:
-        return {"retention.ms": "-1"}
-    # A segment goes as a whole, when its newest record is due: it lives a quarter of the time, at most a day.
-    segment_ms = min(_DAY_MS, hours * _HOUR_MS // 4)
-    return {"retention.ms": str(hours * _HOUR_MS), "segment.ms": str(segment_ms)}
 
 
 def _not_of_the_run(wanted: TopicSpecification, found: int, manifest: Manifest) -> Misfit:
@@ -241,26 +197,26 @@ def _compare_partitions(
     misfits.append(Misfit(wanted.name, "partitions", str(found), str(wanted.partitions), mend))
 
 
-def _compare_configs(
-    wanted: TopicSpecification,
-    partitions: Sequence[Mapping[str, Any]],
-    found: Mapping[str, Mapping[str, Any]],
-    brokers: str,
-    misfits: list[Misfit],
-) -> None:
-    copies = min(len(partition["replica_nodes"]) for partition in partitions)
+def _compare_copies(wanted: TopicSpecification, copies: int, misfits: list[Misfit]) -> None:
     if copies < wanted.replication:
         mend = "move its partitions with kafka-reassign-partitions.sh, or set topics.replication to what it is"
         misfits.append(Misfit(wanted.name, "replication", str(copies), str(wanted.replication), mend))
+
+
+def _compare_configs(
+    wanted: TopicSpecification, copies: int, found: Mapping[str, str], brokers: str, misfits: list[Misfit]
+) -> None:
+    def mend(name: str, value: str) -> str:
+        return (
+            f"run: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics "
+            f"--entity-name {wanted.name} --add-config {name}={value}"
+        )
+
     for name, value in wanted.configs.items():
-        if name == _LEAST_COPIES and copies < wanted.replication:
+        if name == LEAST_COPIES and copies < wanted.replication:
             continue  # more copies first: to demand two of one would stop every write
-        if found[name]["value"] != value:
-            mend = (
-                f"run: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics "
-                f"--entity-name {wanted.name} --add-config {name}={value}"
-            )
-            misfits.append(Misfit(wanted.name, name, str(found[name]["value"]), value, mend))
+        if found[name] != value:
+            misfits.append(Misfit(wanted.name, name, found[name], value, mend(name, value)))
 
 
 def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> tuple[str, ...]:
@@ -284,7 +240,7 @@ def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> t
 
 def _grow(admin: KafkaAdminClient, counts: Mapping[str, int]) -> None:
     answers = admin.create_partitions(dict(counts), raise_errors=False).to_dict()["results"]
-    _raise_refusals([(each["name"], f"grow to {counts[each['name']]} partitions", each) for each in answers])
+    _raise_refusals([(each["name"], "grow", each) for each in answers])
     deadline = time.monotonic() + _READY_MS / 1000
     while any(len(each["partitions"]) < counts[each["name"]] for each in admin.describe_topics(list(counts))):
         if time.monotonic() > deadline:
@@ -301,11 +257,13 @@ def _wait(admin: KafkaAdminClient, names: list[str]) -> None:
 
 
 def _raise_refusals(answers: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
-    refused = [
-        f"{name}: the broker refused to {what}: {for_code(answer['error_code']).__name__}"
-        + (f": {answer['error_message']}" if answer.get("error_message") else "")
-        for name, what, answer in answers
-        if answer["error_code"]
-    ]
+    refused = [_refusal(name, what, answer) for name, what, answer in answers if answer["error_code"]]
     if refused:
         raise ConfigError("\n".join(refused))
+
+
+def _refusal(name: str, what: str, answer: Mapping[str, Any]) -> str:
+    if answer["error_code"] == _MAY_NOT:
+        return may_not_administer(name, what)
+    told = f": {answer['error_message']}" if answer.get("error_message") else ""
+    return f"{name}: the broker refused to {what} it: {for_code(answer['error_code']).__name__}{told}"

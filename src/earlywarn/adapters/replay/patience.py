@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from earlywarn.adapters.kafka.rights import REFUSED
+from earlywarn.adapters.kafka.rights import REFUSED, may_not_read
 from earlywarn.adapters.kafka.topic_identity import NoAnswerError
 from earlywarn.errors import ConfigError
 
@@ -18,6 +18,8 @@ _RETRY_SECONDS = 0.5
 
 def patiently(question: Callable[[], _T], what: str, meanwhile: Callable[[], None] = lambda: None) -> _T:
     """Return the answer to a question, however long no broker gives it; `meanwhile` may raise to end the wait.
+
+    `what` is asked after: a topic, where a right on it is needed.
 
     Raises:
         ConfigError: this user may not ask.
@@ -30,7 +32,7 @@ def patiently(question: Callable[[], _T], what: str, meanwhile: Callable[[], Non
         except KafkaException as error:
             reason: KafkaError = error.args[0]
             if reason.code() in REFUSED:
-                raise ConfigError(f"{what}: {reason.str()}; give the rights of docs/operations/security.md") from error
+                raise ConfigError(may_not_read(what)) from error
             told = reason.str()
         _log.warning("%s: waiting for a broker that answers (%s)", what, told)
         meanwhile()

@@ -135,7 +135,10 @@ def fill(replay: Replay, tell: Tell) -> Played:
 
 
 def _prepare(run: Run) -> Manifest:
-    """Make topics and manifest, or see that those that are there fit."""
+    """Make topics and manifest, or see that those that are there fit.
+
+    Of a run that is made already a replayer needs no more rights than its own: what they do not let it compare is told.
+    """
     settings = run.settings
     known = read_manifest(settings)
     if known is not None and known.replay != settings.topics.replay:
@@ -152,7 +155,13 @@ def _prepare(run: Run) -> Manifest:
     else:
         refuse_begun(settings.kafka, topics, replay=settings.topics.replay)  # before anything is made
     with kafka_admin(settings.kafka) as admin:
-        ensure_topics(admin, settings, known)
+        ensured = ensure_topics(admin, settings, known, as_allowed=True)
+    if ensured.closed:
+        _log.warning(
+            "%s: not compared with what the run needs, since this user may not see how they are configured (DESCRIBE "
+            "and DESCRIBE_CONFIGS on the topics); who may, can say: earlywarn topics create --check --run %s",
+            ", ".join(ensured.closed), settings.run,
+        )  # fmt: skip
     return write_manifest(run)
 
 

@@ -1,6 +1,7 @@
 """When Redis shows all that a run has published."""
 
 import time
+from functools import partial
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -26,7 +27,7 @@ def wait_until_projected(settings: Settings, topics: RunTopics) -> bool:
     """
     if not settings.redis.url:
         return False
-    ends = patiently(lambda: _ends(settings, topics), topics.alerts)
+    ends = _ends(settings, topics)
     layout = RunLayout(topics.run)
     deadline = time.monotonic() + _WAIT_SECONDS
     with connect_blocking(settings.redis) as client:
@@ -51,8 +52,8 @@ def _ends(settings: Settings, topics: RunTopics) -> dict[str, int]:
             topic = getattr(topics, kind)
             for q in range(settings.topics.partials_partitions):
                 place = TopicPartition(topic, q)
-                high = consumer.get_watermark_offsets(place, _ANSWER_SECONDS)[1]
-                found[RunLayout.position_field(kind, q)] = max(high - 1, 0)
+                extent = patiently(partial(consumer.get_watermark_offsets, place, _ANSWER_SECONDS), topic)
+                found[RunLayout.position_field(kind, q)] = max(extent[1] - 1, 0)
         return found
     finally:
         consumer.close()

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from earlywarn.adapters.kafka.manifest import manifest_in
 from earlywarn.adapters.kafka.message_headers import headers_of
 from earlywarn.adapters.kafka.reader import new_reader
+from earlywarn.adapters.kafka.rights import may_not_read_with
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topic_identity import Identities
 from earlywarn.adapters.kafka.topic_scan import newest_value
@@ -28,7 +29,7 @@ from earlywarn.application.control_marks import (
     refused_mark,
 )
 from earlywarn.application.service_settings import KafkaSettings
-from earlywarn.errors import LogError
+from earlywarn.errors import ConfigError, LogError
 
 _log = logging.getLogger(__name__)
 _RECORDS_AT_ONCE = 5_000
@@ -66,6 +67,7 @@ class RunSource:
 
         Raises:
             LogError: there is no such topic.
+            ConfigError: this user may not ask after it.
         """
         value = newest_value(self._kafka, copy.meta, KEY)
         begun = None if value is None else decode_position(value)
@@ -76,6 +78,8 @@ class RunSource:
             found = self._described_by(consumer)
         finally:
             consumer.close()
+        if found.error is not None and (missing := may_not_read_with(found.error, self.topic, "")):
+            raise ConfigError(missing)
         if found.error is not None or not found.partitions:
             raise LogError(f"{self.topic}: does not exist; --from-run names a run of this cluster and topics.prefix")
         return len(found.partitions)
@@ -200,7 +204,8 @@ class RunSource:
                 return 0
             if message.error().retriable():
                 return 0
-            raise LogError(f"{self.topic}-{partition}: cannot be read: {message.error()}")
+            missing = may_not_read_with(message.error(), self.topic, f"{self.topic}.replay")
+            raise LogError(missing or f"{self.topic}-{partition}: cannot be read: {message.error()}")
         if partition not in ends or message.offset() >= ends[partition]:
             ends.pop(partition, None)
             return 0

@@ -13,6 +13,8 @@ P = "topics.transactions_partitions"
 Q = "topics.partials_partitions"
 LEAST_COPIES = "min.insync.replicas"
 _MESSAGE_BYTES = "max.message.bytes"
+_BATCH_BYTES = (1 << 20) + 12
+"""Kafka's own default. A topic takes messages in batches, and a worker's hold up to 1,000,000 bytes (librdkafka)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class TopicSpecification:
 
     Attributes:
         configs: settings that have these values.
+        least: settings that have at least these values: more harms nobody.
         setting: decides its partitions; it is empty where they are always the same.
     """
 
@@ -28,12 +31,18 @@ class TopicSpecification:
     partitions: int
     replication: int
     configs: Mapping[str, str]
+    least: Mapping[str, int]
     setting: str
 
     @property
     def grows(self) -> bool:
         """Return whether partitions may be added in a running system."""
         return self.setting == P
+
+    @property
+    def configs_when_made(self) -> dict[str, str]:
+        """Return the settings that it is made with."""
+        return {**self.configs, **{name: str(value) for name, value in self.least.items()}}
 
 
 def topic_specifications(settings: Settings) -> tuple[TopicSpecification, ...]:
@@ -74,7 +83,8 @@ def _specification(
         # would shorten a retention.
         "message.timestamp.type": "LogAppendTime",
     }
-    return TopicSpecification(name, partitions, topics.replication, {**configs, **durable}, setting)
+    least = {} if _MESSAGE_BYTES in configs else {_MESSAGE_BYTES: _BATCH_BYTES}
+    return TopicSpecification(name, partitions, topics.replication, {**configs, **durable}, least, setting)
 
 
 def _kept(hours: int) -> dict[str, str]:

@@ -217,6 +217,9 @@ def _compare_configs(
             continue  # more copies first: to demand two of one would stop every write
         if found[name] != value:
             misfits.append(Misfit(wanted.name, name, found[name], value, mend(name, value)))
+    for name, least in wanted.least.items():
+        if int(found[name]) < least:
+            misfits.append(Misfit(wanted.name, name, found[name], f"{least} or more", mend(name, str(least))))
 
 
 def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> tuple[str, ...]:
@@ -226,7 +229,7 @@ def _create(admin: KafkaAdminClient, missing: Sequence[TopicSpecification]) -> t
             each.name: {
                 "num_partitions": each.partitions,
                 "replication_factor": each.replication,
-                "configs": dict(each.configs),
+                "configs": each.configs_when_made,
             }
             for each in missing
         },

@@ -177,12 +177,26 @@ def _new_sources(alert: Alert, names: Names) -> str:
     )
 
 
-def _behind(alert: Alert, names: Names) -> str:
-    over = alert.status == "resolved"
-    told = [
-        f"{feed_name(item.name.removeprefix(BEHIND))} {'' if over else 'has '}brought {size_pct(item.value)} less"
+def lacking(alert: Alert) -> str:
+    """Say of a fall which sources lack so much that it may be theirs."""
+    told = _less(alert)
+    return (
+        f"{joined(told)[0].upper()}{joined(told)[1:]} than the others let expect: that is no spending." if told else ""
+    )
+
+
+def _less(alert: Alert) -> list[str]:
+    """Return how much less sources have brought."""
+    brought = "brought" if alert.status == "resolved" else "has brought"
+    return [
+        f"{feed_name(item.name.removeprefix(BEHIND))} {brought} {size_pct(item.value)} less"
         for item in alert.evidence
+        if item.name.startswith(BEHIND)
     ]
+
+
+def _behind(alert: Alert, names: Names) -> str:
+    over, told = alert.status == "resolved", _less(alert)
     about, first = names.panel(alert.panel), day(alert.opened_on)
     what = f"{joined(told)} than the others let expect, in the same regions and sectors"
     if over:

@@ -19,6 +19,7 @@ from earlywarn.alerting.decisions import Decisions, Models
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion
 from earlywarn.alerting.grouping import Floats, adopt
+from earlywarn.alerting.laggards_notice import told_beside
 from earlywarn.alerting.letterhead import Letterhead
 from earlywarn.alerting.narrative import narrate
 from earlywarn.alerting.notices import Notices
@@ -78,6 +79,7 @@ class AlertDesk:
             alerts += self._economic(scores, models)
         if not alerts:
             return []
+        alerts = [told_beside(alert, closed.coverage.behind) for alert in alerts]
         regions = {node.region for node in scores.nodes if node.region is not None}
         names = self.names.over(self.panel, regions)
         return [msgspec.structs.replace(alert, text=narrate(alert, names)) for alert in alerts]

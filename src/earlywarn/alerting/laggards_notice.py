@@ -1,12 +1,25 @@
 """The episode of sources that bring much less than usual where the others go on: that is no fall of spending."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
-from earlywarn.aggregation.rows import ClosedDay
+from earlywarn.aggregation.rows import Behind, ClosedDay
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.notice import NoticeWriter
 from earlywarn.domain.alert import BEHIND, Alert, Evidence, Status
 from earlywarn.domain.state import State
+
+
+def _evidence(behind: Iterable[Behind]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(name=BEHIND + each.feed, value=round(100 * each.share, 1), unit="%") for each in behind)
+
+
+def told_beside(alert: Alert, behind: Sequence[Behind]) -> Alert:
+    """Return an alert with who is behind, if it is of a fall of the whole panel or of a sector of it."""
+    if alert.kind != "economic" or alert.region is not None or alert.direction == "up" or alert.status == "resolved":
+        return alert
+    return msgspec.structs.replace(alert, evidence=(*alert.evidence, *_evidence(behind)))
 
 
 class LaggardsNotice:
@@ -22,9 +35,7 @@ class LaggardsNotice:
         behind = closed.coverage.behind
         status: Status = "updated"
         if behind:
-            evidence = tuple(
-                Evidence(name=BEHIND + feed, value=round(100 * share, 1), unit="%") for feed, _, _, share in behind
-            )
+            evidence = _evidence(behind)
             if self._episode is None:
                 self._episode = self._writer.episode("coverage", min(each.since for each in behind), what="behind")
                 self._episode.detected_on, status = closed.day, "open"

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from earlywarn.alerting.coverage_narrative import narrate_coverage
+from earlywarn.alerting.coverage_narrative import lacking, narrate_coverage
 from earlywarn.alerting.unread_narrative import narrate_unread
 from earlywarn.alerting.words import (
     MEASURE_WORDS,
@@ -47,6 +47,7 @@ def narrate(alert: Alert, names: Names) -> str:
         _unusual(alert),
         _neighbours(alert),
         _contributors(alert, names),
+        lacking(alert),
     ]
     return " ".join(part for part in parts if part)
 

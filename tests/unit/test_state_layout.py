@@ -19,8 +19,8 @@ from earlywarn.domain.state import decode_state
 
 DAYS = 400
 KNOWN = {
-    "aggregation": (4, "c94bbf57d0f5"),
-    "alerting": (7, "fcb691a86f53"),
+    "aggregation": (4, "86450712ee68"),
+    "alerting": (7, "3925301c36e2"),
     "application": (1, "fb7ed83173bc"),
     "detection": (5, "af7b4ff682b8"),
 }

@@ -19,6 +19,7 @@ class BranchVolumes:
         readings: what is expected of each feed, and came.
         delivered: what each feed brought of which cell.
         cells: what each feed usually brings of which cell.
+        usual_days: what is expected of each feed on a day on which it delivers, whatever the weekday.
 
     Attributes:
         codes: R regions, in order.
@@ -30,12 +31,14 @@ class BranchVolumes:
         readings: Mapping[FeedName, FeedVolume],
         delivered: Mapping[FeedName, Counts],
         cells: FeedCells,
+        usual_days: Mapping[FeedName, float],
     ) -> None:
         codes, self._places = np.unique(np.array(regions, dtype=np.str_), return_inverse=True)
         self.codes: list[str] = codes.tolist()
         self._readings = readings
         self._heard = {name: spread(counts, len(regions)) for name, counts in delivered.items()}
         self._past = {name: cells.past(name, len(regions)) for name in readings}
+        self._usual_days = usual_days
 
     @property
     def cells(self) -> int:
@@ -96,6 +99,11 @@ class BranchVolumes:
     def expected_of_cells(self, names: Iterable[FeedName]) -> Floats:
         """Return float64[K], what is expected of some feeds in each cell."""
         return sum((self._scale(name) * self._past[name] for name in names), start=np.zeros(self.cells))
+
+    def usual_of_cells(self, names: Iterable[FeedName]) -> Floats:
+        """Return float64[K], what some feeds brought to each cell lately, as on such a weekday (one unit)."""
+        weekday = {name: self._readings[name].expected / (self._usual_days.get(name) or 1.0) for name in names}
+        return sum((share * self._past[name] for name, share in weekday.items()), start=np.zeros(self.cells))
 
     def _by_region(self, of_cells: Floats) -> Floats:
         sums: Floats = np.bincount(self._places, weights=of_cells, minlength=len(self.codes)).astype(np.float64)

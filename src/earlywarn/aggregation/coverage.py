@@ -195,7 +195,8 @@ class CoverageMeter:
         sums = self._feeds.added_to(sums, of_no_cell)
         readings = {name: _reading(name, feed, weekday, sums) for name, feed in self._expected(ended)}
         by_feeds, lost = self._delivery(readings, delivered)
-        volumes = BranchVolumes(regions, readings, delivered, self._cells)
+        usual_days = {name: self._feeds[name].usual_days() for name in readings if name in self._feeds}
+        volumes = BranchVolumes(regions, readings, delivered, self._cells, usual_days)
         new, cells_new = self._newcomers.close_day(day, volumes, self.parameters.sizeable_transactions)
         behind = self._laggards.close_day(day, volumes)
         silence = self._branches.close_day(volumes, readings, delivered, self._cells, by_feeds.silent)
@@ -247,7 +248,8 @@ class CoverageMeter:
             add_counts(counts, silence.quiet.get(name, {}))
             base = {slot: volumes.get(name, 0) for slot, volumes in self._base_today.items()}
             feed.learn(weekday, sum(counts.values()), base)
-            if reading.young or whole:  # else others may stand in: where they deliver is not usual then
+            if (reading.young or whole) and not self._laggards.is_behind(name):
+                # Else others may stand in: where they deliver is not usual then.
                 self._cells.learn(name, counts)
 
     def _is_resting(self, name: FeedName, reading: FeedVolume) -> bool:

@@ -36,6 +36,11 @@ class Feed:
         """Return the usual volume of a weekday (Monday is 0), 0 while unknown."""
         return _usual(self._days[weekday])
 
+    def usual_days(self) -> float:
+        """Return the usual volume of a day on which anything is usual, the mean of the week's; 0 while unknown."""
+        usual = [each for each in map(_usual, self._days) if each > 0]
+        return sum(usual) / len(usual) if usual else 0.0
+
     def usual_base(self, slot: int) -> float:
         """Return the usual volume of a base bucket of the week, 0 while unknown."""
         return _usual(self._base[slot])

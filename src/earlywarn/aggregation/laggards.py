@@ -1,15 +1,20 @@
-"""Sources that bring much less than usual where the others go on: that is theirs, and not what was spent.
+"""Sources that bring much less than usual where the others go on: that may be theirs, and not what was spent.
 
 A provider that has lost merchants, or delivers a part of them no more, is not silent. But what befalls an economy
-befalls the cells of all who deliver them. So a source is held against the others in its own cells, each by what it
-usually brings there: with e what is expected and h what was heard, of a source s and of the others o,
+befalls the cells of all who deliver them. So a source is held against the others in its own cells, by what it usually
+brings there for each of their transactions: with h what was heard and u what is usual lately (of a source s, of the
+others o),
 
-    behind = 1 - (sum h_s / sum e_s) / min(1, sum e_s (h_o / e_o) / sum e_s),        over cells with e_o > 0.
+    behind = 1 - sum h_s / sum h_o (u_s / u_o),        over cells with u_o > 0.
+
+What both lose alike does not change u_s / u_o, however fast it becomes usual. No more is due than expected of s at all.
 """
 
 import math
 from datetime import date
 from typing import NamedTuple
+
+import numpy as np
 
 from earlywarn.aggregation.branch_volumes import BranchVolumes
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
@@ -24,6 +29,8 @@ _LOST_SHARE = 0.025
 """Of the panel, from which on what a source lacks may be told as news of spending."""
 _SHARED = 0.5
 """Of what is usual of a source so much must be of cells that others deliver as well."""
+_NOT_MADE_UP = 0.5
+"""Of what a source lacks so much all must lack together: else others have its merchants now."""
 _DAYS = 2
 """Days in a row after which a source is told of, or no longer: chance alone may be one."""
 
@@ -54,17 +61,14 @@ class Laggards:
         known = volumes.expecting
         panel = math.fsum(volumes.expected_of_cells(known).tolist())
         for name in sorted(name for name in known if name[0] == "source"):
-            if name not in volumes.everybody:
-                self._seen.pop(name, None)  # silent
-                continue
-            due, heard = self._held_against(volumes, name, [other for other in known if other != name])
-            if due < self.parameters.sizeable_transactions:
-                continue
+            due, heard, lacking = self._held_against(volumes, name, [other for other in known if other != name])
+            is_there = name in volumes.everybody and due >= self.parameters.sizeable_transactions
             before = self._seen.pop(name, None)
             if before is None:
-                if due - heard >= max(_BEHIND * due, _LOST_SHARE * panel):
+                is_behind = due - heard >= max(_BEHIND * due, _LOST_SHARE * panel)
+                if is_there and is_behind and lacking >= _NOT_MADE_UP * (due - heard):
                     self._seen[name] = _Seen(day, day, 1, due, heard)
-            elif due - heard >= _STILL_BEHIND * due:
+            elif is_there and due - heard >= _STILL_BEHIND * due:
                 self._seen[name] = _Seen(before.since, day, before.days + 1, before.due + due, before.heard + heard)
             elif before.is_told and day - before.last < _DAYS:
                 self._seen[name] = before
@@ -79,21 +83,27 @@ class Laggards:
             if seen.is_told
         )
 
+    def is_behind(self, name: FeedName) -> bool:
+        """Return whether a source seems to be behind: what it brings to which cells is not to be learned meanwhile."""
+        return name in self._seen
+
     @staticmethod
-    def _held_against(volumes: BranchVolumes, name: FeedName, others: list[FeedName]) -> tuple[float, float]:
-        """Return what a source would bring if it went on like the others, and what came of it or stands in for it.
+    def _held_against(volumes: BranchVolumes, name: FeedName, others: list[FeedName]) -> tuple[float, float, float]:
+        """Return what is due of a source, what came of it or stands in for it, and what all lack of what is usual.
 
         In the cells that others deliver as well; nothing is due if these are not most of what is usual of it.
         """
-        usual, of_others = volumes.expected_of_cells([name]), volumes.expected_of_cells(others)
-        shared = (usual > 0) & (of_others > 0)
-        expected = math.fsum(usual[shared].tolist())
-        if expected < _SHARED * math.fsum(usual.tolist()):
-            return 0.0, 0.0
-        kept = volumes.heard_of_cells(others)[shared] / of_others[shared]
+        own, of_others = volumes.usual_of_cells([name]), volumes.usual_of_cells(others)
+        shared = (own > 0) & (of_others > 0)
+        expected = volumes.expected([name], shared)
+        if expected < _SHARED * volumes.expected([name], np.ones(volumes.cells, np.bool_)):
+            return 0.0, 0.0, 0.0
+        like_others = volumes.heard_of_cells(others)[shared] * own[shared] / of_others[shared]
+        due = min(expected, math.fsum(like_others.tolist()))  # who has just come to others makes them strong
         new = [each for each in volumes.sources if each not in volumes.expecting]
-        due = min(expected, math.fsum((usual[shared] * kept).tolist()))  # who has just come to others makes them strong
-        return due, volumes.heard([name, *new], shared)
+        heard = volumes.heard([name, *new], shared)
+        lacking = expected + volumes.expected(others, shared) - heard - volumes.heard(others, shared)
+        return due, heard, lacking
 
     def forget(self, name: FeedName) -> None:
         """Forget a source of which nothing is expected any more."""

@@ -22,7 +22,7 @@ _KNOWN = 0
 _NEW_SHARE = 0.05
 """Of what is usual of a cell, from which on what is new may pass for a rise."""
 _GROWN_SHARE = 0.5
-"""Of what newcomers bring so much must come on top of what is usual, and so much of it be missing of nobody."""
+"""Of what a newcomer brings so much must come on top of what is usual, and so much of it be missing of nobody."""
 _GROWN_SHARE_OF_SEVERAL = 0.25
 """On top of what is usual where several were there: whether they lost anything says more then."""
 _UNTOUCHED_SHARE = 0.25
@@ -30,18 +30,17 @@ _UNTOUCHED_SHARE = 0.25
 _SEVERAL_SHARE = 0.1
 """Of what is usual, from which on one who was there is one of several."""
 _DECIDING_DAYS = 7
-"""After so many days on which newcomers brought much they have taken somebody's place; and so long after it is known
-that they add something cells are looked for to which they do: some are closed on a Sunday."""
+"""After so many days on which a newcomer brought much it has taken somebody's place; and so long after it is known that
+it adds something cells are looked for to which it does: some are closed on a Sunday."""
 
 
 @dataclass
 class _Tally:
-    """What newcomers of a region brought since they came (transactions): all, on top of the usual, missing of others.
+    """What a newcomer to a region brought since it came (transactions): all, on top of the usual, missing of others.
 
-    And the numbers of the cells whose level they have changed.
+    And the numbers of the cells whose level it has changed.
     """
 
-    names: list[FeedName]
     days: int = 0
     brought: float = 0.0
     surplus: float = 0.0
@@ -60,7 +59,7 @@ class Newcomers:
 
     def __init__(self) -> None:
         self._since: dict[tuple[FeedName, str], int] = {}
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[tuple[FeedName, str], _Tally] = {}
 
     def close_day(
         self, day: int, volumes: BranchVolumes, sizeable_transactions: int
@@ -69,48 +68,50 @@ class Newcomers:
 
         Each is told once. Who comes before anything is expected of anybody is not new to the panel: nobody is.
         """
-        new: dict[str, list[FeedName]] = {}
         expecting = volumes.expecting
+        told: list[Branch] = []
+        changed = np.zeros(volumes.cells, np.bool_)
         for name in volumes.sources:
             for at in np.flatnonzero(volumes.heard_by_region(name) > 0).tolist():
                 key = name, volumes.codes[at]
                 since = self._since.setdefault(key, day if expecting else _KNOWN)
-                if day - since < _NEW_DAYS:
-                    new.setdefault(key[1], []).append(name)
-        told: list[Branch] = []
-        changed = np.zeros(volumes.cells, np.bool_)
-        for region, names in sorted(new.items()):
-            tally = self._tallies.get(region)
-            if tally is None or tally.names != names:
-                tally = self._tallies[region] = _Tally(names)
-            inside = self._add(tally, volumes, region, sizeable_transactions)
-            if inside.any() and (tally.cells or tally.is_on_top):
-                inside[tally.cells] = False
-                if not tally.cells:
-                    told += [Branch(" ".join(name), region) for name in names]
-                    tally.days = 0
-                tally.cells += np.flatnonzero(inside).tolist()
-                changed |= inside
-            if tally.days >= _DECIDING_DAYS:
-                self._since |= dict.fromkeys([(name, region) for name in names], _KNOWN)
-                del self._tallies[region]
-        return tuple(told), changed
+                if day - since >= _NEW_DAYS:
+                    self._tallies.pop(key, None)
+                    continue
+                tally = self._tallies.setdefault(key, _Tally())
+                inside = self._add(tally, volumes, *key, sizeable_transactions)
+                if inside.any() and (tally.cells or tally.is_on_top):
+                    inside[tally.cells] = False
+                    if not tally.cells:
+                        told.append(Branch(" ".join(name), key[1]))
+                        tally.days = 0
+                    tally.cells += np.flatnonzero(inside).tolist()
+                    changed |= inside
+                if tally.days >= _DECIDING_DAYS:
+                    self._since[key] = _KNOWN
+                    del self._tallies[key]
+        return tuple(sorted(told, key=lambda branch: (branch.region, branch.feed))), changed
 
     @staticmethod
-    def _add(tally: _Tally, volumes: BranchVolumes, region: str, sizeable_transactions: int) -> Flags:
-        """Add a day to a tally; return bool[K], the cells of which newcomers bring much, none if they bring little."""
-        known = [name for name in volumes.expecting if name not in tally.names]
-        usual, added = volumes.expected_of_cells(known), volumes.heard_of_cells(tally.names)
-        inside: Flags = volumes.cells_of(region) & (usual > 0) & (added > _NEW_SHARE * usual)
-        brought = volumes.heard(tally.names, inside)
+    def _add(tally: _Tally, volumes: BranchVolumes, name: FeedName, region: str, sizeable_transactions: int) -> Flags:
+        """Add a day to a tally; return bool[K], the cells of which the newcomer brings much, none if it brings little.
+
+        What other newcomers bring counts for nothing. Much is asked of what is heard as well, so that cells which are
+        strong today are not taken for those that it adds to.
+        """
+        known = [each for each in volumes.expecting if each != name]
+        usual, added = volumes.expected_of_cells(known), volumes.heard_of_cells([name])
+        much = _NEW_SHARE * np.maximum(usual, volumes.heard_of_cells(known))
+        inside: Flags = volumes.cells_of(region) & (usual > 0) & (added > much)
+        brought = volumes.heard([name], inside)
         if brought < sizeable_transactions:
             return np.zeros_like(inside)
-        expected = {name: volumes.expected([name], inside) for name in known}
-        heard = {name: volumes.heard([name], inside) for name in known}
+        expected = {each: volumes.expected([each], inside) for each in known}
+        heard = {each: volumes.heard([each], inside) for each in known}
         lost, several = _lost(expected, heard)
         tally.days += 1
         tally.brought += brought
-        tally.surplus += volumes.heard(volumes.everybody, inside) - sum(expected.values())
+        tally.surplus += min(brought, brought + sum(heard.values()) - sum(expected.values()))
         tally.lost += lost
         tally.several &= several
         return inside
@@ -123,25 +124,19 @@ class Newcomers:
         for region in regions:
             self._since.pop((name, region), None)
             self._since |= dict.fromkeys([key for key in self._since if key[1] == region], _KNOWN)
-            self._tallies.pop(region, None)
+            self._tallies = {key: tally for key, tally in self._tallies.items() if key[1] != region}
 
     def state(self) -> State:
         """Return the state as plain values."""
         return {
             "since": [[list(name), region, day] for (name, region), day in sorted(self._since.items())],
-            "tallies": {
-                region: asdict(each) | {"names": [list(name) for name in each.names]}
-                for region, each in sorted(self._tallies.items())
-            },
+            "tallies": [[list(name), region, asdict(each)] for (name, region), each in sorted(self._tallies.items())],
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
         self._since = {((kind, name), region): day for (kind, name), region, day in saved["since"]}
-        self._tallies = {
-            region: _Tally(**{**each, "names": [(kind, name) for kind, name in each["names"]]})
-            for region, each in saved["tallies"].items()
-        }
+        self._tallies = {((kind, name), region): _Tally(**each) for (kind, name), region, each in saved["tallies"]}
 
 
 def _lost(expected: dict[FeedName, float], heard: dict[FeedName, float]) -> tuple[float, bool]:

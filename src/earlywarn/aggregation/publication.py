@@ -1,15 +1,15 @@
 """What a panel publishes of its buckets: first vintages, prompt revisions, last vintages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import numpy as np
 
 from earlywarn.aggregation.caps import LONGEST_WINDOW_DAYS, TOTAL_CAP, base_cap, day_cap
 from earlywarn.aggregation.cells import CellIndex
+from earlywarn.aggregation.coverage_state import plain, restored
 from earlywarn.aggregation.rolling import YEAR_DAYS, BucketTrack, Revision
-from earlywarn.aggregation.rows import AggregateRows, Branch, CellShares, Coverage, Floats, Gap, Integers, ReadShare
+from earlywarn.aggregation.rows import AggregateRows, CellShares, Coverage, Floats, Integers
 from earlywarn.domain.panel import Panel
 from earlywarn.domain.series import Resolution, Series
 from earlywarn.domain.state import State
@@ -254,7 +254,7 @@ class Publication:
             "days": self.days.state(),
             "capped": [self.capped, self.first_capped],
             "coverage": {
-                bucket: [[at, *_plain(coverage), list(shares)] for at, (coverage, shares) in kept.items()]
+                bucket: [[at, *plain(coverage), list(shares)] for at, (coverage, shares) in kept.items()]
                 for bucket, kept in self._coverage.items()
             },
         }
@@ -267,33 +267,4 @@ class Publication:
         self.first_capped = None if first is None else (first[0], first[1])
         for bucket, kept in self._coverage.items():
             kept.clear()
-            kept.update({at: (_coverage(*each), tuple(shares)) for at, *each, shares in saved["coverage"][bucket]})
-
-
-def _plain(coverage: Coverage) -> list[list[Any]]:
-    names = [list(coverage.silent), list(coverage.quiet), list(coverage.forgotten)]
-    branches = [[list(each) for each in of] for of in (coverage.branches, coverage.branches_forgotten, coverage.new)]
-    gap = coverage.gap
-    totals, judged = (None if of is None else [list(total) for total in of] for of in (gap.totals, gap.judged))
-    left = [list(gap.regions), totals, judged, gap.most, [list(each) for each in gap.unread], gap.sectorless]
-    return [[coverage.partitions, coverage.volume, coverage.rests], names, branches, left]
-
-
-def _coverage(
-    shares: Sequence[float], names: Sequence[Sequence[str]], branches: Sequence[Sequence[Any]], gap: Sequence[Any]
-) -> Coverage:
-    partitions, volume, rests = shares
-    silent, quiet, forgotten = map(tuple, names)
-    regions, totals, judged, most, unread, sectorless = gap
-    left = Gap(
-        tuple(regions),
-        tuple((region, sector, share) for region, sector, share in totals),
-        None if judged is None else tuple((region, sector, share) for region, sector, share in judged),
-        most,
-        tuple(ReadShare(*each) for each in unread),
-        sectorless=sectorless,
-    )
-    quiet_in, forgotten_in, new_in = (tuple(Branch(*each) for each in of) for of in branches)
-    return Coverage(
-        partitions, volume, silent, quiet, forgotten, left, quiet_in, forgotten_in, new_in, rests=bool(rests)
-    )
+            kept.update({at: (restored(*each), tuple(shares)) for at, *each, shares in saved["coverage"][bucket]})

@@ -50,6 +50,15 @@ class Behind(NamedTuple):
     last: date
     share: float
 
+    def plain(self) -> list[str | float]:
+        """Return it as plain values."""
+        return [self.feed, self.since.isoformat(), self.last.isoformat(), self.share]
+
+    @classmethod
+    def restored(cls, feed: str, since: str, last: str, share: float) -> "Behind":
+        """Return what `plain` returned."""
+        return cls(feed, date.fromisoformat(since), date.fromisoformat(last), share)
+
 
 class ReadShare(NamedTuple):
     """Of what came of a total or a cell the share that could be read; both None is the panel.

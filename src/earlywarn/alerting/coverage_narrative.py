@@ -170,19 +170,19 @@ def _span_days(alert: Alert) -> int:
 
 def _new_sources(alert: Alert, names: Names) -> str:
     who, when = ", ".join(_listed(alert, "new: ", names)), day(alert.opened_on)
+    told = f"{names.panel(alert.panel)}: since about {when} payments come that had not in the weeks before: of {who}."
+    if alert.status == "resolved":
+        return f"{told} What a source adds is no rise of spending."
     return (
-        f"{names.panel(alert.panel)}: since about {when} payments come that had not in the weeks before: of {who}. "
-        "What a source adds is no rise of spending; what is usual there is learned anew, for about a week before it is "
-        "judged again."
+        f"{told} What a source adds is no rise of spending; what is usual there is learned anew, for about a week "
+        "before it is judged again."
     )
 
 
 def lacking(alert: Alert) -> str:
     """Say of a fall which sources lack so much that it may be theirs."""
-    told = _less(alert)
-    return (
-        f"{joined(told)[0].upper()}{joined(told)[1:]} than the others let expect: that is no spending." if told else ""
-    )
+    told = joined(_less(alert))
+    return f"{told[0].upper()}{told[1:]} than the others let expect: that may be no spending." if told else ""
 
 
 def _less(alert: Alert) -> list[str]:
@@ -196,16 +196,15 @@ def _less(alert: Alert) -> list[str]:
 
 
 def _behind(alert: Alert, names: Names) -> str:
-    over, told = alert.status == "resolved", _less(alert)
     about, first = names.panel(alert.panel), day(alert.opened_on)
-    what = f"{joined(told)} than the others let expect, in the same regions and sectors"
-    if over:
+    what = f"{joined(_less(alert))} than the others let expect, in the same regions and sectors"
+    if alert.status == "resolved":
         last = day(alert.resolved_on)
-        return f"{about}: from {first} to {last} {what}. It has come back since, or that has become usual."
+        return f"{about}: from {first} to {last} {what}. Since then that has become usual, or it is over."
     return (
-        f"{about}: since {first} {what}. A fall of spending would be seen by the others as well: merchants may be "
-        "lost, or a part of a delivery. Nothing is held back for it; of a fall that is told from then on, so much is "
-        "no spending."
+        f"{about}: since {first} {what}. Most falls of spending are seen by all: merchants may be lost, or a part of a "
+        "delivery; or its customers spend less, and not those of the others. Nothing is held back for it; of a fall "
+        "that is told from then on, so much may be no spending."
     )
 
 

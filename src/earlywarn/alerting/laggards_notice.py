@@ -23,44 +23,43 @@ def told_beside(alert: Alert, behind: Sequence[Behind]) -> Alert:
 
 
 class LaggardsNotice:
-    """At most one open episode of a panel. It holds nothing back."""
+    """At most one open episode of each source of a panel. It holds nothing back."""
 
     def __init__(self, writer: NoticeWriter) -> None:
         self._writer = writer
-        self._episode: Episode | None = None
-        self._evidence: tuple[Evidence, ...] = ()
+        self._episodes: dict[str, Episode] = {}
+        self._last: dict[str, Behind] = {}
 
     def step(self, closed: ClosedDay) -> list[Alert]:
-        """Tell who is behind, again when others are as well and every `revise_days`, and when nobody is any more."""
-        behind = closed.coverage.behind
-        status: Status = "updated"
-        if behind:
-            evidence = _evidence(behind)
-            if self._episode is None:
-                self._episode = self._writer.episode("coverage", min(each.since for each in behind), what="behind")
-                self._episode.detected_on, status = closed.day, "open"
-            is_news = [each.name for each in evidence] != [each.name for each in self._evidence]
-            self._episode.last_alarm_on, self._evidence = max(each.last for each in behind), evidence
-            if status == "updated" and not is_news and not self._writer.is_due(self._episode, closed.day):
-                return []
-        elif self._episode is not None:
-            status = "resolved"
-        else:
-            return []
-        most = max(each.value for each in self._evidence)
-        notice = self._writer.notice(self._episode, "coverage", status, closed.day, "high", most / 100, self._evidence)
-        if status == "resolved":
-            self._episode, self._evidence = None, ()
-        return [notice]
+        """Tell who is behind, again every `revise_days`, and who is no longer."""
+        behind = {each.feed: each for each in closed.coverage.behind}
+        over = {feed: self._last[feed] for feed in self._episodes if feed not in behind}
+        notices = [self._notice(each, "resolved", closed) for each in over.values()]
+        for feed, each in behind.items():
+            status: Status = "updated"
+            if feed not in self._episodes:
+                self._episodes[feed] = self._writer.episode("coverage", each.since, what=f"behind {feed}")
+                self._episodes[feed].detected_on, status = closed.day, "open"
+            episode, self._last[feed] = self._episodes[feed], each
+            episode.last_alarm_on = each.last
+            if status == "open" or self._writer.is_due(episode, closed.day):
+                notices.append(self._notice(each, status, closed))
+        for feed in over:
+            del self._episodes[feed], self._last[feed]
+        return notices
+
+    def _notice(self, behind: Behind, status: Status, closed: ClosedDay) -> Alert:
+        episode, evidence = self._episodes[behind.feed], _evidence([behind])
+        return self._writer.notice(episode, "coverage", status, closed.day, "high", behind.share, evidence)
 
     def state(self) -> State:
         """Return the state as plain values."""
         return {
-            "episode": None if self._episode is None else msgspec.to_builtins(self._episode),
-            "evidence": msgspec.to_builtins(self._evidence),
+            "episodes": msgspec.to_builtins(self._episodes),
+            "last": [each.plain() for each in self._last.values()],
         }
 
     def restore(self, saved: State) -> None:
         """Take over a state that `state` returned."""
-        self._episode = None if saved["episode"] is None else msgspec.convert(saved["episode"], Episode)
-        self._evidence = msgspec.convert(saved["evidence"], tuple[Evidence, ...])
+        self._episodes = msgspec.convert(saved["episodes"], dict[str, Episode])
+        self._last = {feed: Behind.restored(feed, *rest) for feed, *rest in saved["last"]}

@@ -6,7 +6,9 @@ of each taken off: with rest[d] = x'b without the level, the new level of a seri
 
     median(y[d] - rest[d]),    pi / 2 max(V, var(y[d] - rest[d])) / W,        d = 1 .. W
 
-V being the variance of one observation. Reference: Huber (1981), Robust Statistics, chapter 1 (of the median).
+V being the variance of one observation. Where all days from one on lie below all before it, in the median by
+`FALL_SD` sqrt(V) or more, only those before count: a shock began meanwhile, and is told late, but told. Reference:
+Huber (1981), Robust Statistics, chapter 1 (of the median).
 
 Example:
     >>> levels = NewLevels(days=3)
@@ -14,7 +16,7 @@ Example:
     >>> levels.begin(np.array([True]))
     >>> for count, ticket in ((90.0, 50.0), (900.0, 50.0), (95.0, 50.0)):
     ...     looking = levels.look(np.log([count, count * ticket]), np.zeros(2))
-    >>> looking.tolist(), levels.found.tolist(), np.exp(levels.medians()).round(1).tolist()
+    >>> looking.tolist(), levels.found.tolist(), np.exp(levels.levels(np.full(2, 0.01))[0]).round(1).tolist()
     ([True], [True], [95.0, 4750.0])
 """
 
@@ -25,6 +27,9 @@ import numpy as np
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.regression_bank import RegressionBank
 
+FALL_SD = 3.0
+_LEAST_DAYS = 2
+"""So many days, at least, are on either side of a fall in the midst of the days looked at."""
 _NOT_LOOKING = -1
 
 
@@ -78,23 +83,24 @@ class NewLevels:
         self._seen[noted] += 1
         return looking
 
-    def medians(self) -> Floats:
-        """Return float64[2K], the levels found (log units); 0 where none is."""
-        return self._of_found(np.median)
-
-    def variances(self, noise: Floats) -> Floats:
-        """Return float64[2K], the variances of the levels found; `noise` [2K] is V. 0 where none is."""
-        variance: Floats = np.pi / 2 * np.maximum(noise, self._of_found(np.var)) / self.days
-        return variance * np.tile(self.found, 2)
+    def levels(self, noise: Floats) -> tuple[Floats, Floats]:
+        """Return the levels found and their variances, float64[2K] each, 0 where none is; `noise` [2K] is V."""
+        found = np.tile(self.found, 2)
+        beyond = np.where(found, self._beyond, 0.0)
+        counted = np.full(len(found), self.days)
+        for first in range(_LEAST_DAYS, self.days - _LEAST_DAYS + 1):
+            before, after = beyond[:first], beyond[first:]
+            is_far = np.median(before, axis=0) - np.median(after, axis=0) >= FALL_SD * np.sqrt(noise)
+            falls = is_far & (before.min(axis=0) > after.max(axis=0))
+            counted = np.where(falls, np.minimum(counted, first), counted)
+        of_days = np.where(np.arange(self.days)[:, None] < counted, beyond, np.nan)
+        variance = np.pi / 2 * np.maximum(noise, np.nanvar(of_days, axis=0)) / counted
+        return np.nanmedian(of_days, axis=0), np.where(found, variance, 0.0)
 
     def end(self, cells: Flags) -> None:
         """Note that the levels of some cells [K] are taken."""
         self._seen[cells] = _NOT_LOOKING
         self._beyond[:, np.tile(cells, 2)] = np.nan
-
-    def _of_found(self, of: Any) -> Floats:  # noqa: ANN401  # a reduction of numpy's
-        found: Floats = of(np.where(np.tile(self.found, 2), self._beyond, 0.0), axis=0)
-        return found
 
     def embed(self, places: Integers, size: int) -> None:
         """Lay the cells out anew: old cell i stands at `places[i]` of `size`."""

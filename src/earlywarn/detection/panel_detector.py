@@ -190,9 +190,9 @@ class PanelDetector(PanelModels):
     def _anchor(self, seen: PanelDay, values: Floats, awake: Flags) -> None:
         """Start new levels for cells [K]: those found, else today's."""
         mean = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
-        variance = self._new_levels.variances(self._regression.observation_variance(self._regression.variance, mean))
-        today = values - beside_level(self._regression, seen.design)
-        levels = np.where(variance > 0, self._new_levels.medians(), today)
+        noise = self._regression.observation_variance(self._regression.variance, mean)
+        found, variance = self._new_levels.levels(noise)
+        levels = np.where(variance > 0, found, values - beside_level(self._regression, seen.design))
         self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), levels, variance)
         self._new_levels.end(awake)
 

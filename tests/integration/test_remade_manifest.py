@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka_broker import KafkaBroker
 from kafka_clients import changed
@@ -87,7 +88,7 @@ def test_transactions_that_were_sent_before_there_was_a_manifest_are_in_the_way_
     began.lose_manifest()
     ensure_topics(began.admin, began.settings)
     began.put("transactions")
-    with pytest.raises(LogError, match=rf"topics delete --run {began.topics.run}$"):
+    with pytest.raises(LogError, match=rf"topics delete --run {began.topics.run}; then earlywarn rebuild-redis"):
         write_manifest(compose(changed(began.settings, topics__replay=True)))
     write_manifest(began.run)
     assert read_manifest(began.settings) is not None
@@ -107,7 +108,7 @@ def test_no_first_manifest_is_written_where_anything_was_counted(began: Began, k
             f"{began.topics.meta}: run {name!r} has no manifest, and records stand in {began.topics.of(kind)}: " in line
         )
         assert f"earlywarn topics create --run {name} --remake-manifest" in line
-    with pytest.raises(LogError, match=rf"topics delete --run {began.topics.run}$"):
+    with pytest.raises(LogError, match=rf"topics delete --run {began.topics.run}; then earlywarn rebuild-redis"):
         write_manifest(compose(changed(began.settings, topics__replay=True)))
     assert read_manifest(began.settings) is None
 
@@ -189,3 +190,12 @@ def test_partials_of_an_earlier_version_leave_the_fold_to_whoever_asks(began: Be
     began.put("partials", value)
     began.lose_manifest()
     assert "does not say under which settings it was made" in began.remade().remarks[0]
+
+
+def test_partials_that_retention_has_removed_say_nothing_of_the_settings(began: Began) -> None:
+    """Whatever is given would be taken: only a snapshot can say that it is the run's."""
+    began.put_partial()
+    began.put("alerts")
+    began.admin.delete_records({TopicPartition(began.topics.partials, 0): 1})
+    began.lose_manifest()
+    assert "is empty, and what was made of it stands in" in began.refusal()

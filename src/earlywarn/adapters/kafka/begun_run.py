@@ -42,7 +42,8 @@ def refuse_begun(kafka: KafkaSettings, topics: RunTopics, *, replay: bool) -> No
         if replay
         else (
             "If the settings that you give are those that the run has had: earlywarn topics create --run "
-            f"{run} --remake-manifest (docs/operations/topics.md, When meta was deleted)"
+            f"{run} --remake-manifest (docs/operations/topics.md, When meta was deleted). If it was a replay: "
+            f"earlywarn topics delete --run {run}, and replay again"
         )
     )
     raise LogError(
@@ -55,5 +56,5 @@ def replayed_anew(run: str) -> str:
     """Return the way out for a replay whose topic `.meta` is gone."""
     return (
         "A replay keeps in meta how far it has come as well, and would send all of its input a second time: delete "
-        f"it and replay again: earlywarn topics delete --run {run}"
+        f"it and replay again: earlywarn topics delete --run {run}; then earlywarn rebuild-redis --run {run}"
     )

@@ -143,21 +143,20 @@ class Publisher:
                 raise
             except TakenBackError as error:
                 _log.warning("%s; it is tried again", error)
-                self._take_back()
+                try:
+                    self._transactions.take_back()
+                except SpentError as spent:
+                    self._open_anew(spent, reached)
                 self._transactions.wait()
             except SpentError as error:
-                self._open_anew(error)
+                self._open_anew(error, reached)
+                if self._reached == reached:  # it was committed, and only the answer is lost
+                    return
             else:
                 self._reached = reached
                 return
 
-    def _take_back(self) -> None:
-        try:
-            self._transactions.take_back()
-        except SpentError as error:
-            self._open_anew(error)
-
-    def _open_anew(self, error: SpentError) -> None:
+    def _open_anew(self, error: SpentError, reached: Progress) -> None:
         """Go on with a new client, which takes back what the old one has sent since its last commit.
 
         Raises:
@@ -166,7 +165,7 @@ class Publisher:
         _log.warning("%s; another one goes on", error)
         before = self._reached
         self._transactions = self._new_transactions()
-        if (found := self.open()) != before:
+        if (found := self.open()) not in (before, reached):
             raise FencedError(f"{self._fenced} (it is at {found.offset}, this one at {before.offset})")
 
     def close(self) -> None:

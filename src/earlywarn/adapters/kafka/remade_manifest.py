@@ -53,17 +53,18 @@ def remade_manifest(
     kinds = [kind for kind in topics.log_kinds if kind not in accepted]
     log = RunLogs(Identities(kafka), topics, {}, kinds).check()["partials"]
     begun = begun_logs(kafka, topics)
-    if "partials" not in begun and set(begun) - {"transactions"}:
-        raise LogError(
-            f"{topics.partials}: is empty, and what was made of it stands in {', '.join(map(topics.of, begun))}: it "
-            f"was deleted as well. Go on in another run: {way_on(topics.run)} ({WAY_ON})"
-        )
-    evidence = _Evidence(own, topics)
-    for record in TopicScan(kafka, topics.partials):
+    evidence, scan = _Evidence(own, topics), TopicScan(kafka, topics.partials)
+    evidence.is_cut = any(extent.low > 0 for extent in scan.extents.values())
+    for record in scan:
         evidence.take(record)
     store = new_store(log)
     for q in range(own.partials_partitions) if not evidence.changes else ():
         evidence.compare_snapshot(q, _newest(store, q))
+    if evidence.is_none and (made := [kind for kind in begun if kind not in {"transactions", "partials"}]):
+        raise LogError(
+            f"{topics.partials}: is empty, and what was made of it stands in {', '.join(map(topics.of, made))}: it was "
+            f"deleted as well, or retention has removed it. Go on in another run: {way_on(topics.run)} ({WAY_ON})"
+        )
     if evidence.problems:
         last = (
             f"{topics.meta}: the settings are not those of run {topics.run!r}; give its own, or go on in another run: "
@@ -79,6 +80,7 @@ class _Evidence:
     Attributes:
         problems: by what differs, the first line that shows it.
         changes: the last control record of each partition q.
+        is_cut: whether retention has removed partials, and with them control records.
     """
 
     def __init__(self, own: Manifest, topics: RunTopics) -> None:
@@ -87,7 +89,7 @@ class _Evidence:
         self._own = own
         self._topics = topics
         self._partitions: int | None = None
-        self._signed = self._with_snapshots = False
+        self._signed = self._with_snapshots = self.is_cut = False
 
     def take(self, record: ScannedRecord) -> None:
         """Hold a record of the partials against the settings.
@@ -127,6 +129,11 @@ class _Evidence:
             self._differ("fingerprint", f"{self._topics.partials}-{q}", self._fingerprints(configuration))
 
     @property
+    def is_none(self) -> bool:
+        """Return whether there is nothing that the settings could be held against."""
+        return self._partitions is None and not self.changes and not self._with_snapshots
+
+    @property
     def manifest(self) -> Manifest:
         """Return the manifest: what the settings give, and what was changed in the run."""
         number = max((change.number for change in self.changes.values()), default=0)
@@ -150,6 +157,11 @@ class _Evidence:
             found.append(
                 f"{self._topics.partials}: no snapshot of it is found; that models and the settings of [coverage], "
                 "[detection] and [alerts] are those of the run is your word alone"
+            )
+        if self.is_cut and not self.changes:
+            found.append(
+                f"{self._topics.partials}: its beginning is removed; that `topics change` was never run, or that these "
+                "settings are those of the last one, is your word alone"
             )
         return tuple(found)
 

@@ -160,6 +160,7 @@ class Transactions:
             self.patiently(lambda: self._move(list(offsets), group))
         self.patiently(lambda: self.producer.commit_transaction(self._answer_seconds))
         self.under_way = False
+        self._cause = ""
         self._absence.end()
 
     def take_back(self) -> None:

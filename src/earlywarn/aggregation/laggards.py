@@ -19,7 +19,7 @@ import numpy as np
 from earlywarn.aggregation.branch_volumes import BranchVolumes
 from earlywarn.aggregation.coverage_parameters import CoverageParameters
 from earlywarn.aggregation.feed_cells import FeedName
-from earlywarn.aggregation.rows import Behind
+from earlywarn.aggregation.rows import Behind, Floats
 from earlywarn.domain.state import State
 
 _BEHIND = 0.3
@@ -31,6 +31,8 @@ _SHARED = 0.5
 """Of what is usual of a source so much must be of cells that others deliver as well."""
 _NOT_MADE_UP = 0.5
 """Of what a source lacks so much all must lack together: else others have its merchants now."""
+_NOTHING = 1e-9
+"""Of what is usual of a source, below which what is left of all without it is rounding."""
 _DAYS = 2
 """Days in a row after which a source is told of, or no longer: chance alone may be one."""
 
@@ -49,6 +51,26 @@ class _Seen(NamedTuple):
         return self.days >= _DAYS
 
 
+class _Whole(NamedTuple):
+    """Float64[K] each: what is usual and expected of all who are known, was heard of them, and of those who are new."""
+
+    usual: Floats
+    expected: Floats
+    heard: Floats
+    new: Floats
+
+    @classmethod
+    def of(cls, volumes: BranchVolumes) -> "_Whole":
+        known = volumes.expecting
+        new = [each for each in volumes.sources if each not in set(known)]
+        return cls(
+            volumes.usual_of_cells(known),
+            volumes.expected_of_cells(known),
+            volumes.heard_of_cells(known),
+            volumes.heard_of_cells(new),
+        )
+
+
 class Laggards:
     """Follows which named sources of a panel are behind the others."""
 
@@ -59,9 +81,10 @@ class Laggards:
     def close_day(self, day: int, volumes: BranchVolumes) -> tuple[Behind, ...]:
         """Return who has been behind for days, and by how much since it began; `day` is its ordinal."""
         known = volumes.expecting
-        panel = math.fsum(volumes.expected_of_cells(known).tolist())
+        whole = _Whole.of(volumes)
+        panel = math.fsum(whole.expected.tolist())
         for name in sorted(name for name in known if name[0] == "source"):
-            due, heard, lacking = self._held_against(volumes, name, [other for other in known if other != name])
+            due, heard, lacking = self._held_against(volumes, name, whole)
             is_there = name in volumes.everybody and due >= self.parameters.sizeable_transactions
             before = self._seen.pop(name, None)
             if before is None:
@@ -88,22 +111,22 @@ class Laggards:
         return name in self._seen
 
     @staticmethod
-    def _held_against(volumes: BranchVolumes, name: FeedName, others: list[FeedName]) -> tuple[float, float, float]:
+    def _held_against(volumes: BranchVolumes, name: FeedName, whole: "_Whole") -> tuple[float, float, float]:
         """Return what is due of a source, what came of it or stands in for it, and what all lack of what is usual.
 
         In the cells that others deliver as well; nothing is due if these are not most of what is usual of it.
         """
-        own, of_others = volumes.usual_of_cells([name]), volumes.usual_of_cells(others)
-        shared = (own > 0) & (of_others > 0)
+        own = volumes.usual_of_cells([name])
+        of_others = whole.usual - own
+        shared = (own > 0) & (of_others > _NOTHING * own)
         expected = volumes.expected([name], shared)
         if expected < _SHARED * volumes.expected([name], np.ones(volumes.cells, np.bool_)):
             return 0.0, 0.0, 0.0
-        like_others = volumes.heard_of_cells(others)[shared] * own[shared] / of_others[shared]
+        like_others = (whole.heard - volumes.heard_of_cells([name]))[shared] * own[shared] / of_others[shared]
         due = min(expected, math.fsum(like_others.tolist()))  # who has just come to others makes them strong
-        new = [each for each in volumes.sources if each not in volumes.expecting]
-        heard = volumes.heard([name, *new], shared)
-        lacking = expected + volumes.expected(others, shared) - heard - volumes.heard(others, shared)
-        return due, heard, lacking
+        new = float(whole.new[shared].sum())
+        lacking = math.fsum(whole.expected[shared].tolist()) - float(whole.heard[shared].sum()) - new
+        return due, volumes.heard([name], shared) + new, lacking
 
     def forget(self, name: FeedName) -> None:
         """Forget a source of which nothing is expected any more."""

@@ -8,12 +8,13 @@ and how far who was there falls behind those of them who lost least, which no st
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from earlywarn.aggregation.branch_volumes import BranchVolumes
 from earlywarn.aggregation.feed_cells import FeedName
-from earlywarn.aggregation.rows import Branch, Flags
+from earlywarn.aggregation.rows import Branch, Flags, Floats
 from earlywarn.domain.state import State
 
 _NEW_DAYS = 28
@@ -54,6 +55,18 @@ class _Tally:
         return self.surplus >= share * self.brought and self.lost < _GROWN_SHARE * self.brought
 
 
+class _Others(NamedTuple):
+    """Who is known beside a newcomer, and float64[K], what is usual of them and was heard."""
+
+    names: list[FeedName]
+    usual: Floats
+    heard: Floats
+
+    @classmethod
+    def of(cls, volumes: BranchVolumes, names: list[FeedName]) -> "_Others":
+        return cls(names, volumes.expected_of_cells(names), volumes.heard_of_cells(names))
+
+
 class Newcomers:
     """Knows since when each named source brings something to each region of a panel."""
 
@@ -69,6 +82,7 @@ class Newcomers:
         Each is told once. Who comes before anything is expected of anybody is not new to the panel: nobody is.
         """
         expecting = volumes.expecting
+        all_known: _Others | None = None
         told: list[Branch] = []
         changed = np.zeros(volumes.cells, np.bool_)
         for name in volumes.sources:
@@ -79,7 +93,11 @@ class Newcomers:
                     self._tallies.pop(key, None)
                     continue
                 tally = self._tallies.setdefault(key, _Tally())
-                inside = self._add(tally, volumes, *key, sizeable_transactions)
+                if name in expecting:
+                    others = _Others.of(volumes, [each for each in expecting if each != name])
+                else:
+                    others = all_known = all_known or _Others.of(volumes, expecting)
+                inside = self._add(tally, volumes, others, *key, sizeable_transactions)
                 if inside.any() and (tally.cells or tally.is_on_top):
                     inside[tally.cells] = False
                     if not tally.cells:
@@ -93,21 +111,26 @@ class Newcomers:
         return tuple(sorted(told, key=lambda branch: (branch.region, branch.feed))), changed
 
     @staticmethod
-    def _add(tally: _Tally, volumes: BranchVolumes, name: FeedName, region: str, sizeable_transactions: int) -> Flags:
+    def _add(
+        tally: _Tally,
+        volumes: BranchVolumes,
+        others: _Others,
+        name: FeedName,
+        region: str,
+        sizeable_transactions: int,
+    ) -> Flags:
         """Add a day to a tally; return bool[K], the cells of which the newcomer brings much, none if it brings little.
 
         What other newcomers bring counts for nothing. Much is asked of what is heard as well, so that cells which are
         strong today are not taken for those that it adds to.
         """
-        known = [each for each in volumes.expecting if each != name]
-        usual, added = volumes.expected_of_cells(known), volumes.heard_of_cells([name])
-        much = _NEW_SHARE * np.maximum(usual, volumes.heard_of_cells(known))
-        inside: Flags = volumes.cells_of(region) & (usual > 0) & (added > much)
+        much = _NEW_SHARE * np.maximum(others.usual, others.heard)
+        inside: Flags = volumes.cells_of(region) & (others.usual > 0) & (volumes.heard_of_cells([name]) > much)
         brought = volumes.heard([name], inside)
         if brought < sizeable_transactions:
             return np.zeros_like(inside)
-        expected = {each: volumes.expected([each], inside) for each in known}
-        heard = {each: volumes.heard([each], inside) for each in known}
+        expected = {each: volumes.expected([each], inside) for each in others.names}
+        heard = {each: volumes.heard([each], inside) for each in others.names}
         lost, several = _lost(expected, heard)
         tally.days += 1
         tally.brought += brought

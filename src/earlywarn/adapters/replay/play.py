@@ -153,7 +153,11 @@ def _prepare(run: Run) -> Manifest:
     if known is not None:
         logs_of_run(settings.kafka, topics, known)
     else:
-        refuse_begun(settings.kafka, topics, replay=settings.topics.replay)  # before anything is made
+        try:
+            refuse_begun(settings.kafka, topics, replay=settings.topics.replay)  # before anything is made
+        except LogError:
+            if read_manifest(settings) is None:  # else another replayer of the run has just begun
+                raise
     with kafka_admin(settings.kafka) as admin:
         ensured = ensure_topics(admin, settings, known, as_allowed=True)
     if ensured.closed:

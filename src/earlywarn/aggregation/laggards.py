@@ -119,14 +119,17 @@ class Laggards:
         own = volumes.usual_of_cells([name])
         of_others = whole.usual - own
         shared = (own > 0) & (of_others > _NOTHING * own)
-        expected = volumes.expected([name], shared)
-        if expected < _SHARED * volumes.expected([name], np.ones(volumes.cells, np.bool_)):
+        everywhere = np.ones(volumes.cells, np.bool_)
+        expected, of_all = volumes.expected([name], shared), volumes.expected([name], everywhere)
+        if expected < _SHARED * of_all:
             return 0.0, 0.0, 0.0
         like_others = (whole.heard - volumes.heard_of_cells([name]))[shared] * own[shared] / of_others[shared]
         due = min(expected, math.fsum(like_others.tolist()))  # who has just come to others makes them strong
         new = float(whole.new[shared].sum())
         lacking = math.fsum(whole.expected[shared].tolist()) - float(whole.heard[shared].sum()) - new
-        return due, volumes.heard([name], shared) + new, lacking
+        # What it brings to cells that are none of its own is no less: it has moved.
+        heard = max(volumes.heard([name], shared), volumes.heard([name], everywhere) - (of_all - expected))
+        return due, heard + new, lacking
 
     def forget(self, name: FeedName) -> None:
         """Forget a source of which nothing is expected any more."""

@@ -74,7 +74,7 @@ async def main() -> None:
                 ready, manifest.transactions_partitions, manifest.panels_of[q], change=manifest.change
             ),
             new_publisher=lambda q, log: Publisher(
-                confluent_connection(kafka), f"{group}.published", topics.partials, q, log
+                confluent_connection(kafka), topics.published_group, topics.partials, q, log
             ),
             published_before=lambda q: manifest.published.get(q, 0),
             topics=topics,

@@ -248,8 +248,8 @@ class CoverageMeter:
             add_counts(counts, silence.quiet.get(name, {}))
             base = {slot: volumes.get(name, 0) for slot, volumes in self._base_today.items()}
             feed.learn(weekday, sum(counts.values()), base)
+            # Where others stand in is not usual, nor is what a source brings that has lost a part of its own.
             if (reading.young or whole) and not self._laggards.is_behind(name):
-                # Else others may stand in: where they deliver is not usual then.
                 self._cells.learn(name, counts)
 
     def _is_resting(self, name: FeedName, reading: FeedVolume) -> bool:

@@ -62,7 +62,7 @@ class _Whole(NamedTuple):
     @classmethod
     def of(cls, volumes: BranchVolumes) -> "_Whole":
         known = volumes.expecting
-        new = [each for each in volumes.sources if each not in set(known)]
+        new = sorted(set(volumes.sources) - set(known))
         return cls(
             volumes.usual_of_cells(known),
             volumes.expected_of_cells(known),

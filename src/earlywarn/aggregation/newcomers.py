@@ -8,6 +8,7 @@ and how far who was there falls behind those of them who lost least, which no st
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,12 +59,12 @@ class _Tally:
 class _Others(NamedTuple):
     """Who is known beside a newcomer, and float64[K], what is usual of them and was heard."""
 
-    names: list[FeedName]
+    names: tuple[FeedName, ...]
     usual: Floats
     heard: Floats
 
     @classmethod
-    def of(cls, volumes: BranchVolumes, names: list[FeedName]) -> "_Others":
+    def of(cls, volumes: BranchVolumes, names: tuple[FeedName, ...]) -> "_Others":
         return cls(names, volumes.expected_of_cells(names), volumes.heard_of_cells(names))
 
 
@@ -82,10 +83,11 @@ class Newcomers:
         Each is told once. Who comes before anything is expected of anybody is not new to the panel: nobody is.
         """
         expecting = volumes.expecting
-        all_known: _Others | None = None
+        others = cache(partial(_Others.of, volumes))  # of most newcomers they are the same
         told: list[Branch] = []
         changed = np.zeros(volumes.cells, np.bool_)
         for name in volumes.sources:
+            known = tuple(each for each in expecting if each != name)
             for at in np.flatnonzero(volumes.heard_by_region(name) > 0).tolist():
                 key = name, volumes.codes[at]
                 since = self._since.setdefault(key, day if expecting else _KNOWN)
@@ -93,11 +95,7 @@ class Newcomers:
                     self._tallies.pop(key, None)
                     continue
                 tally = self._tallies.setdefault(key, _Tally())
-                if name in expecting:
-                    others = _Others.of(volumes, [each for each in expecting if each != name])
-                else:
-                    others = all_known = all_known or _Others.of(volumes, expecting)
-                inside = self._add(tally, volumes, others, *key, sizeable_transactions)
+                inside = self._add(tally, volumes, others(known), *key, sizeable_transactions)
                 if inside.any() and (tally.cells or tally.is_on_top):
                     inside[tally.cells] = False
                     if not tally.cells:

@@ -17,7 +17,8 @@ def _evidence(behind: Iterable[Behind]) -> tuple[Evidence, ...]:
 
 def told_beside(alert: Alert, behind: Sequence[Behind]) -> Alert:
     """Return an alert with who is behind, if it is of a fall of the whole panel or of a sector of it."""
-    if alert.kind != "economic" or alert.region is not None or alert.direction == "up" or alert.status == "resolved":
+    is_fall = alert.kind == "economic" and alert.direction == "down" and alert.status != "resolved"
+    if not behind or not is_fall or alert.region is not None:
         return alert
     return msgspec.structs.replace(alert, evidence=(*alert.evidence, *_evidence(behind)))
 

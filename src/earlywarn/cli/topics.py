@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from earlywarn.adapters.kafka.begun_run import refuse_begun
 from earlywarn.adapters.kafka.change import change_configuration
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.lost_beginnings import lost_beginnings
-from earlywarn.adapters.kafka.manifest import Manifest, check_manifest, read_manifest, write_manifest
+from earlywarn.adapters.kafka.manifest import check_manifest, read_manifest, write_manifest
 from earlywarn.adapters.kafka.remade_manifest import remade_manifest
-from earlywarn.adapters.kafka.run_logs import logs_of_run
-from earlywarn.adapters.kafka.run_topics import PUBLISHED, LogKind, RunTopics
+from earlywarn.adapters.kafka.run_logs import check_logs
+from earlywarn.adapters.kafka.run_topics import PUBLISHED, RunTopics
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.adapters.snapshots.choice import snapshot_store
 from earlywarn.application.compose import compose
@@ -107,7 +106,7 @@ def create(
             if known is None and remake_manifest and composed is not None:
                 remade = remade_manifest(composed, _snapshots_of(settings), accepted=accepted)
             elif not before.closed:  # else each right that lacks is told first
-                _check_logs(settings, names, known, accepted)
+                check_logs(settings, known, accepted)  # before anything is made
             done = ensure_topics(admin, settings, known, create=not check, grow=grow)
             lost = [*lost_beginnings(settings.kafka, names), *(remade.remarks if remade else ())]
             shown |= {"created": done.created, "grown": done.grown, "remarks": [*before.remarks, *lost]}
@@ -124,14 +123,6 @@ def create(
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
         raise typer.Exit(1 if shown["problems"] else 0)
     _show(shown, settings)
-
-
-def _check_logs(settings: Settings, names: RunTopics, known: Manifest | None, accepted: tuple[LogKind, ...]) -> None:
-    """See that the logs of a run are those of its manifest, or without one that it has not begun."""
-    if known is None:
-        refuse_begun(settings.kafka, names, replay=settings.topics.replay)
-    else:
-        logs_of_run(settings.kafka, names, known, *(kind for kind in names.log_kinds if kind not in accepted))
 
 
 @topics_app.command()

@@ -182,15 +182,14 @@ class PanelDetector(PanelModels):
             seen.observed[:cells], seen.observed[cells:], usual, self._regression.learned[:cells] > 0
         )
         if awake.any():
-            self._anchor(seen, values, awake)
+            self._anchor(seen, values, usual, awake)
         self._effects.begin(self._regression, values, active=self._active, awake=awake)
         in_shock = np.tile(self._effects.in_shock, 2)
         return self._regression.learn(values, seen.design, seen.inflation, seen.weekday, level_alone=in_shock)
 
-    def _anchor(self, seen: PanelDay, values: Floats, awake: Flags) -> None:
-        """Start new levels for cells [K]: those found, else today's."""
-        mean = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
-        noise = self._regression.observation_variance(self._regression.variance, mean)
+    def _anchor(self, seen: PanelDay, values: Floats, usual: Floats, awake: Flags) -> None:
+        """Start new levels for cells [K]: those found, else today's; `usual` [2K] was predicted."""
+        noise = self._regression.observation_variance(self._regression.variance, usual)
         found, variance = self._new_levels.levels(noise)
         levels = np.where(variance > 0, found, values - beside_level(self._regression, seen.design))
         self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), levels, variance)

@@ -79,10 +79,10 @@ def change_configuration(run: Run) -> Manifest:
 def _standing(run: Run, topics: RunTopics) -> _Standing:
     """Fence off whoever publishes, and read what stands there."""
     connection = confluent_connection(run.settings.kafka)
-    group, log = f"{topics.prefix}{topics.run}.detector.published", topic_identity(run.settings.kafka, topics.partials)
+    log = topic_identity(run.settings.kafka, topics.partials)
     published = {}
     for q in range(run.settings.topics.partials_partitions):
-        publisher = Publisher(connection, group, topics.partials, q, log)
+        publisher = Publisher(connection, topics.published_group, topics.partials, q, log)
         try:
             _whole(publisher.published(), topics, q)  # before a detector is fenced off that could bring it to its end
             published[q] = _whole(publisher.open(), topics, q)
@@ -120,7 +120,7 @@ def _whole(progress: Progress, topics: RunTopics, q: int) -> int:
 
 
 def _write(run: Run, topics: RunTopics, manifest: Manifest, standing: _Standing) -> None:
-    seconds, own_id = run.settings.kafka.request_timeout_seconds, f"{topics.meta}.manifest"
+    seconds, own_id = run.settings.kafka.request_timeout_seconds, topics.manifest_id
     producer = Producer(
         {
             **confluent_connection(run.settings.kafka),

@@ -218,7 +218,7 @@ def write_manifest(run: Run, *, accepted: Collection[LogKind] = (), remade: Mani
     """
     settings, own = run.settings, manifest_of(run)
     topics = RunTopics(settings.run, settings.topics.prefix)
-    topic, own_id = topics.meta, f"{topics.meta}.manifest"
+    topic, own_id = topics.meta, topics.manifest_id
     timeout_seconds = settings.kafka.request_timeout_seconds
 
     def found() -> tuple[Manifest | None, dict[str, str]]:

@@ -146,18 +146,20 @@ class Publisher:
                 try:
                     self._transactions.take_back()
                 except SpentError as spent:
-                    self._open_anew(spent, reached)
+                    if self._open_anew(spent, reached):
+                        return
                 self._transactions.wait()
             except SpentError as error:
-                self._open_anew(error, reached)
-                if self._reached == reached:  # it was committed, and only the answer is lost
+                if self._open_anew(error, reached):
                     return
             else:
                 self._reached = reached
                 return
 
-    def _open_anew(self, error: SpentError, reached: Progress) -> None:
+    def _open_anew(self, error: SpentError, reached: Progress) -> bool:
         """Go on with a new client, which takes back what the old one has sent since its last commit.
+
+        Return whether all up to `reached` is published: it was committed, and only the answer is lost.
 
         Raises:
             FencedError: another publisher has published meanwhile; the group says who of the two goes on.
@@ -167,6 +169,7 @@ class Publisher:
         self._transactions = self._new_transactions()
         if (found := self.open()) not in (before, reached):
             raise FencedError(f"{self._fenced} (it is at {found.offset}, this one at {before.offset})")
+        return found == reached
 
     def close(self) -> None:
         """Let go of the broker."""

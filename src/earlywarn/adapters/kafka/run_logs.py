@@ -10,13 +10,15 @@ another one.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from earlywarn.adapters.kafka.manifest import Manifest
+from earlywarn.adapters.kafka.begun_run import refuse_begun
+from earlywarn.adapters.kafka.manifest import Manifest, read_manifest
 from earlywarn.adapters.kafka.outbox import Outbox
-from earlywarn.adapters.kafka.run_topics import RunTopics, WatchedKind, way_on
+from earlywarn.adapters.kafka.run_topics import LogKind, RunTopics, WatchedKind, way_on
 from earlywarn.adapters.kafka.topic_identity import Identities, NoAnswerError
 from earlywarn.application.service_settings import KafkaSettings
+from earlywarn.application.settings import Settings
 from earlywarn.errors import LogError
 
 _log = logging.getLogger(__name__)
@@ -141,6 +143,24 @@ def logs_of_run(kafka: KafkaSettings, topics: RunTopics, manifest: Manifest, *ki
     logs = RunLogs(Identities(kafka), topics, manifest.logs, [*(kinds or topics.log_kinds), "meta"])
     logs.check()
     return logs
+
+
+def check_logs(settings: Settings, known: Manifest | None, accepted: Collection[LogKind] = ()) -> None:
+    """See that the logs of a run are those of its manifest, but for the `accepted`; without one, that it has not begun.
+
+    Raises:
+        LogError: one was deleted, or made anew; or there is no manifest, and data (`refuse_begun`).
+        ConfigError: no broker answers, or it refuses.
+    """
+    topics = RunTopics(settings.run, settings.topics.prefix)
+    if known is not None:
+        logs_of_run(settings.kafka, topics, known, *(kind for kind in topics.log_kinds if kind not in accepted))
+        return
+    try:
+        refuse_begun(settings.kafka, topics, replay=settings.topics.replay)
+    except LogError:
+        if read_manifest(settings) is None:  # else somebody has just begun it
+            raise
 
 
 async def let_go(outbox: Outbox, logs: RunLogs) -> None:

@@ -1,4 +1,4 @@
-"""The names of a run's topics."""
+"""The names of a run's topics, and of what else on the brokers is the run's."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -72,6 +72,16 @@ class RunTopics:
     def meta(self) -> str:
         """Return the compacted topic of the run's manifest."""
         return f"{self.prefix}{self.run}.meta"
+
+    @property
+    def published_group(self) -> str:
+        """Return the group that has committed up to where the partials are published; it has no members."""
+        return f"{self.prefix}{self.run}.detector.published"
+
+    @property
+    def manifest_id(self) -> str:
+        """Return the transactional id under which the manifest is written."""
+        return f"{self.meta}.manifest"
 
     @property
     def all(self) -> tuple[str, ...]:

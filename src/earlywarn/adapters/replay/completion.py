@@ -82,9 +82,9 @@ class Completion:
 
     def __init__(self, kafka: KafkaSettings, topics: RunTopics, partitions: int) -> None:
         self._topics = topics
-        self._reader = new_reader(kafka, f"{topics.partials}.replay")
-        self._group = f"{topics.prefix}{topics.run}.detector.published"
-        self._offsets = new_reader(kafka, self._group)
+        self._group = f"{topics.partials}.replay"
+        self._reader = new_reader(kafka, self._group)
+        self._offsets = new_reader(kafka, topics.published_group)
         self._published: dict[int, int] = {}
         ends = patiently(lambda: log_ends(kafka, topics.transactions), topics.transactions)
         self._last = {p: end.last for p, end in ends.items()}
@@ -118,7 +118,7 @@ class Completion:
         self._read()
         # Asked while partials are missing too: a broker that is gone looks like a lack of news, else.
         places = [TopicPartition(self._topics.partials, q) for q in self._ends]
-        found = committed(self._offsets, places, self._group, _ANSWER_SECONDS)
+        found = committed(self._offsets, places, self._topics.published_group, _ANSWER_SECONDS)
         self._published = {each.partition: max(each.offset, 0) for each in found}
         return not self._unpublished()
 
@@ -157,7 +157,7 @@ class Completion:
                     self._ends[message.partition()].take(partial, message.offset(), self._last)
                 elif not error.retriable() and error.code() not in _NO_FAILURE:
                     topic = self._topics.partials
-                    missing = may_not_read_with(error, topic, f"{topic}.replay")
+                    missing = may_not_read_with(error, topic, self._group)
                     raise LogError(missing or f"{topic}: cannot be read: {error}")
 
 

@@ -9,10 +9,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earlywarn.adapters.kafka.begun_run import refuse_begun
 from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import Manifest, read_manifest, write_manifest
-from earlywarn.adapters.kafka.run_logs import logs_of_run
+from earlywarn.adapters.kafka.run_logs import check_logs
 from earlywarn.adapters.kafka.run_topics import RunTopics
 from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.adapters.kafka.transactions import TakenBackError
@@ -149,15 +148,7 @@ def _prepare(run: Run) -> Manifest:
             else f"run {settings.run!r} is no replay: its log goes on, and end marks would close it; replay into "
             "another run (--run), or, to fill this one before its workers start, without end marks (--open)"
         )
-    topics = RunTopics(settings.run, settings.topics.prefix)
-    if known is not None:
-        logs_of_run(settings.kafka, topics, known)
-    else:
-        try:
-            refuse_begun(settings.kafka, topics, replay=settings.topics.replay)  # before anything is made
-        except LogError:
-            if read_manifest(settings) is None:  # else another replayer of the run has just begun
-                raise
+    check_logs(settings, known)  # before anything is made
     with kafka_admin(settings.kafka) as admin:
         ensured = ensure_topics(admin, settings, known, as_allowed=True)
     if ensured.closed:

@@ -154,7 +154,8 @@ class AggregatorService:
         if batch.start > partition.position:
             await self._go_back(batch, partition)
             return
-        batch = sliced(batch, partition.position) if batch.start < partition.position else batch
+        if batch.start < partition.position:
+            batch = sliced(batch, partition.position)
         span = max(batch.next - batch.start, 1)
         stood = min(max(self._stood[batch.partition] - batch.start, 0), span)
         emission = partition.take(batch, time.monotonic())

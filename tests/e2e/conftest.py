@@ -36,6 +36,16 @@ def swiss_run(earlywarn: Command, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
+def run(
+    request: pytest.FixtureRequest, kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path
+) -> Iterator[StreamRun]:
+    """Return a run of the module's `SETTINGS` with a Redis of its own; its workers end with the test."""
+    settings: str = request.module.SETTINGS
+    with StreamRun(kafka.address, fresh_redis.url, tmp_path, settings, name=f"run-{uuid4().hex[:12]}") as made:
+        yield made
+
+
+@pytest.fixture
 def make_run(kafka: KafkaBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeRun]:
     """Return a function that makes a run of some settings; its workers end with the test."""
     with ExitStack() as runs:

@@ -1,14 +1,9 @@
 """State is of one log: detectors whose log was made anew, was cut short, or is shorter than they knew."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
-import pytest
 from kafka import TopicPartition
-from kafka_broker import KafkaBroker
-from quarter_days import quarter_days
+from quarter_days import PARTITIONS, RUN, quarter_days
 from redis_server import RedisServer
 from stream_run import Log, StreamRun, Worker, expected, wait_until
 
@@ -16,25 +11,7 @@ from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import write_manifest
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics
 
-PARTITIONS = 2
-SETTINGS = f"""
-[topics]
-transactions_partitions = {PARTITIONS}
-replay = true
-[service]
-flush_seconds = 0.1
-idle_seconds = 600.0
-[[panels]]
-id = "CH"
-countries = ["CH"]
-"""
-
-
-@pytest.fixture
-def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
-    name = f"run-{uuid4().hex[:12]}"
-    with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=name) as found:
-        yield found
+SETTINGS = f"{RUN}replay = true\n"
 
 
 def produce_in_steps(run: StreamRun, logs: list[Log], steps: int) -> None:

@@ -1,14 +1,8 @@
 """The topic of the manifest deleted under workers: they end, and no other settings go on with what the run has."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
-import pytest
-from kafka_broker import KafkaBroker
-from quarter_days import quarter_days
-from redis_server import RedisServer
+from quarter_days import PARTITIONS, RUN, quarter_days
 from stream_run import StreamRun, Worker, wait_until
 from typer.testing import CliRunner, Result
 
@@ -16,23 +10,7 @@ from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import read_manifest
 from earlywarn.cli.app import app
 
-PARTITIONS = 2
-SETTINGS = f"""
-[topics]
-transactions_partitions = {PARTITIONS}
-[service]
-flush_seconds = 0.1
-idle_seconds = 600.0
-[[panels]]
-id = "CH"
-countries = ["CH"]
-"""
-
-
-@pytest.fixture
-def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
-    with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=f"run-{uuid4().hex[:12]}") as found:
-        yield found
+SETTINGS = RUN
 
 
 def command(run: StreamRun, *words: str, **environment: str) -> Result:

@@ -2,14 +2,9 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from kafka_broker import KafkaBroker
-from quarter_days import quarter_days
-from redis_server import RedisServer
+from quarter_days import PARTITIONS, RUN, quarter_days
 from stream_run import StreamRun, Worker, expected, wait_until
 from typer.testing import CliRunner
 
@@ -18,27 +13,8 @@ from earlywarn.adapters.kafka.topics import ensure_topics
 from earlywarn.cli.app import app
 from earlywarn.errors import LogError
 
-PARTITIONS = 2
 BLOCK = 50
-SETTINGS = f"""
-[fold]
-block_size = {BLOCK}
-[topics]
-transactions_partitions = {PARTITIONS}
-[service]
-flush_seconds = 0.1
-idle_seconds = 600.0
-[[panels]]
-id = "CH"
-countries = ["CH"]
-"""
-
-
-@pytest.fixture
-def run(kafka: KafkaBroker, fresh_redis: RedisServer, tmp_path: Path) -> Iterator[StreamRun]:
-    name = f"run-{uuid4().hex[:12]}"
-    with StreamRun(kafka.address, fresh_redis.url, tmp_path, SETTINGS, name=name) as found:
-        yield found
+SETTINGS = f"{RUN}[fold]\nblock_size = {BLOCK}\n"
 
 
 OLD, NEW = quarter_days(40, PARTITIONS, "CH04"), quarter_days(60, PARTITIONS, "CH05")

@@ -14,7 +14,6 @@ from kafka_clients import changed, produce
 from typer.testing import CliRunner
 
 from earlywarn.adapters.kafka.change import change_configuration
-from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.manifest import (
     Manifest,
     check_manifest,
@@ -35,12 +34,6 @@ from earlywarn.cli.app import app
 from earlywarn.errors import ConfigError, LogError
 
 PANELS = (PanelSettings(id="CH", countries=("CH",)), PanelSettings(id="AT", countries=("AT",)))
-
-
-@pytest.fixture
-def admin(kafka: KafkaBroker) -> Iterator[KafkaAdminClient]:
-    with kafka_admin(KafkaSettings(brokers=kafka.address)) as admin:
-        yield admin
 
 
 @pytest.fixture

@@ -10,19 +10,12 @@ from kafka_broker import KafkaBroker
 from kafka_clients import SECONDS
 from plain_topics import set_config
 
-from earlywarn.adapters.kafka.connection import kafka_admin
 from earlywarn.adapters.kafka.topic_configs import topic_configs
 from earlywarn.adapters.kafka.topics import delete_topics, ensure_topics, survey_topics
 from earlywarn.application.service_settings import KafkaSettings
 from earlywarn.application.settings import Settings
 
 SIZE = "max.message.bytes"
-
-
-@pytest.fixture
-def admin(kafka: KafkaBroker) -> Iterator[KafkaAdminClient]:
-    with kafka_admin(KafkaSettings(brokers=kafka.address)) as admin:
-        yield admin
 
 
 @pytest.fixture

@@ -29,12 +29,6 @@ PANELS = (PanelSettings(id="CH", countries=("CH",)), PanelSettings(id="AT", coun
 
 
 @pytest.fixture
-def admin(kafka: KafkaBroker) -> Iterator[KafkaAdminClient]:
-    with kafka_admin(KafkaSettings(brokers=kafka.address)) as admin:
-        yield admin
-
-
-@pytest.fixture
 def settings(kafka: KafkaBroker, admin: KafkaAdminClient) -> Iterator[Settings]:
     run = f"run-{uuid4().hex[:8]}"
     topics = TopicSettings(transactions_partitions=3, partials_partitions=2)

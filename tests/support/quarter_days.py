@@ -4,6 +4,18 @@ import json
 
 from stream_run import Log
 
+PARTITIONS = 2
+RUN = f"""
+[service]
+flush_seconds = 0.1
+idle_seconds = 600.0
+[[panels]]
+id = "CH"
+countries = ["CH"]
+[topics]
+transactions_partitions = {PARTITIONS}
+"""
+"""Settings of a run of such logs: nothing of it moves but by what comes. More of `[topics]` may follow."""
 _DAY_MS = 86_400_000
 _START_MS = 1_551_702_896_000
 

@@ -16,6 +16,7 @@ from bucket_server import BucketServer
 from certificates import Certificates
 from detached_process import StackError
 from every_listener import EveryListener
+from kafka.admin import KafkaAdminClient
 from kafka_broker import KafkaBroker
 from kafka_runtime import KafkaRuntime, find_runtime
 from kafka_settings import SecureListener
@@ -23,6 +24,9 @@ from keeper import kept
 from ports import reserve_port
 from programs import find_program
 from redis_server import RedisServer
+
+from earlywarn.adapters.kafka.connection import kafka_admin
+from earlywarn.application.service_settings import KafkaSettings
 
 _PASSWORD = "a word that only the tests know"  # noqa: S105  # of a Redis that lives as long as a test
 
@@ -51,6 +55,13 @@ def kafka_runtime() -> KafkaRuntime:
         return find_runtime()
     except StackError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def admin(kafka: KafkaBroker) -> Iterator[KafkaAdminClient]:
+    """Return who makes topics on the broker that all share."""
+    with kafka_admin(KafkaSettings(brokers=kafka.address)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import msgspec
 
 from earlywarn.detection.drift_parameters import DriftParameters
 from earlywarn.detection.effect_bank import EffectParameters
+from earlywarn.detection.forecast_parameters import ForecastParameters
 from earlywarn.detection.mix_parameters import MixParameters
 from earlywarn.detection.onset_bank import OnsetParameters
 from earlywarn.detection.regression_parameters import RegressionParameters
@@ -15,7 +16,8 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of `PanelDetector`.
 
     Attributes:
-        regression, whitening, onset, effect, drift, mix: the estimators' own; both windows of days must agree.
+        regression, whitening, onset, effect, drift, mix, forecast: the estimators' own; both windows of days must
+            agree.
         innovation_clip: largest standardised innovation that enters whitening and evidence (sd).
         clip_multiple: what one may say at most on a day on which one in four series is beyond `innovation_clip`, as a
             multiple of what one in four reaches: then they are no outliers.
@@ -40,6 +42,7 @@ class DetectorParameters(msgspec.Struct, frozen=True, kw_only=True):
     effect: EffectParameters = EffectParameters()
     drift: DriftParameters = DriftParameters()
     mix: MixParameters = MixParameters()
+    forecast: ForecastParameters = ForecastParameters()
     innovation_clip: float = 4.0
     clip_multiple: float = 3.5
     evidence_after_days: int = 64

@@ -9,7 +9,8 @@ For each closed day, in this order (K cells, M = 2K log series: K counts, then K
     (`baselines`, `effect_bank`), which gives the sizes (`panel_effects`);
  4. drift of a series' model is watched (`drift_monitor`) and answered by a wider level, so that it re-learns;
  5. the sector mix of each region is ranked against its past (`mix_anomaly`);
- 6. correlations and mixes learn the day, and a day passes in the random walks.
+ 6. what was forecast of the day is held against it (`forecast`), which enters no score;
+ 7. correlations and mixes learn the day, and a day passes in the random walks.
 
 Here are no thresholds, no episodes and no alerts, no I/O, no clock and no random number but the trees' fixed seed.
 The alerting layer calls `accept` when an episode has lasted long enough to be the new normal.
@@ -95,6 +96,8 @@ class PanelDetector(PanelModels):
             raise ValueError(f"{day}: {len(series)} series, {len(transactions)} counts, {len(amount_minor)} amounts")
         if self._day is not None and day <= self._day:
             raise ValueError(f"{day}: days must ascend, the last one was {self._day}")
+        if self._day is not None:
+            self._forecasts.begin(self._day, self._known)
         if tuple(series) != self._tree.series:
             self._grow(NodeTree(series))
         if self._day is not None:
@@ -119,11 +122,9 @@ class PanelDetector(PanelModels):
 
     def _closed(self, weekday: int, count: Floats, *, usable: bool) -> Flags:
         """Return bool[K], cells that are closed today, and learn on which weekdays they are."""
-        cells = len(count)
-        usual_day = np.einsum("ij,j->i", self._regression.coefficients[:cells], self._regression.usual_week)
-        closed = self._activity.closed(weekday, count, usual_day)
+        closed = self._closed_on(weekday, count)
         if usable:
-            self._activity.learn_weekday(weekday, count, self._regression.learned[:cells] > 0)
+            self._activity.learn_weekday(weekday, count, self._regression.learned[: len(count)] > 0)
         return closed
 
     def _score(self, seen: PanelDay, observed: Floats, *, usable: bool) -> DayScores:
@@ -132,6 +133,7 @@ class PanelDetector(PanelModels):
         correlation = self._evidence.correlation()
         if usable:
             innovation = self._learn_levels(seen)
+            self._forecasts.learn(seen, self._regression, innovation, self._known, correlation)
             prediction = innovation.prediction
             inflation = self._tree.means(seen.inflation[: len(self._tree.series)])
             special = inflation >= self.parameters.onset.special_inflation
@@ -158,7 +160,7 @@ class PanelDetector(PanelModels):
             day=seen.day,
             usable=usable,
             nodes=self._tree.nodes,
-            ready=usable_days >= self.parameters.ready_days,
+            ready=self._ready,
             usable_days=usable_days,
             holiday=self._tree.means(seen.holiday) >= _MOST_OF_A_NODE,
             down=evidence(down, effects.effect, effects.sd, effects.special, sign=-1.0),
@@ -194,6 +196,7 @@ class PanelDetector(PanelModels):
         levels = np.where(variance > 0, found, values - beside_level(self._regression, seen.design))
         self._regression.anchor(np.tile(awake, 2) & np.isfinite(values), levels, variance)
         self._new_levels.end(awake)
+        self._forecasts.forget(np.tile(awake, 2), begun=True)
 
     def _named(self, drifting: Flags) -> tuple[tuple[SeriesKey, Measure], ...]:
         places, cells = np.flatnonzero(drifting).tolist(), len(self._tree.series)

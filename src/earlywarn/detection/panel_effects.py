@@ -60,6 +60,11 @@ class PanelEffects:
         ratio: Floats = self._baselines.ratio[0]
         return ratio
 
+    @property
+    def ratio_now(self) -> Floats:
+        """Return float64[2K]: of means to medians, with the last day learned."""
+        return self._ratio.get()
+
     def age(self, bank: RegressionBank, active: Flags, days: int) -> None:
         """Let `days` days pass of which nothing is known."""
         if days > 0:

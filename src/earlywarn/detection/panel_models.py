@@ -1,7 +1,8 @@
 """The models of a panel: what they have learned, what they are told of shocks, and their state.
 
 Of each cell a regression of payments and of amounts, of each node the evidence of steps, the effects since each of the
-last first days, each region's mix. `panel_detector` lets a day pass through them.
+last first days, each region's mix, what forecasts of the next days missed. `panel_detector` lets a day pass through
+them.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import numpy as np
 from earlywarn.detection.cell_activity import CellActivity
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
+from earlywarn.detection.forecast import ForecastModels, Known, PanelForecast
 from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.new_levels import NewLevels
 from earlywarn.detection.panel_day import DayFeatures, panel_day
@@ -53,6 +55,7 @@ class PanelModels:
             zero_evidence_transactions=parameters.zero_evidence_transactions, dormant_days=parameters.dormant_days
         )
         self._new_levels = NewLevels(parameters.new_level_days)
+        self._forecasts = ForecastModels(parameters.forecast, features.names)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -72,9 +75,37 @@ class PanelModels:
         mature: Flags = self._usable_days() > self.parameters.evidence_after_days
         return mature
 
+    @property
+    def _ready(self) -> Flags:
+        """Return bool[G], nodes whose warm-up is over."""
+        ready: Flags = self._usable_days() >= self.parameters.ready_days
+        return ready
+
+    @property
+    def _known(self) -> Known:
+        """Return what forecasts start from."""
+        in_shock = np.tile(self._effects.in_shock, 2)
+        return Known(self._regression, self._effects.ratio_now, self._active, in_shock)
+
     def _usable_days(self) -> Integers:
         learned = self._regression.learned[: len(self._tree.series)]
         return self._tree.medians(learned).astype(np.int64)
+
+    def forecast(self) -> PanelForecast | None:
+        """Return what is expected of every node on the next days, without new shocks; None before the first day."""
+        if self._day is None:
+            return None
+        horizon = range(1, self.parameters.forecast.horizon_days + 1)
+        unseen = np.full(2 * len(self._tree.series), np.nan)
+        ahead = [panel_day(self._day + timedelta(days), self._tree, self.features, unseen) for days in horizon]
+        closed = np.stack([self._closed_on(day.weekday, unseen[: len(self._tree.series)]) for day in ahead])
+        return self._forecasts.forecast(self._day, ahead, self._known, closed=closed, ready=self._ready)
+
+    def _closed_on(self, weekday: int, count: Floats) -> Flags:
+        """Return bool[K], cells that are closed on a weekday on which `count` was seen of them."""
+        cells = len(count)
+        usual_day = np.einsum("ij,j->i", self._regression.coefficients[:cells], self._regression.usual_week)
+        return self._activity.closed(weekday, count, usual_day)
 
     def accept(self, nodes: Iterable[Node], since: date | None = None) -> None:
         """Take the level of the last days as the normal of these nodes; evidence about them is forgotten.
@@ -102,6 +133,7 @@ class PanelModels:
         self._regression.move_level(both, self._effects.remaining(self._regression, designs))
         self._regression.widen_level(both, self.parameters.accept_level_sd**2)
         self._evidence.forget(inside)
+        self._forecasts.forget(both)
         self.shake(self._tree.inside(inside))
 
     def take_back(self, cells: Flags, since: date, step: Floats) -> None:
@@ -123,6 +155,7 @@ class PanelModels:
         self._effects.take_back_scale(self._regression, both, age)
         self._regression.narrow_level(both)
         self._evidence.forget(cells)
+        self._forecasts.forget(both)
         self.shake(self._tree.inside(cells))
 
     def shake(self, nodes: Flags) -> None:
@@ -145,6 +178,7 @@ class PanelModels:
         self._activity.rest(cells)
         self._new_levels.begin(cells)
         self._evidence.forget(cells)
+        self._forecasts.forget(np.tile(cells, 2), begun=True)
 
     def _grow(self, tree: NodeTree) -> None:
         places = tree.embedding(self._tree.series)
@@ -156,6 +190,7 @@ class PanelModels:
         self._activity.embed(places, cells)
         self._new_levels.embed(places, cells)
         self._mixes.lay_out(tree)
+        self._forecasts.embed(tree, places)
         self._regression.count_of = np.tile(np.arange(cells), 2)
         self._regression.dispersion = np.repeat([1.0, self.parameters.ticket_dispersion], cells)
         self._tree = tree
@@ -179,6 +214,7 @@ class PanelModels:
             "mixes": self._mixes.state(),
             "activity": self._activity.state(),
             "new_levels": self._new_levels.state(),
+            "forecasts": self._forecasts.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -198,3 +234,4 @@ class PanelModels:
         self._mixes.restore(state["mixes"])
         self._activity.restore(state["activity"])
         self._new_levels.restore(state["new_levels"])
+        self._forecasts.restore(state["forecasts"])

@@ -7,6 +7,7 @@ from earlywarn.domain.ranges import DAYS, SHARE, UNBOUNDED, Range, check_ranges,
 
 LEVEL_FEATURE = "const"
 WEEKDAY_FEATURES = tuple(f"d{weekday}" for weekday in range(6))
+SEASON_FEATURES = ("c1", "s1", "c2", "s2")
 PRIOR_SD: dict[str, float] = {
     LEVEL_FEATURE: 0.5**0.5,
     **dict.fromkeys(WEEKDAY_FEATURES, 1.0),

@@ -1,0 +1,93 @@
+"""The level of series inside a shock that is told: what a forecast goes on from before the models accept it.
+
+While a shock may be over tomorrow, a regression learns its level slowly. Of the next weeks that would say that all is
+back at once. The level of the shock is the mean of the days since it was told, of the last seven at most, what the
+calendar says of each taken off; how far it lies beside the regression's level is its *step*, with which one day of none
+is averaged,
+
+    a' = a + (y - x'b without the level - a) / min(n, 7),    step = (a - level) n / (n + 1).
+
+Example:
+    >>> level, in_shock = ShockLevel(2), np.array([True, False])
+    >>> for value in (4.0, 4.2):
+    ...     level.follow(in_shock)
+    ...     level.learn(np.array([value, np.nan]))
+    >>> level.step(in_shock, np.array([4.4, 4.4])).round(2).tolist()
+    [-0.2, 0.0]
+"""
+
+from typing import Any
+
+import numpy as np
+
+from earlywarn.detection.day_scores import Flags, Floats, Integers
+
+_DAYS = 7
+_ARRAYS = ("mean", "days", "latest")
+
+
+class ShockLevel:
+    """The levels of M series in a shock.
+
+    Attributes:
+        mean: float64[M], a as of the day before the last. days: int64[M], days of the shock in it.
+        latest: float64[M], level that the last day implies; NaN where it was not seen.
+    """
+
+    def __init__(self, size: int = 0) -> None:
+        self._allocate(size)
+
+    def _allocate(self, size: int) -> None:
+        self.mean: Floats = np.zeros(size)
+        self.days: Integers = np.zeros(size, dtype=np.int64)
+        self.latest: Floats = np.full(size, np.nan)
+
+    @property
+    def followed(self) -> Flags:
+        """Return bool[M], series that were in a shock when the last day began."""
+        followed: Flags = self.days > 0
+        return followed
+
+    def step(self, in_shock: Flags, levels: Floats) -> Floats:
+        """Return float64[M], the steps beside `levels` [M]; 0 outside of a shock.
+
+        `in_shock` [M] are those who were in one on the last day.
+        """
+        mean, days = self._following(in_shock)
+        return np.where(days > 0, (mean - levels) * days / (days + 1), 0.0)
+
+    def follow(self, in_shock: Flags) -> None:
+        """Let a day begin before which the series `in_shock` [M] were in a shock that is told."""
+        self.mean, self.days = self._following(in_shock)
+        self.latest = np.full(len(self.mean), np.nan)
+
+    def learn(self, implied: Floats) -> None:
+        """Take the levels that the day implies, float64[M] (log units); NaN where nothing was seen."""
+        self.latest = implied
+
+    def forget(self, series: Flags) -> None:
+        """Take the flagged series [M] as having moved: the step of the last day is none any more."""
+        self.days[series] = 0
+        self.latest[series] = np.nan
+
+    def _following(self, in_shock: Flags) -> tuple[Floats, Integers]:
+        seen = in_shock & np.isfinite(self.latest)
+        days = np.where(in_shock, self.days + seen, 0)
+        step = (np.where(seen, self.latest, 0.0) - self.mean) / np.clip(days, 1, _DAYS)
+        return np.where(days > 0, self.mean + seen * step, 0.0), days
+
+    def embed(self, places: Integers, size: int) -> None:
+        """Lay the series out anew: old series i stands at `places[i]` of `size`."""
+        old = self.state()
+        self._allocate(size)
+        for name in _ARRAYS:
+            getattr(self, name)[places] = old[name]
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known as arrays."""
+        return {name: getattr(self, name).copy() for name in _ARRAYS}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned for the same series."""
+        for name in _ARRAYS:
+            setattr(self, name, state[name].copy())

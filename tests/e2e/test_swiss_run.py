@@ -184,6 +184,35 @@ def test_divisions_have_the_coverage_of_their_region(swiss_run: Path) -> None:
     assert rows == (duckdb.sql(f"select count(*) from '{swiss_run}/divisions.parquet'").fetchall()[0][0], 8, True)
 
 
+def test_the_forecast_is_of_every_series_and_its_totals_are_sums(swiss_run: Path) -> None:
+    """Of the seven regions all have 28 days of three measures; of the small one beside them not every cell is known."""
+    file = f"'{swiss_run}/forecast.parquet'"
+    published = f"'{swiss_run}/aggregates.parquet'"
+    missing, days, made_on = duckdb.sql(f"""
+        select count(*) filter (where n is distinct from 84), max(last), max(made_on) from (
+            select series_id, count(*) as n, max(day) as last, max(made_on) as made_on from {file} group by all
+        ) full join (select distinct series_id from {published} where bucket = 'day' and region is distinct from '9999')
+        using (series_id)
+    """).fetchall()[0]
+    assert (missing, f"{made_on}", f"{days}") == (0, "2020-02-29", "2020-03-28")
+    [(most,)] = duckdb.sql(f"""
+        with sums as (
+            select day, measure, sum(expected) filter (where level = 'cell') as cells,
+                   max(expected) filter (where level = 'panel') as panel
+            from {file} where measure <> 'mean_ticket' group by all
+        )
+        select max(abs(cells / panel - 1)) from sums
+    """).fetchall()
+    assert most < 1e-6
+    assert (
+        duckdb.sql(f"""
+        select * from {file} where not (0 <= lower_95 and lower_95 <= lower_80 and lower_80 <= expected
+            and expected <= upper_80 and upper_80 <= upper_95) or horizon_days <> datediff('day', made_on, day)
+    """).fetchall()
+        == []
+    )
+
+
 def test_the_same_run_gives_the_same_bytes(swiss_run: Path, earlywarn: Command, tmp_path: Path) -> None:
     """Replaying gives the same alerts and aggregates, byte for byte."""
     panel = SAMPLE.parent / "panel.toml"
@@ -192,7 +221,7 @@ def test_the_same_run_gives_the_same_bytes(swiss_run: Path, earlywarn: Command, 
     )
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["records"] == 22_458
-    for name in ("alerts.jsonl", "aggregates.parquet", "divisions.parquet"):
+    for name in ("alerts.jsonl", "aggregates.parquet", "divisions.parquet", "forecast.parquet"):
         assert (tmp_path / name).read_bytes() == (swiss_run / name).read_bytes()
 
 

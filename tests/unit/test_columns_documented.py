@@ -12,6 +12,7 @@ from earlywarn.adapters.files.rejects import _Line
 from earlywarn.adapters.inference import infer_panel
 from earlywarn.adapters.output.aggregates import SCHEMA as AGGREGATES
 from earlywarn.adapters.output.divisions import SCHEMA as DIVISIONS
+from earlywarn.adapters.output.forecast import SCHEMA as FORECAST
 from earlywarn.adapters.run_files import run_files
 from earlywarn.application.compose import compose
 from earlywarn.application.settings import Settings
@@ -35,7 +36,12 @@ def first_column(text: str, head: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "written"), [("aggregates.parquet", AGGREGATES.names), ("divisions.parquet", DIVISIONS.names)]
+    ("heading", "written"),
+    [
+        ("aggregates.parquet", AGGREGATES.names),
+        ("divisions.parquet", DIVISIONS.names),
+        ("forecast.parquet", FORECAST.names),
+    ],
 )
 def test_every_column_is_documented_in_its_order(heading: str, written: list[str]) -> None:
     told = first_column(section("outputs.md", heading), "column")

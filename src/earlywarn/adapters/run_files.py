@@ -17,6 +17,7 @@ from earlywarn.adapters.inference import Assumption
 from earlywarn.adapters.lost_records import LostRecords
 from earlywarn.adapters.output.aggregates import AggregatesWriter
 from earlywarn.adapters.output.divisions import DivisionsWriter
+from earlywarn.adapters.output.forecast import write_forecast
 from earlywarn.adapters.report import ReportCollector, write_report
 from earlywarn.adapters.run_folder import RunFolder
 from earlywarn.adapters.run_warnings import (
@@ -141,7 +142,7 @@ def run_files(
     past_days: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RunResult:
-    """Run `inputs` to their end and write alerts, aggregates, divisions, rejects, summary and report to `out`.
+    """Run `inputs` to their end and write what a run leaves behind to `out` (docs/outputs.md).
 
     `received_ms` is the time against which "in the future" is judged (default: now; it stands in the
     summary, so that a run can be repeated exactly). `sort` puts transactions in time order first. `assumed` is
@@ -173,6 +174,8 @@ def run_files(
                 fold = run_embedded(run, feeds, sink, received_ms=received_ms)
             finally:
                 sink.close()
+        sink.report.forecasts = fold.forecasts()
+        forecast_rows = write_forecast(draft / "forecast.parquet", sink.report.forecasts)
         exercise = run.settings.exercise
         if past_days is not None and sink.last_day:
             today = calendar.day_of(received_ms // 1000)
@@ -232,6 +235,7 @@ def run_files(
             "amounts_rounded": sum(feed.rounded.total() for feed in feeds),
             "aggregate_rows": aggregates.rows,
             "revised_rows": sink.revised_rows,
+            "forecast_rows": forecast_rows,
             "one_sided_cells": sum(feed.one_sided for feed in feeds),
             "least_coverage": min(
                 [sink.least_coverage, *(each.heard / each.closed for each in seen.values() if each.is_sparse)]

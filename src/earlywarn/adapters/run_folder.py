@@ -20,6 +20,7 @@ RESULTS = (
     "alerts.jsonl",
     "aggregates.parquet",
     "divisions.parquet",
+    "forecast.parquet",
     "rejects.jsonl",
     "report.html",
     "summary.json",

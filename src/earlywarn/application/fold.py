@@ -21,6 +21,7 @@ from earlywarn.application.succession import Change, Succession
 from earlywarn.detection import MODEL_VERSION
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.panel_detector import PanelDetector
+from earlywarn.detection.panel_forecast import PanelForecast
 from earlywarn.domain.alert import Alert
 from earlywarn.domain.panel import Panel, called
 from earlywarn.domain.state import State, decode_state, encode_state
@@ -192,6 +193,11 @@ class RunFold:
     def cells(self) -> dict[str, int]:
         """Return for each panel how many cells it tells apart so far."""
         return {panel: parts.ledger.cells for panel, parts in self._parts.items()}
+
+    def forecasts(self) -> dict[str, PanelForecast]:
+        """Return for each panel with a judged day what is expected of the days after its last one."""
+        found = {panel: parts.detector.forecast() for panel, parts in self._parts.items()}
+        return {panel: forecast for panel, forecast in found.items() if forecast is not None}
 
     def _judge(self, parts: PanelParts, closed: ClosedDay) -> Iterator[Output]:
         if not closed.complete or not closed.cells:

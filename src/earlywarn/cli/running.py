@@ -71,10 +71,10 @@ def run(
 ) -> None:
     """Run histories through the folds and models, to the end of the input.
 
-    Writes alerts.jsonl, aggregates.parquet, divisions.parquet, rejects.jsonl, summary.json and report.html when the
-    input has been read to its end; results of an earlier run in the folder are replaced then. A run that fails leaves
-    them as they are; one that could not use a single record says why in summary.json and rejects.jsonl, or in failed.*
-    beside them.
+    Writes alerts.jsonl, aggregates.parquet, divisions.parquet, forecast.parquet, rejects.jsonl, summary.json and
+    report.html when the input has been read to its end; results of an earlier run in the folder are replaced then. A
+    run that fails leaves them as they are; one that could not use a single record says why in summary.json and
+    rejects.jsonl, or in failed.* beside them.
 
     Examples:
 

@@ -43,41 +43,18 @@ from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import MEASURES, Flags, Floats, Integers
 from earlywarn.detection.forecast_origin import ForecastOrigin
 from earlywarn.detection.forecast_parameters import ForecastParameters
-from earlywarn.detection.hierarchy import LEVELS, Node, NodeTree
+from earlywarn.detection.hierarchy import LEVELS, NodeTree
 from earlywarn.detection.horizon_projection import HorizonProjection
 from earlywarn.detection.horizon_scale import HorizonScale
 from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.node_deviation import node_sums
 from earlywarn.detection.node_forecast import log_errors, node_forecast, node_union
 from earlywarn.detection.panel_day import PanelDay
+from earlywarn.detection.panel_forecast import PROBABILITIES, PanelForecast
 from earlywarn.detection.regression_bank import Innovation, RegressionBank
 from earlywarn.detection.regression_parameters import LEVEL_FEATURE, SEASON_FEATURES, WEEKDAY_FEATURES
 from earlywarn.detection.shock_level import ShockLevel
 from earlywarn.detection.symmetric_form import SymmetricForm
-
-PROBABILITIES = (0.8, 0.95)
-"""Of the intervals."""
-
-
-class PanelForecast(msgspec.Struct, frozen=True):
-    """The next H days of G nodes, by MEASURES (amounts and tickets in minor units); NaN where nothing is expected.
-
-    Attributes:
-        made_on: the last day that was known; days: H local days, the next one first.
-        nodes: the G nodes. ready: bool[G], whether the node's warm-up is over.
-        expected: float64[3, G, H], mean (of the ticket: expected amount by expected transactions).
-        lower_80, upper_80, lower_95, upper_95: float64[3, G, H], ends of the central intervals.
-    """
-
-    made_on: date
-    days: tuple[date, ...]
-    nodes: tuple[Node, ...]
-    ready: Flags
-    expected: Floats
-    lower_80: Floats
-    upper_80: Floats
-    lower_95: Floats
-    upper_95: Floats
 
 
 class Known(msgspec.Struct, frozen=True):

@@ -15,12 +15,13 @@ import numpy as np
 from earlywarn.detection.cell_activity import CellActivity
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.detector_parameters import DetectorParameters
-from earlywarn.detection.forecast import ForecastModels, Known, PanelForecast
+from earlywarn.detection.forecast import ForecastModels, Known
 from earlywarn.detection.hierarchy import Node, NodeTree
 from earlywarn.detection.new_levels import NewLevels
 from earlywarn.detection.panel_day import DayFeatures, panel_day
 from earlywarn.detection.panel_effects import PanelEffects
 from earlywarn.detection.panel_evidence import PanelEvidence
+from earlywarn.detection.panel_forecast import PanelForecast
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import RegressionBank
 from earlywarn.domain.alert import Direction

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from earlywarn.detection.forecast import PanelForecast
 from earlywarn.detection.hierarchy import Node
 from earlywarn.detection.panel_detector import DetectorParameters, PanelDetector
+from earlywarn.detection.panel_forecast import PanelForecast
 from earlywarn.domain.day_features import DayFeatures
 from earlywarn.domain.state import decode_state, encode_state
 

@@ -1,1 +1,1 @@
-"""What a run leaves behind: alerts.jsonl, aggregates.parquet, summary.json, report.html."""
+"""What a run leaves behind: alerts.jsonl, three Parquet files, rejects.jsonl, summary.json, report.html."""

@@ -19,6 +19,7 @@ from earlywarn.application.compose import Run
 from earlywarn.application.fold import JudgedDay, Output
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.detection.hierarchy import Node
+from earlywarn.detection.panel_forecast import PanelForecast
 from earlywarn.domain.alert import STATUSES_OPEN, Alert
 
 DAYS_KEPT = 800
@@ -68,13 +69,14 @@ class AlertRecord:
 
 
 class ReportCollector:
-    """Takes every output of a run; `write_report` makes the page of it."""
+    """Takes every output of a run, and the `forecasts` at its end by panel; `write_report` makes the page of it."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.panels = {each.panel.id: PanelRecord() for each in run.panels}
         self.alerts: dict[str, AlertRecord] = {}
         self.alerts_left_out = 0
+        self.forecasts: dict[str, PanelForecast] = {}
 
     def observe(self, output: Output) -> None:
         """Take one output, in the order of the run."""

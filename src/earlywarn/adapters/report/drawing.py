@@ -11,7 +11,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Observed against expected: SVG paths in a box of `width` x `height`, and the span to shade."""
+    """Observed against expected: SVG paths in a box of `width` x `height`, and the span to shade.
+
+    `inner` is a band within the band.
+    """
 
     width: int
     height: int
@@ -20,6 +23,7 @@ class Sketch:
     observed: str
     spans: tuple[tuple[float, float], ...]
     is_from_zero: bool
+    inner: str = ""
 
 
 def sketch(
@@ -32,15 +36,16 @@ def sketch(
     height: int,
     spans: Sequence[tuple[int, int]] = (),
     from_zero: bool = True,
+    inner: tuple[Floats, Floats] | None = None,
 ) -> Sketch | None:
     """Draw one series of n days; None if nothing was observed.
 
     The scale starts at zero (or just below the least value) and ends above observed and expected; a band
-    that reaches further is cut there. `spans` are pairs of day indices, both included.
+    that reaches further is cut there, but for one with another within. `spans` are pairs of day indices, both included.
     """
     if not np.isfinite(observed).any():
         return None
-    both = np.concatenate([observed, expected])
+    both = np.concatenate([observed, expected, *(() if inner is None else (upper,))])
     least, greatest = min(float(np.nanmin(both)), 0.0), float(np.nanmax(both))
     if not from_zero:
         least = float(np.nanmin(both)) - 0.3 * (greatest - float(np.nanmin(both)))
@@ -58,7 +63,14 @@ def sketch(
         if 0 <= start <= end < days
     )
     return Sketch(
-        width, height, _band(x, y(lower), y(upper)), _line(x, y(expected)), _line(x, y(observed)), shaded, from_zero
+        width,
+        height,
+        _band(x, y(lower), y(upper)),
+        _line(x, y(expected)),
+        _line(x, y(observed)),
+        shaded,
+        from_zero,
+        "" if inner is None else _band(x, y(inner[0]), y(inner[1])),
     )
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from earlywarn.adapters.report.absence import absences
+from earlywarn.adapters.report.ahead import Ahead, ahead
 from earlywarn.adapters.report.brief_names import BriefNames
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.collector import AlertRecord, ReportCollector
@@ -65,6 +66,7 @@ class PanelView:
     lanes: list[Lane]
     months: list[tuple[float, str]]
     book: ChartBook
+    ahead: list[Ahead]
     quality: Quality
     is_ready: bool
     is_unjudged: bool
@@ -228,6 +230,7 @@ def _panel(
         lanes=timeline(shown, history.days, [names.region(region or "") for region, _ in book.regions]),
         months=months(first, history.days),
         book=book,
+        ahead=ahead(collector.forecasts.get(panel.id), book, standing_alerts, panel.currency),
         quality=quality(record, run.settings.alerts.coverage_share, names),
         is_ready=history.is_ready,
         is_unjudged=is_unjudged(history, record.seen),

@@ -72,6 +72,7 @@ audit: $(VENV)/.dev ## Known vulnerabilities in the locked dependencies
 bench: $(VENV)/.dev $(VENV)/.wheel ## Measure the fold and the models, as ratios in one run
 	$(BIN)/python tests/bench/bench_fold.py
 	$(BIN)/python tests/bench/bench_detection.py
+	$(BIN)/python tests/bench/forecast_quality.py
 	$(BIN)/python tests/bench/bench_columns.py
 	$(BIN)/python tests/bench/bench_memory.py
 

@@ -46,7 +46,6 @@ from earlywarn.detection.forecast_parameters import ForecastParameters
 from earlywarn.detection.hierarchy import LEVELS, NodeTree
 from earlywarn.detection.horizon_projection import HorizonProjection
 from earlywarn.detection.horizon_scale import HorizonScale
-from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.node_deviation import node_sums
 from earlywarn.detection.node_forecast import log_errors, node_forecast, node_union
 from earlywarn.detection.panel_day import PanelDay
@@ -158,8 +157,9 @@ class ForecastModels:
         weekday = self.weekdays[:, seen.weekday]
         self.weekdays[:, seen.weekday] = np.where(innovation.seen, memory * weekday + (1.0 - memory) * left, weekday)
         self.last = left
-        values = prediction.mean + innovation.error
-        self._shock.learn(np.where(innovation.seen, values - beside_level(bank, seen.design), np.nan))
+        # What is seen beyond all that the bank expects but the level.
+        beyond = prediction.mean + innovation.error - np.einsum("mp,mp->m", seen.design, bank.coefficients)
+        self._shock.learn(np.where(innovation.seen, beyond + bank.coefficients[:, bank.level], np.nan))
 
     def _learn_errors(self, seen: PanelDay, bank: RegressionBank, innovation: Innovation) -> None:
         """Learn what the kept origins forecast of the day."""
@@ -171,14 +171,17 @@ class ForecastModels:
         values = innovation.prediction.mean + innovation.error
         reach = clip * np.sqrt(seen.inflation)
         heard = np.isfinite(seen.observed)
+        used = np.flatnonzero(seen.design.any(axis=0))
+        rare = used[self._rare[used] > 0]
+        squares, variances = seen.design[:, rare] ** 2, bank.covariance[:, rare, rare]
         features, errors, weights, means, counted, doubts = [], [], [], [], [], []
         for age, origin in zip(ages.tolist(), origins, strict=True):
-            plain, of_day = origin.parts(seen.design, seen.weekday)
+            plain, of_day = origin.parts(seen.design, seen.weekday, used)
             weight = innovation.seen & origin.telling & origin.active
             features.append(of_day)
             errors.append(np.where(weight, np.clip((values - plain) / origin.sd, -reach, reach), 0.0))
             weights.append(weight / seen.inflation)
-            doubts.append(origin.doubted(seen.design, bank.covariance))
+            doubts.append(origin.doubted(squares, variances, rare))
             counts = heard & origin.active
             counted.append(np.where(counts, seen.observed, 0.0))
             means.append(np.where(counts, origin.ratio * np.exp(origin.mean(plain, of_day, age)), 0.0))
@@ -208,7 +211,7 @@ class ForecastModels:
         origin, bank, ages = self._origin(day, known), known.bank, np.arange(1, len(ahead) + 1)
         means, sds = np.zeros((2, len(origin.active), len(ahead)))
         for place, seen in enumerate(ahead):
-            plain, features = origin.parts(seen.design, seen.weekday)
+            plain, features = origin.parts(seen.design, seen.weekday, np.flatnonzero(seen.design.any(axis=0)))
             mean = origin.ratio * np.exp(origin.mean(plain, features, place + 1))
             means[:, place] = np.where(origin.active & ~np.tile(closed[place], 2), mean, 0.0)
             sds[:, place] = bank.predict(seen.design, seen.inflation, seen.weekday).sd

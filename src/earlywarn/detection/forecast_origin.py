@@ -17,7 +17,7 @@ Example:
     ...     step=np.zeros(1), doubt=np.zeros((1, 2)), ratio=np.ones(1), active=np.ones(1, dtype=bool),
     ...     telling=np.ones(1, dtype=bool),
     ...     near=np.array([[0.5, 0.0], [0.25, 0.0]]), shares=np.array([0.0, 1.0]))
-    >>> plain, features = origin.parts(np.array([[1.0, 0.8]]), weekday=2)
+    >>> plain, features = origin.parts(np.array([[1.0, 0.8]]), weekday=2, used=np.arange(2))
     >>> plain.round(2).tolist(), features.round(2).tolist(), origin.mean(plain, features, 2).round(2).tolist()
     ([5.05], [[1.0, 0.0, 0.15, 0.0]], [5.1])
 """
@@ -65,18 +65,25 @@ class ForecastOrigin(msgspec.Struct):
     near: Floats
     shares: Floats
 
-    def parts(self, design: Floats, weekday: int) -> tuple[Floats, Floats]:
-        """Return the log means without corrections [M] and f [M, 4] of a day of features `design` [M, P]."""
-        # Of most days most features are 0.
-        season, rest = (np.flatnonzero(kind & design.any(axis=0)) for kind in (self.season, ~self.season))
+    def parts(self, design: Floats, weekday: int, used: Integers) -> tuple[Floats, Floats]:
+        """Return the log means without corrections [M] and f [M, 4] of a day of features `design` [M, P].
+
+        `used` are the places of its features that are not 0 everywhere: of most days most are.
+        """
+        season, rest = used[self.season[used]], used[~self.season[used]]
         moved = np.einsum("mp,mp->m", design[:, season], self.coefficients[:, season]) - self.season_part
         plain = np.einsum("mp,mp->m", design[:, rest], self.coefficients[:, rest]) + self.season_part
         return plain, np.stack([self.last, self.weekdays[:, weekday], moved / self.sd, self.step / self.sd], axis=1)
 
-    def doubted(self, design: Floats, covariance: Floats) -> Floats:
-        """Return float64[M], by how much more the effects of a day were doubted than with `covariance` [M, P, P]."""
-        rare = np.flatnonzero(design.any(axis=0) & self.doubt.any(axis=0))
-        beyond: Floats = np.einsum("mp,mp->m", design[:, rare] ** 2, self.doubt[:, rare] - covariance[:, rare, rare])
+    def doubted(self, squares: Floats, variances: Floats, rare: Integers) -> Floats:
+        """Return float64[M], by how much more the effects of a day were doubted than now.
+
+        Args:
+            squares: float64[M, R], of the day's features at the places `rare` [R], those of rare kinds of days.
+            variances: float64[M, R], those of their coefficients now.
+            rare: int64[R].
+        """
+        beyond: Floats = np.einsum("mp,mp->m", squares, self.doubt[:, rare] - variances)
         return np.maximum(beyond, 0.0)
 
     def mean(self, plain: Floats, features: Floats, age_days: int) -> Floats:

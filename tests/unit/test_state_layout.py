@@ -22,7 +22,7 @@ KNOWN = {
     "aggregation": (4, "86450712ee68"),
     "alerting": (7, "3925301c36e2"),
     "application": (1, "fb7ed83173bc"),
-    "detection": (6, "14dd2c122377"),
+    "detection": (6, "03c7066573f0"),
 }
 """By layer: its STATE_VERSION, and the shape of its state after the sample's first 400 days, amid a shock."""
 

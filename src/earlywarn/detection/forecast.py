@@ -118,22 +118,25 @@ class ForecastModels:
 
     def _origin(self, day: date, known: Known) -> ForecastOrigin:
         bank = known.bank
-        near, shares = self.projection.coefficients()
+        sd, coefficients = np.sqrt(bank.variance), bank.coefficients.copy()
+        coefficients[:, bank.level] += self._shock.step(
+            known.in_shock, bank.coefficients[:, bank.level], self.parameters.clip * sd
+        )
+        near, share = self.projection.coefficients()
         return ForecastOrigin(
             day=day,
-            coefficients=bank.coefficients.copy(),
+            coefficients=coefficients,
             season=self._season,
             season_part=np.einsum("mp,mp->m", self._season_now, bank.coefficients[:, self._season]),
-            sd=np.sqrt(bank.variance),
+            sd=sd,
             last=self.last.copy(),
             weekdays=self.weekdays.copy(),
-            step=self._shock.step(known.in_shock, bank.coefficients[:, bank.level]),
             doubt=np.einsum("mpp->mp", bank.covariance) * self._rare,
             ratio=known.ratio.copy(),
             active=np.tile(known.active, 2),
             telling=np.ones(len(self.last), dtype=bool),
             near=near,
-            shares=shares,
+            share=share,
         )
 
     def learn(

@@ -2,18 +2,18 @@
 
 While a shock may be over tomorrow, a regression learns its level slowly. Of the next weeks that would say that all is
 back at once. The level of the shock is the mean of the days since it was told, of the last seven at most, what the
-calendar says of each taken off; how far it lies beside the regression's level is its *step*, with which one day of none
-is averaged,
+calendar says of each taken off; how far it lies beside the regression's level is its *step*. Of what may be chance
+(of size c) little is expected to go on: most alerts of small steps pass, and parts of a total in shock may have none.
 
-    a' = a + (y - x'b without the level - a) / min(n, 7),    step = (a - level) n / (n + 1).
+    a' = a + (y - x'b without the level - a) / min(n, 7),    d = a - level,    step = d^3 / (d^2 + c^2).
 
 Example:
     >>> level, in_shock = ShockLevel(2), np.array([True, False])
     >>> for value in (4.0, 4.2):
     ...     level.follow(in_shock)
     ...     level.learn(np.array([value, np.nan]))
-    >>> level.step(in_shock, np.array([4.4, 4.4])).round(2).tolist()
-    [-0.2, 0.0]
+    >>> level.step(in_shock, np.array([4.4, 4.4]), chance=np.full(2, 0.1)).round(2).tolist()
+    [-0.27, 0.0]
 """
 
 from typing import Any
@@ -48,13 +48,18 @@ class ShockLevel:
         followed: Flags = self.days > 0
         return followed
 
-    def step(self, in_shock: Flags, levels: Floats) -> Floats:
+    def step(self, in_shock: Flags, levels: Floats, chance: Floats) -> Floats:
         """Return float64[M], the steps beside `levels` [M]; 0 outside of a shock.
 
-        `in_shock` [M] are those who were in one on the last day.
+        Args:
+            in_shock: bool[M], who was in one on the last day.
+            levels: float64[M], the regressions'.
+            chance: float64[M], c.
         """
         mean, days = self._following(in_shock)
-        return np.where(days > 0, (mean - levels) * days / (days + 1), 0.0)
+        beside = np.where(days > 0, mean - levels, 0.0)
+        step: Floats = beside**3 / (beside**2 + chance**2)
+        return step
 
     def follow(self, in_shock: Flags) -> None:
         """Let a day begin before which the series `in_shock` [M] were in a shock that is told."""

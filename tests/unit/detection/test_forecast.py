@@ -174,7 +174,7 @@ def test_inside_a_shock_that_is_told_it_goes_on_from_there() -> None:
         if age >= CUT_DAYS - 3:
             detector.shake(np.ones(len(detector.nodes), dtype=bool))
     inside = told(detector).expected[0, -1]
-    assert inside[: HORIZON_DAYS - 6] / calm[6:] == pytest.approx(np.full(HORIZON_DAYS - 6, 0.55), abs=0.15)
+    assert inside[: HORIZON_DAYS - 6] / calm[6:] == pytest.approx(np.full(HORIZON_DAYS - 6, 0.5), abs=0.1)
 
 
 def test_a_level_that_is_accepted_is_what_it_goes_on_from() -> None:

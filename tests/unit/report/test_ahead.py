@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from report_page import FIRST, SWISS, Page, alert, collect, page_of
 
-from earlywarn.adapters.output.forecast import place_of, write_forecast
+from earlywarn.adapters.output.forecast import places_of, write_forecast
 from earlywarn.detection.hierarchy import NodeTree, SeriesKey
 from earlywarn.detection.panel_forecast import PanelForecast
 
@@ -78,8 +78,12 @@ def test_what_is_not_known_has_no_rows(tmp_path: Path) -> None:
     assert sum(row["series_id"] == "P/B/x" and row["measure"] == "mean_ticket" for row in table) == 24
 
 
-def test_a_series_that_is_not_there_has_no_place() -> None:
-    assert place_of(forecast([("A", "x"), ("B", "x")]), "C", None) is None
+def test_totals_of_the_same_cells_stand_in_the_same_place() -> None:
+    places = places_of(forecast([("A", "x"), ("B", "x"), ("B", "y")]))
+    assert places["A", None] == places["A", "x"]
+    assert places[None, "y"] == places["B", "y"]
+    assert len({places["B", None], places[None, "x"], places[None, None]}) == 3
+    assert list(places)[-1] == (None, None)
 
 
 def test_the_page_shows_the_panel_and_what_open_alerts_are_about(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 
 from earlywarn.detection.day_scores import MEASURES
 from earlywarn.detection.panel_forecast import PanelForecast
-from earlywarn.domain.series import Series, holds
+from earlywarn.domain.series import Series
 
+Key = tuple[str | None, str | None]
+"""(region, sector); None for what is summed over."""
 _ENDS = ("expected", "lower_80", "upper_80", "lower_95", "upper_95")
 SCHEMA = pa.schema(
     [
@@ -42,34 +44,28 @@ def write_forecast(path: Path, forecasts: Mapping[str, PanelForecast]) -> int:
     return rows
 
 
-def place_of(forecast: PanelForecast, region: str | None, sector: str | None) -> int | None:
-    """Return where a series stands among the nodes; a total that is no node of its own is the node of its cells."""
-    key = (region, sector)
-    places = {node.key: place for place, node in enumerate(forecast.nodes)}
-    cells = [node.key for node in forecast.nodes if node.level == "cell"]
-    members = [cell for cell in cells if holds(key, cell)]
-    if key in places or not members:
-        return places.get(key)
-    if len(members) == 1:
-        return places[members[0]]
-    return places.get((None, None)) if len(members) == len(cells) else None
+def places_of(forecast: PanelForecast) -> dict[Key, int]:
+    """Return where every series stands among the nodes: cells, regions, sectors, the panel, in this order.
 
-
-def _series(panel: str, forecast: PanelForecast) -> list[Series]:
-    """Return all cells and totals of a panel: cells, regions, sectors, the panel."""
+    A total that is no node of its own, since another sums the same cells, stands where that one does.
+    """
+    nodes = {node.key: place for place, node in enumerate(forecast.nodes)}
     cells = [node.key for node in forecast.nodes if node.level == "cell"]
-    regions = dict.fromkeys(region for region, _ in cells)
-    sectors = sorted({sector or "" for _, sector in cells})
-    keys = [*cells, *((region, None) for region in regions), *((None, sector) for sector in sectors), (None, None)]
-    return [Series(panel, *key) for key in keys]
+    members: dict[Key, list[Key]] = {cell: [cell] for cell in cells}
+    totals: list[list[Key]] = [[(region, None), (None, sector), (None, None)] for region, sector in cells]
+    for level in range(3):
+        for cell, of_cell in zip(cells, totals, strict=True):
+            members.setdefault(of_cell[level], []).append(cell)
+    same = {tuple(inside): nodes[key] for key, inside in members.items() if key in nodes}
+    return {key: same[tuple(inside)] for key, inside in members.items()}
 
 
 def _tables(panel: str, forecast: PanelForecast) -> Iterator[pa.Table]:
     days = np.array(forecast.days, dtype="datetime64[D]")
     horizon = np.arange(1, len(days) + 1, dtype=np.int32)
-    for series in _series(panel, forecast):
-        place = place_of(forecast, series.region, series.sector)
-        if place is None or not forecast.ready[place]:
+    for key, place in places_of(forecast).items():
+        series = Series(panel, *key)
+        if not forecast.ready[place]:
             continue
         for at, measure in enumerate(MEASURES):
             known = np.isfinite(forecast.expected[at, place])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earlywarn.adapters.output.forecast import place_of
+from earlywarn.adapters.output.forecast import places_of
 from earlywarn.adapters.report.charts import ChartBook
 from earlywarn.adapters.report.drawing import Sketch, sketch
 from earlywarn.adapters.report.history import MEASURES, OBSERVED, Key
@@ -49,7 +49,7 @@ def ahead(forecast: PanelForecast | None, book: ChartBook, alerts: Iterable[Aler
 
 
 def _of_series(forecast: PanelForecast, book: ChartBook, key: Key, measure: int, currency: str) -> Ahead | None:
-    place, values = place_of(forecast, *key), book.history.values(key)
+    place, values = places_of(forecast).get(key), book.history.values(key)
     if place is None or values is None or not forecast.ready[place]:
         return None
     ends = (forecast.expected, forecast.lower_80, forecast.upper_80, forecast.lower_95, forecast.upper_95)

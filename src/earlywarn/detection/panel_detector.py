@@ -49,6 +49,7 @@ from earlywarn.detection.hierarchy import NodeTree, SeriesKey
 from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.node_deviation import node_deviations
 from earlywarn.detection.node_evidence import contributions, evidence
+from earlywarn.detection.nowcast import Before, Expectation, evidence_before
 from earlywarn.detection.panel_day import DayFeatures, FeatureRow, PanelDay, panel_day
 from earlywarn.detection.panel_models import PanelModels
 from earlywarn.detection.regression_bank import Innovation, Prediction
@@ -112,6 +113,27 @@ class PanelDetector(PanelModels):
         if usable and self._new_levels.looking.any():
             seen = self._looked_at(seen)
         return self._score(seen, observed, usable=usable)
+
+    def expected(self, day: date) -> tuple[Expectation, Before]:
+        """Return what is expected of the running `day`, and the evidence of the days before it; nothing is learned.
+
+        Raises:
+            ValueError: the day is not later than the last one that was learned, or none was.
+        """
+        if self._day is None or day <= self._day:
+            raise ValueError(f"{day}: expected of days after the last one learned, which was {self._day}")
+        cells = len(self._tree.series)
+        seen = panel_day(day, self._tree, self.features, np.full(2 * cells, np.nan))
+        prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
+        usual_day = np.einsum("ij,j->i", self._regression.coefficients[:cells], self._regression.usual_week)
+        open_cells = self._active & ~self._activity.closed(seen.weekday, np.full(cells, np.nan), usual_day)
+        means = np.where(np.tile(open_cells, 2), self._effects.ratio * np.exp(prediction.mean), 0.0)
+        learned = np.matmul(self._regression.sensitivity, seen.design[:, :, None].astype(np.float32))[:cells, :, 0]
+        weight = self._tree.sums(means[:cells])[:, None]
+        left = self._tree.sums(means[:cells, None] * (1.0 - learned))
+        footprint = np.where(weight > 0, left / np.where(weight > 0, weight, 1.0), 0.0)
+        expectation = Expectation(means, prediction.sd, self._evidence.correlation())
+        return expectation, evidence_before(self._evidence.onset, footprint)
 
     def _looked_at(self, seen: PanelDay) -> PanelDay:
         """Look for new levels; cells of which one is looked for are as not heard."""

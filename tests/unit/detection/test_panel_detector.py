@@ -180,6 +180,20 @@ def test_a_series_that_appears_later_does_not_disturb_the_others() -> None:
     assert np.isfinite(scores.transactions.expected).all()
 
 
+def test_the_running_day_is_expected_to_be_as_at_its_close_and_asking_teaches_nothing() -> None:
+    model, day = detector(), FIRST + timedelta(days=150)
+    run(days=150, model=model)
+    before = encode_state(model.state())
+    expected, evidence_before = model.expected(day)
+    assert encode_state(model.state()) == before
+    assert evidence_before.footprint.max() <= 1.0
+    scores = model.step(day, SERIES, *HISTORY[150])
+    # At the close the ratio of means to medians has learned the day itself.
+    assert np.allclose(expected.means[: len(SERIES)], scores.transactions.expected[: len(SERIES)], rtol=0.005)
+    with pytest.raises(ValueError, match="expected of days after"):
+        model.expected(day)
+
+
 def test_days_must_ascend() -> None:
     model = detector()
     counts, amounts = HISTORY[0]

@@ -70,11 +70,13 @@ class Expectation(msgspec.Struct, frozen=True):
         means: float64[2K], counts and amounts (minor units); 0 for cells of which nothing is expected.
         sd: float64[2K], of their logarithms.
         correlation: of the innovations of the 2K log series.
+        special: bool[G], nodes whose day the calendar knows so little of that it may say little. None: none.
     """
 
     means: Floats
     sd: Floats
     correlation: SymmetricForm
+    special: Flags | None = None
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -220,7 +222,10 @@ class Nowcast:
 
     def _score(self, sign: float, deviation: Floats, variance: Floats, before: Before | None) -> Floats:
         parameters = self.parameters
-        heed = np.minimum(1.0, parameters.clip**2 * variance / np.maximum(deviation**2, 1e-12))
+        limit = np.full(len(deviation), parameters.clip)
+        if self._expected is not None and self._expected.special is not None:
+            limit[self._expected.special] = min(parameters.clip, parameters.clip_special)
+        heed = np.minimum(1.0, limit**2 * variance / np.maximum(deviation**2, 1e-12))
         linear, information = (heed * deviation / variance)[:, None], (heed / variance)[:, None]
         if before is not None:
             linear = np.concatenate([linear, before.linear + linear * before.footprint], axis=1)

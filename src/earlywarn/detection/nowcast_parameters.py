@@ -18,6 +18,7 @@ class NowcastParameters(msgspec.Struct, frozen=True, kw_only=True):
         least_payments: expected payments by an hour below which nothing is said of a node.
         effect_min, effect_max: of a step, log units.
         clip: h: a day's early deviation says at most what so many standard deviations do.
+        clip_special: the same on days of which the calendar knows little.
         dispersion_memory: weight of the past per day in phi (0..1).
         reach: half width of the day's interval, standard deviations.
         profile: of the usual course of days.
@@ -30,6 +31,7 @@ class NowcastParameters(msgspec.Struct, frozen=True, kw_only=True):
     effect_min: float = 0.1
     effect_max: float = 1.5
     clip: float = 8.0
+    clip_special: float = 1.5
     dispersion_memory: float = 0.98
     reach: float = 1.96
     profile: DiurnalParameters = DiurnalParameters()
@@ -51,6 +53,7 @@ class NowcastParameters(msgspec.Struct, frozen=True, kw_only=True):
                 "effect_min": above_zero,
                 "effect_max": above_zero,
                 "clip": Range(1, UNBOUNDED),
+                "clip_special": above_zero,
                 "dispersion_memory": Range(0, 1, most_in=False),
                 "reach": above_zero,
             },

@@ -132,7 +132,8 @@ class PanelDetector(PanelModels):
         weight = self._tree.sums(means[:cells])[:, None]
         left = self._tree.sums(means[:cells, None] * (1.0 - learned))
         footprint = np.where(weight > 0, left / np.where(weight > 0, weight, 1.0), 0.0)
-        expectation = Expectation(means, prediction.sd, self._evidence.correlation())
+        special = self._tree.means(seen.inflation[:cells]) >= self.parameters.onset.special_inflation
+        expectation = Expectation(means, prediction.sd, self._evidence.correlation(), special)
         return expectation, evidence_before(self._evidence.onset, footprint)
 
     def _looked_at(self, seen: PanelDay) -> PanelDay:

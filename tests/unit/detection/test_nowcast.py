@@ -70,6 +70,15 @@ def test_a_fall_by_half_is_told_by_noon_where_enough_is_expected(known: Nowcast)
     assert np.isnan(early.total[3])  # two payments a day say nothing by noon
 
 
+def test_a_day_of_which_the_calendar_knows_little_says_little(known: Nowcast) -> None:
+    nowcast, special = fresh(known), np.zeros(len(TREE.nodes), dtype=bool)
+    special[0] = True
+    nowcast.begin(msgspec.structs.replace(EXPECTED, special=special), KINDS, CLOCK)
+    early = nowcast.look(12, drawn(np.random.default_rng(5), 0.5), HEARD)
+    assert early.down[0] <= 0.5 * nowcast.parameters.clip_special**2
+    assert early.down[1] > nowcast.threshold
+
+
 def test_a_rise_is_told_as_one(known: Nowcast) -> None:
     nowcast = fresh(known)
     early = nowcast.look(15, drawn(np.random.default_rng(5), 1.6), HEARD)

@@ -19,8 +19,8 @@ The whole day, with k = q + (1 - q) s^2 / (s^2 + b), is exp(log E + k x) with th
 no less than S: at the end of the day it is what was seen. q = 1 - exp(-score) is how sure a step is: what comes after a
 step is not drawn to what was expected.
 
-A provisional alert is false if the close of its day does not confirm it. Of each closed day the largest score of its
-hours, among what was not confirmed, is kept. Of the last n of these and a budget of B false days a year, the threshold
+A provisional alert is false if no shock is confirmed. Of each closed day the largest score of its hours, among nodes
+without a confirmed shock, is kept. Of the last n of these and a budget of B false days a year, the threshold
 is the j-th largest, j = floor(B (n + 1) / 365), and infinite while j = 0. If today's maximum is exchangeable with those
 of the past, it exceeds the threshold with probability j / (n + 1) or less: whatever the scores' distribution, B days a
 year are expected or fewer. That holds on average over pasts, not given one, and not where days become noisier.

@@ -150,6 +150,7 @@ def judged(day: date, cells: list[tuple[str, str]], *, factor: float = 1.0, read
         mix_regions=(),
         mix_rank=np.zeros(0),
         drifting=(),
+        muted=np.zeros(len(size), dtype=bool),
     )
     keys = tuple(CellKey(*cell) for cell in cells)
     counts = np.full(len(cells), 1000)

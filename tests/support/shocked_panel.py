@@ -78,9 +78,17 @@ class ShockedPanel(PanelRun):
         return float(scores.amount.expected[place])
 
 
-def composed(classification: str = "swiss-mcs") -> Run:
-    """Return the run of one panel by days."""
-    panel = PanelSettings(id="CH", name="Testland", countries=("CH",), classification=classification, resolution="day")
+def composed(classification: str = "swiss-mcs", *, known_events: str = "", school_holidays: str = "") -> Run:
+    """Return the run of one panel by days, with tables of its own."""
+    panel = PanelSettings(
+        id="CH",
+        name="Testland",
+        countries=("CH",),
+        classification=classification,
+        resolution="day",
+        known_events=known_events,
+        school_holidays=school_holidays,
+    )
     return compose(Settings(run="test", exercise=True, panels=(panel,)))
 
 

@@ -175,6 +175,18 @@ def test_school_holidays_go_down_to_regions_within_and_up_as_their_mean(tree: Re
     assert (schools.share("CH04", monday), schools.share("valley", monday), schools.share("hill", monday)) == (0, 1, 0)
 
 
+def test_school_holidays_of_a_name_are_those_of_the_region_that_it_means(
+    tree: RegionTree, swiss: HolidayShares, tmp_path: Path
+) -> None:
+    table = tmp_path / "schools.csv"
+    table.write_text(
+        "region,first_day,last_day,name\nCH01,2019-02-11,2019-02-15,sport\nZurich,2019-02-11,2019-02-12,sport\n"
+    )
+    schools, monday = SchoolHolidays(table, tree, find=swiss.places.find), date(2019, 2, 11)
+    named = ("Lake Geneva", "CH01", "Zurich", "CH04", "Ticino", "nowhere")
+    assert [schools.share(each, monday) for each in named] == [1, 1, 1, 1, 0, 0]
+
+
 def test_a_bad_school_table_names_every_line(tree: RegionTree, tmp_path: Path) -> None:
     table = tmp_path / "schools.csv"
     table.write_text(

@@ -93,6 +93,8 @@ class Stated(TypedDict, total=False):
     region_level: int | None
     classification: str | None
     name: str | None
+    school_holidays: str | None
+    known_events: str | None
 
 
 def infer_panel(
@@ -104,6 +106,8 @@ def infer_panel(
     region_level: int | None = None,
     classification: str | None = None,
     name: str | None = None,
+    school_holidays: str | None = None,
+    known_events: str | None = None,
 ) -> Inferred:
     """Return the settings of one panel for `inputs`; what is given is not guessed.
 
@@ -133,6 +137,8 @@ def infer_panel(
         region_level="none" if regions.level is None else regions.level,  # type: ignore[arg-type]  # 0..3 by construction
         any_region=regions.level is None,
         classification=scheme,
+        school_holidays=school_holidays or "",
+        known_events=known_events or "",
         resolution="day" if cells or _knows_days_only(inputs, zone) else "hour",
     )
     usual = f"the usual one of {first}" if defaults else f"none is known of {first}" if first else "no country is known"

@@ -18,6 +18,7 @@ from earlywarn.alerting.cell_baselines import CellBaselines
 from earlywarn.alerting.decisions import Decisions, Models
 from earlywarn.alerting.episode import Episode
 from earlywarn.alerting.estimate import dispersion
+from earlywarn.alerting.event_figures import told_events
 from earlywarn.alerting.grouping import Floats, adopt
 from earlywarn.alerting.laggards_notice import told_beside
 from earlywarn.alerting.letterhead import Letterhead
@@ -37,6 +38,7 @@ from earlywarn.alerting.weighing import Candidate, Weighing
 from earlywarn.alerting.words import Names
 from earlywarn.detection.day_scores import DayScores
 from earlywarn.domain.alert import OPPOSITE, Alert, Direction
+from earlywarn.domain.known_event import NO_EVENTS, KnownEvents
 from earlywarn.domain.state import State
 
 _DIRECTIONS: tuple[Direction, ...] = ("down", "up")
@@ -54,11 +56,19 @@ class AlertDesk:
     `step` returns alerts with sequence 0: the fold that publishes them numbers them.
     """
 
-    def __init__(self, panel: str, parameters: AlertParameters, letterhead: Letterhead, names: Names) -> None:
+    def __init__(
+        self,
+        panel: str,
+        parameters: AlertParameters,
+        letterhead: Letterhead,
+        names: Names,
+        events: KnownEvents = NO_EVENTS,
+    ) -> None:
         self.panel = panel
         self.parameters = parameters
         self.letterhead = letterhead
         self.names = names
+        self.events = events
         self.notices = Notices(panel, parameters, letterhead)
         self._book = EpisodeBook()
         self._baselines = CellBaselines()
@@ -79,7 +89,8 @@ class AlertDesk:
             alerts += self._economic(scores, models)
         if not alerts:
             return []
-        alerts = [told_beside(alert, closed.coverage.behind) for alert in alerts]
+        told = (told_beside(alert, closed.coverage.behind) for alert in alerts)
+        alerts = [told_events(alert, self.events, closed.cells) for alert in told]
         regions = {node.region for node in scores.nodes if node.region is not None}
         names = self.names.over(self.panel, regions)
         return [msgspec.structs.replace(alert, text=narrate(alert, names)) for alert in alerts]

@@ -3,6 +3,7 @@
 from datetime import date
 
 from earlywarn.alerting.coverage_narrative import lacking, narrate_coverage
+from earlywarn.alerting.event_figures import is_muted, narrate_events
 from earlywarn.alerting.unread_narrative import narrate_unread
 from earlywarn.alerting.words import (
     MEASURE_WORDS,
@@ -16,6 +17,7 @@ from earlywarn.alerting.words import (
     deviation,
     figure,
     is_too_little,
+    joined,
     percent,
     place,
     quantity,
@@ -28,6 +30,10 @@ from earlywarn.domain.alert import GOES_ON, UNREAD, Alert
 _NEARLY_SURE = 0.99
 _HALF_PCT = 50.0
 _SHORT_RECORD_DAYS = 28
+_WHY_LEFT_OUT = (
+    ("cells_unheard", "of which too little was reported"),
+    ("cells_muted", "that a known event mutes"),
+)
 
 
 def narrate(alert: Alert, names: Names) -> str:
@@ -38,7 +44,8 @@ def narrate(alert: Alert, names: Names) -> str:
     if alert.kind == "model":
         return _model(alert, names)
     if alert.status == "resolved":
-        return " ".join(part for part in (_ending(alert, names), _succession(alert), _day(alert, names)) if part)
+        ending = (_ending(alert, names), _succession(alert), _day(alert, names), narrate_events(alert))
+        return " ".join(part for part in ending if part)
     parts = [
         f"{subject(alert, names)}: {claim(alert)}.",
         _succession(alert),
@@ -48,6 +55,7 @@ def narrate(alert: Alert, names: Names) -> str:
         _neighbours(alert),
         _contributors(alert, names),
         lacking(alert),
+        narrate_events(alert),
     ]
     return " ".join(part for part in parts if part)
 
@@ -89,8 +97,9 @@ def _ending(alert: Alert, names: Names) -> str:
     chances = TOO_LITTLE if is_too_little(alert) else between(low, high)
     unheard = figure(alert, "days_unheard")
     if unheard is not None:
+        heard = "judged" if is_muted(alert) else "reported"
         return (
-            f"{opening} can no longer be told from chance. Nothing has been reported here for {days_of(unheard)}, so "
+            f"{opening} can no longer be told from chance. Nothing has been {heard} here for {days_of(unheard)}, so "
             f"it is followed no further. {size} {since} before that."
         )
     if alert.outcome == "faded":
@@ -136,13 +145,15 @@ def _day(alert: Alert, names: Names) -> str:
 
 def _left_out(alert: Alert) -> str:
     """Say that the day's figures are without some cells of a total."""
-    count = round(figure(alert, "cells_unheard") or 0)
-    if not count:
-        return ""
     one, more = {"region": ("sector", "sectors"), "sector": ("region", "regions")}.get(
         alert.level, ("sector in a region", "sectors in regions")
     )
-    return f", without {count} {one if count == 1 else more} of which too little was reported"
+    told = [
+        f"{count} {one if count == 1 else more} {why}"
+        for name, why in _WHY_LEFT_OUT
+        if (count := round(figure(alert, name) or 0))
+    ]
+    return f", without {joined(told)}" if told else ""
 
 
 def _certainty(alert: Alert) -> str:

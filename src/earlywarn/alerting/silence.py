@@ -48,6 +48,8 @@ class Silence:
         if at is None:
             return ""
         scores = self._scores
+        if scores.muted[at]:
+            return "a known event mutes it"
         if not scores.usable or not scores.heard[at]:
             return "too little of the last day was heard to judge it"
         if not scores.ready[at]:

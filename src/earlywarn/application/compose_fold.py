@@ -28,13 +28,13 @@ def compose_fold(run: Run, partitions: int, panels: Container[str] | None = None
         model_version=MODEL_VERSION,
         config_hash=run.fingerprint,
     )
-    features = {each.panel.id: each.features for each in run.panels}
+    equipped = {each.panel.id: each for each in run.panels}
 
     def detector_of(panel: Panel) -> PanelDetector:
-        return PanelDetector(settings.detection, features[panel.id])
+        return PanelDetector(settings.detection, equipped[panel.id].features, equipped[panel.id].events)
 
     def desk_of(panel: Panel) -> AlertDesk:
-        return AlertDesk(panel.id, settings.alerts, letterhead, run.names)
+        return AlertDesk(panel.id, settings.alerts, letterhead, run.names, equipped[panel.id].events)
 
     return RunFold(
         [each.panel for each in run.panels if panels is None or each.panel.id in panels],

@@ -16,6 +16,7 @@ from earlywarn.application.settings import PanelSettings, Settings
 from earlywarn.domain.calendar import LocalCalendar
 from earlywarn.domain.country import nuts_country
 from earlywarn.domain.day_features import DayFeatures
+from earlywarn.domain.known_event import NO_EVENTS, KnownEvents
 from earlywarn.domain.money import CURRENCY_CODES, RateTable
 from earlywarn.domain.panel import Panel, called
 from earlywarn.domain.region import ONLINE, RegionResolver, RegionTree
@@ -24,6 +25,7 @@ from earlywarn.errors import ConfigError
 from earlywarn.reference.classifications import load_classification
 from earlywarn.reference.country_names import country_name
 from earlywarn.reference.holiday import HolidayShares, SchoolHolidays
+from earlywarn.reference.known_events import load_known_events
 from earlywarn.reference.nuts import load_regions
 from earlywarn.reference.nuts.postal import postal_lookup
 from earlywarn.reference.zones import country_defaults
@@ -38,6 +40,7 @@ class EquippedPanel:
 
     panel: Panel
     features: DayFeatures
+    events: KnownEvents
     settings: PanelSettings
     tree: RegionTree
     described: object
@@ -125,7 +128,8 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         resolver = _tried(lambda: _resolver(settings, tree, countries, named), problems)
         if settings.school_holidays:
             declared = tuple(settings.regions)
-            school = _tried(lambda: SchoolHolidays(Path(settings.school_holidays), tree, declared), problems)
+            find = named or (lambda _: None)
+            school = _tried(lambda: SchoolHolidays(Path(settings.school_holidays), tree, declared, find), problems)
     classification = _tried(
         lambda: (
             Classification.open() if settings.classification == "open" else load_classification(settings.classification)
@@ -133,6 +137,9 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         problems,
     )
     rates = _read_rates(Path(settings.rates), problems) if settings.rates else {}
+    events: KnownEvents | None = NO_EVENTS
+    if settings.known_events and resolver is not None and holidays is not None and classification is not None:
+        events = _events(Path(settings.known_events), resolver, classification, holidays, problems)
     if problems or calendar is None or tree is None or resolver is None or holidays is None or classification is None:
         raise ConfigError("\n".join(f"{called(settings.id)}: {line}" for text in problems for line in text.split("\n")))
     features = DayFeatures(
@@ -151,8 +158,25 @@ def equip(settings: PanelSettings) -> EquippedPanel:
         rates=RateTable(currency, rates),
         resolution=settings.resolution,
     )
-    described = [panel.describe(), holidays.describe(), school.describe() if school else None, settings.pay_day]
-    return EquippedPanel(panel, features, settings, tree, described)
+    described: list[object] = [
+        panel.describe(),
+        holidays.describe(),
+        school.describe() if school else None,
+        settings.pay_day,
+    ]
+    if events:
+        described.append(events.describe())  # a panel without any keeps the fingerprint that it had
+    return EquippedPanel(panel, features, events or NO_EVENTS, settings, tree, described)
+
+
+def _events(
+    table: Path,
+    regions: RegionResolver,
+    classification: Classification,
+    holidays: HolidayShares,
+    problems: list[str],
+) -> KnownEvents | None:
+    return _tried(lambda: load_known_events(table, regions, classification, holidays.places.find), problems)
 
 
 def _resolver(

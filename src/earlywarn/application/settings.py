@@ -35,7 +35,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 RUN_ID = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _VALUE_PROBLEM = re.compile(r"(\w+) = .*: give ")
 _WORD = re.compile(r"\w+")
-_TABLES_OF_PANELS = frozenset({"nuts_recoding", "postal_codes", "school_holidays", "rates"})
+_TABLES_OF_PANELS = frozenset({"nuts_recoding", "postal_codes", "school_holidays", "known_events", "rates"})
 
 
 class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +56,8 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     base_bucket_seconds: 3600, or a part of it for zones with a fraction of an hour.
     pay_day: day of the month on which wages are usually paid.
     nuts_recoding, postal_codes, school_holidays: tables (CSV) of the office's own.
+    known_events: a table `name,first_day,last_day,effect,region,sector` (CSV) of strikes, festivals and the like, whose
+        days count for less (`widen`) or are not judged (`mute`).
     rates: a table `currency,since,rate` (CSV): units of the panel's currency for one of this, from that local day on.
     tercet: look postal codes up in Eurostat's tables (extra `postal`).
     """
@@ -78,6 +80,7 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True):
     postal_codes: str = ""
     tercet: bool = False
     school_holidays: str = ""
+    known_events: str = ""
     rates: str = ""
 
     def __post_init__(self) -> None:

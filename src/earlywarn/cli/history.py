@@ -14,7 +14,19 @@ from earlywarn.adapters.series_csv import score_file
 from earlywarn.application.backtest import CHANGE_PCT, BacktestPlan, collect_history, run_backtest
 from earlywarn.application.score import ScoreSummary
 from earlywarn.cli.backtest_view import show_backtest
-from earlywarn.cli.preparing import Config, Country, Currency, Inputs, Json, Mapping, SectorCodes, TimeZone, prepare
+from earlywarn.cli.preparing import (
+    Config,
+    Country,
+    Currency,
+    EventTable,
+    Inputs,
+    Json,
+    Mapping,
+    SchoolTable,
+    SectorCodes,
+    TimeZone,
+    prepare,
+)
 from earlywarn.cli.progress import reading, stepping
 from earlywarn.cli.ranges import COUNTING, day, ranged
 from earlywarn.cli.terminal import remark, result_console, results
@@ -38,6 +50,8 @@ def backtest(
     currency: Currency = None,
     time_zone: TimeZone = None,
     classification: SectorCodes = None,
+    school_holidays: SchoolTable = None,
+    known_events: EventTable = None,
     change: Annotated[
         list[float] | None,
         ranged(allowed=CHANGE_PCT, help="Size of a step in per cent, not 0; may stand several times.", number=float),
@@ -112,6 +126,8 @@ def backtest(
         currency=currency,
         time_zone=time_zone,
         classification=classification,
+        school_holidays=school_holidays,
+        known_events=known_events,
     )
     for each in ready.assumed:
         remark(each.in_words())

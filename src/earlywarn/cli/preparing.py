@@ -89,6 +89,11 @@ def _classification(name: str | None) -> str | None:
     return str(Path(name).resolve()) if name is not None and "/" in name and Path(name).is_dir() else name
 
 
+def _table(path: str | None) -> str | None:
+    # As settings read a path, so that a replay and its workers find it.
+    return path and str(Path(path).resolve())
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -132,6 +137,25 @@ SectorCodes = Annotated[
         help=f"Classification of the sector codes: {', '.join(available())}, a folder, or {OPEN}, which takes each "
         f"code as it is. Default: mcc of MCC, else a shipped one that knows all codes, else {OPEN}.",
         callback=_classification,
+    ),
+]
+SchoolTable = Annotated[
+    str | None,
+    typer.Option(
+        "--school-holidays",
+        metavar="FILE",
+        help="School holidays (CSV: region, first_day, last_day, name), whose effect is learned (docs/calendars.md).",
+        callback=_table,
+    ),
+]
+EventTable = Annotated[
+    str | None,
+    typer.Option(
+        "--known-events",
+        metavar="FILE",
+        help="Strikes, festivals and the like (CSV: name, first_day, last_day, effect, region, sector), whose days "
+        "count for less (widen) or are not judged (mute; docs/calendars.md).",
+        callback=_table,
     ),
 ]
 Exercise = Annotated[

@@ -119,6 +119,7 @@ class DayScores(msgspec.Struct, frozen=True):
         mix_rank: float64[len(mix_regions)], conformal p-value of today's mix among the region's own past
             (small = unusual); NaN until there is a past.
         drifting: (series, measure) pairs whose model was found to drift today and now re-learns its level.
+        muted: bool[G], nodes all of whose cells a known event mutes today: nothing was heard of them either.
     """
 
     day: date
@@ -138,6 +139,7 @@ class DayScores(msgspec.Struct, frozen=True):
     mix_regions: tuple[str, ...]
     mix_rank: Floats
     drifting: tuple[tuple[SeriesKey, Measure], ...]
+    muted: Flags
 
     @property
     def heard(self) -> Flags:

@@ -17,7 +17,7 @@ The alerting layer calls `accept` when an episode has lasted long enough to be t
 
 A cell without transactions is missing where few are expected, and evidence (half a payment) where many are, and so is
 an amount that is not positive; a cell long silent is dormant, and one that has none on a weekday is closed then. See
-`DetectorParameters`.
+`DetectorParameters`. What is known of a day beforehand makes it say less or nothing: `known_days`.
 
 Example:
     >>> from datetime import date, timedelta
@@ -46,6 +46,7 @@ import numpy as np
 from earlywarn.detection.day_scores import MEASURES, DayScores, Deviation, Flags, Floats, Integers, Measure
 from earlywarn.detection.detector_parameters import DetectorParameters
 from earlywarn.detection.hierarchy import NodeTree, SeriesKey
+from earlywarn.detection.known_days import KnownDay, known_day
 from earlywarn.detection.new_levels import beside_level
 from earlywarn.detection.node_deviation import node_deviations
 from earlywarn.detection.node_evidence import contributions, evidence
@@ -67,6 +68,7 @@ class PanelDetector(PanelModels):
     Args:
         parameters: see `DetectorParameters`.
         features: the panel's calendar.
+        events: what is known of days and cells beforehand.
     """
 
     def step(
@@ -88,7 +90,7 @@ class PanelDetector(PanelModels):
             amount_minor: int64[K], minor units.
             usable: False for a break of coverage: the day passes, nothing is learned or scored.
             heard: bool[K], False for cells of which nothing was heard: their day is missing, and totals are judged
-                without them. None: all.
+                without them, as without those that a known event mutes. None: all.
 
         Raises:
             ValueError: the day is not later, series are missing or unordered, or lengths differ.
@@ -104,6 +106,10 @@ class PanelDetector(PanelModels):
         if self._day is not None:
             self._pass_silently((day - self._day).days - 1)
         self._day = day
+        known = known_day(self.events, day, series)
+        if known is not None:
+            heard = ~known.muted if heard is None else heard & ~known.muted
+            usable = usable and bool(heard.any())
         observed = np.concatenate([transactions, amount_minor]).astype(np.float64)
         if heard is not None:
             observed[~np.tile(heard, 2)] = np.nan
@@ -112,7 +118,12 @@ class PanelDetector(PanelModels):
         seen = panel_day(day, self._tree, self.features, expected_of)
         if usable and self._new_levels.looking.any():
             seen = self._looked_at(seen)
-        return self._score(seen, observed, usable=usable)
+        silent_days = self._activity.silent_days
+        scores = self._score(seen, observed, known, usable=usable)
+        if known is not None:
+            # What is muted is not silent: nobody has asked.
+            self._activity.silent_days = np.where(known.muted, silent_days, self._activity.silent_days)
+        return scores
 
     def expected(self, day: date) -> tuple[Expectation, Before]:
         """Return what is expected of the running `day`, and the evidence of the days before it; nothing is learned.
@@ -150,16 +161,17 @@ class PanelDetector(PanelModels):
             self._activity.learn_weekday(weekday, count, self._regression.learned[: len(count)] > 0)
         return closed
 
-    def _score(self, seen: PanelDay, observed: Floats, *, usable: bool) -> DayScores:
+    def _score(self, seen: PanelDay, observed: Floats, known: KnownDay | None, *, usable: bool) -> DayScores:
         """Score and learn what was seen; `observed` [2K] has also what nothing is expected of."""
+        special = self._special(seen, known)
+        if known is not None:
+            seen = self._widened(seen, known)
         drifting: tuple[tuple[SeriesKey, Measure], ...] = ()
         correlation = self._evidence.correlation()
         if usable:
-            innovation = self._learn_levels(seen)
+            innovation = self._learn_levels(seen, known)
             self._forecasts.learn(seen, self._regression, innovation, self._known, correlation)
             prediction = innovation.prediction
-            inflation = self._tree.means(seen.inflation[: len(self._tree.series)])
-            special = inflation >= self.parameters.onset.special_inflation
             self._effects.learn(self._regression, innovation, seen, correlation, mature=self._mature, special=special)
             drifts = self._evidence.learn(innovation, special, self._regression.learned)
             self._regression.widen_level(drifts, self.parameters.drift.level_sd**2)
@@ -197,10 +209,32 @@ class PanelDetector(PanelModels):
             mix_regions=self._mixes.regions,
             mix_rank=mix,
             drifting=drifting,
+            muted=np.zeros(len(self._tree.nodes), dtype=bool)
+            if known is None
+            else self._tree.means(known.muted.astype(np.float64)) >= 1.0,
         )
 
-    def _learn_levels(self, seen: PanelDay) -> Innovation:
-        """Turn the day into log values, missing ones NaN, and let the regressions learn them."""
+    def _special(self, seen: PanelDay, known: KnownDay | None) -> Flags:
+        """Return bool[G], nodes of which the day may say little: by the calendar, or as events widen all of it."""
+        least = self.parameters.onset.special_inflation
+        inflation = seen.inflation[: len(self._tree.series)]
+        special: Flags = self._tree.means(inflation) >= least
+        if known is not None:
+            # Cell by cell: however wide the event of one region is, it makes no special day of the panel's.
+            by_cell = known.widened | (inflation >= least)
+            special = special | (self._tree.means(by_cell.astype(np.float64)) >= 1.0)
+        return special
+
+    def _widened(self, seen: PanelDay, known: KnownDay) -> PanelDay:
+        """Return a day with the variance factors that known events make of it (`known_days`)."""
+        usual = self._regression.variance * self._regression.weekday_factor[:, seen.weekday]
+        return msgspec.structs.replace(seen, inflation=seen.inflation + np.tile(known.variance, 2) / usual)
+
+    def _learn_levels(self, seen: PanelDay, known: KnownDay | None) -> Innovation:
+        """Turn the day into log values, missing ones NaN, and let the regressions learn them.
+
+        A day that a known event widens says nothing of days of its kind, nor of how much days vary.
+        """
         cells = len(self._tree.series)
         usual = np.einsum("ij,ij->i", seen.design, self._regression.coefficients)
         values, awake = self._activity.log_values(
@@ -209,8 +243,17 @@ class PanelDetector(PanelModels):
         if awake.any():
             self._anchor(seen, values, usual, awake)
         self._effects.begin(self._regression, values, active=self._active, awake=awake)
-        in_shock = np.tile(self._effects.in_shock, 2)
-        return self._regression.learn(values, seen.design, seen.inflation, seen.weekday, level_alone=in_shock)
+        regression, level_alone = self._regression, np.tile(self._effects.in_shock, 2)
+        if known is None:
+            return regression.learn(values, seen.design, seen.inflation, seen.weekday, level_alone=level_alone)
+        widened = np.tile(known.widened, 2)
+        variance, weekday_factor = regression.variance, regression.weekday_factor.copy()
+        innovation = regression.learn(
+            values, seen.design, seen.inflation, seen.weekday, level_alone=level_alone | widened
+        )
+        regression.variance = np.where(widened, variance, regression.variance)
+        regression.weekday_factor = np.where(widened[:, None], weekday_factor, regression.weekday_factor)
+        return innovation
 
     def _anchor(self, seen: PanelDay, values: Floats, usual: Floats, awake: Flags) -> None:
         """Start new levels for cells [K]: those found, else today's; `usual` [2K] was predicted."""

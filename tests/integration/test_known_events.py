@@ -92,6 +92,18 @@ def test_a_strike_that_is_known_is_no_alert_there_and_leaves_none_behind(
 
 
 @pytest.mark.parametrize("effect", ["widen", "mute"])
+def test_a_strike_on_a_holiday_says_nothing_of_the_next_holiday(
+    effect: str, untouched: ShockedPanel, tmp_path: Path
+) -> None:
+    """It is the panel's first one, so that of an effect of holidays nothing is known yet."""
+    good_friday, next_one = date(2022, 4, 15), date(2022, 4, 18)
+    change = one_after_another(good_friday, [(1, 0.3)], region="CH03")
+    panel = with_events(tmp_path, change, f"{STRIKE},{good_friday},{good_friday},{effect},CH03,*,")
+    there, calm_there = (each.expected(next_one, "CH03", FOOD_CLASS) for each in (panel, untouched))
+    assert there == pytest.approx(calm_there, rel=0.1)
+
+
+@pytest.mark.parametrize("effect", ["widen", "mute"])
 def test_what_is_known_changes_no_aggregate_and_no_coverage(effect: str, unknown: ShockedPanel, tmp_path: Path) -> None:
     panel = with_events(tmp_path, FALL, row(effect))
     assert list(map(plain, panel.rows)) == list(map(plain, unknown.rows))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from earlywarn.adapters.replay.environment import worker_environment
 from earlywarn.application.compose import Run, compose
 from earlywarn.application.settings import PanelSettings, Settings, load
 from earlywarn.cli.app import app
@@ -15,6 +16,7 @@ from earlywarn.errors import ConfigError
 HEADER = "name,first_day,last_day,effect,region,sector"
 DAY = date(2024, 3, 4)
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+SCHOOLS = str(EXAMPLES / "school_holidays.csv")
 
 
 def run(folder: Path, text: str, **panel: object) -> Run:
@@ -137,7 +139,7 @@ def test_the_templates_are_tables_as_they_stand() -> None:
         countries=("CH",),
         classification="swiss-mcs",
         known_events=str(EXAMPLES / "known_events.csv"),
-        school_holidays=str(EXAMPLES / "school_holidays.csv"),
+        school_holidays=SCHOOLS,
     )
     equipped = compose(Settings(panels=(panel,))).panels[0]
     assert [(each.name, each.spread_pct) for each in equipped.events.on(date(2024, 7, 14))] == [
@@ -153,6 +155,14 @@ def test_a_relative_table_is_beside_the_settings(tmp_path: Path) -> None:
     config = tmp_path / "panel.toml"
     config.write_text('[[panels]]\nid = "CH"\ncountries = ["CH"]\nknown_events = "events.csv"\n')
     assert len(compose(load(config, {})).panels[0].events.events) == 1
+
+
+def test_the_workers_of_a_replay_have_the_tables_of_its_options(tmp_path: Path) -> None:
+    composed = run(tmp_path, f"{HEADER}\nFair,{DAY},{DAY},mute,CH04,*\n", school_holidays=SCHOOLS)
+    told = worker_environment({}, None, composed.settings, inferred=True)
+    theirs = compose(load(None, told))
+    assert theirs.panels[0].events.events == composed.panels[0].events.events
+    assert theirs.panels[0].described == composed.panels[0].described
 
 
 def test_the_command_line_takes_tables_where_no_settings_name_a_panel(tmp_path: Path) -> None:

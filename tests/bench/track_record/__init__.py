@@ -1,0 +1,1 @@
+"""Pieces of a track record of the detection: shocks injected into the sample, and contestants beside the product."""

@@ -14,7 +14,7 @@ SOURCES := pyproject.toml README.md LICENSE NOTICE $(shell find src services -ty
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test unit lint types audit bench bench-stream docs lock clean up down stack-programs
+.PHONY: help demo test unit lint types audit bench bench-stream track-record docs lock clean up down stack-programs
 help: ## List the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -82,6 +82,9 @@ bench-stream: $(VENV)/.dev $(VENV)/.wheel stack-programs ## The same job in othe
 	$(BIN)/python tests/bench/stream/workers.py
 	$(BIN)/python tests/bench/stream/delay.py
 	$(BIN)/python tests/bench/stream/large_panel.py
+
+track-record: $(VENV)/.dev $(VENV)/.wheel ## Measure the detector's track record; fails where a figure dropped (ARGS=--accept takes it)
+	PYTHONPATH=tests/bench:tests/support $(BIN)/python -m track_record $(ARGS)
 
 docs: $(VENV)/.dev $(VENV)/.wheel ## Regenerate the generated parts of docs/ and check links
 	$(BIN)/python docs/build.py

@@ -63,8 +63,8 @@ class Untouched:
         """Return int64[days of the span]: the false episodes that begin on each day."""
         alarm: Flags = np.asarray(self.evidence[span] > threshold, dtype=np.bool_)
         if per == "series-year":
-            alarm = alarm[:, :, : self.cells].any(axis=1, keepdims=True)
-        begins: Integers = episode_starts(alarm, QUIET_DAYS).sum(axis=(1, 2))
+            alarm = np.logical_or.reduce(alarm[:, :, : self.cells], axis=1, keepdims=True)
+        begins: Integers = episode_starts(alarm, QUIET_DAYS).sum(axis=(1, 2), dtype=np.int64)
         return begins
 
     def series(self, per: Per) -> int:

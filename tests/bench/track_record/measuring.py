@@ -16,11 +16,13 @@ from track_record.ablation import ABLATIONS, difference
 from track_record.contestants import CONTESTANTS, PRODUCT, Contestant
 from track_record.measured import Point, detections, point, thresholds
 from track_record.record import Basis, Cost, Part, Record
+from track_record.river_scorers import RIVER
 from track_record.sample import WARM_UP_DAYS, Sample, closed_days, composed, sample_of
 from track_record.shocks import SHOCKS, Shock
 from track_record.trials import Start, Trial, run_trials, schedule
 from track_record.untouched import RATES, Rate, Untouched, judge_untouched, lowest_threshold, settled, span_of
 
+PARTS = {**ABLATIONS, **RIVER}
 ABLATED_SHOCKS = tuple(
     shock for shock in SHOCKS if shock.name in {"step -20 %", "step -10 %", "amounts only -20 %", "a region -20 %"}
 )
@@ -33,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
     seeds: tuple[int, ...] = (1, 2)
     starts_of_cells: int = 10
     starts_of_groups: int = 20
-    parts: int = len(ABLATIONS)
+    parts: int = len(PARTS)
 
 
 QUICK = Plan(seeds=(1,), starts_of_cells=1, starts_of_groups=1, parts=1)
@@ -50,7 +52,7 @@ class Job(msgspec.Struct, frozen=True):
 def jobs(plan: Plan) -> list[Job]:
     """Return all of them, in the order of the tables."""
     found = [Job(name, rate) for name in CONTESTANTS for rate in RATES]
-    return [*found, *(Job(name, RATES[0], is_part=True) for name in list(ABLATIONS)[: plan.parts])]
+    return [*found, *(Job(name, RATES[0], is_part=True) for name in list(PARTS)[: plan.parts])]
 
 
 @cache
@@ -102,7 +104,7 @@ def _at_first_half(
 def measure_part(job: Job, plan: Plan) -> Part:
     """Return the product without a part, against the whole product (measured once a process)."""
     whole_threshold, whole = _whole_product(job.rate, plan)
-    threshold, trials, planned = _at_first_half(ABLATIONS[job.name], job.rate, plan)
+    threshold, trials, planned = _at_first_half(PARTS[job.name], job.rate, plan)
     found = detections(trials, ABLATED_SHOCKS, planned, threshold)
     differences = {
         shock.name: difference(trials, threshold, whole, whole_threshold, shock.name) for shock in ABLATED_SHOCKS

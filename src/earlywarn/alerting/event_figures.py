@@ -13,7 +13,7 @@ import msgspec
 from earlywarn.alerting.words import days_of, joined
 from earlywarn.domain.alert import MUTED, WIDENED, Alert, Evidence
 from earlywarn.domain.known_event import KnownEvent, KnownEvents
-from earlywarn.domain.series import Series
+from earlywarn.domain.series import Series, holds
 
 _DAYS_BEFORE = 7
 _MOST_EVENTS = 3
@@ -32,11 +32,7 @@ def told_events(alert: Alert, events: KnownEvents, cells: Sequence[tuple[str, st
     """
     if not events or alert.kind != "economic":
         return alert
-    inside = [
-        (region, sector)
-        for region, sector in cells
-        if alert.region in (None, region) and alert.sector in (None, sector)
-    ]
+    inside = [cell for cell in cells if holds((alert.region, alert.sector), cell)]
     day, opened_on = date.fromisoformat(alert.as_of), date.fromisoformat(alert.opened_on)
     figures: list[Evidence] = []
     since = opened_on - timedelta(days=_DAYS_BEFORE)

@@ -28,19 +28,17 @@ Example:
     ([146.6, 148.4, 148.4], 148.4)
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from earlywarn.detection.day_scores import Flags, Floats, Integers
+from earlywarn.detection.learned_arrays import LearnedArrays
 from earlywarn.detection.regression_bank import RegressionBank
 
 WEEKDAYS = 7
-_ARRAYS = ("coefficients", "ratio", "variance", "weekday_factor", "active")
 
 
-class Baselines:
+class Baselines(LearnedArrays):
     """The regressions of M = 2K log series (counts, then amounts of K cells) before each of the last W days.
 
     Args:
@@ -52,6 +50,8 @@ class Baselines:
         weekday_factor: float64[W, M, 7].
         active: bool[W, K], cells of which anything was expected.
     """
+
+    arrays = ("coefficients", "ratio", "variance", "weekday_factor", "active")
 
     def __init__(self, window_days: int, features: int) -> None:
         self.window_days, self.features = window_days, features
@@ -70,14 +70,14 @@ class Baselines:
         """Let `days` days begin, the last of which is not learned yet: for each, `bank` and `ratio` [M] were known."""
         days = min(days, self.window_days)
         known = (bank.coefficients, ratio, bank.variance, bank.weekday_factor, active)
-        for name, today in zip(_ARRAYS, known, strict=True):
+        for name, today in zip(self.arrays, known, strict=True):
             rows = getattr(self, name)
             rows[days:] = rows[: self.window_days - days].copy()
             rows[:days] = today
 
     def restart(self, series: Flags) -> None:
         """Take today's baseline of the flagged series [M] for all days: they have begun, or begun anew."""
-        for name in _ARRAYS[:-1]:
+        for name in self.arrays[:-1]:
             rows = getattr(self, name)
             rows[1:, series] = rows[0, series]
         cells = series[: self.active.shape[1]]
@@ -102,14 +102,5 @@ class Baselines:
         """Lay the series out anew: old series i stands at `places[i]` of `size`."""
         old, cells = self.state(), places[: len(places) // 2]
         self._allocate(size)
-        for name in _ARRAYS:
+        for name in self.arrays:
             getattr(self, name)[:, cells if name == "active" else places] = old[name]
-
-    def state(self) -> dict[str, Any]:
-        """Return what was learned as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same window and series."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())

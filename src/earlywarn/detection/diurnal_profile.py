@@ -34,14 +34,13 @@ Example:
     [0.5, 0.5]
 """
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from earlywarn.detection.day_scores import Flags, Floats, Integers
 from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.learned_arrays import LearnedArrays
 from earlywarn.domain.ranges import UNBOUNDED, Range, check_ranges
 
 KINDS = ("monday to thursday", "friday", "saturday", "sunday", "holiday")
@@ -50,7 +49,6 @@ HOURS = 24
 _KIND_OF_WEEKDAY = (0, 0, 0, 0, 1, 2, 3)
 _HOLIDAY = 4
 _HALF_PAYMENT = 0.5
-_ARRAYS = ("payments", "excess", "learned", "days")
 
 
 class DiurnalParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +103,7 @@ def kinds_of(weekday: int, holiday: Flags) -> Integers:
     return kinds
 
 
-class DiurnalProfile:
+class DiurnalProfile(LearnedArrays):
     """The courses of the days of K cells, and of the G nodes over them.
 
     Args:
@@ -118,6 +116,8 @@ class DiurnalProfile:
         learned: int64[G, 24], days that V has learned.
         days: int64[K, kinds], days learned of each kind.
     """
+
+    arrays = ("payments", "excess", "learned", "days")
 
     def __init__(self, parameters: DiurnalParameters, tree: NodeTree) -> None:
         self.parameters = parameters
@@ -237,15 +237,6 @@ class DiurnalProfile:
         cells = tree.embedding(old_tree.series)
         self.payments[cells], self.days[cells] = state["payments"], state["days"]
         self.excess[nodes], self.learned[nodes] = state["excess"][kept], state["learned"][kept]
-
-    def state(self) -> dict[str, Any]:
-        """Return what was learned as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same tree."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())
 
 
 def _shrunken(payments: npt.NDArray[np.float64], known: Floats, prior: float) -> Floats:

@@ -31,20 +31,18 @@ Example:
     ([-20.0, -20.0, -13.0], [0.1, 0.071, 0.058])
 """
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
 from earlywarn.detection.cell_activity import HALF_PAYMENT
 from earlywarn.detection.day_scores import Effects, Flags, Floats
 from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.learned_arrays import LearnedArrays
 from earlywarn.domain.ranges import INNER_SHARE, MOST_DAYS, SHARE, UNBOUNDED, check_ranges, up_to
 
 TINY = 1e-12
 LEAST_TICKET = 0.5
 """Minor units: what rounds to a payment of something."""
-_ARRAYS = ("observed", "expected", "spread", "days", "dispersion", "alone", "special", "heard", "calm_days")
 
 
 class EffectParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +142,7 @@ def log_effect(observed: Floats, expected: Floats) -> Floats:
     return effect
 
 
-class EffectBank:
+class EffectBank(LearnedArrays):
     """What was seen and expected since each of the last W days, at G nodes.
 
     Args:
@@ -164,6 +162,8 @@ class EffectBank:
         calm_days: int64[G], days since the node was last in a shock, W + 1 at most.
         fading: float64[2, G], of the day: see `day_scores.Effects`.
     """
+
+    arrays = ("observed", "expected", "spread", "days", "dispersion", "alone", "special", "heard", "calm_days")
 
     def __init__(self, parameters: EffectParameters, tree: NodeTree, window_days: int) -> None:
         self.parameters, self.window_days = parameters, window_days
@@ -275,12 +275,3 @@ class EffectBank:
         self.calm_days[nodes] = old["calm_days"][kept]
         self.heard[nodes] = old["heard"][kept]
         self.days = old["days"]
-
-    def state(self) -> dict[str, Any]:
-        """Return the sums as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same tree."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())

@@ -23,22 +23,21 @@ Example:
 """
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
 from earlywarn.detection.day_scores import MEASURES, Floats, Integers
 from earlywarn.detection.forecast_parameters import ForecastParameters
 from earlywarn.detection.hierarchy import LEVELS
+from earlywarn.detection.learned_arrays import LearnedArrays
 
 _NEIGHBOUR_DAYS = 3.0
 """Standard deviation of the smoothing over horizons."""
 _EDGES = np.exp(np.linspace(np.log(0.05), np.log(12.0), 80))
 """Bounds of the histogram, in scales; what is beyond counts in the outermost cells."""
-_ARRAYS = ("squares", "weights", "class_squares", "class_weights", "sizes")
 
 
-class HorizonScale:
+class HorizonScale(LearnedArrays):
     """The scale of errors by horizon, level and measure, and their common shape.
 
     Args:
@@ -48,6 +47,8 @@ class HorizonScale:
         squares, weights: float64[H], sums behind c. class_squares, class_weights: float64[4, 3], behind d.
         sizes: float64[81], histogram of |u| / scale.
     """
+
+    arrays = ("squares", "weights", "class_squares", "class_weights", "sizes")
 
     def __init__(self, parameters: ForecastParameters) -> None:
         self.parameters = parameters
@@ -88,7 +89,7 @@ class HorizonScale:
         said = known @ member
         means = (squares @ member) / np.maximum(said, 1.0)
         classes = (said > 0).sum(axis=(1, 2))
-        for name in _ARRAYS:
+        for name in self.arrays:
             setattr(self, name, getattr(self, name) * self.parameters.memory)
         heard = classes > 0
         self.weights[ages - 1] += heard
@@ -109,12 +110,3 @@ class HorizonScale:
         start = self.parameters.start_days
         scale: Floats = np.sqrt((self.class_squares + start) / (self.class_weights + start))
         return scale
-
-    def state(self) -> dict[str, Any]:
-        """Return what was learned as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same horizon."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())

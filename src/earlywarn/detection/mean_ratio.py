@@ -22,16 +22,13 @@ Example:
     [1.25, 0.5]
 """
 
-from typing import Any
-
 import numpy as np
 
-from earlywarn.detection.day_scores import Flags, Floats, Integers
+from earlywarn.detection.day_scores import Flags, Floats
+from earlywarn.detection.learned_arrays import SeriesArrays
 
-_ARRAYS = ("weighted", "weight")
 
-
-class MeanRatio:
+class MeanRatio(SeriesArrays):
     """The ratios of M series.
 
     Args:
@@ -43,6 +40,8 @@ class MeanRatio:
     Attributes:
         weighted, weight: float64[M], numerator and denominator of r; 0 before the first day.
     """
+
+    arrays = ("weighted", "weight")
 
     def __init__(self, *, memory: float, clip: float, start_days: float, size: int = 0) -> None:
         self.memory, self.clip, self.start_days = memory, clip, start_days
@@ -80,19 +79,3 @@ class MeanRatio:
     def restart(self, series: Flags) -> None:
         """Let the flagged series begin at 1."""
         self.weighted[series] = self.weight[series] = 0.0
-
-    def embed(self, places: Integers, size: int) -> None:
-        """Lay the series out anew: old series i stands at `places[i]` of `size`; the others start afresh."""
-        old = self.state()
-        self._allocate(size)
-        for name in _ARRAYS:
-            getattr(self, name)[places] = old[name]
-
-    def state(self) -> dict[str, Any]:
-        """Return what was learned as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same series."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())

@@ -34,13 +34,12 @@ Example:
     ([9.5], [2], [-0.2], [0.0])
 """
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from earlywarn.detection.hierarchy import NodeTree
+from earlywarn.detection.learned_arrays import LearnedArrays
 from earlywarn.detection.symmetric_form import SymmetricForm, node_forms
 from earlywarn.domain.ranges import INNER_SHARE, SHARE, UNBOUNDED, Range, check_ranges, up_to
 
@@ -53,7 +52,6 @@ SHAPE_WEIGHTS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 """Step of the log count and of the log amount in each shape."""
 _IS_JOINT = SHAPE_WEIGHTS.all(axis=1)
 TINY = 1e-12
-_ARRAYS = ("linear", "information", "by_cell", "settled", "dispersion")
 
 
 class OnsetParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +135,7 @@ class OnsetScores(msgspec.Struct, frozen=True):
     shape: Integers
 
 
-class OnsetBank:
+class OnsetBank(LearnedArrays):
     """Evidence of all shapes (D), nodes (G) and onset ages (W).
 
     Args:
@@ -149,6 +147,8 @@ class OnsetBank:
         by_cell: float64[D, K, W], each cell's part of A, unclipped.
         settled: bool[2, G, W], whether it is decided of a step down, and up, that it did not begin then, or is over.
     """
+
+    arrays = ("linear", "information", "by_cell", "settled", "dispersion")
 
     def __init__(self, parameters: OnsetParameters, tree: NodeTree) -> None:
         self.parameters = parameters
@@ -294,12 +294,3 @@ class OnsetBank:
         self.dispersion[:, nodes] = state["dispersion"][:, kept]
         self.settled[:, nodes] = state["settled"][:, kept]
         self.by_cell[:, cells] = state["by_cell"]
-
-    def state(self) -> dict[str, Any]:
-        """Return the evidence as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same tree."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())

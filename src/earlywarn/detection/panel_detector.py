@@ -136,15 +136,13 @@ class PanelDetector(PanelModels):
         cells = len(self._tree.series)
         seen = panel_day(day, self._tree, self.features, np.full(2 * cells, np.nan))
         prediction = self._regression.predict(seen.design, seen.inflation, seen.weekday)
-        usual_day = np.einsum("ij,j->i", self._regression.coefficients[:cells], self._regression.usual_week)
-        open_cells = self._active & ~self._activity.closed(seen.weekday, np.full(cells, np.nan), usual_day)
+        open_cells = self._active & ~self._closed_on(seen.weekday, np.full(cells, np.nan))
         means = np.where(np.tile(open_cells, 2), self._effects.ratio * np.exp(prediction.mean), 0.0)
         learned = np.matmul(self._regression.sensitivity, seen.design[:, :, None].astype(np.float32))[:cells, :, 0]
         weight = self._tree.sums(means[:cells])[:, None]
         left = self._tree.sums(means[:cells, None] * (1.0 - learned))
         footprint = np.where(weight > 0, left / np.where(weight > 0, weight, 1.0), 0.0)
-        special = self._tree.means(seen.inflation[:cells]) >= self.parameters.onset.special_inflation
-        expectation = Expectation(means, prediction.sd, self._evidence.correlation(), special)
+        expectation = Expectation(means, prediction.sd, self._evidence.correlation(), self._special(seen, known=None))
         return expectation, evidence_before(self._evidence.onset, footprint)
 
     def _looked_at(self, seen: PanelDay) -> PanelDay:
@@ -195,7 +193,7 @@ class PanelDetector(PanelModels):
             day=seen.day,
             usable=usable,
             nodes=self._tree.nodes,
-            ready=self._ready,
+            ready=self._ready(usable_days),
             usable_days=usable_days,
             holiday=self._tree.means(seen.holiday) >= _MOST_OF_A_NODE,
             down=evidence(down, effects.effect, effects.sd, effects.special, sign=-1.0),

@@ -78,10 +78,9 @@ class PanelModels:
         mature: Flags = self._usable_days() > self.parameters.evidence_after_days
         return mature
 
-    @property
-    def _ready(self) -> Flags:
-        """Return bool[G], nodes whose warm-up is over."""
-        ready: Flags = self._usable_days() >= self.parameters.ready_days
+    def _ready(self, usable_days: Integers) -> Flags:
+        """Return bool[G], nodes whose warm-up is over after their `usable_days` [G]."""
+        ready: Flags = usable_days >= self.parameters.ready_days
         return ready
 
     @property
@@ -102,7 +101,8 @@ class PanelModels:
         unseen = np.full(2 * len(self._tree.series), np.nan)
         ahead = [panel_day(self._day + timedelta(days), self._tree, self.features, unseen) for days in horizon]
         closed = np.stack([self._closed_on(day.weekday, unseen[: len(self._tree.series)]) for day in ahead])
-        return self._forecasts.forecast(self._day, ahead, self._known, closed=closed, ready=self._ready)
+        ready = self._ready(self._usable_days())
+        return self._forecasts.forecast(self._day, ahead, self._known, closed=closed, ready=ready)
 
     def _closed_on(self, weekday: int, count: Floats) -> Flags:
         """Return bool[K], cells that are closed on a weekday on which `count` was seen of them."""

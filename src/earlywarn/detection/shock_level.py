@@ -16,23 +16,23 @@ Example:
     [-0.27, 0.0]
 """
 
-from typing import Any
-
 import numpy as np
 
 from earlywarn.detection.day_scores import Flags, Floats, Integers
+from earlywarn.detection.learned_arrays import SeriesArrays
 
 _DAYS = 7
-_ARRAYS = ("mean", "days", "latest")
 
 
-class ShockLevel:
+class ShockLevel(SeriesArrays):
     """The levels of M series in a shock.
 
     Attributes:
         mean: float64[M], a as of the day before the last. days: int64[M], days of the shock in it.
         latest: float64[M], level that the last day implies; NaN where it was not seen.
     """
+
+    arrays = ("mean", "days", "latest")
 
     def __init__(self, size: int = 0) -> None:
         self._allocate(size)
@@ -80,19 +80,3 @@ class ShockLevel:
         days = np.where(in_shock, self.days + seen, 0)
         step = (np.where(seen, self.latest, 0.0) - self.mean) / np.clip(days, 1, _DAYS)
         return np.where(days > 0, self.mean + seen * step, 0.0), days
-
-    def embed(self, places: Integers, size: int) -> None:
-        """Lay the series out anew: old series i stands at `places[i]` of `size`."""
-        old = self.state()
-        self._allocate(size)
-        for name in _ARRAYS:
-            getattr(self, name)[places] = old[name]
-
-    def state(self) -> dict[str, Any]:
-        """Return what is known as arrays."""
-        return {name: getattr(self, name).copy() for name in _ARRAYS}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned for the same series."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].copy())
